@@ -1,0 +1,48 @@
+"""A generation: the provider's task for an attempt, as the tasks hand it on."""
+
+from pydantic import BaseModel, PrivateAttr
+from typing_extensions import Self
+
+from prefect_toapis.batches.plan import Shot
+from prefect_toapis.client.replies import Output, Reply, Status
+
+
+class Generation(BaseModel):
+    """A generation that was submitted, and paid for.
+
+    The URLs of its results are signed: they live in private attributes, which are neither
+    serialised nor shown. `download_video` asks for them where it has none.
+
+    Args:
+        task_id: The provider's id of it.
+        business_id: Ours.
+        status: When it was last asked for.
+        n: How many videos were ordered.
+        shot: The shot it is for; None for one that was submitted without a bucket.
+        attempt: Which try at buying the shot it is.
+    """
+
+    task_id: str
+    business_id: str
+    status: Status = "queued"
+    n: int = 1
+    shot: Shot | None = None
+    attempt: int = 1
+
+    _outputs: tuple[Output, ...] = PrivateAttr(default=())
+
+    @property
+    def label(self) -> str:
+        """As people see it: its shot, or its id."""
+        return self.shot.label if self.shot else self.task_id
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Where its results can be fetched; empty until it is known."""
+        return self._outputs
+
+    def after(self, reply: Reply) -> Self:
+        """The generation as a reply tells of it."""
+        updated = self.model_copy(update={"status": reply.status})
+        updated._outputs = reply.outputs  # noqa: SLF001 - of its own class
+        return updated

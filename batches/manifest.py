@@ -1,0 +1,258 @@
+"""The manifest: the table of a batch, one row per output, built from the `shot.json` files."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from prefect_toapis.batches.inventory import SHOT_FILE
+from prefect_toapis.batches.plan import Shot
+
+MANIFEST_VERSION = 1
+
+RowStatus = Literal["stored", "failed", "open", "planned"]
+
+
+class StoredVideo(BaseModel):
+    """One output, in the bucket.
+
+    Args:
+        output: 1 to `n`.
+        key: Below the bucket's prefix.
+        uri: `s3://...`, the whole of it.
+        size: In bytes.
+        sha256: Of the content, in hex.
+        thumbnail_key: Of the provider's thumbnail, where there is one.
+    """
+
+    output: int
+    key: str
+    uri: str
+    size: int
+    sha256: str
+    content_type: str
+    thumbnail_key: str | None = None
+
+
+class StoredShot(BaseModel):
+    """What `shot.json` holds; it is written last, so where it is, the shot is done."""
+
+    version: int = MANIFEST_VERSION
+    shot: Shot
+    task_id: str
+    business_id: str
+    attempt: int
+    run: str | None = None
+    stored_at: datetime
+    videos: list[StoredVideo]
+
+    @property
+    def note(self) -> str | None:
+        """What isn't as ordered."""
+        missing = self.shot.request.n - len(self.videos)
+        if missing <= 0:
+            return None
+        return f"{len(self.videos)} of {self.shot.request.n} ordered videos came back"
+
+
+class Unstored(BaseModel):
+    """Why a shot of this run is not stored.
+
+    Args:
+        status: `failed`: surely without a video; `open`: it may still become one.
+        reason: What happened and what can be done.
+    """
+
+    status: Literal["failed", "open", "planned"]
+    reason: str | None = None
+    task_id: str | None = None
+    business_id: str | None = None
+
+
+class ManifestRow(BaseModel):
+    """One output, or one shot that has none (yet).
+
+    Args:
+        status: `stored`; `failed`, surely without a video; `open`, it may still become one;
+            `planned`, not submitted (a dry run, or a batch that stopped before).
+        in_plan: False: stored by an earlier plan of this batch, and not part of the latest.
+        request: The request's fields as they were sent, the model and prompt apart.
+        note: What isn't as ordered.
+        error: Why it isn't stored.
+    """
+
+    batch: str
+    shot_id: str
+    scene: str
+    variant: str
+    cast: str = ""
+    take: int = 1
+    status: RowStatus
+    output: int | None = None
+    uri: str | None = None
+    key: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    content_type: str | None = None
+    thumbnail_key: str | None = None
+    model: str
+    prompt: str
+    request: dict[str, Any] = {}
+    task_id: str | None = None
+    business_id: str | None = None
+    attempt: int | None = None
+    stored_at: datetime | None = None
+    in_plan: bool = True
+    note: str | None = None
+    error: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The shot as people see it."""
+        take = f", take {self.take}" if self.take > 1 else ""
+        return " / ".join(filter(None, [self.scene, self.variant, self.cast])) + take
+
+
+class Manifest(BaseModel):
+    """A batch: everything needed to find, check and reproduce its videos.
+
+    Example:
+        ```python
+        for row in manifest.stored:
+            print(row.scene, row.variant, row.uri)
+        ```
+    """
+
+    version: int = MANIFEST_VERSION
+    batch: str
+    uri: str = Field(description="Where the batch is: s3://bucket/prefix/batch.")
+    rows: list[ManifestRow] = []
+
+    @property
+    def stored(self) -> list[ManifestRow]:
+        """The videos that are in the bucket."""
+        return self._having("stored")
+
+    @property
+    def failed(self) -> list[ManifestRow]:
+        """The shots that surely have no video."""
+        return self._having("failed")
+
+    @property
+    def open(self) -> list[ManifestRow]:
+        """The shots that may still become videos: running the batch again goes on with them."""
+        return self._having("open")
+
+    @property
+    def planned(self) -> list[ManifestRow]:
+        """The shots that were not submitted."""
+        return self._having("planned")
+
+    def shots(self, *statuses: RowStatus) -> int:
+        """How many shots of the plan have one of these statuses; all of them for none."""
+        return len(
+            {
+                row.shot_id
+                for row in self.rows
+                if row.in_plan and (not statuses or row.status in statuses)
+            }
+        )
+
+    def to_jsonl(self) -> str:
+        """One JSON object per row and line."""
+        return "".join(f"{row.model_dump_json(exclude_none=True)}\n" for row in self.rows)
+
+    @classmethod
+    def from_jsonl(cls, text: str, *, uri: str) -> "Manifest":
+        """The manifest that `to_jsonl` wrote.
+
+        Args:
+            text: One JSON object per line.
+            uri: Where the batch is.
+        """
+        rows = [ManifestRow.model_validate_json(line) for line in text.splitlines() if line]
+        return cls(batch=uri.rstrip("/").rpartition("/")[2], uri=uri, rows=rows)
+
+    def _having(self, status: RowStatus) -> list[ManifestRow]:
+        return [row for row in self.rows if row.status == status]
+
+
+def build_manifest(
+    batch: str,
+    uri: str,
+    plan: Sequence[Shot],
+    stored: Iterable[StoredShot],
+    unstored: Mapping[str, Unstored],
+) -> Manifest:
+    """Put the table of a batch together, in the order of the plan.
+
+    Args:
+        batch: Its name.
+        uri: Where it is.
+        plan: The shots of the latest plan.
+        stored: Every `shot.json` of the batch, of earlier plans too.
+        unstored: Why the others aren't, by shot id; a shot that it doesn't name is `planned`.
+    """
+    done = {one.shot.shot_id: one for one in stored}
+    rows: list[ManifestRow] = []
+    for shot in plan:
+        # The labels of the latest plan, the rest from the bucket.
+        if found := done.pop(shot.shot_id, None):
+            rows += _stored_rows(found, shot, in_plan=True)
+        else:
+            rows.append(_unstored_row(shot, unstored.get(shot.shot_id, Unstored(status="planned"))))
+    for leftover in done.values():
+        rows += _stored_rows(leftover, leftover.shot, in_plan=False)
+    return Manifest(batch=batch, uri=uri, rows=rows)
+
+
+def shot_key(shot: Shot) -> str:
+    """Where a shot's `shot.json` is."""
+    return f"{shot.folder}/{SHOT_FILE}"
+
+
+def plan_json(batch: str, destination: str, shots: Sequence[Shot]) -> bytes:
+    """What `plan.json` holds: the shots of the latest plan, safe to keep."""
+    content = {
+        "version": MANIFEST_VERSION,
+        "batch": batch,
+        "destination": destination,
+        "shots": [shot.unsigned().model_dump(mode="json", exclude_defaults=True) for shot in shots],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
+
+
+def _of_shot(shot: Shot) -> dict[str, Any]:
+    given = shot.request.unsigned().given()
+    return {
+        **shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"}),
+        "model": given.pop("model"),
+        "prompt": given.pop("prompt"),
+        "request": given,
+    }
+
+
+def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[ManifestRow]:
+    shared = {
+        **_of_shot(labels),
+        "status": "stored",
+        "task_id": found.task_id,
+        "business_id": found.business_id,
+        "attempt": found.attempt,
+        "stored_at": found.stored_at,
+        "in_plan": in_plan,
+        "note": found.note,
+    }
+    return [ManifestRow(**shared, **video.model_dump()) for video in found.videos]
+
+
+def _unstored_row(shot: Shot, why: Unstored) -> ManifestRow:
+    return ManifestRow(
+        **_of_shot(shot),
+        status=why.status,
+        error=why.reason,
+        task_id=why.task_id,
+        business_id=why.business_id,
+    )

@@ -1,0 +1,122 @@
+"""Names that people read: slugs, labels, the names of batches."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from prefect_toapis.batches.spec import Cast, Scene, Variant
+
+_SLUG = 40  # characters at most
+_PROMPT_WORDS = 5
+_BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def slug(text: str) -> str:
+    """A short ASCII name for a key; empty if nothing of the text can be kept.
+
+    Example:
+        >>> slug("Café in Lisbon!")
+        'cafe-in-lisbon'
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower())
+    return words[:_SLUG].strip("-")
+
+
+def scene_labels(scenes: Sequence[Scene]) -> list[str]:
+    """Each scene's name, or the first words of its prompt, or its number."""
+    return _distinct([scene.name.strip() or slug(_first_words(scene)) for scene in scenes], "scene")
+
+
+def variant_labels(variants: Sequence[Variant]) -> list[str]:
+    """Each variant's name, or its settings in short: `sora-2-pro-15s-9x16-hd`."""
+    return _distinct([one.name.strip() or slug(_settings(one)) for one in variants], "variant")
+
+
+def cast_labels(casts: Sequence[Cast]) -> list[str]:
+    """Each cast's name, or its characters'."""
+    return _distinct([cast.name.strip() or _characters(cast) for cast in casts], "cast")
+
+
+def _distinct(labels: list[str], what: str) -> list[str]:
+    """A label that came before, or is empty, gets the number of its place."""
+    return [
+        label if label and label not in labels[:place] else f"{label or what}-{place + 1}"
+        for place, label in enumerate(labels)
+    ]
+
+
+def _first_words(scene: Scene) -> str:
+    return " ".join(re.sub(r"[{}@]", " ", scene.prompt).split()[:_PROMPT_WORDS])
+
+
+def _settings(variant: Variant) -> str:
+    parts = [
+        variant.model,
+        f"{variant.duration}s" if variant.duration else "",
+        (variant.aspect_ratio or "").replace(":", "x"),
+        variant.style or "",
+        "hd" if variant.hd else "",
+        f"n{variant.n}" if variant.n != 1 else "",
+    ]
+    return "-".join(filter(None, parts))
+
+
+def _characters(cast: Cast) -> str:
+    return " + ".join(role.character for role in cast.roles)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a batch's name may speak of.
+
+    Args:
+        now: When the run began.
+        scheduled: When it was due; the same where it wasn't scheduled.
+        run: The id of the flow run.
+    """
+
+    now: datetime
+    scheduled: datetime
+    run: str
+
+
+def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
+    """The name of a batch.
+
+    Args:
+        template: May hold `{date}` (of the run), `{scheduled}` (the date it was due) and `{run}`.
+            None: a new batch, named `{date}-` and the first characters of the run's id.
+        facts: What the template speaks of.
+        time_zone: Where the dates are.
+
+    Raises:
+        ValueError: The name can't be part of a key, or the time zone isn't known.
+
+    Example:
+        >>> from datetime import timezone
+        >>> noon = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+        >>> batch_name("nightly-{scheduled}", RunFacts(noon, noon, "8f3c"), "Europe/Lisbon")
+        'nightly-2026-11-22'
+    """
+    try:
+        zone = ZoneInfo(time_zone)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"time_zone={time_zone!r}: no such zone; write Europe/Lisbon") from None
+    words = {
+        "{date}": f"{facts.now.astimezone(zone):%Y-%m-%d}",
+        "{scheduled}": f"{facts.scheduled.astimezone(zone):%Y-%m-%d}",
+        "{run}": facts.run,
+    }
+    name = template if template is not None else f"{{date}}-{facts.run[:8]}"
+    for word, value in words.items():
+        name = name.replace(word, value)
+    if not _BATCH.fullmatch(name):
+        raise ValueError(
+            f"batch={template!r}: use letters, digits, '.', '_' and '-' (80 at most), "
+            "and {date}, {scheduled} or {run}"
+        )
+    return name

@@ -1,0 +1,57 @@
+"""Where every shot of a running batch is: kept by the flow, looked at by whoever shows it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal
+
+Phase = Literal["waiting", "queued", "rendering", "storing", "stored", "failed", "open"]
+
+
+@dataclass
+class Progress:
+    """The phases of a batch's shots.
+
+    Args:
+        phases: By the shot's label, in the order of the plan.
+        percent: How far each rendering one is, as the provider tells.
+    """
+
+    phases: dict[str, Phase] = field(default_factory=dict)
+    percent: dict[str, float] = field(default_factory=dict)
+
+    def set(self, label: str, phase: Phase, percent: float = 0) -> None:
+        """Note where a shot is."""
+        self.phases[label] = phase
+        self.percent[label] = percent
+
+    def counts(self) -> Counter[Phase]:
+        """How many shots are in each phase."""
+        return Counter(list(self.phases.values()))
+
+
+_shown: ContextVar[Progress | None] = ContextVar("prefect_toapis_progress", default=None)
+
+
+@contextmanager
+def showing(progress: Progress) -> Iterator[Progress]:
+    """Have batches that run in this context keep their progress here.
+
+    Example:
+        ```python
+        with showing(Progress()) as progress:
+            ...  # run a flow; look at progress.counts() from another thread
+        ```
+    """
+    token = _shown.set(progress)
+    try:
+        yield progress
+    finally:
+        _shown.reset(token)
+
+
+def current_progress() -> Progress:
+    """The progress that somebody shows, or one that nobody does."""
+    return _shown.get() or Progress()

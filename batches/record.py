@@ -1,0 +1,107 @@
+"""The record: what the bucket knows of a shot. It is the only truth about what was sent and bought.
+
+An attempt is written before its submission (`sending`) and again with the outcome.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+RECORD_VERSION = 1
+
+State = Literal["sending", "accepted", "rejected", "failed"]
+FailureKind = Literal["transient", "refused"]
+
+
+class Attempt(BaseModel):
+    """One try at buying a shot, as `attempt-1.json` holds it.
+
+    Args:
+        state: `sending` until the outcome is known; a `rejected` one bought nothing, a `failed`
+            one was accepted and ended without a video.
+        sent_at: When it was recorded, just before its submission.
+        run: The flow run that sent it.
+        task_id: The provider's generation, once accepted.
+        failure: Why, for a rejected or failed one.
+        failure_kind: Whether trying again may help.
+    """
+
+    version: int = RECORD_VERSION
+    shot_id: str
+    attempt: int
+    business_id: str
+    state: State
+    sent_at: datetime
+    run: str | None = None
+    task_id: str | None = None
+    ended_at: datetime | None = None
+    failure: str | None = None
+    failure_kind: FailureKind | None = None
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Nothing is under way: submit this attempt."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """It isn't known whether this attempt was accepted: look it up, never submit it."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
+class GoOn:
+    """This attempt was accepted: wait for it and store it."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """The latest attempt failed, and it is not to be tried again."""
+
+    attempt: Attempt
+
+
+Step = Submit | LookUp | GoOn | GiveUp
+
+
+def next_step(latest: Attempt | None, retry_failed: Literal["transient", "all", "none"]) -> Step:
+    """What to do for a shot that isn't stored.
+
+    Args:
+        latest: Its latest attempt; None if nothing was ever sent.
+        retry_failed: Which failures are tried again.
+    """
+    if latest is None:
+        return Submit(1)
+    if latest.state == "sending":
+        return LookUp(latest)
+    if latest.state == "accepted":
+        return GoOn(latest)
+    again = retry_failed == "all" or (
+        retry_failed == "transient" and latest.failure_kind == "transient"
+    )
+    return Submit(latest.attempt + 1) if again else GiveUp(latest)
+
+
+def attempt_key(folder: str, attempt: int) -> str:
+    """Where an attempt is kept, by its shot's folder."""
+    return f"{folder}/attempt-{attempt}.json"
+
+
+def settled(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:
+    """Whether a clear "no such task" at `now` means that a submission was not accepted.
+
+    Args:
+        sent_at: When the submission was recorded.
+        now: When the look-up was asked.
+        settle_seconds: How long the provider may take to show a new task.
+    """
+    return (now - sent_at).total_seconds() >= settle_seconds

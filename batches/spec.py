@@ -1,0 +1,201 @@
+"""What a user asks for: scenes, variants, characters, casts and settings, as flat models.
+
+The Prefect UI draws its form from them, a spec file holds them, and code passes them.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from prefect_toapis.client.account import AccountGroup
+from prefect_toapis.client.requests import SceneFields, VariantFields
+
+ROLE_OF_ONE = "character"  # the role that a character alone plays
+
+
+class Scene(SceneFields):
+    """What the video shows: a prompt with its reference images.
+
+    A plain string is accepted as a scene's prompt.
+
+    Example:
+        ```python
+        Scene(name="chase", prompt="{hero} chases a tram through Lisbon")
+        ```
+    """
+
+    name: str = Field(default="", description="Shown in names. Empty: from the prompt's words.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_prompt(cls, value: Any) -> Any:
+        return {"prompt": value} if isinstance(value, str) else value
+
+
+class Variant(VariantFields):
+    """A way of making it: model, duration, aspect ratio, style and so on.
+
+    Example:
+        ```python
+        Variant(name="tall", model="sora-2-pro", duration=15, aspect_ratio="9:16", hd=True)
+        ```
+    """
+
+    name: str = Field(default="", description="Shown in names. Empty: from the settings.")
+    takes: int = Field(
+        default=1, ge=1, description="How many times to buy the same shot, on purpose."
+    )
+
+
+class Character(BaseModel):
+    """Somebody who appears: an existing character of the provider.
+
+    Example:
+        ```python
+        Character(name="Turbo", username="@duksvfkf.turbo_whis")
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(description="What the casts call it.")
+    username: str = Field(description="Its name at the provider, with or without @.")
+
+    @field_validator("username")
+    @classmethod
+    def _without_at(cls, value: str) -> str:
+        return value.strip().removeprefix("@")
+
+
+class Role(BaseModel):
+    """Who plays a role."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: str = Field(default=ROLE_OF_ONE, description="As prompts write it, without the braces.")
+    character: str = Field(description="The name of a character.")
+
+
+class Cast(BaseModel):
+    """Which characters play which roles.
+
+    A mapping is accepted for the roles, and the name of a character for a cast of one. A role
+    given twice is played by both.
+
+    Example:
+        ```python
+        Cast(name="both", roles={"hero": "Turbo", "sidekick": "Baron"})
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(default="", description="Shown in names. Empty: from its characters.")
+    roles: list[Role] = Field(default=[], description="Who plays what.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"roles": {ROLE_OF_ONE: value}} if isinstance(value, str) else value
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _from_mapping(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return [{"role": role, "character": character} for role, character in value.items()]
+
+
+class RunSettings(BaseModel):
+    """Everything rarely touched."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time_zone: str = Field(
+        default="UTC", description="For {date} in a batch's name, as Europe/Lisbon."
+    )
+    account_group: AccountGroup = Field(
+        default="default", description="The provider's group of the account: its rate limits."
+    )
+    max_in_flight: int = Field(
+        default=500, ge=1, description="Shots under way at once, from submission to storage."
+    )
+    downloads_at_once: int = Field(default=4, ge=1, le=32, description="Videos stored at once.")
+    poll_first_seconds: float = Field(
+        default=5, gt=0, description="Seconds before the first status query of a generation."
+    )
+    poll_every_seconds: float = Field(
+        default=10, gt=0, description="Seconds between two status queries of a generation."
+    )
+    patience_seconds: float = Field(
+        default=3600, gt=0, description="How long a run waits for one generation, in seconds."
+    )
+    grace_seconds: float = Field(
+        default=120,
+        ge=0,
+        description="How long a new generation may be unknown to the provider, and a completed "
+        "one without a URL, in seconds.",
+    )
+    settle_seconds: float = Field(
+        default=120,
+        ge=0,
+        description="How long the provider must say clearly that it knows no generation, before "
+        "a submission without an answer counts as absent, in seconds. Longer than "
+        "retry_seconds and a slow reply together.",
+    )
+    on_absent: Literal["stop", "resend"] = Field(
+        default="stop",
+        description="An absent submission: stop and say so, or send it once more.",
+    )
+    retry_failed: Literal["transient", "all", "none"] = Field(
+        default="transient",
+        description="Which failed shots of an earlier run are tried again: all but refused ones "
+        "(transient), refused ones too (all), or none.",
+    )
+    retry_seconds: float = Field(
+        default=60,
+        ge=0,
+        description="How long the client itself tries again what is safe to try again, in seconds.",
+    )
+    task_retry_delays_seconds: list[float] = Field(
+        default=[30, 120, 600],
+        description="Then Prefect tries the task again, after these seconds.",
+    )
+
+
+class BatchSpec(BaseModel):
+    """A batch as a file holds it: the parameters of `generate_videos`, but for the blocks.
+
+    Example:
+        ```yaml
+        batch: lisbon
+        scenes:
+          - {name: chase, prompt: "{hero} chases a tram through Lisbon"}
+        variants:
+          - {name: wide, duration: 10, aspect_ratio: "16:9"}
+        characters:
+          - {name: Turbo, username: duksvfkf.turbo_whis}
+        casts:
+          - {roles: {hero: Turbo}}
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    scenes: list[Scene] = []
+    variants: list[Variant] = [Variant()]
+    characters: list[Character] = []
+    casts: list[Cast] = []
+    batch: str | None = None
+    max_videos: int = 100
+    on_failure: Literal["fail", "tolerate"] = "fail"
+    settings: RunSettings = RunSettings()
+
+
+# Strings are accepted by validation; the form of the UI should show the model alone.
+if TYPE_CHECKING:
+    SceneLike = Scene | str
+    CastLike = Cast | str
+else:
+    SceneLike = Scene
+    CastLike = Cast

@@ -1,0 +1,15 @@
+"""The Prefect blocks: who pays for the videos, and where they are kept."""
+
+from prefect_toapis.blocks.bucket_store import BucketStore
+from prefect_toapis.blocks.s3_credentials import S3Credentials
+from prefect_toapis.blocks.toapis_credentials import ToAPIsCredentials
+from prefect_toapis.blocks.video_bucket import StoredObject, StoreTraits, VideoBucket
+
+__all__ = [
+    "BucketStore",
+    "S3Credentials",
+    "StoreTraits",
+    "StoredObject",
+    "ToAPIsCredentials",
+    "VideoBucket",
+]

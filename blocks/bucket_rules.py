@@ -1,0 +1,64 @@
+"""What S3 takes as the name of a bucket, as a prefix and as tags."""
+
+import re
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_TAG = re.compile(r"[\w +=.:/@-]*")
+
+
+def checked_name(name: str) -> str:
+    """The name of a bucket, if it is one.
+
+    Raises:
+        ValueError: It isn't, with the rule.
+
+    Example:
+        >>> checked_name("studio-videos")
+        'studio-videos'
+    """
+    if "/" in name:
+        raise ValueError(
+            f"{name!r}: give the bucket's name alone, and the folder as prefix "
+            "(VideoBucket.from_uri takes s3://name/prefix)"
+        )
+    if not _NAME.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is no name of a bucket: 3 to 63 lower-case letters, digits, hyphens "
+            "and single dots, with a letter or digit at both ends, and not an IP address"
+        )
+    return name
+
+
+def normalised_prefix(prefix: str) -> str:
+    """A prefix without slashes at its ends and without empty parts.
+
+    Raises:
+        ValueError: It holds control characters, or a `.` or `..` part.
+
+    Example:
+        >>> normalised_prefix("/videos//spring/")
+        'videos/spring'
+    """
+    if not prefix.isprintable():
+        raise ValueError(f"{prefix!r} holds control characters")
+    parts = [part for part in prefix.strip().split("/") if part]
+    if any(part in {".", ".."} for part in parts):
+        raise ValueError(f"{prefix!r} holds a . or .. part, which S3 takes literally")
+    return "/".join(parts)
+
+
+def checked_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Tags, if S3 takes them.
+
+    Raises:
+        ValueError: It doesn't, with the rule.
+    """
+    if len(tags) > 10:
+        raise ValueError(f"{len(tags)} tags: S3 takes ten at most")
+    for name, text in tags.items():
+        if not 1 <= len(name) <= 128 or len(text) > 256:
+            raise ValueError(f"tag {name!r}: 1 to 128 characters, its value 256 at most")
+        if not _TAG.fullmatch(name + text):
+            raise ValueError(f"tag {name!r}: letters, digits, spaces and + - = . _ : / @ only")
+    return tags

@@ -1,0 +1,29 @@
+"""Secrets that Prefect has masked."""
+
+from pydantic import SecretStr
+
+
+def is_masked(secret: SecretStr) -> bool:
+    """Whether a secret is only the mask that stands for one.
+
+    Prefect stores a block that is passed as a flow parameter from Python with `**********` in
+    place of its secrets; a later retry of that run gets the mask instead of the secret.
+
+    Example:
+        >>> is_masked(SecretStr("**********")), is_masked(SecretStr("sk-1"))
+        (True, False)
+    """
+    return set(secret.get_secret_value()) == {"*"}
+
+
+def why_masked(secret: str) -> str:
+    """What a user can do about a masked secret.
+
+    Args:
+        secret: What the secret is called: "API key".
+    """
+    return (
+        f"the {secret} is masked (**********), because the block was passed as a flow parameter "
+        "from Python: save the block and pass the loaded one by its reference, or choose it in "
+        "the UI, or leave the parameter empty to use the block named `default`"
+    )

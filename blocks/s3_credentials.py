@@ -1,0 +1,310 @@
+"""The block with the credentials for S3, or for a store that speaks its language."""
+
+import os
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, SecretStr, field_validator, model_validator
+from typing_extensions import Self
+
+from prefect_toapis.batches.errors import StoreAccessRefused
+from prefect_toapis.blocks.masked import is_masked, why_masked
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from botocore.session import Session
+    from mypy_boto3_s3 import S3Client
+
+AddressingStyle = Literal["auto", "path", "virtual"]
+
+CONNECTIONS = 40  # the threads of BucketStore, each upload with two of its own
+
+_CHAIN = {  # what botocore calls its sources
+    "env": "environment variables",
+    "assume-role": "a role in the AWS config file",
+    "assume-role-with-web-identity": "a web identity",
+    "shared-credentials-file": "the shared credentials file",
+    "custom-process": "a credential process",
+    "config-file": "the AWS config file",
+    "container-role": "the container's role",
+    "iam-role": "the instance's role",
+    "sso": "single sign-on",
+    "login": "an AWS login session",
+}
+
+
+class S3Credentials(CredentialsBlock):
+    """Access to S3 or a compatible store. Leave it all empty to use what boto3 finds by itself.
+
+    Keys given here come before a profile. With a role, either is only used to assume it, and
+    the temporary credentials are renewed for as long as a batch takes.
+
+    Args:
+        aws_access_key_id: Together with the secret access key.
+        aws_secret_access_key: Together with the access key ID.
+        aws_session_token: For temporary keys.
+        profile_name: A profile of the AWS config files on the worker.
+        region_name: Such as `eu-central-1`.
+        endpoint_url: For S3-compatible stores.
+        addressing_style: Where the bucket's name goes: into the path or the host name.
+        role_arn: A role to assume.
+        role_external_id: If the role asks for one.
+        role_session_name: As it shall appear in the role's audit log.
+        ca_bundle: Path of a file with certificate authorities, on the worker.
+
+    Example:
+        ```python
+        from prefect_toapis import S3Credentials
+
+        S3Credentials(
+            aws_access_key_id="AKIA...",
+            aws_secret_access_key="...",
+            region_name="eu-central-1",
+        ).save("default")
+        ```
+    """
+
+    _block_type_name = "S3 Credentials (ToAPIs)"
+    _block_type_slug = "toapis-s3-credentials"
+
+    aws_access_key_id: str | None = Field(
+        default=None,
+        title="Access key ID",
+        description="Empty: what boto3 finds on the worker (environment, profile, IAM role).",
+    )
+    aws_secret_access_key: SecretStr | None = Field(default=None, title="Secret access key")
+    aws_session_token: SecretStr | None = Field(
+        default=None, title="Session token", description="Only for temporary keys."
+    )
+    region_name: str | None = Field(
+        default=None, title="Region", description="Such as eu-central-1."
+    )
+    endpoint_url: str | None = Field(
+        default=None,
+        title="Endpoint URL",
+        description="For S3-compatible stores, such as https://minio.example:9000. Empty: AWS.",
+    )
+    addressing_style: AddressingStyle = Field(
+        default="auto",
+        title="Addressing style",
+        description="Where the bucket's name goes: path is right for most stores of one's own, "
+        "virtual puts it into the host name.",
+    )
+    profile_name: str | None = Field(
+        default=None,
+        title="Profile",
+        description="A profile of the AWS config files on the worker.",
+    )
+    role_arn: str | None = Field(
+        default=None,
+        title="Role to assume",
+        description="Its ARN. The keys, profile or chain are then only used to assume it.",
+    )
+    role_external_id: str | None = Field(
+        default=None, title="Role: external ID", description="If the role asks for one."
+    )
+    role_session_name: str = Field(
+        default="prefect-toapis",
+        pattern=r"^[\w+=,.@-]{2,64}$",
+        title="Role: session name",
+        description="As it shall appear in the role's audit log.",
+    )
+    ca_bundle: str | None = Field(
+        default=None,
+        title="CA bundle",
+        description="Path of a file with the certificate authorities to trust, on the worker.",
+    )
+
+    @field_validator(
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "region_name",
+        "endpoint_url",
+        "profile_name",
+        "role_arn",
+        "role_external_id",
+        "ca_bundle",
+        mode="before",
+    )
+    @classmethod
+    def _blank_is_not_given(cls, value: Any) -> Any:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return None if isinstance(text, str) and not text.strip() else value
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _is_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("give an http(s) URL such as https://minio.example:9000")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("give the URL without user, password and parameters")
+        return value.strip()
+
+    @model_validator(mode="after")
+    def _keys_are_whole(self) -> Self:
+        if bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
+            raise ValueError("give both, access key ID and secret access key, or neither")
+        if self.aws_session_token and not self.aws_access_key_id:
+            raise ValueError("a session token needs the access key ID and secret it belongs to")
+        return self
+
+    def problem(self) -> str | None:
+        """Why the credentials can't be used on this worker; None if nothing shows."""
+        if self.aws_secret_access_key and is_masked(self.aws_secret_access_key):
+            return why_masked("secret access key")
+        if self.aws_session_token and is_masked(self.aws_session_token):
+            return why_masked("session token")
+        if self.ca_bundle and not Path(self.ca_bundle).exists():
+            return f"there is no CA bundle {self.ca_bundle} on this worker"
+        return None
+
+    def describe(self) -> str:
+        """Which credentials are in use, without secrets, for messages.
+
+        Looks them up where the block gives none, so it may read files and ask the host.
+
+        Example:
+            >>> S3Credentials(profile_name="videos").describe()
+            'profile videos'
+        """
+        if self.aws_access_key_id:
+            source = f"keys {_shortened(self.aws_access_key_id)} given in the block"
+        elif self.profile_name:
+            source = f"profile {self.profile_name}"
+        else:
+            source = f"boto3's own chain ({_found()})"
+        return f"role {self.role_arn} assumed by {source}" if self.role_arn else source
+
+    def get_client(self, client_type: Literal["s3"] = "s3") -> "S3Client":
+        """A boto3 client with these credentials. It may be used from many threads.
+
+        Args:
+            client_type: The service; S3 is the only one that this block is for.
+
+        Raises:
+            StoreAccessRefused: There is a `problem`.
+            botocore.exceptions.BotoCoreError: The profile, region or credentials are no good.
+
+        Example:
+            ```python
+            S3Credentials.load("default").get_client().list_buckets()
+            ```
+        """
+        import boto3  # noqa: PLC0415 - 0.4 s, so only when it is needed
+
+        if problem := self.problem():
+            raise StoreAccessRefused(f"The S3 credentials can't be used: {problem}")
+        session = self._session_with_keys()
+        if self.role_arn:
+            session = self._session_assuming(self.role_arn, session)
+        return boto3.Session(botocore_session=session).client(
+            client_type,
+            endpoint_url=self.endpoint_url,
+            verify=self.ca_bundle,
+            config=self._config(),
+        )
+
+    def _session(self) -> "Session":
+        from botocore.session import Session  # noqa: PLC0415 - as above
+
+        session = Session(profile=self.profile_name)
+        if self.region_name:
+            session.set_config_variable("region", self.region_name)
+        return session
+
+    def _session_with_keys(self) -> "Session":
+        session = self._session()
+        if self.aws_access_key_id and self.aws_secret_access_key:
+            token = self.aws_session_token
+            session.set_credentials(
+                self.aws_access_key_id,
+                self.aws_secret_access_key.get_secret_value(),
+                token.get_secret_value() if token else None,
+            )
+        return session
+
+    def _session_assuming(self, role_arn: str, source: "Session") -> "Session":
+        from botocore.credentials import (  # noqa: PLC0415 - as above
+            AssumeRoleCredentialFetcher,
+            CredentialProvider,
+            CredentialResolver,
+            DeferredRefreshableCredentials,
+        )
+        from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - as above
+
+        own = source.get_credentials()
+        if own is None:
+            raise NoCredentialsError
+        extra = {"RoleSessionName": self.role_session_name}
+        if self.role_external_id:
+            extra["ExternalId"] = self.role_external_id
+        sts = partial(
+            source.create_client,
+            # Unlike S3, STS can't do without a region.
+            region_name=source.get_config_variable("region") or "us-east-1",
+            # A bundle for a store of one's own does not vouch for STS.
+            verify=None if self.endpoint_url else self.ca_bundle,
+        )
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=sts,
+            source_credentials=own,
+            role_arn=role_arn,
+            extra_args=extra,
+        )
+
+        class AssumedRole(CredentialProvider):
+            METHOD = "assume-role"
+
+            def load(self) -> DeferredRefreshableCredentials:
+                return DeferredRefreshableCredentials(fetcher.fetch_credentials, self.METHOD)
+
+        session = self._session()
+        session.register_component("credential_provider", CredentialResolver([AssumedRole()]))
+        return session
+
+    def _config(self) -> "Config":
+        from botocore.config import Config  # noqa: PLC0415 - as above
+
+        config = Config(
+            connect_timeout=10,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=CONNECTIONS,
+            user_agent_extra=f"prefect-toapis/{version('prefect-toapis')}",
+            s3={"addressing_style": self.addressing_style},
+        )
+        if not (self.endpoint_url or _endpoint_in_environment()):
+            return config
+        # Many S3-compatible stores refuse the checksums that boto3 sends by default.
+        lenient = Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        return config.merge(lenient)
+
+
+def _endpoint_in_environment() -> bool:
+    return any(os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+
+
+def _shortened(key_id: str) -> str:
+    return f"{key_id[:4]}…{key_id[-4:]}" if len(key_id) > 12 else f"{key_id[:2]}…"
+
+
+def _found() -> str:
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - 0.4 s, so only when needed
+    from botocore.session import Session  # noqa: PLC0415 - as above
+
+    try:
+        found = Session().get_credentials()
+    except BotoCoreError as error:
+        return f"broken: {error}"
+    return f"found: {_CHAIN.get(found.method, found.method)}" if found else "found none"

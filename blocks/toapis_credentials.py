@@ -1,0 +1,88 @@
+"""The block with the API key."""
+
+import os
+from typing import TYPE_CHECKING
+
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, SecretStr, field_validator
+from typing_extensions import Self
+
+from prefect_toapis.blocks.masked import is_masked, why_masked
+from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
+
+if TYPE_CHECKING:
+    from prefect_toapis.client.transport import ToAPIsClient
+
+
+class ToAPIsCredentials(CredentialsBlock):
+    """The key of a ToAPIs account: it pays for the videos.
+
+    Args:
+        api_key: From the provider's API Key Management Page.
+        base_url: Where the API is, with or without `/v1`.
+
+    Example:
+        ```python
+        from prefect_toapis import ToAPIsCredentials
+
+        ToAPIsCredentials(api_key="sk-...").save("default")
+        credentials = ToAPIsCredentials.load("default")
+        ```
+    """
+
+    _block_type_name = "ToAPIs Credentials"
+    _block_type_slug = "toapis-credentials"
+
+    api_key: SecretStr = Field(
+        title="API key", description="From the provider's API Key Management Page."
+    )
+    base_url: str = Field(
+        default=DEFAULT_BASE_URL,
+        title="Base URL",
+        description="Where the API is, with or without /v1. Change it only for a proxy or a test.",
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        api_root(value)
+        return value
+
+    @classmethod
+    def from_environment(cls) -> Self | None:
+        """The key in `TOAPIS_API_KEY`, for the API at `TOAPIS_BASE_URL` if that is set.
+
+        Returns:
+            None if `TOAPIS_API_KEY` is not set or empty.
+
+        Raises:
+            ValueError: `TOAPIS_BASE_URL` is not a URL.
+        """
+        key = os.environ.get("TOAPIS_API_KEY", "").strip()
+        if not key:
+            return None
+        base_url = os.environ.get("TOAPIS_BASE_URL", "").strip() or DEFAULT_BASE_URL
+        return cls(api_key=SecretStr(key), base_url=base_url)
+
+    def problem(self) -> str | None:
+        """Why the key can't be one, judged by its look; None if nothing speaks against it.
+
+        Example:
+            >>> ToAPIsCredentials(api_key="").problem()
+            'the API key is empty'
+        """
+        key = self.api_key.get_secret_value()
+        if not key.strip():
+            return "the API key is empty"
+        if is_masked(self.api_key):
+            return why_masked("API key")
+        if not key.isascii() or not key.isprintable() or " " in key:
+            return "the API key holds white space or other characters that no key has"
+        return None
+
+    def get_client(self) -> "ToAPIsClient":
+        """A client of the API with this key."""
+        # On first use: workers that only register blocks need no HTTP client.
+        from prefect_toapis.client.transport import ToAPIsClient  # noqa: PLC0415
+
+        return ToAPIsClient(self.api_key, self.base_url)

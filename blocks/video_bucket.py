@@ -1,0 +1,399 @@
+"""The block that says where videos are kept, and the few operations on it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from prefect.blocks.core import Block
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+from typing_extensions import Self
+
+from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.blocks.bucket_rules import checked_name, checked_tags, normalised_prefix
+from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
+from prefect_toapis.blocks.s3_credentials import S3Credentials
+from prefect_toapis.blocks.s3_errors import error_code, translate, was_repeated
+from prefect_toapis.blocks.streaming import Reader, WholeReads, transfer_config
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+Encryption = Literal["none", "AES256", "aws:kms"]
+# The archive classes are missing on purpose: a record in one of them could not be read again.
+StorageClass = Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]
+CannedACL = Literal[
+    "private",
+    "public-read",
+    "authenticated-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+]
+
+PROBE_KEY = ".prefect-toapis-probe"
+
+_GONE = frozenset({"404", "NoSuchKey"})
+_TAKEN = frozenset({"409", "412", "ConditionalRequestConflict", "PreconditionFailed"})
+
+
+class StoredObject(NamedTuple):
+    """What a HEAD tells of an object."""
+
+    size: int
+    """In bytes."""
+    etag: str
+    """As the store gives it, without quotes; stores differ in how they make it."""
+    content_type: str
+
+
+@dataclass(frozen=True)
+class StoreTraits:
+    """What a write probe found out about a store.
+
+    Attributes:
+        conditional_create: `create` is safe between several writers. False: the store ignores
+            `If-None-Match` (or refuses it), and one run per batch at a time is the user's part.
+    """
+
+    conditional_create: bool
+
+
+class VideoBucket(Block):
+    """The S3 bucket (or a folder of one) in which videos and the records of batches are kept.
+
+    Works with AWS and with stores that speak S3's language. It needs the rights to read, write
+    and list under its prefix; nothing is ever deleted.
+
+    Args:
+        bucket_name: The bucket's name alone.
+        prefix: A folder in it; empty for the whole bucket.
+        credentials: None: what boto3 finds on the worker, such as its IAM role.
+        sse: Server-side encryption; `none` leaves it to the bucket's own setting.
+        kms_key_id: With `aws:kms`; empty: the account's own key for S3.
+        storage_class: Empty: the store's default.
+        tags: Put on each object, ten at most.
+        canned_acl: Empty: none is sent, as buckets without ACLs need it.
+
+    Example:
+        ```python
+        from prefect_toapis import S3Credentials, VideoBucket
+
+        VideoBucket(
+            bucket_name="studio",
+            prefix="videos/spring",
+            credentials=S3Credentials.load("default"),
+        ).save("default")
+        ```
+    """
+
+    _block_type_name = "Video Bucket"
+    _block_type_slug = "toapis-video-bucket"
+
+    bucket_name: str = Field(title="Bucket", description="The bucket's name alone.")
+    prefix: str = Field(
+        default="",
+        title="Folder",
+        description="Everything is kept under it, such as videos/spring. Empty: the whole bucket.",
+    )
+    credentials: S3Credentials | None = Field(
+        default=None,
+        title="S3 credentials",
+        description="Empty: what boto3 finds on the worker, such as its IAM role.",
+    )
+    sse: Encryption = Field(
+        default="none",
+        title="Encryption",
+        description="By the store. none: as the bucket is set up; "
+        "AES256: with S3's keys; aws:kms: with a KMS key.",
+    )
+    kms_key_id: str | None = Field(
+        default=None,
+        title="KMS key",
+        description="ID or ARN, with aws:kms. Empty: the account's own key for S3.",
+    )
+    storage_class: StorageClass | None = Field(
+        default=None, title="Storage class", description="Empty: the store's default."
+    )
+    tags: dict[str, str] = Field(
+        default={}, title="Tags", description='On each object, ten at most: {"team": "film"}.'
+    )
+    canned_acl: CannedACL | None = Field(
+        default=None,
+        title="ACL",
+        description="Only for buckets that use ACLs (new ones don't). Empty: none.",
+    )
+
+    _client: ClientOnce = PrivateAttr(default_factory=ClientOnce)
+
+    @field_validator("bucket_name")
+    @classmethod
+    def _is_bucket_name(cls, value: str) -> str:
+        return checked_name(value)
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_prefix(cls, value: str) -> str:
+        return normalised_prefix(value)
+
+    @field_validator("tags")
+    @classmethod
+    def _are_tags(cls, value: dict[str, str]) -> dict[str, str]:
+        return checked_tags(value)
+
+    @field_validator("kms_key_id", "storage_class", "canned_acl", mode="before")
+    @classmethod
+    def _blank_is_not_given(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @model_validator(mode="after")
+    def _key_has_use(self) -> Self:
+        if self.kms_key_id and self.sse != "aws:kms":
+            raise ValueError('a KMS key is only used with sse="aws:kms"')
+        return self
+
+    @classmethod
+    def from_uri(cls, uri: str, credentials: S3Credentials | None = None) -> Self:
+        """A bucket by its URI.
+
+        Args:
+            uri: `s3://name/prefix`.
+            credentials: None: boto3's own chain.
+
+        Raises:
+            ValueError: It isn't one.
+
+        Example:
+            >>> VideoBucket.from_uri("s3://studio/videos/").prefix
+            'videos'
+        """
+        scheme, _, path = uri.strip().partition("://")
+        name, _, prefix = path.partition("/")
+        if scheme.lower() != "s3" or not name:
+            raise ValueError(f"{uri!r}: give a bucket as s3://name/prefix")
+        return cls(bucket_name=name, prefix=prefix, credentials=credentials)
+
+    @classmethod
+    def from_environment(cls) -> Self | None:
+        """The bucket in `TOAPIS_BUCKET=s3://name/prefix`, with boto3's own credentials.
+
+        Returns:
+            None if it is not set or empty.
+
+        Raises:
+            ValueError: It is no such URI.
+        """
+        uri = os.environ.get("TOAPIS_BUCKET", "").strip()
+        if not uri:
+            return None
+        try:
+            return cls.from_uri(uri)
+        except ValueError as error:
+            raise ValueError(f"TOAPIS_BUCKET: {error}") from error
+
+    def uri(self, key: str = "") -> str:
+        """Where a key is, as `s3://name/prefix/key`.
+
+        Example:
+            >>> VideoBucket(bucket_name="studio", prefix="spring").uri("a.mp4")
+            's3://studio/spring/a.mp4'
+        """
+        return f"s3://{self.bucket_name}/{self._full(key)}".rstrip("/")
+
+    def describe_credentials(self) -> str:
+        """Which credentials are in use, without secrets."""
+        return (self.credentials or S3Credentials()).describe()
+
+    def read(self, key: str) -> bytes | None:
+        """The content under a key; None if there is none.
+
+        Raises:
+            StoreError: Or one of its kinds, as for all operations.
+        """
+        with self._translated("read", key):
+            try:
+                answer = self._s3.get_object(Bucket=self.bucket_name, Key=self._full(key))
+                return answer["Body"].read()
+            except boto_errors() as error:
+                if error_code(error) in _GONE:
+                    return None
+                raise
+
+    def write(self, key: str, content: bytes, content_type: str) -> None:
+        """Put content under a key, over whatever is there.
+
+        Raises:
+            StoreError: Or one of its kinds.
+        """
+        with self._translated("write", key):
+            self._put(key, content, content_type)
+
+    def create(self, key: str, content: bytes, content_type: str) -> bool:
+        """Put content under a key unless there is some; False if there was.
+
+        Safe between several writers where the store heeds `If-None-Match` (see `probe`).
+
+        Raises:
+            StoreError: Or one of its kinds.
+        """
+        made = self._put_if_absent(key, content, content_type)
+        if made is not None:
+            return made
+        # The best that can be done at a store that refuses the condition: look first.
+        if self.head(key):
+            return False
+        self.write(key, content, content_type)
+        return True
+
+    # Not `keys`: Prefect would take a model with that method for a mapping.
+    def list_keys(self, prefix: str = "") -> list[str]:
+        """Every key that starts with a prefix; both are relative to the block's own prefix.
+
+        Raises:
+            StoreError: Or one of its kinds.
+        """
+        own = len(self._full(""))
+        with self._translated("list", prefix):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket_name, Prefix=self._full(prefix)
+            )
+            items = [item for page in pages for item in page.get("Contents", [])]
+        return [item["Key"][own:] for item in items if "Key" in item]
+
+    def head(self, key: str) -> StoredObject | None:
+        """Size, ETag and content type of what is under a key; None if there is nothing.
+
+        Raises:
+            StoreError: Or one of its kinds.
+        """
+        with self._translated("look at", key):
+            try:
+                answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
+            except boto_errors() as error:
+                if error_code(error) in _GONE:
+                    return None
+                raise
+        return StoredObject(
+            size=answer["ContentLength"],
+            etag=answer.get("ETag", "").strip('"'),
+            content_type=answer.get("ContentType", ""),
+        )
+
+    def upload(
+        self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
+    ) -> None:
+        """Stream a reader to a key, in parts of 8 MB of which a few at most are in memory.
+
+        The key shows the whole object or nothing of it.
+
+        Args:
+            key: Where to.
+            reader: It need not be able to seek.
+            content_type: Such as `video/mp4`.
+            metadata: Kept with the object: ASCII only, 2 KB at most.
+
+        Raises:
+            StoreError: Or one of its kinds; what was uploaded so far is removed.
+            BaseException: What the reader raises comes out unchanged, likewise.
+
+        Example:
+            ```python
+            with open("clip.mp4", "rb") as file:
+                bucket.upload("clips/clip.mp4", file, "video/mp4")
+            ```
+        """
+        source = WholeReads(reader)
+        extra = {**self._put_settings(), "ContentType": content_type, "Metadata": metadata or {}}
+        try:
+            self._s3.upload_fileobj(
+                cast("IO[bytes]", source),
+                self.bucket_name,
+                self._full(key),
+                ExtraArgs=extra,
+                Config=transfer_config(),
+            )
+        except boto_errors() as error:
+            if error is source.error:
+                raise
+            raise self._translate(error, "upload", key) from error
+
+    def probe(self) -> StoreTraits:
+        """Prove that the bucket can be written and read, and find out what the store can do.
+
+        Leaves a small object under the key `.prefect-toapis-probe`, and needs no right to delete.
+
+        Raises:
+            StoreMissing: There is no such bucket.
+            StoreAccessRefused: The credentials are wrong or may not do this.
+            StoreUnavailable: The store does not answer.
+            StoreError: The configuration is no good, or what was written can't be found.
+        """
+        content = b"prefect-toapis writes this to see that it can. It may be deleted.\n"
+        self.write(PROBE_KEY, content, "text/plain")
+        if self.read(PROBE_KEY) is None:
+            raise StoreError(f"{self.uri(PROBE_KEY)} was written, but can't be found")
+        again = self._put_if_absent(PROBE_KEY, content, "text/plain")
+        return StoreTraits(conditional_create=again is False)
+
+    @property
+    def _s3(self) -> "S3Client":
+        return self._client.get(self.credentials)
+
+    def _full(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _put(self, key: str, content: bytes, content_type: str, **condition: Any) -> None:
+        self._s3.put_object(
+            Bucket=self.bucket_name,
+            Key=self._full(key),
+            Body=content,
+            ContentType=content_type,
+            **self._put_settings(),
+            **condition,
+        )
+
+    def _put_if_absent(self, key: str, content: bytes, content_type: str) -> bool | None:
+        """Whether it was put; None if the store refuses the condition."""
+        call = uuid4().hex  # so that a repeated request can tell its own first one
+        with self._translated("create", key):
+            try:
+                self._put(key, content, content_type, IfNoneMatch="*", Metadata={"call": call})
+            except boto_errors() as error:
+                code = error_code(error)
+                if code in _TAKEN:
+                    return was_repeated(error) and self._made_by(key, call)
+                if code == "NotImplemented":
+                    return None
+                raise
+        return True
+
+    def _put_settings(self) -> dict[str, Any]:
+        settings = {
+            "ServerSideEncryption": None if self.sse == "none" else self.sse,
+            "SSEKMSKeyId": self.kms_key_id,
+            "StorageClass": self.storage_class,
+            "Tagging": urlencode(self.tags),
+            "ACL": self.canned_acl,
+        }
+        return {name: value for name, value in settings.items() if value}
+
+    def _made_by(self, key: str, call: str) -> bool:
+        answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
+        return call in answer.get("Metadata", {}).values()
+
+    @contextmanager
+    def _translated(self, operation: str, key: str) -> Iterator[None]:
+        try:
+            yield
+        except boto_errors() as error:
+            raise self._translate(error, operation, key) from error
+
+    def _translate(self, error: Exception, operation: str, key: str) -> StoreError:
+        return translate(
+            error,
+            operation=operation,
+            uri=self.uri(key),
+            credentials=self.describe_credentials(),
+        )

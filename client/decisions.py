@@ -1,0 +1,186 @@
+"""What follows from an answer: pure functions, each with a table in the tests.
+
+A submission ends as one of three outcomes. Whatever isn't surely accepted or surely rejected is
+unknown, and an unknown is never sent again before it was looked up.
+"""
+
+import email.utils
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from prefect_toapis.client.errors import (
+    APIError,
+    BadRequest,
+    Facts,
+    GenerationFailed,
+    InsufficientBalance,
+    NotFound,
+    NotSent,
+    PolicyRefused,
+    RateLimited,
+    SubmissionUnknown,
+    ToAPIsError,
+    Transient,
+    Unauthorized,
+    Unavailable,
+    UnreadableReply,
+)
+from prefect_toapis.client.replies import Answer, ErrorBody, Reply, read_error, read_reply
+
+# Raised before a byte of the request left: nobody can have acted on it.
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+_ERRORS: dict[int, type[APIError]] = {
+    401: Unauthorized,
+    402: InsufficientBalance,
+    403: Unauthorized,
+    404: NotFound,
+    422: PolicyRefused,
+}
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A generation was made, and paid for."""
+
+    task_id: str
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Surely nothing was bought."""
+
+    error: APIError | Transient
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A generation may have been made."""
+
+    error: SubmissionUnknown
+
+
+Outcome = Accepted | Rejected | Unknown
+
+
+def submission_outcome(answer: Answer | Exception) -> Outcome:
+    """What became of a submission.
+
+    Rejected is only what can't have bought anything: no connection, an API error body with a 4xx
+    other than 408, and a 503 that says `rate_limit_unavailable` (the limiter stands before the
+    task, [D]). Accepted is only a 2xx with an id.
+
+    Args:
+        answer: The response, or what httpx raised in its place.
+    """
+    if isinstance(answer, NOT_SENT):
+        return Rejected(NotSent(f"no connection to the API: {_name(answer)}"))
+    if isinstance(answer, Exception):
+        return Unknown(SubmissionUnknown(f"no reply to the submission: {_name(answer)}"))
+    body = read_error(answer.payload)
+    if answer.http_status in range(200, 300) and body is None:
+        reply = read_reply(answer.payload)
+        if reply and reply.task_id:
+            return Accepted(reply.task_id, reply)
+    if body and _surely_rejected(answer.http_status, body):
+        return Rejected(_api_error(answer, body))
+    what = f"the reply to the submission can't be understood: {_said(answer, body)}"
+    return Unknown(SubmissionUnknown(what, **_facts(answer, body)))
+
+
+def query_reply(answer: Answer | Exception) -> Reply | ToAPIsError:
+    """What a status query brought: what it tells of the generation, or what is wrong with it."""
+    if isinstance(answer, NOT_SENT):
+        return NotSent(f"no connection to the API: {_name(answer)}")
+    if isinstance(answer, Exception):
+        return Unavailable(f"no reply to a query: {_name(answer)}")
+    body = read_error(answer.payload)
+    facts = _facts(answer, body)
+    if answer.http_status in range(200, 300) and (reply := read_reply(answer.payload)):
+        return reply
+    if body and answer.http_status in range(400, 500):
+        return _api_error(answer, body)
+    if answer.http_status in {408, 429} or answer.http_status >= 500:
+        return Unavailable(f"the API is out of order: {_said(answer, body)}", **facts)
+    what = f"the reply to a query can't be understood: {_said(answer, body)}"
+    return UnreadableReply(what, **facts)
+
+
+def failure_error(reply: Reply) -> GenerationFailed:
+    """A failed generation, with the provider's reason."""
+    if reply.failure is None:
+        return GenerationFailed("the generation failed; the provider gives no reason")
+    error = GenerationFailed(f"the generation failed: {reply.failure.message}")
+    if reply.failure.code:
+        error.about(code=reply.failure.code)
+    return error
+
+
+def retry_after(headers_value: str | None, now: float) -> float | None:
+    """Seconds to wait, from a `Retry-After` header: seconds or an HTTP date ([D]).
+
+    Args:
+        headers_value: The header's text, None where there is none.
+        now: Unix seconds.
+
+    Example:
+        >>> retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=50.0)
+        10.0
+    """
+    if headers_value is None:
+        return None
+    text = headers_value.strip()
+    if text.replace(".", "", 1).isdecimal():
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, date.timestamp() - now)
+
+
+def _surely_rejected(http_status: int, body: ErrorBody) -> bool:
+    if http_status == 503:
+        return "rate_limit_unavailable" in {body.code, body.kind}
+    return http_status in range(400, 500) and http_status != 408
+
+
+def _api_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
+    facts = _facts(answer, body)
+    if answer.http_status == 429:
+        return RateLimited(f"the account asks faster than it may: {body.message}", **facts)
+    if answer.http_status in {408, 503}:
+        return Unavailable(f"the API is out of order: {body.message}", **facts)
+    kind = _ERRORS.get(answer.http_status, BadRequest)
+    return kind(f"the API refuses: {body.message}", **facts)
+
+
+def _facts(answer: Answer, body: ErrorBody | None) -> Facts:
+    facts = Facts(http_status=answer.http_status)
+    if body and (code := body.code or body.kind):
+        facts["code"] = code
+    if answer.request_id:
+        facts["request_id"] = answer.request_id
+    delay = retry_after(answer.headers.get("retry-after"), time.time())
+    if delay is not None:
+        facts["retry_after"] = delay
+    return facts
+
+
+def _said(answer: Answer, body: ErrorBody | None) -> str:
+    return body.message if body else repr(answer.excerpt) if answer.excerpt else "an empty body"
+
+
+def _name(error: Exception) -> str:
+    """What httpx says itself may hold a URL with secrets in it: the class says enough."""
+    return type(error).__name__

@@ -1,0 +1,206 @@
+"""What the client raises; the whole tree is drawn in `batches/errors.py`."""
+
+from typing import ClassVar, Literal, TypedDict
+
+from typing_extensions import Self, Unpack
+
+Money = Literal["not spent", "maybe spent", "spent"]
+
+
+class Facts(TypedDict, total=False):
+    """What an error may know, besides what happened."""
+
+    shot: str
+    http_status: int
+    code: str
+    request_id: str
+    retry_after: float
+    task_id: str
+    business_id: str
+    money: Money
+
+
+_MONEY_SENTENCE: dict[Money, str] = {
+    "not spent": "Nothing was spent.",
+    "maybe spent": "Money may have been spent.",
+    "spent": "The generation is paid for.",
+}
+
+
+class ToAPIsError(Exception):
+    """The root of everything this package raises on purpose.
+
+    Args:
+        what: What happened, in one sentence.
+        **facts: The data, each kept as an attribute: `shot` (its label), `http_status`, `code`,
+            `request_id`, `retry_after` (seconds), `task_id`, `business_id`, `money`.
+
+    Example:
+        ```python
+        try:
+            await client.submit(request)
+        except ToAPIsError as error:
+            if error.money != "not spent":
+                print("look up", error.business_id)
+        ```
+    """
+
+    advice: ClassVar[str] = ""
+
+    shot: str | None = None
+    http_status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    task_id: str | None = None
+    business_id: str | None = None
+    money: Money = "not spent"
+
+    def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
+        super().__init__(what)
+        self.what = what
+        self.about(**facts)
+
+    def about(self, **facts: Unpack[Facts]) -> Self:
+        """Add facts that were not known where the error arose; returns the error itself."""
+        for name, value in facts.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        """Its kind and what happened, and no data that is large."""
+        return f"{type(self).__name__}({self.what!r})"
+
+    def __str__(self) -> str:
+        """What happened, to which shot, whether money was spent, and what to do."""
+        shot = f"Shot {self.shot}: " if self.shot else ""
+        seen = [
+            f"HTTP {self.http_status}" if self.http_status else None,
+            self.code,
+            f"request {self.request_id}" if self.request_id else None,
+            f"generation {self.task_id}" if self.task_id else None,
+            f"business id {self.business_id}" if self.business_id else None,
+        ]
+        facts = ", ".join(fact for fact in seen if fact)
+        sentences = [
+            f"{shot}{self.what.rstrip('.')}{f' ({facts})' if facts else ''}.",
+            _MONEY_SENTENCE[self.money],
+            self.advice,
+        ]
+        return " ".join(sentence for sentence in sentences if sentence)
+
+
+class InvalidRequest(ToAPIsError, ValueError):
+    """A request breaks a rule of its model; nothing was sent. `faults` has one line for each."""
+
+    advice = "Change what is named and try again."
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.args = (faults,)
+        self.faults = faults
+
+
+class APIError(ToAPIsError):
+    """The API answered with an error that asking again will not change."""
+
+
+class BadRequest(APIError):
+    """400 and its kin: the API does not accept the parameters."""
+
+    advice = "Change the request as the message says."
+
+
+class Unauthorized(APIError):
+    """401 or 403: the API does not know the key. Stops the rest of a batch."""
+
+    advice = "Check the API key of the ToAPIsCredentials in use (or TOAPIS_API_KEY)."
+
+
+class InsufficientBalance(APIError):
+    """402: the account has no balance left. Stops the rest of a batch."""
+
+    advice = "Top up the account, then run the batch again: it goes on where it stopped."
+
+
+class NotFound(APIError):
+    """404: this key's user has no such task."""
+
+    advice = "Check the task id, and that the key belongs to the user who submitted it."
+
+
+class PolicyRefused(APIError):
+    """422: the provider refuses the prompt."""
+
+    advice = "Change the prompt; the same one will be refused again."
+
+
+class SubmissionUnknown(ToAPIsError):
+    """It can't be told whether a submission was accepted.
+
+    Look it up by its business id before sending it again: `ToAPIsClient.find`.
+    """
+
+    money: Money = "maybe spent"
+    advice = "Don't send it again before looking it up by its business id."
+
+
+class GenerationFailed(ToAPIsError):
+    """The provider ended the generation without a video; `what` is its reason."""
+
+    advice = "See the provider's reason; what it failed it does not charge for."
+
+
+class ResultMissing(ToAPIsError):
+    """The provider calls a generation completed, but gives no URL of a result, for minutes now."""
+
+    money: Money = "spent"
+    advice = "Run the batch again to ask once more; if it stays so, show the id to the provider."
+
+
+class StillRendering(ToAPIsError):
+    """The wait for a generation is over, but the generation isn't. It has not failed."""
+
+    money: Money = "spent"
+    advice = "Run the batch again: it goes on waiting and buys nothing twice."
+
+
+class DownloadFailed(ToAPIsError):
+    """A result could not be fetched or stored as it should be."""
+
+    money: Money = "spent"
+    advice = "Run the batch again before the result expires (24 hours after completion)."
+
+
+class ResultRefused(DownloadFailed):
+    """The host of a result refuses its URL, which may have expired: ask for a fresh one."""
+
+
+class NotAVideo(DownloadFailed):
+    """What a result URL brings is not what was ordered: a page, JSON, an empty file."""
+
+
+class Transient(ToAPIsError):
+    """It did not work now, nothing was bought by it, and doing it again later is safe."""
+
+    advice = "It is safe to try again later."
+
+
+class NotSent(Transient):
+    """No connection could be made, so nothing was sent."""
+
+    advice = "Check the network, the proxy and the base URL; it is safe to try again."
+
+
+class RateLimited(Transient):
+    """429: the account asked faster than it may."""
+
+
+class Unavailable(Transient):
+    """The service (or the way to it) is out of order for now."""
+
+
+class UnreadableReply(Transient):
+    """The reply to a query can't be understood; `what` keeps its first characters."""
+
+    advice = "If it stays so, check the base URL and any proxy between."

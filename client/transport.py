@@ -1,0 +1,224 @@
+"""The HTTP client: a thin shell around the decisions."""
+
+import json
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from urllib.parse import quote
+
+import httpx
+import stamina
+from pydantic import SecretStr
+from typing_extensions import Self, Unpack
+
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.decisions import (
+    Accepted,
+    query_reply,
+    submission_outcome,
+)
+from prefect_toapis.client.errors import (
+    Facts,
+    InvalidRequest,
+    NotFound,
+    Transient,
+    UnreadableReply,
+)
+from prefect_toapis.client.replies import Answer, Reply
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.rules import check
+from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
+
+GENERATIONS = "/v1/videos/generations"
+
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=60.0)
+# A connection that the server closes just as a submission goes out makes an unknown outcome:
+# none is used again that was idle for longer than servers surely keep it.
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long the client itself tries again what is safe to try again.
+
+    Args:
+        budget: Seconds for all tries together; a `Retry-After` beyond it isn't waited for.
+        first: Seconds before the second try; each later one waits twice as long.
+        longest: Seconds between two tries at most.
+    """
+
+    budget: float = 60.0
+    first: float = 0.5
+    longest: float = 15.0
+
+    def delay(self, error: Exception, left: float) -> bool | float:
+        """Whether to try again after an error, and after how many seconds if it says so itself.
+
+        Args:
+            error: What the latest try raised.
+            left: Seconds of the budget.
+        """
+        if not isinstance(error, Transient):
+            return False
+        if not error.retry_after:  # "at once" would ask without a pause until the budget ends
+            return True
+        return error.retry_after if error.retry_after <= left else False
+
+    def caller(self) -> stamina.BoundAsyncRetryingCaller:
+        """Calls an async function and tries it again by this policy; the budget starts now."""
+        end = time.monotonic() + self.budget
+        return stamina.AsyncRetryingCaller(
+            attempts=None,
+            timeout=self.budget,
+            wait_initial=self.first,
+            wait_max=self.longest,
+            wait_jitter=self.first,
+        ).on(lambda error: self.delay(error, end - time.monotonic()))
+
+
+class ToAPIsClient:
+    """An async client of the ToAPIs video API. It belongs to the event loop it is first used in.
+
+    Proxies come from the environment. The key is sent to the API's host only; redirects are not
+    followed.
+
+    Args:
+        api_key: The key.
+        base_url: The API's root, with or without `/v1`.
+        retry: How long to try again what is safe to try again.
+
+    Raises:
+        ValueError: `base_url` isn't an http(s) URL, or the key can't be one.
+
+    Example:
+        ```python
+        async with ToAPIsClient(SecretStr(key)) as client:
+            accepted = await client.submit(VideoRequest(prompt="A dog"), business_id="mine-1")
+            reply = await client.status(accepted.task_id)
+        ```
+    """
+
+    def __init__(
+        self,
+        api_key: SecretStr,
+        base_url: str = DEFAULT_BASE_URL,
+        *,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        key = api_key.get_secret_value()
+        if not key or not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("api_key is empty, or holds characters that no key has")
+        self._key = api_key
+        self._root = api_root(base_url)
+        self._retry = retry or RetryPolicy()
+        self._http = httpx.AsyncClient(
+            timeout=_TIMEOUT, limits=_LIMITS, headers={"User-Agent": "prefect-toapis"}
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def submit(self, request: VideoRequest, business_id: str | None = None) -> Accepted:
+        """Submit a request ([P] `POST /v1/videos/generations`). This spends money.
+
+        Only what surely bought nothing is sent again (no connection, 429, 503
+        `rate_limit_unavailable`), within the retry budget.
+
+        Args:
+            request: Checked against the catalogue before anything is sent.
+            business_id: The caller's own id, by which `find` looks the task up.
+
+        Returns:
+            The accepted generation, with the task id to ask for.
+
+        Raises:
+            InvalidRequest: The request breaks rules of its model.
+            APIError: The API refuses it (`BadRequest`, `Unauthorized`, ...).
+            Transient: It could not be sent within the budget.
+            SubmissionUnknown: It may have been accepted: look it up before sending it again.
+        """
+        faults = check(request, Catalogue.shipped())
+        if faults:
+            raise InvalidRequest([str(fault) for fault in faults])
+        body = request.body(business_id)
+
+        async def once() -> Accepted:
+            outcome = submission_outcome(await self._send("POST", GENERATIONS, body))
+            if isinstance(outcome, Accepted):
+                return outcome
+            if business_id:
+                outcome.error.about(business_id=business_id)
+            raise outcome.error
+
+        return await self._retry.caller()(once)
+
+    async def status(self, task_id: str) -> Reply:
+        """Ask how a generation is doing ([D] `GET /v1/videos/generations/{task_id}`).
+
+        Raises:
+            NotFound: This key's user has no such task (or not yet).
+            APIError: The API refuses the query.
+            Transient: No usable reply within the retry budget.
+        """
+        return await self._query(task_id, task_id=task_id)
+
+    async def find(self, business_id: str) -> Reply | None:
+        """Look a generation up by the caller's own id ([D], the same path as `status`).
+
+        Returns:
+            The generation, with its task id; None if the API says clearly that there is none.
+
+        Raises:
+            APIError: The API refuses the query.
+            Transient: No usable reply within the retry budget.
+        """
+        try:
+            reply = await self._query(business_id, business_id=business_id)
+        except NotFound:
+            return None
+        if reply.task_id is None:
+            raise UnreadableReply("the look-up found a generation without an id").about(
+                business_id=business_id
+            )
+        return reply
+
+    async def _query(self, wanted: str, **known: Unpack[Facts]) -> Reply:
+        path = f"{GENERATIONS}/{quote(wanted, safe='')}"
+
+        async def once() -> Reply:
+            reply = query_reply(await self._send("GET", path))
+            if isinstance(reply, Reply):
+                return reply
+            raise reply.about(**known)
+
+        return await self._retry.caller()(once)
+
+    async def _send(
+        self, method: str, path: str, body: dict[str, object] | None = None
+    ) -> Answer | Exception:
+        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body).encode()
+        try:
+            response = await self._http.request(
+                method, self._root + path, headers=headers, content=content
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return error
+        # No reply has reason to hold the key; one that echoes it must not carry it any further.
+        text = response.text.replace(self._key.get_secret_value(), "[key]")
+        return Answer(response.status_code, text, dict(response.headers))

@@ -1,0 +1,106 @@
+"""What can be told from a URL by looking at it."""
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, unquote_plus, urlsplit, urlunsplit
+
+DEFAULT_BASE_URL = "https://toapis.com"
+
+_SIGNATURE_PREFIXES = ("x-amz-", "x-goog-", "x-oss-", "x-cos-")
+_SIGNATURE_NAMES = {
+    *("signature", "sig", "expires", "policy", "token", "security-token"),
+    *("key-pair-id", "awsaccesskeyid", "googleaccessid", "ossaccesskeyid"),
+    *("q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-signature"),
+    *("q-header-list", "q-url-param-list"),
+    *("se", "sp", "sv", "sr", "st", "spr", "sip", "skoid", "sktid", "skt", "ske", "sks", "skv"),
+}
+
+
+def api_root(base_url: str) -> str:
+    """The root that paths like `/v1/balance` are added to.
+
+    Only the path is normalised: the host stays as typed.
+
+    Args:
+        base_url: As a user types it, with or without `/v1` and slashes.
+
+    Raises:
+        ValueError: It isn't an http(s) URL.
+
+    Example:
+        >>> api_root("https://toapis.com/v1/")
+        'https://toapis.com'
+    """
+    parts = urlsplit(base_url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        shown = without_signature(base_url)
+        raise ValueError(f"base_url={shown!r}: give an http(s) URL such as {DEFAULT_BASE_URL}")
+    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def without_signature(url: str) -> str:
+    """The URL without the parameters (and user info) that only prove a right to fetch it.
+
+    Two signed links to one object become the same text, which is safe to store and to log.
+
+    Example:
+        >>> without_signature("https://cdn.example/cat.png?size=2&X-Amz-Signature=ab12")
+        'https://cdn.example/cat.png?size=2'
+    """
+    address, _, query = url.partition("#")[0].partition("?")
+    scheme, mark, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    kept = "&".join(part for part in query.split("&") if not _signs(part))
+    shown = "".join((scheme, mark, host.rpartition("@")[2], slash, path))
+    return f"{shown}?{kept}" if kept else shown
+
+
+def _signs(parameter: str) -> bool:
+    name = unquote_plus(parameter.partition("=")[0]).lower()
+    return name in _SIGNATURE_NAMES or name.startswith(_SIGNATURE_PREFIXES)
+
+
+def without_queries(text: str) -> str:
+    """Text from elsewhere, made safe to show: the URLs in it lose their query.
+
+    It may be raw JSON, where a slash or an ampersand may stand with a backslash.
+    """
+    return re.sub(r"(https?:(?:\\?/){2}[^\s\"'<>?]+)\?[^\s\"'<>]*", r"\1", text)
+
+
+def why_not_public(url: str) -> str | None:
+    """Why the provider can't fetch this URL; None if nothing speaks against it.
+
+    [P]: reference media are public `http://`/`https://` URLs; base64 and `data:` are refused.
+    """
+    if url.startswith("data:"):
+        return "data: URLs are no longer accepted: upload the file and give its http(s) URL"
+    parts = _split(url)
+    if (
+        parts is None
+        or not parts.scheme
+        or (parts.scheme not in {"http", "https"} and "://" not in url)
+    ):
+        return "not a URL (base64 is no longer accepted): upload the file and give its http(s) URL"
+    if parts.scheme not in {"http", "https"}:
+        return f"{parts.scheme}:// can't be fetched by the provider: give an http(s) URL"
+    if not parts.hostname:
+        return "it names no host"
+    if parts.hostname == "localhost" or _is_private_address(parts.hostname):
+        return f"{parts.hostname} can't be reached by the provider: give a public URL"
+    return None
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+def _is_private_address(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:  # a name, not an address
+        return False

@@ -1,0 +1,93 @@
+"""Carrying an order out: prepare, fan out, gather, report."""
+
+import asyncio
+
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis.batches.inventory import SHOT_FILE
+from prefect_toapis.batches.manifest import (
+    Manifest,
+    StoredShot,
+    Unstored,
+    build_manifest,
+    plan_json,
+)
+from prefect_toapis.batches.progress import current_progress
+from prefect_toapis.batches.submission import JSON
+from prefect_toapis.flows.fan_out import FanOut
+from prefect_toapis.flows.order import Order
+from prefect_toapis.flows.preflight import Ready, prepare
+
+JSONL = "application/x-ndjson"
+_READS_AT_ONCE = 16
+
+
+async def run_batch(order: Order) -> Manifest:
+    """Make a batch.
+
+    Raises:
+        InvalidBatch: It can't be carried out; nothing was bought.
+        BatchFailed: It ended with shots that aren't stored, and the order says to fail then.
+    """
+    ready = await prepare(order)
+    if order.dry_run:
+        return await gather_manifest(ready, {})
+    plan = plan_json(ready.batch, ready.bucket.uri(), ready.shots)
+    await ready.store.write(f"{ready.batch}/plan.json", plan, JSON)
+    fan_out = FanOut(ready, order.spec.settings, current_progress())
+    await fan_out.run()
+    manifest = await gather_manifest(ready, fan_out.unstored)
+    key = f"{ready.batch}/manifest.jsonl"
+    await ready.store.write(key, manifest.to_jsonl().encode(), JSONL)
+    _report(manifest, ready.bucket.uri(key))
+    if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
+        raise BatchFailed(what, manifest)
+    return manifest
+
+
+async def gather_manifest(ready: Ready, unstored: dict[str, Unstored]) -> Manifest:
+    """The table of a batch as the bucket has it now, with the reasons of this run."""
+    keys = await ready.store.list_keys(f"{ready.batch}/")
+    at_once = asyncio.Semaphore(_READS_AT_ONCE)
+
+    async def read(key: str) -> StoredShot | None:
+        async with at_once:
+            content = await ready.store.read(key)
+        return StoredShot.model_validate_json(content) if content else None
+
+    found = await asyncio.gather(*[read(key) for key in keys if key.endswith(f"/{SHOT_FILE}")])
+    stored = [shot for shot in found if shot]
+    return build_manifest(ready.batch, ready.uri, ready.shots, stored, unstored)
+
+
+def shortfall(manifest: Manifest) -> str | None:
+    """What of a batch isn't stored, in one sentence; None if all of it is.
+
+    Example:
+        >>> shortfall(Manifest(batch="b", uri="s3://v/b")) is None
+        True
+    """
+    counts = {
+        "failed": manifest.shots("failed"),
+        "open": manifest.shots("open"),
+        "not submitted": manifest.shots("planned"),
+    }
+    short = [f"{count} {what}" for what, count in counts.items() if count]
+    if not short:
+        return None
+    (first, *others), total = short, manifest.shots()
+    number, _, what = first.partition(" ")
+    return ", ".join([f"{number} of {total} shots {what}", *others])
+
+
+def _report(manifest: Manifest, uri: str) -> None:
+    logger = get_run_logger()
+    for row in [*manifest.failed, *manifest.open]:
+        logger.error("%s: %s", row.status, row.error)
+    logger.info(
+        "%d of %d shots stored; the manifest is %s",
+        manifest.shots("stored"),
+        manifest.shots(),
+        uri,
+    )

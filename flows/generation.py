@@ -1,0 +1,145 @@
+"""The flows that make batches."""
+
+import asyncio
+from pathlib import Path
+from typing import Literal
+
+from prefect import flow
+
+from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.manifest import Manifest
+from prefect_toapis.batches.spec import (
+    BatchSpec,
+    CastLike,
+    Character,
+    RunSettings,
+    SceneLike,
+    Variant,
+)
+from prefect_toapis.batches.spec_file import read_spec
+from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.flows.batch_run import run_batch
+from prefect_toapis.flows.defaults import bucket_or_default
+from prefect_toapis.flows.order import Order
+
+
+@flow(name="generate-videos")
+async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
+    scenes: list[SceneLike],
+    variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
+    characters: list[Character] = [],  # noqa: B006 - as above
+    casts: list[CastLike] = [],  # noqa: B006 - as above
+    batch: str | None = None,
+    *,
+    credentials: ToAPIsCredentials | None = None,
+    bucket: VideoBucket | None = None,
+    max_videos: int = 100,
+    on_failure: Literal["fail", "tolerate"] = "fail",
+    dry_run: bool = False,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - as above
+) -> Manifest:
+    """Make videos: scenes x variants x casts, each bought once and stored in the bucket.
+
+    Everything is planned and checked before the first one is bought. A batch can be run again
+    any number of times: it buys nothing that it has, and goes on with what is under way.
+
+    Args:
+        scenes: What the videos show. Each is made in every variant.
+        variants: How they are made: model, length, shape, style.
+        characters: Who may appear. Without casts, each appears alone, as {character}.
+        casts: Who plays which role in the prompts, such as {hero}.
+        batch: Name of the batch; running the same name again continues it. Empty: a new one.
+            May hold {date}, {scheduled} or {run}.
+        credentials: Whose ToAPIs account pays. Empty: the block named "default".
+        bucket: Where the videos go. Empty: the block named "default".
+        max_videos: More videos than this are refused before anything is bought.
+        on_failure: Whether the run fails when some of its shots do, or tolerates it.
+        dry_run: Plan and check only; buy nothing.
+        settings: Everything rarely touched.
+
+    Returns:
+        The manifest: a row for each video.
+
+    Raises:
+        InvalidBatch: The batch can't be carried out; every fault is listed, nothing was bought.
+        BatchFailed: Some shots aren't stored; its `manifest` has the reasons.
+
+    Example:
+        ```python
+        manifest = await generate_videos(
+            ["A golden retriever running on grass, sunny day"],
+            [Variant(duration=10, aspect_ratio="16:9")],
+            batch="dogs",
+        )
+        ```
+    """
+    spec = BatchSpec.model_validate(
+        {
+            "scenes": scenes,
+            "variants": variants,
+            "characters": characters,
+            "casts": casts,
+            "batch": batch,
+            "max_videos": max_videos,
+            "on_failure": on_failure,
+            "settings": settings,
+        }
+    )
+    return await run_batch(Order(spec, credentials, bucket, dry_run))
+
+
+@flow(name="generate-from-spec")
+async def generate_from_spec(
+    spec: str,
+    batch: str | None = None,
+    *,
+    credentials: ToAPIsCredentials | None = None,
+    bucket: VideoBucket | None = None,
+    dry_run: bool = False,
+) -> Manifest:
+    """Make the videos of a spec file: `generate_videos` with its parameters in YAML or JSON.
+
+    Args:
+        spec: A path, or s3://bucket/key (read with the bucket's credentials).
+        batch: Name of the batch, in place of the file's own. May hold {date}, {scheduled}, {run}.
+        credentials: Whose ToAPIs account pays. Empty: the block named "default".
+        bucket: Where the videos go. Empty: the block named "default".
+        dry_run: Plan and check only; buy nothing.
+
+    Returns:
+        The manifest: a row for each video.
+
+    Raises:
+        InvalidBatch: The batch can't be carried out; every fault is listed, nothing was bought.
+        BatchFailed: Some shots aren't stored; its `manifest` has the reasons.
+
+    Example:
+        ```python
+        manifest = await generate_from_spec("s3://studio/specs/nightly.yaml", batch="{scheduled}")
+        ```
+    """
+    found, faults = await _read(spec, bucket)
+    if batch is not None:
+        found = found.model_copy(update={"batch": batch})
+    return await run_batch(Order(found, credentials, bucket, dry_run, faults))
+
+
+async def _read(spec: str, bucket: VideoBucket | None) -> tuple[BatchSpec, list[str]]:
+    try:
+        text = await (_read_s3(spec, bucket) if spec.startswith("s3://") else _read_path(spec))
+    except (OSError, ValueError, StoreError) as error:
+        return BatchSpec(), [f"spec {spec}: {error}"]
+    return read_spec(text, spec.rpartition("/")[2])
+
+
+async def _read_path(path: str) -> str:
+    return await asyncio.to_thread(Path(path).read_text, encoding="utf-8")
+
+
+async def _read_s3(uri: str, bucket: VideoBucket | None) -> str:
+    credentials = (await bucket_or_default(bucket)).credentials
+    folder, _, key = uri.rpartition("/")
+    content = await BucketStore(VideoBucket.from_uri(folder, credentials)).read(key)
+    if content is None:
+        raise ValueError("there is no such object")
+    return content.decode()

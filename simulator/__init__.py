@@ -1,0 +1,42 @@
+"""The ToAPIs video API on localhost: real HTTP, real MP4s, faults on demand, and a ledger.
+
+Example:
+    ```python
+    from prefect_toapis.simulator import Drop, Simulator
+
+    with Simulator() as simulator:
+        simulator.faults.add(Drop(operation="submit", when="after"))
+        ...  # point a client at simulator.url with simulator.api_key
+        assert len(simulator.ledger.paid) == 1
+    ```
+"""
+
+from prefect_toapis.simulator.faults import (
+    Delay,
+    Drop,
+    Fault,
+    Faults,
+    Hide,
+    Hold,
+    Replace,
+    Truncate,
+)
+from prefect_toapis.simulator.ledger import Ledger, Submission
+from prefect_toapis.simulator.server import Simulator, serve
+from prefect_toapis.simulator.settings import SimulatorSettings
+
+__all__ = [
+    "Delay",
+    "Drop",
+    "Fault",
+    "Faults",
+    "Hide",
+    "Hold",
+    "Ledger",
+    "Replace",
+    "Simulator",
+    "SimulatorSettings",
+    "Submission",
+    "Truncate",
+    "serve",
+]

@@ -1,0 +1,41 @@
+"""The TCP connection under a request: uvicorn's protocol, which lets the app see it."""
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_TRANSPORT = "simulator.transport"
+
+
+class OpenProtocol(H11Protocol):
+    """Puts the connection's transport into the state of each request's scope."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Note the transport of a new connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, _TRANSPORT: transport}
+
+
+def transport_of(scope: Scope) -> asyncio.Transport:
+    """The transport that a request came in by."""
+    transport: asyncio.Transport = scope["state"][_TRANSPORT]
+    return transport
+
+
+async def until_disconnected(receive: Receive) -> None:
+    """Wait until the connection is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@dataclass(frozen=True)
+class NoReply:
+    """An ASGI response that closes the connection instead."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Close it."""
+        del send
+        transport_of(scope).abort()
+        await until_disconnected(receive)

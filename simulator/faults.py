@@ -1,0 +1,197 @@
+"""Faults on demand, as data: what goes wrong, for which requests, how many times."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Operation = Literal["submit", "status", "media"]
+When = Literal["before", "after"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a request when a fault is looked for.
+
+    Args:
+        operation: What the request wants.
+        business_id: The caller's own id.
+        task_id: The generation's id; a submission has none yet.
+        prompt: The prompt of the generation.
+    """
+
+    operation: Operation
+    business_id: str | None = None
+    task_id: str | None = None
+    prompt: str = ""
+
+
+class _Fault(BaseModel):
+    """Which requests a fault meets; what isn't given matches any."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    business_id: str | None = None
+    task_id: str | None = None
+    prompt: str = Field(default="", description="A part of the prompt.")
+    times: int | None = Field(default=1, ge=1, description="How many requests; None: all.")
+
+
+class Hold(_Fault):
+    """Process the request, but don't answer until `Faults.release` or the client goes away."""
+
+    action: Literal["hold"] = "hold"
+    operation: Operation
+
+
+class Drop(_Fault):
+    """Close the connection without a reply.
+
+    `when="before"`: nothing was accepted. `when="after"`: accepted and paid.
+    """
+
+    action: Literal["drop"] = "drop"
+    operation: Operation
+    when: When = "before"
+
+
+class Delay(_Fault):
+    """Wait, in seconds, before or after the request is processed."""
+
+    action: Literal["delay"] = "delay"
+    operation: Operation
+    when: When = "before"
+    seconds: float = Field(ge=0)
+
+
+class Replace(_Fault):
+    """Answer something else, instead of processing the request or after it was processed."""
+
+    action: Literal["replace"] = "replace"
+    operation: Operation
+    when: When = "before"
+    status: int = Field(ge=200, le=599)
+    headers: dict[str, str] = {}
+    body: str = ""
+
+
+class Truncate(_Fault):
+    """Send only so many bytes of a file, then close the connection."""
+
+    action: Literal["truncate"] = "truncate"
+    operation: Literal["media"] = "media"
+    at_bytes: int = Field(ge=0)
+
+
+class Hide(_Fault):
+    """Accept a submission, but answer 404 to queries of it for so many seconds."""
+
+    action: Literal["hide"] = "hide"
+    operation: Literal["submit"] = "submit"
+    seconds: float = Field(ge=0)
+
+
+Fault = Annotated[
+    Hold | Drop | Delay | Replace | Truncate | Hide,
+    Field(discriminator="action"),
+]
+FAULT: TypeAdapter[Fault] = TypeAdapter(Fault)
+
+
+def meets(fault: Fault, facts: Facts) -> bool:
+    """Whether a fault is meant for a request."""
+    return (
+        fault.operation == facts.operation
+        and fault.business_id in {None, facts.business_id}
+        and fault.task_id in {None, facts.task_id}
+        and fault.prompt in facts.prompt
+    )
+
+
+@dataclass(frozen=True)
+class Held:
+    """A request that was processed and waits for its answer to be released."""
+
+    facts: Facts
+    _released: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop, repr=False)
+
+    def release(self) -> None:
+        """Let the answer go out; from any thread."""
+        self._loop.call_soon_threadsafe(self._released.set)
+
+    async def released(self) -> None:
+        """Wait until it may go out."""
+        await self._released.wait()
+
+
+class Faults:
+    """The faults that are set. Safe to use from any thread.
+
+    Example:
+        ```python
+        simulator.faults.add(Hold(operation="submit", prompt="dog"))
+        ...
+        simulator.wait_for(lambda: simulator.faults.held)  # a submission has arrived
+        simulator.faults.release()
+        ```
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._set: list[tuple[Fault, int | None]] = []
+        self._held: list[Held] = []
+
+    @property
+    def pending(self) -> list[Fault]:
+        """The faults that have still to happen, oldest first."""
+        with self._lock:
+            return [fault for fault, _ in self._set]
+
+    @property
+    def held(self) -> list[Held]:
+        """The requests that are held now."""
+        with self._lock:
+            return list(self._held)
+
+    def add(self, *faults: Fault) -> None:
+        """Set faults; a request meets every one that matches it, in the order they were set."""
+        with self._lock:
+            self._set += [(fault, fault.times) for fault in faults]
+
+    def clear(self) -> None:
+        """Forget all faults; what is held stays held."""
+        with self._lock:
+            self._set.clear()
+
+    def release(self) -> None:
+        """Answer everything that is held now."""
+        for held in self.held:
+            held.release()
+
+    def take(self, facts: Facts) -> list[Fault]:
+        """The faults that a request meets, each counted as happened."""
+        if not self._set:  # the usual case costs nothing
+            return []
+        with self._lock:
+            met = [fault for fault, _ in self._set if meets(fault, facts)]
+            counted = [
+                (fault, left - 1 if left and meets(fault, facts) else left)
+                for fault, left in self._set
+            ]
+            self._set = [(fault, left) for fault, left in counted if left != 0]
+        return met
+
+    def hold(self, facts: Facts) -> Held:
+        """Note that a request is held; on the event loop that answers it."""
+        held = Held(facts)
+        with self._lock:
+            self._held.append(held)
+        return held
+
+    def let_go(self, held: Held) -> None:
+        """Note that a request is no longer held."""
+        with self._lock:
+            self._held.remove(held)

@@ -1,0 +1,67 @@
+"""Where faults meet requests."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from prefect_toapis.simulator.connections import NoReply, until_disconnected
+from prefect_toapis.simulator.faults import Delay, Drop, Facts, Fault, Faults, Hold, Replace, When
+
+Process = Callable[[list[Fault]], Awaitable[ASGIApp]]
+
+
+async def interfere(faults: Faults, facts: Facts, process: Process) -> ASGIApp:
+    """Answer a request, with the faults that it meets.
+
+    Args:
+        faults: Those that are set.
+        facts: What is known of the request.
+        process: What the provider does with it; it is given the faults for those that change
+            the processing itself.
+    """
+    met = faults.take(facts)
+    reply: ASGIApp | None = None
+    for fault in met:
+        reply = await _apply(fault, "before", reply)
+    if reply is None:
+        reply = await process(met)
+    for fault in met:
+        reply = await _apply(fault, "after", reply)
+    held = any(isinstance(fault, Hold) for fault in met)
+    return _HeldReply(faults, facts, reply) if held and reply else reply or NoReply()
+
+
+async def _apply(fault: Fault, when: When, reply: ASGIApp | None) -> ASGIApp | None:
+    if not isinstance(fault, Delay | Drop | Replace) or fault.when != when:
+        return reply
+    if isinstance(fault, Delay):
+        await asyncio.sleep(fault.seconds)
+        return reply
+    if isinstance(fault, Drop):
+        return NoReply()
+    return Response(fault.body, fault.status, fault.headers)
+
+
+@dataclass(frozen=True)
+class _HeldReply:
+    """Sends a reply once it is released, or never if the client goes away first."""
+
+    faults: Faults
+    facts: Facts
+    reply: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held = self.faults.hold(self.facts)
+        released = asyncio.ensure_future(held.released())
+        gone = asyncio.ensure_future(until_disconnected(receive))
+        try:
+            await asyncio.wait({released, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.faults.let_go(held)
+            gone.cancel()
+            released.cancel()
+        if not gone.done():
+            await self.reply(scope, receive, send)

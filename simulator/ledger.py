@@ -1,0 +1,72 @@
+"""What was asked of the simulator, and what was paid."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Submission:
+    """One POST that arrived. Neither paid nor refused: a fault kept it from being processed.
+
+    Args:
+        at: When it arrived, in Unix seconds.
+        body: Its JSON.
+        business_id: The caller's own id, if it has one.
+        model: The model it asks for.
+        task_id: The generation's id, once accepted.
+        paid: Whether it was accepted, and so paid, even if the reply never went out.
+        credits: What it cost.
+        refunded: Whether the generation failed in the end, and the credits came back.
+        refusal: The error's code, if it was refused.
+    """
+
+    at: float
+    body: dict[str, Any]
+    business_id: str | None = None
+    model: str | None = None
+    task_id: str | None = None
+    paid: bool = False
+    credits: float = 0
+    refunded: bool = False
+    refusal: str | None = None
+
+
+@dataclass
+class Ledger:
+    """The witness. Requests that were refused with 401 or 429 appear only in their counts.
+
+    Args:
+        submissions: Every POST that arrived, in order.
+        queries: How often each id was asked for, as it was asked (task id or business id).
+        downloads: How often each file's content was served, by its path at the media port.
+        leaked_keys: Requests at the media port that carried an Authorization header.
+        throttled: Requests refused with 429.
+        unauthorized: Requests refused with 401.
+    """
+
+    submissions: list[Submission] = field(default_factory=list)
+    queries: Counter[str] = field(default_factory=Counter)
+    downloads: Counter[str] = field(default_factory=Counter)
+    leaked_keys: int = 0
+    throttled: int = 0
+    unauthorized: int = 0
+
+    @property
+    def paid(self) -> list[Submission]:
+        """The submissions that were accepted, the refunded ones among them."""
+        return [submission for submission in list(self.submissions) if submission.paid]
+
+    @property
+    def refunded(self) -> list[Submission]:
+        """The submissions whose generation failed in the end."""
+        return [submission for submission in list(self.submissions) if submission.refunded]
+
+    @property
+    def credits_spent(self) -> float:
+        """What was paid and not refunded."""
+        return sum(submission.credits for submission in self.paid if not submission.refunded)
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return asdict(self) | {"credits_spent": self.credits_spent}

@@ -1,0 +1,80 @@
+"""What the simulator can be told."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+AccountGroup = Literal["default", "vip", "svip"]
+
+
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("give the shorter time first")
+    return bounds
+
+
+Seconds = Annotated[float, Field(ge=0)]
+SecondsRange = Annotated[tuple[Seconds, Seconds], AfterValidator(_ordered)]
+
+
+class SimulatorSettings(BaseModel):
+    """How the simulated provider behaves; all of it has a sensible default.
+
+    Example:
+        ```python
+        SimulatorSettings(render_seconds=(2, 8), balance_credits=100, draw_prompts=True)
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    api_keys: tuple[str, ...] = Field(
+        default=("simulator-key",),
+        min_length=1,
+        repr=False,
+        description="The keys that are accepted; all belong to one user.",
+    )
+    account_group: AccountGroup | None = Field(
+        default="default", description="Whose documented rate limits apply ([D]); None: none."
+    )
+    balance_credits: float | None = Field(
+        default=None, ge=0, description="What the account has, in credits; None: unlimited."
+    )
+    price_credits: float = Field(
+        default=20, ge=0, description="What a submission costs, in credits."
+    )
+    render_seconds: Seconds | SecondsRange = Field(
+        default=(5, 15),
+        description="How long a generation takes, in seconds: a number, or the shortest and the "
+        "longest time, between which each generation draws its own.",
+    )
+    seed: int = Field(default=0, description="Of the render times that are drawn.")
+    result_lifetime_seconds: float = Field(
+        default=24 * 3600, gt=0, description="How long a result can be fetched ([D]: 24 hours)."
+    )
+    refuse_marker: str = Field(
+        default="refuse me", min_length=1, description="A prompt that has this is refused (422)."
+    )
+    fail_marker: str = Field(
+        default="fail me",
+        min_length=1,
+        description="A prompt that has this is accepted, and its generation fails in the end.",
+    )
+    short_side: int = Field(
+        default=180,
+        ge=64,
+        le=2160,
+        multiple_of=2,
+        description="Of a clip, in pixels; 360 is fine for drawn prompts.",
+    )
+    draw_prompts: bool = Field(
+        default=False,
+        description="Draw prompt, model and character names on the frames: one clip for each "
+        "prompt instead of one for all.",
+    )
+    pad_to: int | None = Field(
+        default=None,
+        gt=0,
+        description="Size of each video file, in bytes. A clip that is that large already stays "
+        "as it is.",
+    )

@@ -1,0 +1,197 @@
+"""One account in one process, used from any event loop."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from pydantic import SecretStr
+
+from prefect_toapis.client.account import ALLOWANCES, Account, AccountGroup, account, in_background
+from prefect_toapis.client.errors import (
+    APIError,
+    InsufficientBalance,
+    InvalidRequest,
+    PolicyRefused,
+    SubmissionUnknown,
+    Unauthorized,
+)
+from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.replies import Reply
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.transport import RetryPolicy
+from prefect_toapis.simulator import Drop, Hold, Simulator, SimulatorSettings
+
+T = TypeVar("T")
+KEY = SecretStr("test-key")
+DOG = VideoRequest(prompt="A dog")
+FAST = Pace(first=0.02, every=0.05, patience=20, grace=20)
+RETRY = RetryPolicy(budget=5, first=0.01)
+
+
+def account_of(simulator: Simulator, key: SecretStr = KEY) -> Account:
+    return account(key, simulator.url, retry=RETRY)
+
+
+def on_a_loop_of_its_own(work: Coroutine[Any, Any, T], results: list[T]) -> threading.Thread:
+    thread = threading.Thread(target=lambda: results.append(asyncio.run(work)))
+    thread.start()
+    return thread
+
+
+async def test_a_generation_is_submitted_waited_for_and_found(simulator: Simulator) -> None:
+    api = account_of(simulator)
+    await api.ready()
+    accepted = await api.submit(DOG, "mine-1")
+    seen: list[Reply] = []
+    reply = await api.wait(accepted.task_id, FAST, seen.append)
+    assert reply.outputs
+    assert seen[-1] == reply
+    assert (await api.status(accepted.task_id)).status == "completed"
+    found = await api.find("mine-1")
+    assert found
+    assert found.task_id == accepted.task_id
+    assert await api.find("mine-2") is None
+    assert len(simulator.ledger.paid) == 1
+
+
+def test_an_account_is_the_same_for_everybody_with_its_key() -> None:
+    one = account(SecretStr("key-1"), "https://toapis.example")
+    assert account(SecretStr("key-1"), "https://toapis.example") is one
+    assert account(SecretStr("key-1"), "https://toapis.example/v1/") is one
+    assert account(SecretStr("key-2"), "https://toapis.example") is not one
+    assert account(SecretStr("key-1"), "https://other.example") is not one
+
+
+def test_a_key_or_a_base_url_that_can_be_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="api_key"):
+        account(SecretStr(""), "https://toapis.example")
+    with pytest.raises(ValueError, match="base_url"):
+        account(KEY, "toapis.example")
+
+
+def test_one_account_is_made_even_when_many_ask_at_once() -> None:
+    made: list[Account] = []
+    together = threading.Barrier(8)
+
+    def ask() -> None:
+        together.wait()
+        made.append(account(SecretStr("key-3"), "https://toapis.example"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 8
+    assert len(set(map(id, made))) == 1
+
+
+def test_two_loops_in_two_threads_use_it_at_once(simulator: Simulator) -> None:
+    async def make(business_id: str) -> Reply:
+        api = account_of(simulator)
+        await api.ready()
+        accepted = await api.submit(DOG, business_id)
+        return await api.wait(accepted.task_id, FAST)
+
+    simulator.faults.add(Hold(operation="submit", times=2))
+    replies: list[Reply] = []
+    threads = [on_a_loop_of_its_own(make(name), replies) for name in ("mine-1", "mine-2")]
+    simulator.wait_for(lambda: len(simulator.faults.held) == 2)  # both are under way
+    simulator.faults.release()
+    for thread in threads:
+        thread.join()
+    assert {reply.status for reply in replies} == {"completed"}
+    assert {reply.task_id for reply in replies} == {paid.task_id for paid in simulator.ledger.paid}
+
+
+def test_it_outlives_the_loop_that_used_it_first(simulator: Simulator) -> None:
+    api = account_of(simulator)
+    first = asyncio.run(api.submit(DOG))
+    second = asyncio.run(api.submit(DOG))
+    assert first.task_id != second.task_id
+
+
+async def test_cancelling_who_waits_cancels_the_work_and_leaves_the_others(
+    simulator: Simulator,
+) -> None:
+    api = account_of(simulator)
+    accepted = await api.submit(DOG)
+    gone = asyncio.create_task(api.wait("video_nowhere", FAST))
+    stays = asyncio.create_task(api.wait(accepted.task_id, FAST))
+    await simulator.await_for(lambda: simulator.ledger.queries["video_nowhere"])
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert (await stays).outputs
+    await simulator.await_for(lambda: api._poller.in_flight == 0)
+
+
+async def test_work_runs_in_one_thread_in_the_background() -> None:
+    async def where() -> str:
+        return threading.current_thread().name
+
+    assert await in_background(where()) == "prefect-toapis"
+    assert threading.current_thread().name != "prefect-toapis"
+
+
+# An account that is refused as a whole
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "kind"),
+    [
+        ({"balance_credits": 0}, KEY, InsufficientBalance),
+        ({}, SecretStr("another-key"), Unauthorized),
+    ],
+)
+async def test_those_who_wait_for_room_are_refused_with_the_account(
+    settings: dict[str, Any], key: SecretStr, kind: type[APIError]
+) -> None:
+    burst = int(ALLOWANCES["default"].submissions)
+    with Simulator(SimulatorSettings(api_keys=("test-key",), **settings)) as simulator:
+        api = account_of(simulator, key)
+        await asyncio.gather(*(api.ready() for _ in range(burst)))
+        waiting = [asyncio.create_task(api.ready()) for _ in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(kind) as refused:
+            await api.submit(DOG)
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert type(ended[-1]) is kind
+        assert ended[-1] is not refused.value
+        assert str(ended[-1]) == str(refused.value)
+        await api.ready()  # whoever comes later may try: the account may have been topped up
+
+
+@pytest.mark.parametrize("prompt", ["refuse me", ""])
+async def test_a_refusal_of_one_request_refuses_nobody_else(
+    simulator: Simulator, prompt: str
+) -> None:
+    api = account_of(simulator)
+    burst = int(ALLOWANCES["default"].submissions)
+    await asyncio.gather(*(api.ready() for _ in range(burst)))
+    waiting = asyncio.create_task(api.ready())
+    await asyncio.sleep(0)
+    with pytest.raises((PolicyRefused, InvalidRequest)):
+        await api.submit(VideoRequest(prompt=prompt))
+    await waiting
+
+
+async def test_an_unknown_outcome_refuses_nobody_else(simulator: Simulator) -> None:
+    api = account_of(simulator)
+    simulator.faults.add(Drop(operation="submit", when="after"))
+    with pytest.raises(SubmissionUnknown):
+        await api.submit(DOG, "mine-1")
+    await api.ready()
+    assert await api.find("mine-1") is not None
+
+
+@pytest.mark.parametrize("group", ["default", "vip", "svip"])
+def test_no_group_is_allowed_more_than_is_documented(group: AccountGroup) -> None:
+    documented = {"default": (50, 500), "vip": (167, 1_667), "svip": (334, 5_000)}
+    per_minute = {"default": (300, 3_000), "vip": (1_000, 10_000), "svip": (2_000, 30_000)}
+    allowed = ALLOWANCES[group]
+    assert (allowed.submissions, allowed.queries) <= documented[group]
+    assert allowed.submissions * 6 <= per_minute[group][0]
+    assert allowed.queries * 6 <= per_minute[group][1]

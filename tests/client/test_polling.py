@@ -1,0 +1,342 @@
+"""One scheduler for everything that waits."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiolimiter import AsyncLimiter
+from pydantic import SecretStr
+
+from prefect_toapis.client.errors import (
+    GenerationFailed,
+    NotFound,
+    ResultMissing,
+    StillRendering,
+    ToAPIsError,
+    Unauthorized,
+    Unavailable,
+)
+from prefect_toapis.client.polling import Pace, Poller, next_query_in, verdict
+from prefect_toapis.client.replies import ErrorBody, Output, Reply, Status
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.transport import RetryPolicy, ToAPIsClient
+from prefect_toapis.simulator import Hide, Replace, Simulator
+
+FAST = Pace(first=0.01, every=0.02, patience=20, grace=20)
+DONE = Reply("video_1", "completed", outputs=(Output("https://files.example/a.mp4"),))
+NO_URL = Reply("video_1", "completed")
+RENDERING = Reply("video_1", "in_progress", progress=50)
+ODD = Reply("video_1", "unknown")
+FAILED = Reply("video_1", "failed", failure=ErrorBody("Too dark", "moderation"))
+UNKNOWN_TASK = NotFound("No such task")
+PACE = Pace(first=5, every=10, patience=600, grace=120)
+
+
+@pytest.mark.parametrize(
+    ("answer", "waited", "no_url_for", "means"),
+    [
+        (DONE, 0, 0, DONE),
+        (DONE, 10_000, 10_000, DONE),
+        (FAILED, 0, 0, GenerationFailed),
+        (FAILED, 10_000, 0, GenerationFailed),
+        (RENDERING, 599, 0, None),
+        (RENDERING, 600, 0, StillRendering),
+        (Reply("video_1", "queued"), 0, 0, None),
+        (Reply("video_1", "queued"), 600, 0, StillRendering),
+        (ODD, 599, 0, None),
+        (ODD, 600, 0, StillRendering),
+        (NO_URL, 0, 0, None),
+        (NO_URL, 300, 119, None),
+        (NO_URL, 300, 120, ResultMissing),
+        (NO_URL, 700, 120, ResultMissing),
+        (NO_URL, 600, 10, StillRendering),
+        (UNKNOWN_TASK, 0, 0, None),
+        (UNKNOWN_TASK, 119, 0, None),
+        (UNKNOWN_TASK, 120, 0, NotFound),
+        (Unauthorized("No such key"), 0, 0, Unauthorized),
+        (Unavailable("Down"), 0, 0, Unavailable),
+    ],
+)
+def test_what_an_answer_means(
+    answer: Reply | ToAPIsError,
+    waited: float,
+    no_url_for: float,
+    means: Reply | type[ToAPIsError] | None,
+) -> None:
+    result = verdict(answer, waited, no_url_for, PACE)
+    if isinstance(means, type):
+        assert type(result) is means
+    else:
+        assert result is means
+
+
+def test_a_wait_that_is_over_says_what_was_seen_last() -> None:
+    over = verdict(RENDERING, 601, 0, PACE)
+    assert isinstance(over, StillRendering)
+    assert over.what == "still in progress after 601 seconds"
+    assert over.money == "spent"
+
+
+def test_a_failure_has_the_provider_s_reason() -> None:
+    failed = verdict(FAILED, 0, 0, PACE)
+    assert isinstance(failed, GenerationFailed)
+    assert (failed.what, failed.code) == ("the generation failed: Too dark", "moderation")
+
+
+@pytest.mark.parametrize(
+    ("asked", "in_flight", "per_second", "seconds"),
+    [
+        (0, 1, 50, 5),
+        (0, 100_000, 50, 5),
+        (1, 1, 50, 10),
+        (9, 500, 50, 10),
+        (1, 501, 50, 10.02),
+        (1, 5_000, 50, 100),
+        (1, 5_000, 500, 10),
+    ],
+)
+def test_the_more_wait_the_slower_each_is_asked_for(
+    asked: int, in_flight: int, per_second: float, seconds: float
+) -> None:
+    assert next_query_in(asked, in_flight, PACE, per_second) == pytest.approx(seconds)
+
+
+class Script:
+    """Answers queries from a list for each task; the last answer holds on."""
+
+    def __init__(self, *answers: Reply | Exception, **tasks: list[Reply | Exception]) -> None:
+        self.answers = list(answers)
+        self.tasks = tasks
+        self.asked: Counter[str] = Counter()
+
+    async def __call__(self, task_id: str) -> Reply:
+        answers = self.tasks.get(task_id, self.answers)
+        answer = answers[min(self.asked[task_id], len(answers) - 1)]
+        self.asked[task_id] += 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def poller_of(ask: Callable[[str], object], limiter: AsyncLimiter | None = None) -> Poller:
+    return Poller(ask, limiter or AsyncLimiter(1000, 1))  # type: ignore[arg-type] # see Script
+
+
+async def until(condition: Callable[[], object]) -> None:
+    for _ in range(2_000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise TimeoutError
+
+
+@pytest.mark.parametrize("before", [[], [RENDERING], [ODD, ODD], [NO_URL, NO_URL], [UNKNOWN_TASK]])
+async def test_a_wait_ends_with_the_completed_reply(before: list[Reply | Exception]) -> None:
+    script = Script(*before, DONE)
+    poller = poller_of(script)
+    assert await poller.wait("video_1", FAST) == DONE
+    assert script.asked == {"video_1": len(before) + 1}
+    assert poller.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "pace", "kind"),
+    [
+        ([FAILED], FAST, GenerationFailed),
+        ([RENDERING, FAILED], FAST, GenerationFailed),
+        ([NO_URL], Pace(0.01, 0.02, patience=20, grace=0.05), ResultMissing),
+        ([RENDERING, NO_URL], Pace(0.01, 0.02, patience=20, grace=0.05), ResultMissing),
+        ([UNKNOWN_TASK], Pace(0.01, 0.02, patience=20, grace=0.05), NotFound),
+        ([RENDERING], Pace(0.01, 0.02, patience=0.05), StillRendering),
+        ([ODD], Pace(0.01, 0.02, patience=0.05), StillRendering),
+        ([Unavailable("Down")], FAST, Unavailable),
+    ],
+)
+async def test_a_wait_that_brings_nothing_ends_with_an_error(
+    answers: list[Reply | Exception], pace: Pace, kind: type[ToAPIsError]
+) -> None:
+    poller = poller_of(Script(*answers))
+    with pytest.raises(kind):
+        await poller.wait("video_1", pace)
+    assert poller.in_flight == 0
+
+
+async def test_the_grace_for_a_missing_url_begins_at_the_first_completed_reply() -> None:
+    script = Script(*[RENDERING] * 6, NO_URL, DONE)
+    pace = Pace(first=0.01, every=0.02, patience=20, grace=0.1)
+    assert await poller_of(script).wait("video_1", pace) == DONE
+
+
+async def test_every_reply_is_told() -> None:
+    told: list[Status] = []
+    script = Script(UNKNOWN_TASK, Reply("video_1", "queued"), RENDERING, DONE)
+    await poller_of(script).wait("video_1", FAST, lambda reply: told.append(reply.status))
+    assert told == ["queued", "in_progress", "completed"]
+
+
+async def test_an_exception_of_the_callback_reaches_who_waits_and_nobody_else() -> None:
+    def broken(_: Reply) -> None:
+        raise ZeroDivisionError
+
+    poller = poller_of(Script(RENDERING, DONE))
+    first, second = await asyncio.gather(
+        poller.wait("video_1", FAST, broken), poller.wait("video_2", FAST), return_exceptions=True
+    )
+    assert isinstance(first, ZeroDivisionError)
+    assert second == DONE
+
+
+async def test_an_unexpected_exception_of_a_query_reaches_who_waits() -> None:
+    poller = poller_of(Script(broken=[KeyError("ours")], whole=[DONE]))
+    with pytest.raises(KeyError):
+        await poller.wait("broken", FAST)
+    assert await poller.wait("whole", FAST) == DONE
+
+
+async def test_all_waits_share_one_scheduler() -> None:
+    poller = poller_of(Script(DONE))
+    before = asyncio.all_tasks()
+    waits = [asyncio.create_task(poller.wait(f"v{n}", Pace(first=60))) for n in range(100)]
+    await until(lambda: poller.in_flight == 100)
+    others = asyncio.all_tasks() - before - set(waits)
+    assert len(others) <= 2, "the scheduler, and its own wait for what comes next"
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    assert poller.in_flight == 0
+
+
+async def test_a_wait_that_begins_later_may_be_due_earlier() -> None:
+    poller = poller_of(Script(DONE))
+    late = asyncio.create_task(poller.wait("late", Pace(first=60)))
+    await until(lambda: poller.in_flight == 1)
+    assert await poller.wait("early", FAST) == DONE
+    assert not late.done()
+    late.cancel()
+
+
+async def test_a_scheduler_that_had_nothing_left_to_do_begins_again() -> None:
+    poller = poller_of(Script(DONE))
+    for _ in range(3):
+        assert await poller.wait("video_1", FAST) == DONE
+        await asyncio.sleep(0.02)
+
+
+async def test_queries_keep_within_the_allowance_of_the_account() -> None:
+    script = Script(RENDERING)
+    poller = poller_of(script, AsyncLimiter(3, 1_000))
+    waits = [asyncio.create_task(poller.wait(f"v{n}", FAST)) for n in range(10)]
+    await until(lambda: script.asked.total() == 3)
+    await asyncio.sleep(0.1)
+    assert script.asked.total() == 3
+    for wait in waits:
+        wait.cancel()
+
+
+async def test_a_cancelled_wait_leaves_the_others_and_is_not_asked_for_again() -> None:
+    script = Script(gone=[RENDERING], stays=[*[RENDERING] * 20, DONE])
+    poller = poller_of(script)
+    gone = asyncio.create_task(poller.wait("gone", FAST))
+    stays = asyncio.create_task(poller.wait("stays", FAST))
+    await until(lambda: script.asked["gone"] and script.asked["stays"])
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    asked = script.asked["gone"]
+    assert await stays == DONE
+    assert script.asked["gone"] == asked
+
+
+async def test_a_wait_may_be_cancelled_in_the_middle_of_its_query() -> None:
+    asking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(task_id: str) -> Reply:
+        if task_id == "slow":
+            asking.set()
+            await go_on.wait()
+        return DONE
+
+    poller = poller_of(slow)
+    wait = asyncio.create_task(poller.wait("slow", FAST))
+    await asking.wait()
+    wait.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await wait
+    go_on.set()
+    assert await poller.wait("other", FAST) == DONE
+
+
+async def test_a_slow_query_does_not_hold_up_the_others() -> None:
+    go_on = asyncio.Event()
+
+    async def ask(task_id: str) -> Reply:
+        if task_id == "slow":
+            await go_on.wait()
+        return DONE
+
+    poller = poller_of(ask)
+    slow = asyncio.create_task(poller.wait("slow", FAST))
+    assert await asyncio.gather(*(poller.wait(f"v{n}", FAST) for n in range(5))) == [DONE] * 5
+    assert not slow.done()
+    go_on.set()
+    assert await slow == DONE
+
+
+# Against the provider
+
+
+@pytest.fixture
+async def client(simulator: Simulator) -> AsyncIterator[ToAPIsClient]:
+    retry = RetryPolicy(budget=5, first=0.01)
+    async with ToAPIsClient(SecretStr("test-key"), simulator.url, retry=retry) as client:
+        yield client
+
+
+async def test_generations_are_waited_for_until_their_results_are_there(
+    simulator: Simulator, client: ToAPIsClient
+) -> None:
+    prompts = ["A dog", "A cat", "fail me", "Two cats"]
+    accepted = [await client.submit(VideoRequest(prompt=prompt)) for prompt in prompts]
+    poller = poller_of(client.status)
+    results = await asyncio.gather(
+        *(poller.wait(one.task_id, FAST) for one in accepted), return_exceptions=True
+    )
+    for one, result in zip(accepted, results, strict=True):
+        if one is accepted[2]:
+            assert isinstance(result, GenerationFailed)
+            assert "Content violates the content policy" in str(result)
+        else:
+            assert isinstance(result, Reply)
+            assert result.task_id == one.task_id
+            assert result.outputs[0].url.startswith(simulator.media_url)
+
+
+async def test_every_variant_is_a_result(client: ToAPIsClient) -> None:
+    accepted = await client.submit(VideoRequest(prompt="A dog", n=3, thumbnail=True))
+    reply = await poller_of(client.status).wait(accepted.task_id, FAST)
+    assert len({output.url for output in reply.outputs}) == 3
+    assert all(output.thumbnail_url for output in reply.outputs)
+
+
+async def test_404_right_after_the_submission_is_waited_out(
+    simulator: Simulator, client: ToAPIsClient
+) -> None:
+    simulator.faults.add(Hide(seconds=0.4))
+    accepted = await client.submit(VideoRequest(prompt="A dog"))
+    reply = await poller_of(client.status).wait(accepted.task_id, FAST)
+    assert reply.status == "completed"
+    assert simulator.ledger.queries[accepted.task_id] > 1
+
+
+@pytest.mark.parametrize(
+    "body", ['{"id": "v", "status": "never heard"}', '{"id": "v", "status": "completed"}']
+)
+async def test_replies_that_are_not_final_are_followed_by_another_query(
+    simulator: Simulator, client: ToAPIsClient, body: str
+) -> None:
+    simulator.faults.add(Replace(operation="status", status=200, body=body, times=3))
+    accepted = await client.submit(VideoRequest(prompt="A dog"))
+    reply = await poller_of(client.status).wait(accepted.task_id, FAST)
+    assert reply.outputs
+    assert simulator.ledger.queries[accepted.task_id] > 3

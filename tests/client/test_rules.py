@@ -1,0 +1,270 @@
+"""Which requests break which rule of their model, by the tables of the reference."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.rules import check, is_known, segment_seconds
+
+SHIPPED = Catalogue.shipped()
+KNOWN = list(SHIPPED.models)
+CLIP = "https://media.example/clip.mp4"
+DOG = "https://media.example/dog.png"
+DURATIONS = {  # None: the page gives no list
+    "sora-2": {10, 15},
+    "sora-2-pro": {15, 25},
+    "sora-2-vip": None,
+    "sora-2-vvip": {4, 8, 12},
+    "sora-2-official": {4, 8, 12},
+}
+
+BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
+    # model, fields, the field that is named, its value as shown, the rule
+    ("sora-2", {"duration": 12}, "duration", "12", "choose 10 or 15 seconds"),
+    ("sora-2", {"duration": 25}, "duration", "25", "choose 10 or 15 seconds"),
+    ("sora-2-pro", {"duration": 10}, "duration", "10", "choose 15 or 25 seconds"),
+    ("sora-2-vip", {"duration": 0}, "duration", "0", "at least 1 seconds"),
+    ("sora-2-vvip", {"duration": 10}, "duration", "10", "choose 4, 8 or 12 seconds"),
+    ("sora-2-official", {"duration": 15}, "duration", "15", "choose 4, 8 or 12 seconds"),
+    ("sora-2", {"hd": True}, "hd", "True", "it has no such field; use sora-2-pro"),
+    ("sora-2-vip", {"hd": True}, "hd", "True", "it has no such field; use sora-2-pro"),
+    ("sora-2-vvip", {"hd": True}, "hd", "True", "it has no such field; use sora-2-pro"),
+    ("sora-2-official", {"hd": True}, "hd", "True", "it has no such field; use sora-2-pro"),
+    (
+        *("sora-2-pro", {"hd": True, "duration": 25}, "hd", "True"),
+        "not together with duration=25: HD videos are 15 seconds long",
+    ),
+    ("sora-2", {"aspect_ratio": "1:1"}, "aspect_ratio", "'1:1'", "choose 16:9 or 9:16"),
+    ("sora-2-pro", {"style": "noir"}, "style", "'noir'", "choose thanksgiving, comic, news,"),
+    *[(model, {"n": 0}, "n", "0", "at least 1") for model in KNOWN],
+    *[(model, {"n": 5}, "n", "5", "at most 4") for model in KNOWN],
+    *[(model, {"prompt": ""}, "prompt", "''", "say what the video shows") for model in KNOWN],
+    ("sora-2", {"prompt": " \n"}, "prompt", r"' \n'", "say what the video shows"),
+    ("veo3.1-fast", {"prompt": ""}, "prompt", "''", "say what the video shows"),
+    (
+        *("sora-2", {"image_urls": ["iVBORw0KGgoAAAANSUhEUg=="]}),
+        *("image_urls[0]", "'iVBORw0KGgoAAAANSUhEUg=='", "base64 is no longer accepted"),
+    ),
+    (
+        *("sora-2", {"image_urls": [DOG, "data:image/png;base64,iVBOR"]}),
+        *("image_urls[1]", "'data:image/png;base64,iVBOR'", "data: URLs are no longer accepted"),
+    ),
+    (
+        *("sora-2-pro", {"image_urls": ["ftp://media.example/a.png"]}, "image_urls[0]"),
+        *("'ftp://media.example/a.png'", "ftp:// can't be fetched by the provider"),
+    ),
+    ("sora-2", {"image_urls": [""]}, "image_urls[0]", "''", "not a URL"),
+    ("sora-2", {"image_urls": ["http://["]}, "image_urls[0]", "'http://['", "not a URL"),
+    ("sora-2", {"image_urls": ["https:///a"]}, "image_urls[0]", "'https:///a'", "names no host"),
+    (
+        *("sora-2-vip", {"image_urls": ["http://10.0.0.1/a"]}, "image_urls[0]"),
+        *("'http://10.0.0.1/a'", "10.0.0.1 can't be reached by the provider"),
+    ),
+    (
+        *("sora-2-official", {"image_urls": [DOG, DOG]}, "image_urls"),
+        *(f"['{DOG}', '{DOG}']", "it takes 1 at most, not 2"),
+    ),
+    ("sora-2", {"character_url": ""}, "character_url", "''", "not a URL"),
+    ("sora-2", {"character_url": "data:video/mp4,A"}, "character_url", "'data:video", "data: URLs"),
+    ("sora-2", {"character_url": "iVBOR/w0KG=="}, "character_url", "'iVBOR/w0KG=='", "not a URL"),
+    *[
+        (
+            *(model, {"character_url": CLIP, "character_timestamps": "1,4"}),
+            *("character_timestamps", "'1,4'", "must be 2 seconds apart, not 3"),
+        )
+        for model in KNOWN
+    ],
+    *[
+        (
+            *("sora-2", {"character_url": CLIP, "character_timestamps": text}),
+            *("character_timestamps", repr(text), 'write it as "start,end" in seconds'),
+        )
+        for text in ("", "1", "1-3", "one,three", "1,3,5", "-1,1", "1;3")
+    ],
+    (
+        *("sora-2", {"character_url": CLIP, "character_timestamps": "3,1"}),
+        *("character_timestamps", "'3,1'", "must be 2 seconds apart, not -2"),
+    ),
+    (
+        *("sora-2", {"character_timestamps": "1,3"}),
+        *("character_timestamps", "'1,3'", "give character_url too"),
+    ),
+    ("sora-2", {"extra": {"seed": 7}}, "seed", "7", "it has no such field"),
+    ("sora-2", {"extra": {"duration": 10}}, "extra.duration", "10", "set the field itself"),
+    ("veo3.1-fast", {"extra": {"hd": True}}, "extra.hd", "True", "set the field itself"),
+    (
+        *("veo3.1-fast", {"extra": {"metadata": {"n": 2}}}),
+        *("extra.metadata.n", "2", "set the field itself"),
+    ),
+    ("veo3.1-fast", {"extra": {"metadata": 5}}, "extra.metadata", "5", "it must be an object"),
+]
+
+
+@pytest.mark.parametrize(("model", "fields", "name", "shown", "rule"), BROKEN)
+def test_a_broken_rule_is_told_with_field_value_model_and_rule(
+    model: str, fields: dict[str, Any], name: str, shown: str, rule: str
+) -> None:
+    (fault,) = check(VideoRequest(model=model, **{"prompt": "A dog", **fields}), SHIPPED)
+    assert (fault.field, fault.model) == (name, model)
+    assert str(fault).startswith(f"{name}={shown}")
+    assert f" with {model}: " in str(fault)
+    assert rule in str(fault)
+
+
+GOOD: list[tuple[str, dict[str, Any]]] = [
+    *[(model, {}) for model in KNOWN],
+    *[(model, {"n": n}) for model in KNOWN for n in (1, 4)],
+    *[(model, {"aspect_ratio": ratio}) for model in KNOWN for ratio in ("16:9", "9:16")],
+    *[
+        ("sora-2", {"style": style})
+        for style in ("thanksgiving", "comic", "news", "selfie", "nostalgic", "anime")
+    ],
+    ("sora-2-pro", {"hd": True}),
+    ("sora-2-pro", {"hd": True, "duration": 15}),
+    ("sora-2-pro", {"duration": 15}),
+    ("sora-2", {"prompt": "@duksvfkf.cruisingki @zdqwahgj.baronbarki race"}),
+    ("sora-2", {"image_urls": [DOG, "http://93.184.216.34/b.png"]}),
+    ("sora-2-official", {"image_urls": [DOG]}),
+    ("sora-2", {"character_url": CLIP}),
+    ("sora-2", {"character_url": "task_01KC0"}),
+    ("sora-2", {"character_url": CLIP, "character_timestamps": "1,3"}),
+    ("sora-2", {"character_url": CLIP, "character_timestamps": " 0.3 , 2.3 "}),
+    ("sora-2", {"character_create": True, "private": True, "watermark": True}),
+    ("sora-2", {"character_from_task": "video_7497", "storyboard": True, "thumbnail": True}),
+    ("veo3.1-fast", {"duration": 7, "n": 9, "hd": True, "style": "noir", "aspect_ratio": "4:3"}),
+    ("veo3.1-fast", {"extra": {"seed": 7, "metadata": {"mode": "fast"}}}),
+]
+
+
+@pytest.mark.parametrize(("model", "fields"), GOOD)
+def test_what_the_reference_allows_has_no_faults(model: str, fields: dict[str, Any]) -> None:
+    assert check(VideoRequest(model=model, **{"prompt": "A dog", **fields}), SHIPPED) == []
+
+
+@pytest.mark.parametrize("model", DURATIONS)
+def test_a_model_takes_its_documented_durations_and_no_others(model: str) -> None:
+    taken = {
+        seconds
+        for seconds in range(-1, 40)
+        if not check(VideoRequest(prompt="A dog", model=model, duration=seconds), SHIPPED)
+    }
+    assert taken == (DURATIONS[model] or set(range(1, 40)))
+
+
+def test_all_faults_are_told_at_once() -> None:
+    request = VideoRequest(
+        prompt="", duration=12, n=5, hd=True, image_urls=["a", "b"], extra={"seed": 7}
+    )
+    told = {fault.field for fault in check(request, SHIPPED)}
+    assert told == {"prompt", "duration", "n", "hd", "image_urls[0]", "image_urls[1]", "seed"}
+
+
+def test_rules_come_from_the_catalogue_that_is_given() -> None:
+    catalogue = Catalogue.model_validate(
+        {"models": {"new": {"fields": {"prompt": {}, "duration": {"choices": [60]}}}}}
+    )
+    request = VideoRequest(prompt="A dog", model="new", duration=10)
+    assert is_known(request, catalogue)
+    assert not is_known(request, SHIPPED)
+    assert [str(fault) for fault in check(request, catalogue)] == [
+        "duration=10 with new: choose 60"
+    ]
+
+
+def test_a_conflict_counts_the_values_that_a_model_assumes() -> None:
+    rules = {
+        "fields": {"prompt": {}, "duration": {}, "hd": {}},
+        "defaults": {"duration": 25},
+        "conflicts": [{"values": {"hd": True, "duration": 25}, "why": "too large"}],
+    }
+    catalogue = Catalogue.model_validate({"models": {"new": rules}})
+    request = VideoRequest(prompt="A dog", model="new", hd=True)
+    assert [fault.field for fault in check(request, catalogue)] == ["hd"]
+    assert check(request.model_copy(update={"duration": 15}), catalogue) == []
+
+
+def test_a_segment_may_have_a_range_of_lengths() -> None:
+    fields = {"prompt": {}, "character_timestamps": {"format": "segment", "seconds": [1, 3]}}
+    catalogue = Catalogue.model_validate({"models": {"new": {"fields": fields}}})
+
+    def faults(segment: str) -> list[str]:
+        request = VideoRequest(prompt="A dog", model="new", character_timestamps=segment)
+        return [fault.rule for fault in check(request, catalogue)]
+
+    assert faults("1,2") == faults("0.5,3.5") == []
+    assert faults("1,5") == ["start and end must be 1 to 3 seconds apart, not 4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1,3", (1.0, 3.0)), (" 0.5 , 2.5 ", (0.5, 2.5)), ("1", None), ("a,b", None), ("1,-3", None)],
+)
+def test_a_segment_is_two_numbers(text: str, seconds: tuple[float, float] | None) -> None:
+    assert segment_seconds(text) == seconds
+
+
+SIGNED = "https://cdn.example/a.png?X-Amz-Signature=s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image_urls": [SIGNED.replace("https", "ftp")]},
+        {"image_urls": [SIGNED.replace("cdn.example", "localhost")]},
+        {"model": "sora-2-official", "image_urls": [SIGNED, SIGNED]},
+        {"extra": {"reference": {"url": SIGNED}}},
+        {"extra": {"references": [SIGNED, {"url": SIGNED}]}},
+    ],
+)
+def test_a_fault_never_shows_a_signature(fields: dict[str, Any]) -> None:
+    faults = check(VideoRequest(**{"prompt": "A dog", **fields}), SHIPPED)
+    assert faults
+    assert "s3cr3t" not in f"{faults} {[str(fault) for fault in faults]}"
+
+
+def test_a_long_value_is_cut_short_in_a_message() -> None:
+    request = VideoRequest(prompt="A dog", image_urls=["data:image/png;base64," + "A" * 10_000])
+    (fault,) = check(request, SHIPPED)
+    assert len(str(fault)) < 250
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+json_values = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+)
+urls = st.builds("".join, st.tuples(st.sampled_from(["http://", "https://[", "data:"]), st.text()))
+names = st.sampled_from([*VideoRequest.model_fields, "metadata", "seed"]) | st.text()
+any_request = st.builds(
+    VideoRequest,
+    model=st.sampled_from([*KNOWN, "veo3.1-fast"]) | st.text(),
+    prompt=st.text(),
+    image_urls=st.lists(st.text() | urls, max_size=3),
+    character_url=st.none() | st.text() | urls,
+    character_timestamps=st.none()
+    | st.text()
+    | st.builds("{},{}".format, st.floats(), st.integers()),
+    character_from_task=st.none() | st.text(),
+    duration=st.none() | st.integers(),
+    aspect_ratio=st.none() | st.text(),
+    style=st.none() | st.text(),
+    n=st.integers(),
+    hd=st.booleans(),
+    extra=st.dictionaries(names, json_values | st.dictionaries(names, json_values), max_size=3),
+)
+
+
+@given(any_request)
+def test_any_request_can_be_checked_and_one_without_faults_has_a_body(
+    request: VideoRequest,
+) -> None:
+    faults = check(request, SHIPPED)
+    for fault in faults:
+        assert str(fault).startswith(fault.field)
+        assert fault.model == request.model
+    if not faults:
+        assert request.prompt.strip()
+        assert request.body()["model"] == request.model

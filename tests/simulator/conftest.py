@@ -1,0 +1,23 @@
+"""A plain HTTP client of the simulator: these tests use none of ours."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from prefect_toapis.simulator import Simulator, SimulatorSettings
+
+
+@pytest.fixture
+def api(simulator: Simulator) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {simulator.api_key}"}
+    with httpx.Client(base_url=simulator.url, headers=headers) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def instant() -> Iterator[Simulator]:
+    """Completes a generation at once, and keeps its clips for all the tests of a module."""
+    settings = SimulatorSettings(api_keys=("test-key",), account_group=None, render_seconds=0)
+    with Simulator(settings) as running:
+        yield running
