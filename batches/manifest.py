@@ -172,7 +172,8 @@ class Manifest(BaseModel):
             text: One JSON object per line.
             uri: Where the batch is.
         """
-        rows = [ManifestRow.model_validate_json(line) for line in text.splitlines() if line]
+        # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
+        rows = [ManifestRow.model_validate_json(line) for line in text.split("\n") if line]
         return cls(batch=uri.rstrip("/").rpartition("/")[2], uri=uri, rows=rows)
 
     def _having(self, status: RowStatus) -> list[ManifestRow]:

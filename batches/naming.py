@@ -43,10 +43,13 @@ def cast_labels(casts: Sequence[Cast]) -> list[str]:
 
 def _distinct(labels: list[str], what: str) -> list[str]:
     """A label that came before, or is empty, gets the number of its place."""
-    return [
-        label if label and label not in labels[:place] else f"{label or what}-{place + 1}"
-        for place, label in enumerate(labels)
-    ]
+    distinct: list[str] = []
+    for place, label in enumerate(labels, 1):
+        name = label
+        while not name or name in distinct or (name != label and name in labels):
+            name = f"{name or what}-{place}"
+        distinct.append(name)
+    return distinct
 
 
 def _first_words(scene: Scene) -> str:

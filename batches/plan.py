@@ -208,7 +208,7 @@ def _unfilled(label: str, roles: Sequence[str], everybody: Sequence[Players]) ->
     names = ", ".join(f"{{{role}}}" for role in missing)
     return (
         f'scene "{label}": no cast fills {names}; add it to a cast, '
-        f"or write {{{names}}} for text in braces"
+        f"or write {{{{{missing[0]}}}}} for text in braces"
     )
 
 

@@ -22,6 +22,7 @@ class Attempt(BaseModel):
         state: `sending` until the outcome is known; a `rejected` one bought nothing, a `failed`
             one was accepted and ended without a video.
         sent_at: When it was recorded, just before its submission.
+        sends: How often it was sent: more than once only by `on_absent="resend"`.
         run: The flow run that sent it.
         task_id: The provider's generation, once accepted.
         failure: Why, for a rejected or failed one.
@@ -34,6 +35,7 @@ class Attempt(BaseModel):
     business_id: str
     state: State
     sent_at: datetime
+    sends: int = 1
     run: str | None = None
     task_id: str | None = None
     ended_at: datetime | None = None
@@ -94,6 +96,11 @@ def next_step(latest: Attempt | None, retry_failed: Literal["transient", "all", 
 def attempt_key(folder: str, attempt: int) -> str:
     """Where an attempt is kept, by its shot's folder."""
     return f"{folder}/attempt-{attempt}.json"
+
+
+def resend_key(folder: str, attempt: Attempt) -> str:
+    """What a worker creates before it sends an attempt once more, so that only one does."""
+    return f"{folder}/attempt-{attempt.attempt}-send-{attempt.sends}.json"
 
 
 def settled(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from typing import Any
 
 import yaml
@@ -17,16 +18,29 @@ from prefect_toapis.batches.spec import (
     Variant,
 )
 
-_MODELS: tuple[type[BaseModel], ...] = (
-    BatchSpec,
-    Scene,
-    Variant,
-    Character,
-    Cast,
-    Role,
-    RunSettings,
-)
-_FIELDS = sorted({name for model in _MODELS for name in model.model_fields})
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "scenes": Scene,
+    "variants": Variant,
+    "characters": Character,
+    "casts": Cast,
+    "settings": RunSettings,
+}
+_TEXT = re.compile(r"\d+:\d+|\d{4}-\d\d?-\d\d?")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: 16:9 is no number of minutes, and 2026-11-22 is a fine name."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML declares it
+        **yaml.SafeLoader.yaml_implicit_resolvers,
+        **{
+            digit: [
+                ("tag:yaml.org,2002:str", _TEXT),
+                *yaml.SafeLoader.yaml_implicit_resolvers[digit],
+            ]
+            for digit in "0123456789"
+        },
+    }
 
 
 def read_spec(text: str, name: str) -> tuple[BatchSpec, list[str]]:
@@ -47,9 +61,12 @@ def read_spec(text: str, name: str) -> tuple[BatchSpec, list[str]]:
         "batch.yaml: scenes[0].promt: there is no such field; did you mean 'prompt'?"
     """
     try:
-        data = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        return BatchSpec(), [f"{name}: it can't be read: {' '.join(str(error).split())}"]
+        data = _load(text, name)
+    # Whatever a constructor of PyYAML stumbles over, `!!bool maybe` for one, comes out as it is.
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        return BatchSpec(), [f"{name}: it can't be read: {error}"]
+    except yaml.YAMLError as error:
+        return BatchSpec(), [f"{name}: it can't be read: {_where(error)}"]
     if not isinstance(data, dict):
         return BatchSpec(), [f"{name}: it should hold fields such as scenes: and variants:"]
     try:
@@ -59,8 +76,23 @@ def read_spec(text: str, name: str) -> tuple[BatchSpec, list[str]]:
         return _without(data, error), faults
 
 
+def _load(text: str, name: str) -> Any:
+    data = (
+        json.loads(text) if name.endswith(".json") else yaml.load(text, _Loader)  # noqa: S506 - safe
+    )
+    json.dumps(data, ensure_ascii=False).encode()  # the record must be able to hold it
+    return data
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """What is wrong and where, without the text around it: it may hold signed URLs."""
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return " ".join(str(error).split())
+
+
 def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
-    """What is left without the fields that are wrong; an empty batch if it isn't enough."""
+    """What is left without the fields that are wrong or, if it isn't enough, what holds them."""
     for one in error.errors():
         *path, last = one["loc"]
         place: Any = data
@@ -70,6 +102,15 @@ def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
             place.pop(last, None)
     try:
         return BatchSpec.model_validate(data)
+    except ValidationError as rest:
+        broken = {one["loc"][:2] for one in rest.errors()}
+    whole = {
+        section: [one for place, one in enumerate(items) if (section, place) not in broken]
+        for section, items in data.items()
+        if isinstance(items, list)
+    }
+    try:
+        return BatchSpec.model_validate({**data, **whole})
     except ValidationError:
         return BatchSpec()
 
@@ -87,5 +128,14 @@ def _fault(error: Any) -> str:
     where = where.removeprefix(".")
     if error["type"] != "extra_forbidden":
         return f"{where}: {error['msg']}"
-    near = difflib.get_close_matches(str(error["loc"][-1]), _FIELDS, n=1)
-    return f"{where}: there is no such field{f'; did you mean {near[0]!r}?' if near else ''}"
+    return f"{where}: there is no such field{_instead(*error['loc'])}"
+
+
+def _instead(*loc: int | str) -> str:
+    """The field that was meant, or the section in which there is one of that name."""
+    *path, name = map(str, loc)
+    model = Role if "roles" in path else _SECTIONS[path[0]] if path else BatchSpec
+    if near := difflib.get_close_matches(name, model.model_fields, n=1):
+        return f"; did you mean {near[0]!r}?"
+    homes = [section for section, other in _SECTIONS.items() if name in other.model_fields]
+    return f"; it belongs in {' or '.join(homes)}" if homes else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Protocol
 
-from prefect_toapis.batches.errors import SubmissionAbsent, SubmissionUnresolved
+from prefect_toapis.batches.errors import StoreError, SubmissionAbsent, SubmissionUnresolved
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.record import (
     Attempt,
@@ -21,14 +21,17 @@ from prefect_toapis.batches.record import (
     Submit,
     attempt_key,
     next_step,
+    resend_key,
     settled,
 )
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import Store
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import (
     APIError,
     GenerationFailed,
+    InvalidRequest,
     PolicyRefused,
     SubmissionUnknown,
     ToAPIsError,
@@ -36,6 +39,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.rules import check
 
 JSON = "application/json"
 LOOK_UPS = 12  # while a submission settles
@@ -85,6 +89,7 @@ class Buyer:
         """The accepted attempt of a shot: bought now, or bought before.
 
         Raises:
+            InvalidRequest: It breaks rules of its model; nothing was recorded or sent.
             GenerationFailed: Its latest attempt failed, and the settings say not to try again.
             APIError: The API refuses it; recorded.
             Transient: It could not be sent, or the store doesn't answer; recorded.
@@ -124,6 +129,8 @@ class Buyer:
         return await self._submit_new(shot, step)
 
     async def _submit_new(self, shot: Shot, step: Submit) -> Attempt:
+        if faults := check(shot.request, Catalogue.shipped()):
+            raise InvalidRequest([str(fault) for fault in faults])
         # First the allowance, then the record: between record and submission lies next to no
         # time, so that nobody takes a submission that waits its turn for one that was lost.
         await self.api.ready()
@@ -147,7 +154,7 @@ class Buyer:
             await self._end(shot, attempt, "rejected", error)
             raise
         except SubmissionUnknown as error:
-            logger.warning("%s: %s Looking it up.", shot.label, error.what)
+            logger.warning("%s: %s; looking it up", shot.label, error.what)
             return await self._resolve(shot, attempt)
         return await self._accept(shot, attempt, accepted.task_id)
 
@@ -166,9 +173,10 @@ class Buyer:
             if settled(attempt.sent_at, asked_at, settle):
                 return await self._absent(shot, attempt)
             await asyncio.sleep(settle / LOOK_UPS)
-            attempt = await self._as_recorded(shot, attempt)
-            if attempt.state != "sending":  # the worker that sent it has heard
+            recorded = await self._as_recorded(shot, attempt)
+            if recorded.state != "sending":  # the worker that sent it has heard
                 return await self._buy(shot)
+            attempt = max(attempt, recorded, key=lambda one: one.sends)
 
     async def _absent(self, shot: Shot, attempt: Attempt) -> Attempt:
         if self.settings.on_absent == "stop":
@@ -180,13 +188,25 @@ class Buyer:
             attempt.business_id,
         )
         await self.api.ready()
-        again = attempt.model_copy(update={"sent_at": self.now(), "run": self.run})
-        await self._write(shot, again)
-        return await self._send(shot, again)
+        if (await self._as_recorded(shot, attempt)).state != "sending":
+            return await self._buy(shot)
+        again = attempt.model_copy(
+            update={"sends": attempt.sends + 1, "sent_at": self.now(), "run": self.run}
+        )
+        claim = resend_key(shot.folder, again)
+        if await self.store.create(claim, _content(again), JSON):
+            await self._write(shot, again)
+            return await self._send(shot, again)
+        claimed = await self.store.read(claim)  # another worker sends it: look for that one
+        return await self._resolve(shot, Attempt.model_validate_json(claimed) if claimed else again)
 
     async def _accept(self, shot: Shot, attempt: Attempt, task_id: str) -> Attempt:
         accepted = attempt.model_copy(update={"state": "accepted", "task_id": task_id})
-        await self._write(shot, accepted)
+        try:
+            await self._write(shot, accepted)
+        except StoreError as error:  # the record stays `sending`: its look-up will find it
+            error.about(money="spent", task_id=task_id, business_id=attempt.business_id)
+            raise
         return accepted
 
     async def _end(self, shot: Shot, attempt: Attempt, state: str, error: ToAPIsError) -> None:
@@ -199,7 +219,11 @@ class Buyer:
         await self._write(shot, attempt.model_copy(update=ended))
 
     async def _as_recorded(self, shot: Shot, attempt: Attempt) -> Attempt:
-        content = await self.store.read(attempt_key(shot.folder, attempt.attempt))
+        try:
+            content = await self.store.read(attempt_key(shot.folder, attempt.attempt))
+        except StoreError as error:
+            error.about(money="maybe spent", business_id=attempt.business_id)
+            raise
         return Attempt.model_validate_json(content) if content else attempt
 
     async def _write(self, shot: Shot, attempt: Attempt) -> None:

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreAccessRefused
+from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.masked import is_masked, why_masked
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class S3Credentials(CredentialsBlock):
 
     _block_type_name = "S3 Credentials (ToAPIs)"
     _block_type_slug = "toapis-s3-credentials"
+    _logo_url = logos.AWS
 
     aws_access_key_id: str | None = Field(
         default=None,

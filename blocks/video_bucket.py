@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.bucket_rules import checked_name, checked_tags, normalised_prefix
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
@@ -65,7 +66,8 @@ class VideoBucket(Block):
     """The S3 bucket (or a folder of one) in which videos and the records of batches are kept.
 
     Works with AWS and with stores that speak S3's language. It needs the rights to read, write
-    and list under its prefix; nothing is ever deleted.
+    and list under its prefix; nothing is ever deleted. Each operation raises a `StoreError`, or one
+    of its kinds.
 
     Args:
         bucket_name: The bucket's name alone.
@@ -91,6 +93,7 @@ class VideoBucket(Block):
 
     _block_type_name = "Video Bucket"
     _block_type_slug = "toapis-video-bucket"
+    _logo_url = logos.FOLDER
 
     bucket_name: str = Field(title="Bucket", description="The bucket's name alone.")
     prefix: str = Field(
@@ -222,11 +225,7 @@ class VideoBucket(Block):
                 raise
 
     def write(self, key: str, content: bytes, content_type: str) -> None:
-        """Put content under a key, over whatever is there.
-
-        Raises:
-            StoreError: Or one of its kinds.
-        """
+        """Put content under a key, over whatever is there."""
         with self._translated("write", key):
             self._put(key, content, content_type)
 
@@ -234,9 +233,6 @@ class VideoBucket(Block):
         """Put content under a key unless there is some; False if there was.
 
         Safe between several writers where the store heeds `If-None-Match` (see `probe`).
-
-        Raises:
-            StoreError: Or one of its kinds.
         """
         made = self._put_if_absent(key, content, content_type)
         if made is not None:
@@ -249,11 +245,7 @@ class VideoBucket(Block):
 
     # Not `keys`: Prefect would take a model with that method for a mapping.
     def list_keys(self, prefix: str = "") -> list[str]:
-        """Every key that starts with a prefix; both are relative to the block's own prefix.
-
-        Raises:
-            StoreError: Or one of its kinds.
-        """
+        """Every key that starts with a prefix; both are relative to the block's own prefix."""
         own = len(self._full(""))
         with self._translated("list", prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
@@ -263,11 +255,7 @@ class VideoBucket(Block):
         return [item["Key"][own:] for item in items if "Key" in item]
 
     def head(self, key: str) -> StoredObject | None:
-        """Size, ETag and content type of what is under a key; None if there is nothing.
-
-        Raises:
-            StoreError: Or one of its kinds.
-        """
+        """Size, ETag and content type of what is under a key; None if there is nothing."""
         with self._translated("look at", key):
             try:
                 answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))

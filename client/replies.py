@@ -168,22 +168,19 @@ def read_error(payload: Any) -> ErrorBody | None:
 
 def _outputs(payload: dict[str, Any]) -> tuple[Output, ...]:
     result = payload.get("result")
-    items = result.get("data") if isinstance(result, dict) else None
-    if not isinstance(items, list):
+    if not isinstance(result, dict) or not isinstance(result.get("data"), list):
         return ()
     shared = _thumbnail(payload) or _thumbnail(result)
     found = [
         Output(url, _text(item.get("format")), _thumbnail(item) or shared)
-        for item in items
+        for item in result["data"]
         if isinstance(item, dict) and (url := _text(item.get("url")))
     ]
     return tuple(found)
 
 
-def _thumbnail(holder: Any) -> str | None:
+def _thumbnail(holder: dict[str, Any]) -> str | None:
     """[A]: no source says in which field a thumbnail's URL comes back."""
-    if not isinstance(holder, dict):
-        return None
     return _text(holder.get("thumbnail_url")) or _text(holder.get("thumbnail"))
 
 

@@ -133,8 +133,9 @@ class ResultReader:
 
     def _check_length(self) -> None:
         told = self._response.headers.get("content-length")
-        if told and told.isdecimal() and int(told) != self.size:
-            what = f"the transfer ended after {self.size} of {told} bytes"
+        came = self._response.num_bytes_downloaded  # before any decompression
+        if told and told.isdecimal() and int(told) != came:
+            what = f"the transfer ended after {came} of {told} bytes"
             raise Unavailable(what, money="spent")
 
 

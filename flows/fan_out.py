@@ -64,8 +64,6 @@ class FanOut:
                 await steps.download(generation)
             self.progress.set(shot.label, "stored")
         except ToAPIsError as error:
-            if isinstance(error, (Unauthorized, InsufficientBalance)):
-                self._stopped = self._stopped or error
             self._note(shot, error)
         except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
             get_run_logger().exception("%s: unexpected", shot.label)
@@ -74,14 +72,20 @@ class FanOut:
             self.progress.set(shot.label, "open")
 
     def _note(self, shot: Shot, error: ToAPIsError) -> None:
-        status: Literal["failed", "open"] = "failed" if error.money == "not spent" else "open"
+        stops = isinstance(error, (Unauthorized, InsufficientBalance))
+        if stops and not self._stopped:
+            self._stopped = error
+            get_run_logger().error("Nothing more is submitted: %s", error)
+        status: Literal["failed", "open", "planned"] = "planned" if stops else "failed"
+        if error.money != "not spent":
+            status = "open"
         self.unstored[shot.shot_id] = Unstored(
             status=status,
             reason=str(error),
             task_id=error.task_id,
             business_id=error.business_id,
         )
-        self.progress.set(shot.label, status)
+        self.progress.set(shot.label, "waiting" if status == "planned" else status)
 
 
 class _Steps:

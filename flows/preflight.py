@@ -60,7 +60,8 @@ async def prepare(order: Order) -> Ready:
         await _or_fault(_probe(bucket), faults)
     batch = _name(order, faults)
     plan = plan_batch(order.spec, batch, bucket.uri() if bucket else "")
-    faults += plan.faults
+    if order.spec.scenes or not order.faults:  # what a file didn't give isn't a fault of its own
+        faults += plan.faults
     if faults or credentials is None or bucket is None:
         raise InvalidBatch(faults)
     store = BucketStore(bucket)
@@ -104,10 +105,11 @@ def _announce(order: Order, plan: Plan, ready: Ready) -> None:
         logger.warning(note)
     stored = len(ready.shots) - len(ready.to_buy)
     logger.info(
-        "Batch %s in %s: %d shots: %d stored, %d to buy",
+        "Batch %s in %s: %d shot%s: %d stored, %d to buy",
         ready.batch,
         ready.bucket.uri(),
         len(ready.shots),
+        "" if len(ready.shots) == 1 else "s",
         stored,
         len(ready.to_buy),
     )

@@ -69,4 +69,8 @@ class Ledger:
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON."""
-        return asdict(self) | {"credits_spent": self.credits_spent}
+        return {
+            **vars(self),
+            "submissions": [asdict(submission) for submission in self.submissions],
+            "credits_spent": self.credits_spent,
+        }

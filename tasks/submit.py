@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.plan import Shot, single_shot
+from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
@@ -68,6 +69,8 @@ async def submit_video(
         else single_shot(shot_or_request, bucket.uri())
     )
     attempt = await Buyer(api, BucketStore(bucket), settings, run=flow_run.id).buy(shot)
+    if attempt.run == flow_run.id:
+        current_progress().bought.add(shot.label)
     get_run_logger().info(
         "%s: generation %s, attempt %d", shot.label, attempt.task_id, attempt.attempt
     )

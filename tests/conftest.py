@@ -1,9 +1,19 @@
-"""Fixtures for every folder of tests."""
+"""Fixtures for every folder of tests: the provider, S3 servers and a Prefect server."""
 
+import logging
 from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from moto.server import ThreadedMotoServer
+from prefect.settings import PREFECT_HOME, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+from pydantic import SecretStr
 
+from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
+from prefect_toapis.cli.local_s3 import local_s3
 from prefect_toapis.simulator import Simulator, SimulatorSettings
 
 
@@ -13,3 +23,102 @@ def simulator() -> Iterator[Simulator]:
     settings = SimulatorSettings(api_keys=("test-key",), account_group=None, render_seconds=0.2)
     with Simulator(settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def s3_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where rclone keeps its buckets: each is a folder, each object a file."""
+    return tmp_path_factory.mktemp("s3")
+
+
+@pytest.fixture(scope="session")
+def s3_server(s3_folder: Path) -> Iterator[S3Credentials]:
+    """Credentials for a real S3 server that ignores If-None-Match, as many stores do."""
+    with local_s3(s3_folder) as credentials:
+        yield credentials
+
+
+@pytest.fixture
+def bucket(s3_server: S3Credentials) -> VideoBucket:
+    """A fresh bucket of rclone's, with a prefix."""
+    return _new_bucket(s3_server)
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[S3Credentials]:
+    """Credentials for a server that answers as AWS does (STS too, at the same endpoint)."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    yield S3Credentials(
+        aws_access_key_id="AKIAEXAMPLE0000TEST1",
+        aws_secret_access_key=SecretStr("a-secret-of-the-tests"),
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        addressing_style="path",
+    )
+    server.stop()
+
+
+@pytest.fixture
+def aws_bucket(moto_server: S3Credentials) -> VideoBucket:
+    """A fresh bucket that answers as AWS does, with a prefix."""
+    return _new_bucket(moto_server)
+
+
+def _new_bucket(credentials: S3Credentials) -> VideoBucket:
+    name = f"videos-{uuid4().hex[:12]}"
+    # Not as a folder behind its back: rclone caches what it knows, and is 50 times slower without.
+    credentials.get_client().create_bucket(Bucket=name)
+    return VideoBucket(bucket_name=name, prefix="team/film", credentials=credentials)
+
+
+@pytest.fixture
+def no_aws_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the developer has set up must not decide a test."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def credentials(simulator: Simulator) -> ToAPIsCredentials:
+    """An account at the simulator."""
+    return ToAPIsCredentials(api_key=SecretStr(simulator.api_key), base_url=simulator.url)
+
+
+@pytest.fixture
+def quick() -> RunSettings:
+    """As patient as tests are."""
+    return RunSettings(
+        poll_first_seconds=0.05,
+        poll_every_seconds=0.1,
+        grace_seconds=0.5,
+        settle_seconds=1,
+        retry_seconds=0.3,
+        task_retry_delays_seconds=[0.1, 0.1],
+    )
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What was logged, Prefect's loggers included: those don't pass theirs on."""
+    names = ["prefect", *(n for n in logging.root.manager.loggerDict if n.startswith("prefect"))]
+    silent = [logger for logger in map(logging.getLogger, names) if not logger.propagate]
+    for logger in silent:
+        logger.addHandler(caplog.handler)
+    yield caplog
+    for logger in silent:
+        logger.removeHandler(caplog.handler)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Prefect server with a home and a database of its own."""
+    home = tmp_path_factory.mktemp("prefect-home")
+    with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=120):
+        yield

@@ -3,7 +3,7 @@
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import Manifest, StoredVideo
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.spec import Cast, Character, RunSettings, Scene, Variant
+from prefect_toapis.batches.spec import Cast, Character, Role, RunSettings, Scene, Variant
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.flows import generate_from_spec, generate_videos
@@ -14,6 +14,7 @@ __all__ = [
     "Character",
     "Generation",
     "Manifest",
+    "Role",
     "RunSettings",
     "S3Credentials",
     "Scene",

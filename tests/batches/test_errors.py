@@ -7,7 +7,7 @@ import re
 import prefect_toapis.batches
 import prefect_toapis.client
 from prefect_toapis.batches import errors
-from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.errors import ToAPIsError, Transient
 
 _LINE = re.compile(r"([│ ]*)([├└]── )?([A-Z]\w+)")
 
@@ -48,4 +48,4 @@ def test_the_drawing_says_what_else_a_child_of_two_is() -> None:
     doc = errors.__doc__ or ""
     assert "also a StoreError" in doc
     assert "also Transient" in doc
-    assert errors.StoreUnavailable.__bases__ == (errors.StoreError, errors.Transient)
+    assert errors.StoreUnavailable.__bases__ == (errors.StoreError, Transient)

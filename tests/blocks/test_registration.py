@@ -3,25 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 from prefect import flow, get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 from pydantic import SecretStr
 
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
 
 BLOCKS = [ToAPIsCredentials, S3Credentials, VideoBucket]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    home = tmp_path_factory.mktemp("prefect-home")
-    with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

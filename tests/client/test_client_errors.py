@@ -52,19 +52,25 @@ def test_an_error_says_what_happened_to_which_shot_the_money_and_what_to_do() ->
         (ToAPIsError("Something happened"), "Something happened. Nothing was spent."),
         (
             InvalidRequest(["n=5 with sora-2: it must be at most 4", "prompt='' with sora-2: no"]),
-            "n=5 with sora-2: it must be at most 4; prompt='' with sora-2: no. "
-            "Nothing was spent. Change what is named and try again.",
+            (
+                "n=5 with sora-2: it must be at most 4; prompt='' with sora-2: no. "
+                "Nothing was spent. Change what is named and try again."
+            ),
         ),
         (
             NotFound("the API refuses: No such task", http_status=404, code="task_not_found"),
-            "the API refuses: No such task (HTTP 404, task_not_found). Nothing was spent. "
-            "Check the task id, and that the key belongs to the user who submitted it.",
+            (
+                "the API refuses: No such task (HTTP 404, task_not_found). Nothing was spent. "
+                "Check the task id, and that the key belongs to the user who submitted it."
+            ),
         ),
         (
             SubmissionUnknown("no reply to the submission: ReadTimeout", business_id="pt-1"),
-            "no reply to the submission: ReadTimeout (business id pt-1). "
-            "Money may have been spent. "
-            "Don't send it again before looking it up by its business id.",
+            (
+                "no reply to the submission: ReadTimeout (business id pt-1). "
+                "Money may have been spent. "
+                "Don't send it again before looking it up by its business id."
+            ),
         ),
     ],
 )

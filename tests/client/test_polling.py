@@ -2,11 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiolimiter import AsyncLimiter
-from pydantic import SecretStr
 
 from prefect_toapis.client.errors import (
     GenerationFailed,
@@ -20,7 +19,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.polling import Pace, Poller, next_query_in, verdict
 from prefect_toapis.client.replies import ErrorBody, Output, Reply, Status
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.transport import RetryPolicy, ToAPIsClient
+from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Hide, Replace, Simulator
 
 FAST = Pace(first=0.01, every=0.02, patience=20, grace=20)
@@ -119,8 +118,10 @@ class Script:
         return answer
 
 
-def poller_of(ask: Callable[[str], object], limiter: AsyncLimiter | None = None) -> Poller:
-    return Poller(ask, limiter or AsyncLimiter(1000, 1))  # type: ignore[arg-type] # see Script
+def poller_of(
+    ask: Callable[[str], Awaitable[Reply]], limiter: AsyncLimiter | None = None
+) -> Poller:
+    return Poller(ask, limiter or AsyncLimiter(1000, 1))
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -284,13 +285,6 @@ async def test_a_slow_query_does_not_hold_up_the_others() -> None:
 
 
 # Against the provider
-
-
-@pytest.fixture
-async def client(simulator: Simulator) -> AsyncIterator[ToAPIsClient]:
-    retry = RetryPolicy(budget=5, first=0.01)
-    async with ToAPIsClient(SecretStr("test-key"), simulator.url, retry=retry) as client:
-        yield client
 
 
 async def test_generations_are_waited_for_until_their_results_are_there(

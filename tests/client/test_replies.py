@@ -257,7 +257,9 @@ def test_errors_are_read_in_every_shape(payload: Any, error: ErrorBody | None) -
 
 @pytest.mark.parametrize("wrap", [lambda text: text, lambda text: {"message": text}])
 def test_an_error_s_message_loses_the_queries_of_its_urls(wrap: Any) -> None:
-    error = read_error({"error": wrap("can't fetch https://a.example/b.png?X-Amz-Signature=s3cr3t")})
+    error = read_error(
+        {"error": wrap("can't fetch https://a.example/b.png?X-Amz-Signature=s3cr3t")}
+    )
     assert error
     assert error.message == "can't fetch https://a.example/b.png"
 

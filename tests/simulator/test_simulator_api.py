@@ -229,7 +229,9 @@ def test_keeps_books_on_each_submission(simulator: Simulator, api: httpx.Client)
 
 
 def test_shows_its_books_over_http(simulator: Simulator, api: httpx.Client) -> None:
-    api.post(GENERATIONS, json=EXAMPLE)
+    task_id = api.post(GENERATIONS, json=EXAMPLE).json()["id"]
+    api.get(f"{GENERATIONS}/{task_id}")
     books = httpx.get(f"{simulator.url}/_simulator/ledger").json()
     assert books == simulator.ledger.as_json()
     assert books["credits_spent"] == 20
+    assert books["queries"] == {task_id: 1}

@@ -1,0 +1,5 @@
+"""`python -m prefect_toapis.cli`."""
+
+from prefect_toapis.cli import main
+
+main()

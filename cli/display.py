@@ -1,0 +1,98 @@
+"""What the command line shows: bars while it waits, a table at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from prefect_toapis.batches.manifest import Manifest, ManifestRow, RowStatus
+from prefect_toapis.batches.progress import Phase, Progress
+
+_SHOTS_SHOWN = 16  # more are summed up
+_BAR = 30  # columns
+
+_COLOURS: dict[Phase | RowStatus, str] = {
+    "waiting": "dim",
+    "queued": "dim",
+    "rendering": "cyan",
+    "storing": "blue",
+    "stored": "green",
+    "failed": "red",
+    "open": "yellow",
+    "planned": "dim",
+}
+_MARKS: dict[RowStatus, str] = {
+    "stored": "✓",
+    "failed": "✗ failed",
+    "open": "… open",
+    "planned": "",
+}
+_ENDED: tuple[Phase, ...] = ("stored", "failed", "open")
+
+
+@contextmanager
+def bars(console: Console, progress: Progress) -> Iterator[None]:
+    """Show a batch's progress while it runs; it disappears at the end."""
+    spinner = Spinner("dots", "Preparing")
+
+    def shown() -> RenderableType:
+        return progress_bars(progress) if progress.phases else spinner
+
+    with Live(console=console, get_renderable=shown, refresh_per_second=8, transient=True):
+        yield
+
+
+def outcome(manifest: Manifest, bought: int, seconds: float) -> RenderableType:
+    """What landed where, and what did not.
+
+    Args:
+        manifest: The batch.
+        bought: How many generations the run paid for.
+        seconds: How long the run took.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("shot")
+    table.add_column("")
+    table.add_column("size", justify="right")
+    table.add_column(f"in {manifest.uri}/", overflow="fold")
+    for row in manifest.rows:
+        if row.in_plan:
+            size = f"{row.size / 1e6:.1f} MB" if row.size is not None else ""
+            status = Text(_MARKS[row.status], style=_COLOURS[row.status])
+            table.add_row(Text(row.label), status, size, Text(_where(manifest, row)))
+    total = sum(row.size or 0 for row in manifest.stored)
+    summary = (
+        f"{manifest.shots('stored')} of {manifest.shots()} shots stored, {total / 1e6:.1f} MB; "
+        f"this run took {seconds:.0f} s and bought {bought} generation{'' if bought == 1 else 's'}"
+    )
+    return Group(table, Text(summary))
+
+
+def _where(manifest: Manifest, row: ManifestRow) -> str:
+    if row.uri:
+        return row.uri.removeprefix(f"{manifest.uri}/") + (f" ({row.note})" if row.note else "")
+    return row.error or ""
+
+
+def progress_bars(progress: Progress) -> RenderableType:
+    """A bar for each shot, or one for all where there are many."""
+    counts = progress.counts()
+    total = len(progress.phases)
+    done = sum(counts[phase] for phase in _ENDED)
+    grid = Table.grid(padding=(0, 2))
+    if total <= _SHOTS_SHOWN:
+        for label, phase in list(progress.phases.items()):
+            percent = 100 if phase in {*_ENDED, "storing"} else progress.percent.get(label, 0)
+            style = _COLOURS[phase]
+            bar = ProgressBar(total=100, completed=percent, width=_BAR, complete_style=style)
+            grid.add_row(Text(label), bar, Text(phase, style=style))
+    parts = [f"{count} {phase}" for phase, count in counts.items() if count]
+    overall = ProgressBar(total=total, completed=done, width=_BAR)
+    grid.add_row(Text(f"{done} of {total} shots", style="bold"), overall, Text(", ".join(parts)))
+    return grid

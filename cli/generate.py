@@ -1,0 +1,60 @@
+"""`prefect-toapis generate`: a spec file in, videos in the bucket."""
+
+import asyncio
+import logging
+import time
+from typing import Annotated
+
+from cyclopts import Parameter
+from prefect.logging.handlers import PrefectConsoleHandler
+from rich.console import Console
+from rich.markup import escape
+
+from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
+from prefect_toapis.batches.progress import Progress, showing
+from prefect_toapis.cli.display import bars, outcome
+from prefect_toapis.flows import generate_from_spec
+
+
+def generate(
+    spec: str,
+    *,
+    batch: str | None = None,
+    dry_run: bool = False,
+    verbose: Annotated[bool, Parameter(alias="-v")] = False,
+) -> None:
+    """Make the videos of a spec file and store them in the bucket.
+
+    Key and bucket come from the Prefect blocks named "default", or else from TOAPIS_API_KEY and
+    TOAPIS_BUCKET=s3://name/prefix. Running the same batch again buys nothing that it has.
+
+    Args:
+        spec: A path or s3://bucket/key of a YAML or JSON file.
+        batch: Name of the batch, in place of the file's own. May hold {date} and {run}.
+        dry_run: Plan and check only; buy nothing.
+        verbose: Show Prefect's log, too.
+    """
+    console = Console()
+    _log_above_the_bars(console, verbose)
+    progress = Progress()
+    started = time.monotonic()
+    failed = False
+    try:
+        with showing(progress), bars(console, progress):
+            manifest = asyncio.run(generate_from_spec(spec, batch, dry_run=dry_run))
+    except InvalidBatch as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
+        raise SystemExit(2) from None
+    except BatchFailed as error:
+        manifest, failed = error.manifest, True
+    console.print(outcome(manifest, len(progress.bought), time.monotonic() - started))
+    if failed:
+        raise SystemExit(1)
+
+
+def _log_above_the_bars(console: Console, verbose: bool) -> None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.console = console
+            if not verbose:  # the bars and the table say the rest, errors included
+                handler.addFilter(lambda record: record.levelno == logging.WARNING)

@@ -1,0 +1,61 @@
+"""The command line as a user has it: a process of its own, with an environment."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from prefect_toapis import S3Credentials, VideoBucket
+from prefect_toapis.simulator import Simulator
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+COMMAND = [sys.executable, "-m", "prefect_toapis.cli"]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The developer's own, without the settings that decide where things go."""
+    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    return own | {"HOME": str(home), "DO_NOT_TRACK": "1", "COLUMNS": "120"} | more
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    simulator: Simulator,
+    bucket: VideoBucket,
+    s3_server: S3Credentials,
+    prefect_server: None,
+) -> Run:
+    """Runs a command with an account at the simulator, a bucket and a Prefect server."""
+    secret = s3_server.aws_secret_access_key
+    assert secret
+    given = environment(
+        tmp_path,
+        TOAPIS_API_KEY=simulator.api_key,
+        TOAPIS_BASE_URL=simulator.url,
+        TOAPIS_BUCKET=bucket.uri(),
+        AWS_ACCESS_KEY_ID=s3_server.aws_access_key_id or "",
+        AWS_SECRET_ACCESS_KEY=secret.get_secret_value(),
+        AWS_ENDPOINT_URL_S3=s3_server.endpoint_url or "",
+        AWS_REGION="us-east-1",
+        PREFECT_HOME=str(tmp_path / "prefect"),
+        PREFECT_API_URL=PREFECT_API_URL.value() or "",
+    )
+
+    def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env=given | more,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,72 @@
+"""`prefect-toapis generate`."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from prefect_toapis import VideoBucket
+from prefect_toapis.simulator import Simulator
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SPEC = """
+batch: dogs
+scenes:
+  - {name: run, prompt: A dog runs}
+  - {name: jump, prompt: "A dog jumps%s"}
+variants: [{name: wide, duration: 10}]
+settings: {poll_first_seconds: 0.1, poll_every_seconds: 0.1}
+"""
+
+
+def write_spec(folder: Path, prompt_goes_on: str = "") -> str:
+    path = folder / "dogs.yaml"
+    path.write_text(SPEC % prompt_goes_on)
+    return str(path)
+
+
+def test_makes_the_batch_and_a_second_run_buys_nothing(
+    run: Run, tmp_path: Path, simulator: Simulator, bucket: VideoBucket
+) -> None:
+    spec = write_spec(tmp_path)
+    plan = run("generate", spec, "--dry-run")
+    assert (plan.returncode, len(simulator.ledger.submissions)) == (0, 0)
+    assert "0 of 2 shots stored" in plan.stdout
+
+    first = run("generate", spec)
+    assert first.returncode == 0, first.stderr
+    assert "2 of 2 shots stored" in first.stdout
+    assert "bought 2 generations" in first.stdout
+    assert "run / wide" in first.stdout
+    assert len([key for key in bucket.list_keys("dogs/") if key.endswith("/video-1.mp4")]) == 2
+
+    second = run("generate", spec, "--verbose")
+    assert "bought 0 generations" in second.stdout
+    assert "2 shots: 2 stored, 0 to buy" in second.stdout + second.stderr
+    assert len(simulator.ledger.paid) == 2
+
+
+def test_a_failed_shot_is_shown_with_its_reason_and_fails_the_command(
+    run: Run, tmp_path: Path
+) -> None:
+    ended = run("generate", write_spec(tmp_path, ", refuse me"))
+    assert ended.returncode == 1
+    assert "failed" in ended.stdout
+    assert "content_policy_violation" in ended.stdout
+    assert "1 of 2 shots stored" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_all_faults_are_listed_and_nothing_is_bought(
+    run: Run, tmp_path: Path, simulator: Simulator
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("scenes: [{prompt: A dog}]\nvariants: [{duration: 12, stile: anime}]\n")
+    ended = run("generate", str(path), TOAPIS_API_KEY="")
+    assert ended.returncode == 2
+    assert "stile" in ended.stdout
+    assert "duration=12" in ended.stdout
+    assert "TOAPIS_API_KEY" in ended.stdout
+    assert "Nothing was spent" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert simulator.ledger.submissions == []

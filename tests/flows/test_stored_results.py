@@ -1,0 +1,116 @@
+"""From the URL of a result to an object in the bucket, and what can come between."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from prefect_toapis import RunSettings, ToAPIsCredentials, Variant, VideoBucket
+from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings, Truncate
+
+Make = Callable[..., Awaitable[Any]]
+
+
+def objects(bucket: VideoBucket, kind: str) -> list[str]:
+    return [key for key in bucket.list_keys("b/") if key.endswith(kind)]
+
+
+async def test_a_url_that_is_refused_is_asked_for_again(make: Make, simulator: Simulator) -> None:
+    simulator.faults.add(Replace(operation="media", status=403))
+    manifest = await make(["a dog"])
+    assert manifest.shots("stored") == len(simulator.ledger.paid) == 1
+    assert simulator.ledger.downloads.total() == 1
+
+
+async def test_a_page_in_place_of_a_video_is_never_stored(
+    make: Make, simulator: Simulator, bucket: VideoBucket
+) -> None:
+    page = "<html>Please sign in</html>"
+    html = {"content-type": "text/html"}
+    simulator.faults.add(
+        Replace(operation="media", status=200, body=page, headers=html, times=None)
+    )
+    manifest = await make(["a dog", "a cat"], on_failure="tolerate")
+    assert [row.status for row in manifest.rows] == ["open", "open"]
+    assert "the result is no video: text/html, beginning with '<html>" in manifest.rows[0].error
+    assert "The generation is paid for." in manifest.rows[0].error
+    assert objects(bucket, ".mp4") == objects(bucket, "shot.json") == []
+    simulator.faults.clear()
+    manifest = await make(["a dog", "a cat"])
+    assert manifest.shots("stored") == len(simulator.ledger.paid) == 2
+
+
+async def test_a_transfer_that_always_breaks_off_leaves_nothing_under_the_key(
+    make: Make, simulator: Simulator, bucket: VideoBucket
+) -> None:
+    simulator.faults.add(Truncate(at_bytes=2000, times=None))
+    manifest = await make(["a dog"], on_failure="tolerate")
+    assert manifest.shots("open") == 1
+    assert objects(bucket, ".mp4") == []
+
+
+async def test_results_that_have_expired_are_said_to_be_paid(
+    make: Make, bucket: VideoBucket, quick: RunSettings
+) -> None:
+    later = [0.0]
+    settings = SimulatorSettings(api_keys=("test-key",), account_group=None, render_seconds=0.2)
+    with Simulator(settings, clock=lambda: time.time() + later[0]) as simulator:
+        at = ToAPIsCredentials(api_key=SecretStr(simulator.api_key), base_url=simulator.url)
+        hasty = quick.model_copy(update={"patience_seconds": 0.001})
+        began = await make(["a dog"], credentials=at, settings=hasty, on_failure="tolerate")
+        assert "Run the batch again: it goes on waiting" in began.open[0].error
+        later[0] = 25 * 3600
+        manifest = await make(["a dog"], credentials=at, on_failure="tolerate")
+        assert len(simulator.ledger.submissions) == 1
+    [row] = manifest.open
+    assert "refuses its URL" in row.error
+    assert "The generation is paid for." in row.error
+    assert row.task_id == simulator.ledger.paid[0].task_id
+
+
+async def test_a_broken_thumbnail_is_no_reason_to_lose_the_video(
+    make: Make,
+    simulator: Simulator,
+    bucket: VideoBucket,
+    quick: RunSettings,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    variants = [Variant(name="short", model="sora-2-vip", duration=1, thumbnail=True)]
+    hasty = quick.model_copy(update={"patience_seconds": 0.001})
+    began = await make(["a dog"], variants=variants, settings=hasty, on_failure="tolerate")
+    reply = completed(simulator, began.open[0].task_id)
+    reply["result"]["data"][0]["thumbnail_url"] = f"{simulator.media_url}/not/there.jpg"
+    simulator.faults.add(Replace(operation="status", status=200, body=json.dumps(reply)))
+    manifest = await make(["a dog"], variants=variants)
+    [row] = manifest.stored
+    assert row.thumbnail_key is None
+    assert objects(bucket, ".jpg") == []
+    assert "a-dog / short: no thumbnail: the host of the result refuses its URL" in log.text
+
+
+async def test_a_completed_generation_without_a_url_stays_open(
+    make: Make, simulator: Simulator, quick: RunSettings
+) -> None:
+    body = '{"id": "video_1", "object": "generation.task", "status": "completed", "result": null}'
+    simulator.faults.add(Replace(operation="status", status=200, body=body, times=None))
+    manifest = await make(["a dog"], on_failure="tolerate")
+    assert "completed, but its reply gives no URL" in manifest.open[0].error
+    simulator.faults.clear()
+    manifest = await make(["a dog"])
+    assert manifest.shots("stored") == len(simulator.ledger.paid) == 1
+
+
+def completed(simulator: Simulator, task_id: str) -> Any:
+    """The status reply of a generation, once it is completed."""
+    url = f"{simulator.url}/v1/videos/generations/{task_id}"
+    headers = {"Authorization": f"Bearer {simulator.api_key}"}
+
+    def reply() -> Any:
+        shown = httpx.get(url, headers=headers).json()
+        return shown if shown["status"] == "completed" else None
+
+    return simulator.wait_for(reply)

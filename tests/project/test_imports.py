@@ -1,0 +1,70 @@
+"""Dependencies point one way: cli -> flows -> tasks -> blocks -> batches -> client."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAY_IMPORT = {
+    "client": set[str](),
+    "batches": {"client"},
+    "blocks": {"client", "batches"},
+    "tasks": {"client", "batches", "blocks"},
+    "flows": {"client", "batches", "blocks", "tasks"},
+    "simulator": {"client"},
+    "cli": {"client", "batches", "blocks", "tasks", "flows"},
+}
+MAY_IMPORT_THE_SIMULATOR = {"cli/demo.py", "cli/simulator.py"}
+WITHOUT_PREFECT = ("client", "batches", "simulator")
+WITHOUT_S3 = ("client", "batches", "tasks", "flows", "simulator", "cli")
+
+
+def modules() -> list[str]:
+    return [
+        str(path.relative_to(ROOT))
+        for folder in MAY_IMPORT
+        for path in sorted((ROOT / folder).glob("*.py"))
+    ]
+
+
+def imported(module: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "prefect_toapis":
+                yield from (f"prefect_toapis.{name.name}" for name in node.names)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_only_what_lies_below_it(module: str) -> None:
+    folder = module.partition("/")[0]
+    allowed = MAY_IMPORT[folder] | {folder}
+    if module in MAY_IMPORT_THE_SIMULATOR:
+        allowed |= {"simulator"}
+    ours = {name.split(".")[1] for name in imported(module) if name.startswith("prefect_toapis.")}
+    assert ours <= allowed
+
+
+@pytest.mark.parametrize("module", modules())
+def test_prefect_and_s3_stay_in_their_rooms(module: str) -> None:
+    folder = module.partition("/")[0]
+    roots = {name.partition(".")[0] for name in imported(module)}
+    if folder in WITHOUT_PREFECT:
+        assert "prefect" not in roots
+    if folder in WITHOUT_S3:
+        assert not roots & {"boto3", "botocore"}
+
+
+def test_modules_are_named_like_none_of_the_standard_library() -> None:
+    names = {Path(module).stem for module in modules()} - {"__init__", "__main__"}
+    assert not names & set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_is_short_enough_to_be_read_in_one_go(module: str) -> None:
+    assert len((ROOT / module).read_text().splitlines()) <= 400
