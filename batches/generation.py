@@ -1,5 +1,7 @@
 """A generation: the provider's task for an attempt, as the tasks hand it on."""
 
+from datetime import datetime
+
 from pydantic import BaseModel, PrivateAttr
 from typing_extensions import Self
 
@@ -20,6 +22,7 @@ class Generation(BaseModel):
         n: How many videos were ordered.
         shot: The shot it is for; None for one that was submitted without a bucket.
         attempt: Which try at buying the shot it is.
+        submitted_at: When it was sent.
     """
 
     task_id: str
@@ -28,6 +31,7 @@ class Generation(BaseModel):
     n: int = 1
     shot: Shot | None = None
     attempt: int = 1
+    submitted_at: datetime | None = None
 
     _outputs: tuple[Output, ...] = PrivateAttr(default=())
 

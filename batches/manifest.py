@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from prefect_toapis.batches.inventory import SHOT_FILE
+from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
 
 MANIFEST_VERSION = 1
@@ -45,6 +46,7 @@ class StoredShot(BaseModel):
     business_id: str
     attempt: int
     run: str | None = None
+    submitted_at: datetime | None = None
     stored_at: datetime
     videos: list[StoredVideo]
 
@@ -103,6 +105,7 @@ class ManifestRow(BaseModel):
     task_id: str | None = None
     business_id: str | None = None
     attempt: int | None = None
+    submitted_at: datetime | None = None
     stored_at: datetime | None = None
     in_plan: bool = True
     note: str | None = None
@@ -111,8 +114,14 @@ class ManifestRow(BaseModel):
     @property
     def label(self) -> str:
         """The shot as people see it."""
-        take = f", take {self.take}" if self.take > 1 else ""
-        return " / ".join(filter(None, [self.scene, self.variant, self.cast])) + take
+        return shot_label(self.scene, self.variant, self.cast, self.take)
+
+    @property
+    def seconds(self) -> float | None:
+        """From its submission until it was stored; None where it isn't."""
+        if self.submitted_at is None or self.stored_at is None:
+            return None
+        return (self.stored_at - self.submitted_at).total_seconds()
 
 
 class Manifest(BaseModel):
@@ -242,6 +251,7 @@ def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[Mani
         "task_id": found.task_id,
         "business_id": found.business_id,
         "attempt": found.attempt,
+        "submitted_at": found.submitted_at,
         "stored_at": found.stored_at,
         "in_plan": in_plan,
         "note": found.note,

@@ -41,6 +41,17 @@ def cast_labels(casts: Sequence[Cast]) -> list[str]:
     return _distinct([cast.name.strip() or _characters(cast) for cast in casts], "cast")
 
 
+def shot_label(scene: str, variant: str, cast: str, take: int) -> str:
+    """A shot as people see it.
+
+    Example:
+        >>> shot_label("chase", "tall", "Turbo", 2)
+        'chase / tall / Turbo, take 2'
+    """
+    label = " / ".join(filter(None, [scene, variant, cast]))
+    return f"{label}, take {take}" if take > 1 else label
+
+
 def _distinct(labels: list[str], what: str) -> list[str]:
     """A label that came before, or is empty, gets the number of its place."""
     distinct: list[str] = []

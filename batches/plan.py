@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from prefect_toapis.batches.casting import Players, filling, players_of, resolve, roles_in
 from prefect_toapis.batches.identity import FOLDER_ID, business_id, shot_id
-from prefect_toapis.batches.naming import scene_labels, slug, variant_labels
+from prefect_toapis.batches.naming import scene_labels, shot_label, slug, variant_labels
 from prefect_toapis.batches.spec import BatchSpec, Scene, Variant
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import SceneFields, VariantFields, VideoRequest
@@ -42,8 +42,7 @@ class Shot(BaseModel):
     @property
     def label(self) -> str:
         """As people see it: `chase / tall / Turbo, take 2`."""
-        take = f", take {self.take}" if self.take > 1 else ""
-        return " / ".join(filter(None, [self.scene, self.variant, self.cast])) + take
+        return shot_label(self.scene, self.variant, self.cast, self.take)
 
     def unsigned(self) -> "Shot":
         """The same shot, safe to keep: the URLs in its request carry no signatures."""

@@ -57,8 +57,8 @@ def read_spec(text: str, name: str) -> tuple[BatchSpec, list[str]]:
         The batch, and what is wrong with the file; the batch is empty if nothing could be read.
 
     Example:
-        >>> read_spec("scenes: [{promt: A dog}]", "batch.yaml")[1][0]
-        "batch.yaml: scenes[0].promt: there is no such field; did you mean 'prompt'?"
+        >>> read_spec("{scenes: [A dog], variant: []}", "batch.yaml")[1]
+        ["batch.yaml: variant: there is no such field; did you mean 'variants'?"]
     """
     try:
         data = _load(text, name)

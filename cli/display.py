@@ -59,13 +59,15 @@ def outcome(manifest: Manifest, bought: int, seconds: float) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("shot")
     table.add_column("")
+    table.add_column("took", justify="right")
     table.add_column("size", justify="right")
     table.add_column(f"in {manifest.uri}/", overflow="fold")
     for row in manifest.rows:
         if row.in_plan:
             size = f"{row.size / 1e6:.1f} MB" if row.size is not None else ""
             status = Text(_MARKS[row.status], style=_COLOURS[row.status])
-            table.add_row(Text(row.label), status, size, Text(_where(manifest, row)))
+            took = f"{row.seconds:.0f} s" if row.seconds is not None else ""
+            table.add_row(Text(row.label), status, took, size, Text(_where(manifest, row)))
     total = sum(row.size or 0 for row in manifest.stored)
     summary = (
         f"{manifest.shots('stored')} of {manifest.shots()} shots stored, {total / 1e6:.1f} MB; "

@@ -13,6 +13,7 @@ from rich.markup import escape
 from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
 from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.cli.display import bars, outcome
+from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows import generate_from_spec
 
 
@@ -42,11 +43,11 @@ def generate(
     try:
         with showing(progress), bars(console, progress):
             manifest = asyncio.run(generate_from_spec(spec, batch, dry_run=dry_run))
-    except InvalidBatch as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(2) from None
     except BatchFailed as error:
         manifest, failed = error.manifest, True
+    except ToAPIsError as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
+        raise SystemExit(2 if isinstance(error, InvalidBatch) else 1) from None
     console.print(outcome(manifest, len(progress.bought), time.monotonic() - started))
     if failed:
         raise SystemExit(1)

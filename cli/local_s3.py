@@ -5,10 +5,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from pydantic import SecretStr
 
@@ -46,21 +48,20 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
         *("--addr", f"{_HOST}:{port}", "--auth-key", f"{key_id},{secret}"),
         *("--config", ""),
     ]
-    server = subprocess.Popen(  # noqa: S603 - rclone, with arguments made here
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        _wait(server, port)
-        yield S3Credentials(
-            aws_access_key_id=key_id,
-            aws_secret_access_key=SecretStr(secret),
-            region_name="us-east-1",
-            endpoint_url=f"http://{_HOST}:{port}",
-            addressing_style="path",
-        )
-    finally:
-        server.terminate()
-        server.communicate()
+    with tempfile.TemporaryFile("w+") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - rclone, as found
+        try:
+            _wait(server, port, log)
+            yield S3Credentials(
+                aws_access_key_id=key_id,
+                aws_secret_access_key=SecretStr(secret),
+                region_name="us-east-1",
+                endpoint_url=f"http://{_HOST}:{port}",
+                addressing_style="path",
+            )
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def _rclone() -> str:
@@ -78,11 +79,12 @@ def _free_port() -> int:
         return port
 
 
-def _wait(server: "subprocess.Popen[str]", port: int) -> None:
+def _wait(server: "subprocess.Popen[bytes]", port: int, log: IO[str]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise RuntimeError(f"rclone did not start: {server.communicate()[1].strip()}")
+            log.seek(0)
+            raise RuntimeError(f"rclone did not start: {log.read().strip()}")
         with suppress(OSError), socket.create_connection((_HOST, port), timeout=1):
             return
         time.sleep(0.05)

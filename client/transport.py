@@ -1,6 +1,7 @@
 """The HTTP client: a thin shell around the decisions."""
 
 import json
+import logging
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -26,8 +27,10 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.replies import Answer, Reply
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.rules import check
+from prefect_toapis.client.rules import check, is_known
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
+
+logger = logging.getLogger("prefect_toapis")
 
 GENERATIONS = "/v1/videos/generations"
 
@@ -149,9 +152,11 @@ class ToAPIsClient:
             Transient: It could not be sent within the budget.
             SubmissionUnknown: It may have been accepted: look it up before sending it again.
         """
-        faults = check(request, Catalogue.shipped())
-        if faults:
+        catalogue = Catalogue.shipped()
+        if faults := check(request, catalogue):
             raise InvalidRequest([str(fault) for fault in faults])
+        if not is_known(request, catalogue):
+            logger.info("%s: the catalogue doesn't know it; its rules are unchecked", request.model)
         body = request.body(business_id)
 
         async def once() -> Accepted:

@@ -55,7 +55,7 @@ async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with
         max_videos: More videos than this are refused before anything is bought.
         on_failure: Whether the run fails when some of its shots do, or tolerates it.
         dry_run: Plan and check only; buy nothing.
-        settings: Everything rarely touched.
+        settings: Waits, bounds and retries: everything rarely touched.
 
     Returns:
         The manifest: a row for each video.

@@ -118,6 +118,7 @@ class _Download:
             business_id=self.generation.business_id,
             attempt=self.generation.attempt,
             run=flow_run.id,
+            submitted_at=self.generation.submitted_at,
             stored_at=datetime.now(timezone.utc),
             videos=videos,
         )

@@ -80,6 +80,7 @@ async def submit_video(
         n=shot.request.n,
         shot=shot.unsigned(),
         attempt=attempt.attempt,
+        submitted_at=attempt.sent_at,
     )
 
 

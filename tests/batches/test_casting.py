@@ -107,8 +107,10 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
             [Character(name="Turbo", username="turbo whiskers")],
             [],
             [
-                "character \"Turbo\": username='turbo whiskers' is none; "
-                "take it from the character query, as @duksvfkf.turbo_whis"
+                (
+                    "character \"Turbo\": username='turbo whiskers' is none; "
+                    "take it from the character query, as @duksvfkf.turbo_whis"
+                )
             ],
         ),
     ],

@@ -151,7 +151,7 @@ def test_a_run_that_starts_after_midnight_belongs_to_the_day_it_was_due() -> Non
     ["", "a/b", "a b", "-a", ".hidden", "..", "é", "a\n", "{day}", "{Date}", "a" * 81, "x{", "\0"],
 )
 def test_a_name_that_can_be_no_part_of_a_key_is_refused(template: str) -> None:
-    with pytest.raises(ValueError, match="batch=.*use letters, digits"):
+    with pytest.raises(ValueError, match=r"batch=.*use letters, digits"):
         named(template, at(12), "UTC")
 
 
@@ -159,5 +159,5 @@ def test_a_name_that_can_be_no_part_of_a_key_is_refused(template: str) -> None:
     "zone", ["Europe/Lisboa", "", "../etc/passwd", "Europe", "CEST+2", "\0", "x" * 5000]
 )
 def test_an_unknown_time_zone_is_refused(zone: str) -> None:
-    with pytest.raises(ValueError, match="time_zone=.*no such zone; write Europe/Lisbon"):
+    with pytest.raises(ValueError, match=r"time_zone=.*no such zone; write Europe/Lisbon"):
         named("lisbon", at(12), zone)

@@ -135,18 +135,24 @@ CLIP = "https://m.example/clip.mp4"
 BAD: list[tuple[dict[str, Any], str]] = [
     (
         {"scenes": [{"name": "s", "prompt": "x", "image_urls": ["iVBORw0KGgo="]}]},
-        "s / v: image_urls[0]='iVBORw0KGgo=' with sora-2: not a URL (base64 is no longer accepted)"
-        ": upload the file and give its http(s) URL",
+        (
+            "s / v: image_urls[0]='iVBORw0KGgo=' with sora-2: not a URL (base64 is no longer "
+            "accepted): upload the file and give its http(s) URL"
+        ),
     ),
     (
         {"scenes": [{"name": "s", "prompt": "x", "image_urls": ["data:image/png;base64,iVBOR"]}]},
-        "s / v: image_urls[0]='data:image/png;base64,iVBOR' with sora-2: data: URLs are no longer "
-        "accepted: upload the file and give its http(s) URL",
+        (
+            "s / v: image_urls[0]='data:image/png;base64,iVBOR' with sora-2: data: URLs are "
+            "no longer accepted: upload the file and give its http(s) URL"
+        ),
     ),
     (
         {"scenes": [{"name": "s", "prompt": "x", "image_urls": [CLIP, "ftp://m.example/a.png"]}]},
-        "s / v: image_urls[1]='ftp://m.example/a.png' with sora-2: ftp:// can't be fetched by the "
-        "provider: give an http(s) URL",
+        (
+            "s / v: image_urls[1]='ftp://m.example/a.png' with sora-2: ftp:// can't be "
+            "fetched by the provider: give an http(s) URL"
+        ),
     ),
     ({"variants": [{"name": "v", "n": 0}]}, "s / v: n=0 with sora-2: it must be at least 1"),
     ({"variants": [{"name": "v", "n": 5}]}, "s / v: n=5 with sora-2: it must be at most 4"),
@@ -156,8 +162,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"variants": [{"name": "v", "model": "sora-2-pro", "hd": True, "duration": 25}]},
-        "s / v: hd=True with sora-2-pro: not together with duration=25: "
-        "HD videos are 15 seconds long",
+        (
+            "s / v: hd=True with sora-2-pro: not together with duration=25: "
+            "HD videos are 15 seconds long"
+        ),
     ),
     (
         {"variants": [{"name": "v", "duration": 12}]},
@@ -165,8 +173,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"variants": [{"name": "v", "style": "noir"}]},
-        "s / v: style='noir' with sora-2: choose thanksgiving, comic, news, selfie, nostalgic "
-        "or anime",
+        (
+            "s / v: style='noir' with sora-2: choose thanksgiving, comic, news, selfie, nostalgic "
+            "or anime"
+        ),
     ),
     (
         {
@@ -179,8 +189,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
                 }
             ]
         },
-        "s / v: character_timestamps='1,4' with sora-2: start and end must be 2 seconds apart, "
-        "not 3",
+        (
+            "s / v: character_timestamps='1,4' with sora-2: start and end must be 2 seconds apart, "
+            "not 3"
+        ),
     ),
     (
         {"scenes": [{"name": "s", "prompt": " "}]},
@@ -188,8 +200,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"scenes": [{"name": "s", "prompt": "{villain} laughs"}]},
-        'scene "s": no cast fills {villain}; add it to a cast, '
-        "or write {{villain}} for text in braces",
+        (
+            'scene "s": no cast fills {villain}; add it to a cast, '
+            "or write {{villain}} for text in braces"
+        ),
     ),
     (
         {"casts": [{"name": "c", "roles": {"hero": "Turbi"}}]},
@@ -199,8 +213,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"variants": []}, "variants: there is none; leave it out for the default"),
     (
         {"variants": [{"name": "v"}, {"name": "w"}]},
-        "s / v and s / w: the same shot twice; to buy it twice on purpose, "
-        "set takes on the variant",
+        (
+            "s / v and s / w: the same shot twice; to buy it twice on purpose, "
+            "set takes on the variant"
+        ),
     ),
     (
         {"variants": [{"name": "v", "takes": 3, "n": 2}], "max_videos": 5},
@@ -250,8 +266,10 @@ def test_a_rule_that_many_shots_break_is_told_once() -> None:
 def test_the_same_prompt_twice_is_named_by_both_labels() -> None:
     plan = planned(scenes=["A dog", "A dog"])
     assert plan.faults == [
-        "a-dog / sora-2 and a-dog-2 / sora-2: the same shot twice; "
-        "to buy it twice on purpose, set takes on the variant"
+        (
+            "a-dog / sora-2 and a-dog-2 / sora-2: the same shot twice; "
+            "to buy it twice on purpose, set takes on the variant"
+        )
     ]
 
 
@@ -262,8 +280,10 @@ def test_roles_that_no_cast_fills_together_are_all_named() -> None:
         casts=[{"roles": {"hero": "Turbo"}}, {"roles": {"sidekick": "Baron"}}],
     )
     assert plan.faults == [
-        'scene "s": no cast fills {hero}, {sidekick}; add it to a cast, '
-        "or write {{hero}} for text in braces"
+        (
+            'scene "s": no cast fills {hero}, {sidekick}; add it to a cast, '
+            "or write {{hero}} for text in braces"
+        )
     ]
 
 

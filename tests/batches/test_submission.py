@@ -58,6 +58,7 @@ class MemoryStore:
     """
 
     contents: dict[str, bytes] = field(default_factory=dict)
+    types: set[str] = field(default_factory=set)
     conditional: bool = True
     broken: Callable[[str, str], bool] = lambda _operation, _key: False
 
@@ -67,18 +68,22 @@ class MemoryStore:
 
     async def write(self, key: str, content: bytes, content_type: str) -> None:
         await self._enter("write", key)
-        self.contents[key] = content
+        self._put(key, content, content_type)
 
     async def create(self, key: str, content: bytes, content_type: str) -> bool:
         await self._enter("create", key)
         if self.conditional and key in self.contents:
             return False
-        self.contents[key] = content
+        self._put(key, content, content_type)
         return True
 
     async def list_keys(self, prefix: str) -> list[str]:
         await self._enter("list", prefix)
         return [key for key in self.contents if key.startswith(prefix)]
+
+    def _put(self, key: str, content: bytes, content_type: str) -> None:
+        self.contents[key] = content
+        self.types.add(content_type)
 
     async def _enter(self, operation: str, key: str) -> None:
         await asyncio.sleep(0)  # others get their turn here, as with a real one
@@ -114,6 +119,10 @@ class Scene:
         return Buyer(
             api or self.api, self.store, settings, run=run, now=lambda: SENT + next(ticks) * tick
         )
+
+    def later_buyer(self, **how: Any) -> Buyer:
+        """A buyer of a day by which everything has settled."""
+        return Buyer(self.api, self.store, RunSettings(**how), now=lambda: SENT + SETTLED)
 
     def waiting_buyer(self, run: str = "run-1", **how: Any) -> Buyer:
         """A buyer with a real clock, and little to wait."""
@@ -181,6 +190,7 @@ async def test_the_record_is_written_before_the_submission(scene: Scene) -> None
     assert paid.business_id == scene.business_id
     assert scene.record()["state"] == "accepted"
     assert scene.record()["task_id"] == paid.task_id
+    assert scene.store.types == {"application/json"}
 
 
 async def test_a_second_run_buys_nothing_and_asks_nothing(scene: Scene) -> None:
@@ -246,7 +256,7 @@ async def test_a_submission_that_never_arrived_stops_with_its_name(scene: Scene)
     assert error.money == "maybe spent"
     assert scene.record()["state"] == "sending"
     with pytest.raises(SubmissionAbsent):
-        await scene.buyer(SETTLED * 2, run="run-2").buy(scene.shot)
+        await scene.later_buyer().buy(scene.shot)
     assert scene.sent == 1
 
 
@@ -306,10 +316,8 @@ async def test_what_a_crash_left_is_looked_up_and_not_sent(scene: Scene) -> None
 
 async def test_what_a_crash_left_and_nobody_knows_is_not_sent(scene: Scene) -> None:
     scene.leave("sending")
-    long_ago = Buyer(scene.api, scene.store, RunSettings())  # by the real clock
-    scene.leave("sending", sent_at=(datetime.now(timezone.utc) - SETTLED).isoformat())
     with pytest.raises(SubmissionAbsent):
-        await long_ago.buy(scene.shot)
+        await scene.later_buyer().buy(scene.shot)
     assert scene.sent == 0
 
 
@@ -450,7 +458,7 @@ async def test_a_rejection_is_recorded_and_tried_again_as_the_settings_say(
         assert scene.paid == [scene.shot.business_id(2)]
         assert scene.record(1)["state"] == "rejected"
     else:
-        with pytest.raises(GenerationFailed, match="attempt 1 was rejected: .*It says"):
+        with pytest.raises(GenerationFailed, match=r"attempt 1 was rejected: .*It says"):
             await scene.buyer(retry_failed=retry).buy(scene.shot)
         assert scene.paid == []
         assert list(scene.store.contents) == [scene.key(1)]
@@ -555,7 +563,7 @@ async def test_a_rejection_that_could_not_be_recorded_is_looked_up(scene: Scene)
         await scene.buyer().buy(scene.shot)
     scene.store.broken = lambda *_: False
     with pytest.raises(SubmissionAbsent):
-        await scene.buyer(SETTLED * 2).buy(scene.shot)
+        await scene.later_buyer().buy(scene.shot)
     assert scene.sent == 1
 
 

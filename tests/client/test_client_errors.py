@@ -98,6 +98,10 @@ def test_each_error_knows_about_the_money_and_what_to_do(kind: type[ToAPIsError]
         assert str(error).endswith(error.advice)
 
 
+def test_the_repr_is_short() -> None:
+    assert repr(Unavailable("The API is down", **ALL_FACTS)) == "Unavailable('The API is down')"
+
+
 def test_facts_can_be_added_later_and_replaced() -> None:
     error = RateLimited("Too fast", http_status=429)
     assert error.about(shot="dog", http_status=503) is error

@@ -1,0 +1,59 @@
+"""What a batch's keys tell without being read."""
+
+from prefect_toapis.batches.inventory import take_inventory
+from prefect_toapis.batches.manifest import shot_key
+from prefect_toapis.batches.plan import Shot, plan_batch
+from prefect_toapis.batches.record import attempt_key
+from prefect_toapis.batches.spec import BatchSpec, Scene
+
+
+def shot_of(prompt: str, name: str = "") -> Shot:
+    spec = BatchSpec(scenes=[Scene(prompt=prompt, name=name)])
+    return plan_batch(spec, "b", "s3://videos").shots[0]
+
+
+DOG, CAT, EMU = shot_of("A dog"), shot_of("A cat"), shot_of("An emu")
+
+
+def test_sent_and_stored_shots_are_told_apart() -> None:
+    keys = [
+        "b/plan.json",
+        "b/manifest.jsonl",
+        "b/index.html",
+        attempt_key(DOG.folder, 1),
+        f"{DOG.folder}/video-1.mp4",
+        shot_key(DOG),
+        attempt_key(CAT.folder, 1),
+        f"{CAT.folder}/video-1.mp4",  # stored in part only
+    ]
+    inventory = take_inventory("b", keys)
+    assert inventory.has(DOG)
+    assert not inventory.has(CAT)
+    assert not inventory.has(EMU)
+    assert set(inventory.folders.values()) == {DOG.folder, CAT.folder}
+
+
+def test_a_shot_that_has_new_labels_stays_in_its_folder() -> None:
+    relabelled = shot_of("A dog", name="Rex")
+    assert relabelled.folder != DOG.folder
+    inventory = take_inventory("b", [attempt_key(DOG.folder, 1)])
+    placed = inventory.place(relabelled)
+    assert placed.folder == DOG.folder
+    assert placed.label == relabelled.label
+    assert inventory.place(CAT) == CAT
+
+
+def test_of_two_folders_the_one_that_is_done_counts() -> None:
+    other = shot_of("A dog", name="Rex")
+    keys = [attempt_key(DOG.folder, 1), shot_key(other), attempt_key(other.folder, 1)]
+    for order in (keys, keys[::-1]):
+        assert take_inventory("b", order).place(DOG).folder == other.folder
+
+
+def test_folders_without_labels_and_of_others_are_told_apart() -> None:
+    keys = ["b/abcdefghijkl/shot.json", "b/notes/shot.json", "b/dog-ABCDEFGHIJKL/shot.json"]
+    assert take_inventory("b", keys).stored == {"abcdefghijkl"}
+
+
+def test_a_batch_that_is_new_has_nothing() -> None:
+    assert take_inventory("b", []).folders == {}

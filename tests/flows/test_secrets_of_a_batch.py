@@ -1,0 +1,111 @@
+"""Neither the keys nor the signed URLs of a batch show anywhere."""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect import get_client
+from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
+from pydantic import SecretStr
+
+from prefect_toapis import RunSettings, ToAPIsCredentials, Variant, VideoBucket
+from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings, Truncate
+
+Make = Callable[..., Awaitable[Any]]
+
+KEY = "sk-of-the-tests-4f1e9c"
+
+
+@pytest.fixture
+def provider() -> Iterator[Simulator]:
+    settings = SimulatorSettings(api_keys=(KEY,), account_group=None, render_seconds=0.2)
+    with Simulator(settings) as running:
+        yield running
+
+
+def signatures(provider: Simulator) -> set[str]:
+    """Those of every URL that the provider hands out."""
+    headers = {"Authorization": f"Bearer {KEY}"}
+    replies = [
+        httpx.get(f"{provider.url}/v1/videos/generations/{paid.task_id}", headers=headers).text
+        for paid in provider.ledger.paid
+    ]
+    return set(re.findall(r"signature=([0-9a-f]{64})", " ".join(replies)))
+
+
+async def test_no_key_and_no_signature_in_logs_bucket_states_and_database(
+    make: Make,
+    provider: Simulator,
+    bucket: VideoBucket,
+    quick: RunSettings,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    noisy = ["", "prefect", "prefect.flow_runs", "prefect.task_runs", "prefect_toapis"]
+    for name in noisy:
+        log.set_level(logging.DEBUG, logger=name)
+    log.set_level(logging.WARNING, logger="httpx")  # its own INFO lines show whole URLs
+    html = "<html>Please sign in</html>"
+    echo = json.dumps({"error": {"code": "invalid_request", "message": f"Bearer {KEY} is no"}})
+    provider.faults.add(
+        Truncate(prompt="broken off", at_bytes=500),
+        Replace(operation="media", prompt="refused", status=403, times=None),
+        Replace(operation="media", prompt="a page", status=200, body=html, times=None),
+        Replace(operation="media", prompt="out of order", status=500, times=None),
+        Replace(operation="submit", prompt="echo", status=400, body=echo),
+    )
+    manifest = await make(
+        ["a dog", "broken off", "refused", "a page", "out of order", "fail me", "echo"],
+        variants=[Variant(model="sora-2-vip", duration=1, thumbnail=True)],
+        credentials=ToAPIsCredentials(api_key=SecretStr(KEY), base_url=provider.url),
+        settings=quick.model_copy(update={"task_retry_delays_seconds": [0.1]}),
+        on_failure="tolerate",
+    )
+    assert (manifest.shots("stored"), manifest.shots("open"), manifest.shots("failed")) == (2, 3, 2)
+    store = bucket.credentials
+    assert store
+    assert store.aws_secret_access_key
+    signed = signatures(provider)
+    assert len(signed) >= 10
+    secrets = {KEY, store.aws_secret_access_key.get_secret_value(), "signature=", *signed}
+    kept = {
+        "log": log.text,
+        "manifest": manifest.model_dump_json(),
+        "states": await states(),
+        "database": database(),
+        **{
+            key: (bucket.read(key) or b"").decode()
+            for key in bucket.list_keys("b/")
+            if key.endswith(("json", "jsonl"))
+        },
+    }
+    assert sum("attempt" in place for place in kept) == 7
+    assert "refused" in kept["states"]
+    leaks = {(place, secret) for place, text in kept.items() for secret in secrets if secret in text}
+    assert leaks == set()
+
+
+async def states() -> str:
+    """The flow and task runs that the server knows, with their states and parameters."""
+    async with get_client() as client:
+        for _ in range(100):
+            tasks = await client.read_task_runs()
+            if tasks and all(run.state and run.state.is_final() for run in tasks):
+                break
+            await asyncio.sleep(0.1)
+        flows = await client.read_flow_runs()
+        logs = await client.read_logs()
+    return " ".join(one.model_dump_json() for one in [*flows, *tasks, *logs])
+
+
+def database() -> str:
+    """The server's database, byte by byte."""
+    path = Path(str(PREFECT_SERVER_DATABASE_CONNECTION_URL.value()).partition("///")[2])
+    files = list(path.parent.glob(f"{path.name}*"))
+    assert files
+    return "".join(file.read_bytes().decode("latin-1") for file in files)

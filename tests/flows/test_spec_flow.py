@@ -1,0 +1,92 @@
+"""The flow that reads its batch from a file."""
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import State
+
+from prefect_toapis import ToAPIsCredentials, VideoBucket
+from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis.flows import generate_from_spec, generate_videos
+from prefect_toapis.simulator import Simulator
+
+SPEC: dict[str, Any] = {
+    "batch": "lisbon",
+    "scenes": ["{hero} chases a tram", {"name": "nap", "prompt": "{hero} sleeps"}],
+    "variants": [{"name": "short", "model": "sora-2-vip", "duration": 1}],
+    "characters": [{"name": "Turbo", "username": "@duksvfkf.turbo_whis"}],
+    "casts": [{"roles": {"hero": "Turbo"}}],
+    "settings": {"poll_first_seconds": 0.05, "poll_every_seconds": 0.1},
+}
+YAML = """
+batch: lisbon
+scenes:
+  - "{hero} chases a tram"
+  - {name: nap, prompt: "{hero} sleeps"}
+variants: [{name: short, model: sora-2-vip, duration: 1}]
+characters: [{name: Turbo, username: duksvfkf.turbo_whis}]
+casts: [{roles: {hero: Turbo}}]
+settings: {poll_first_seconds: 0.05, poll_every_seconds: 0.1}
+"""
+
+
+async def test_yaml_json_and_an_object_in_the_bucket_are_the_same_batch(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, tmp_path: Path
+) -> None:
+    (tmp_path / "batch.yaml").write_text(YAML)
+    (tmp_path / "batch.json").write_text(json.dumps(SPEC))
+    bucket.write("specs/batch.yaml", YAML.encode(), "application/yaml")
+    for spec in (
+        str(tmp_path / "batch.yaml"),
+        str(tmp_path / "batch.json"),
+        bucket.uri("specs/batch.yaml"),
+    ):
+        manifest = await generate_from_spec(spec, credentials=credentials, bucket=bucket)
+        assert manifest.batch == "lisbon"
+        assert manifest.shots("stored") == 2
+    assert len(simulator.ledger.submissions) == 2
+    prompts = {submission.body["prompt"] for submission in simulator.ledger.paid}
+    assert "@duksvfkf.turbo_whis sleeps" in prompts
+
+
+async def test_a_batch_named_by_a_template_takes_the_place_of_the_file_s_own(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, tmp_path: Path
+) -> None:
+    spec = tmp_path / "batch.yaml"
+    spec.write_text(YAML)
+    manifest = await generate_from_spec(
+        str(spec), "nightly-{scheduled}-{date}", credentials=credentials, bucket=bucket, dry_run=True
+    )
+    today = datetime.now(timezone.utc)
+    assert manifest.batch == f"nightly-{today:%Y-%m-%d}-{today:%Y-%m-%d}"
+    assert manifest.uri == bucket.uri(manifest.batch)
+    assert [row.status for row in manifest.rows] == ["planned", "planned"]
+    assert simulator.ledger.submissions == []
+
+
+async def test_the_file_says_whether_failures_are_tolerated(
+    credentials: ToAPIsCredentials, bucket: VideoBucket, tmp_path: Path
+) -> None:
+    spec = tmp_path / "batch.json"
+    refused = {**SPEC, "scenes": ["refuse me"], "characters": [], "casts": []}
+    spec.write_text(json.dumps(refused))
+    with pytest.raises(BatchFailed, match="1 of 1 shots failed"):
+        await generate_from_spec(str(spec), credentials=credentials, bucket=bucket)
+    spec.write_text(json.dumps({**refused, "on_failure": "tolerate"}))
+    manifest = await generate_from_spec(str(spec), credentials=credentials, bucket=bucket)
+    assert manifest.shots("failed") == 1
+
+
+async def test_parameters_may_be_as_plain_as_the_ui_and_yaml_have_them(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket
+) -> None:
+    plain: dict[str, Any] = {name: SPEC[name] for name in SPEC if name != "casts"}
+    state: State[Any] = await generate_videos(
+        **plain, casts=[{"roles": {"hero": "Turbo"}}], credentials=credentials, bucket=bucket,
+        return_state=True,
+    )
+    manifest = await state.aresult()
+    assert manifest.shots("stored") == len(simulator.ledger.paid) == 2
