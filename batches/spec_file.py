@@ -116,7 +116,7 @@ def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
 
 
 def _step(place: Any, step: int | str) -> Any:
-    """Errors also name the branches of unions and validators, which aren't in the data."""
+    """Errors also name what validation made, such as the roles of a mapping: not in the data."""
     try:
         return place[step]
     except (KeyError, IndexError, TypeError):

@@ -105,11 +105,10 @@ class Buyer:
     async def latest(self, shot: Shot) -> Attempt | None:
         """The latest attempt that the bucket knows."""
         found: Attempt | None = None
-        for number in range(1, 1_000):
-            content = await self.store.read(attempt_key(shot.folder, number))
-            if content is None:
-                break
+        number = 1
+        while (content := await self.store.read(attempt_key(shot.folder, number))) is not None:
             found = Attempt.model_validate_json(content)
+            number += 1
         return found
 
     async def fail(self, shot: Shot, error: ToAPIsError) -> None:

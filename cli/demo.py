@@ -73,6 +73,7 @@ def _environment(simulator: Simulator, s3: S3Credentials, home: str) -> dict[str
         "AWS_REGION": s3.region_name or "",
         "PREFECT_HOME": home,
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 is little on a busy machine
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "NO_PROXY": "127.0.0.1,localhost",

@@ -1,6 +1,29 @@
-"""What every test of batches stands on."""
+"""What the tests of batches share: one purchase, as many buyers as a test likes."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
+from prefect_toapis.batches.errors import StoreUnavailable
+from prefect_toapis.batches.plan import Shot, single_shot
+from prefect_toapis.batches.record import attempt_key
+from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.submission import Buyer, Submissions
+from prefect_toapis.client.account import Account, account
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.transport import RetryPolicy
+from prefect_toapis.simulator import Simulator
+
+SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+SETTLED = timedelta(seconds=121)
+SOON = 0.6  # seconds to settle, for tests that have to wait for it
 
 
 @pytest.fixture(autouse=True)
@@ -9,3 +32,123 @@ def no_proxy_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@dataclass
+class MemoryStore:
+    """A store over a dict.
+
+    Args:
+        conditional: False: it ignores the condition of `create`, as some stores do.
+        broken: Which operations on which keys it can't do now.
+    """
+
+    contents: dict[str, bytes] = field(default_factory=dict)
+    types: set[str] = field(default_factory=set)
+    conditional: bool = True
+    broken: Callable[[str, str], bool] = lambda _operation, _key: False
+
+    async def read(self, key: str) -> bytes | None:
+        await self._enter("read", key)
+        return self.contents.get(key)
+
+    async def write(self, key: str, content: bytes, content_type: str) -> None:
+        await self._enter("write", key)
+        self._put(key, content, content_type)
+
+    async def create(self, key: str, content: bytes, content_type: str) -> bool:
+        await self._enter("create", key)
+        if self.conditional and key in self.contents:
+            return False
+        self._put(key, content, content_type)
+        return True
+
+    async def list_keys(self, prefix: str) -> list[str]:
+        await self._enter("list", prefix)
+        return [key for key in self.contents if key.startswith(prefix)]
+
+    def _put(self, key: str, content: bytes, content_type: str) -> None:
+        self.contents[key] = content
+        self.types.add(content_type)
+
+    async def _enter(self, operation: str, key: str) -> None:
+        await asyncio.sleep(0)  # others get their turn here, as with a real one
+        if self.broken(operation, key):
+            raise StoreUnavailable("the store is out of order")
+
+
+@dataclass
+class Purchase:
+    """One provider, one store and one shot; as many buyers as a test likes."""
+
+    simulator: Simulator
+    store: MemoryStore = field(default_factory=MemoryStore)
+    shot: Shot = field(
+        default_factory=lambda: single_shot(VideoRequest(prompt="A dog"), "s3://videos")
+    )
+
+    @property
+    def api(self) -> Account:
+        retry = RetryPolicy(budget=0.2, first=0.01)
+        return account(SecretStr(self.simulator.api_key), self.simulator.url, retry=retry)
+
+    def asking(self, prompt: str) -> "Purchase":
+        self.shot = single_shot(VideoRequest(prompt=prompt), "s3://videos")
+        return self
+
+    def buyer(
+        self,
+        tick: timedelta = timedelta(0),
+        run: str = "run-1",
+        api: Submissions | None = None,
+        **how: Any,
+    ) -> Buyer:
+        """A buyer whose clock goes on by a tick each time it is looked at."""
+        ticks = count()
+        settings = RunSettings(**how)
+        return Buyer(
+            api or self.api, self.store, settings, run=run, now=lambda: SENT + next(ticks) * tick
+        )
+
+    def later_buyer(self, **how: Any) -> Buyer:
+        """A buyer of a day by which everything has settled."""
+        return Buyer(self.api, self.store, RunSettings(**how), now=lambda: SENT + SETTLED)
+
+    def waiting_buyer(self, run: str = "run-1", **how: Any) -> Buyer:
+        """A buyer with a real clock, and little to wait."""
+        return Buyer(self.api, self.store, RunSettings(settle_seconds=SOON, **how), run=run)
+
+    def record(self, attempt: int = 1) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.store.contents[self.key(attempt)])
+        return found
+
+    def leave(self, state: str, **known: Any) -> None:
+        """A record as another run has left it."""
+        left = {
+            "shot_id": self.shot.shot_id,
+            "attempt": 1,
+            "business_id": self.business_id,
+            "state": state,
+            "sent_at": SENT.isoformat(),
+        }
+        self.store.contents[self.key()] = json.dumps(left | known).encode()
+
+    def key(self, attempt: int = 1) -> str:
+        return attempt_key(self.shot.folder, attempt)
+
+    @property
+    def business_id(self) -> str:
+        return self.shot.business_id(1)
+
+    @property
+    def sent(self) -> int:
+        return len(self.simulator.ledger.submissions)
+
+    @property
+    def paid(self) -> list[str | None]:
+        return [submission.business_id for submission in self.simulator.ledger.paid]
+
+
+@pytest.fixture
+def purchase(simulator: Simulator) -> Purchase:
+    return Purchase(simulator)

@@ -110,13 +110,15 @@ def test_defaults_order_and_signatures_are_not_identity(
 
 
 def test_the_resolved_prompt_is_not_identity_but_template_and_roles_are() -> None:
-    request = VideoRequest(prompt="@a.cat runs")
-    written = {"template": "{hero} runs", "roles": {"hero": ["a.cat"]}}
-    plain = identity(request=request, **written)
-    assert identity(request=VideoRequest(prompt="@other runs"), **written) == plain
-    assert identity(request=request, **written | {"template": "{hero} walks"}) != plain
-    assert identity(request=request, **written | {"roles": {"hero": ["b.dog"]}}) != plain
-    assert identity(request=request, **written | {"roles": {"hero": ["a.cat", "b.dog"]}}) != plain
+    def made(prompt: str, template: str, *heroes: str) -> str:
+        request = VideoRequest(prompt=prompt)
+        return identity(request=request, template=template, roles={"hero": list(heroes)})
+
+    plain = made("@a.cat runs", "{hero} runs", "a.cat")
+    assert made("@other runs", "{hero} runs", "a.cat") == plain
+    assert made("@a.cat runs", "{hero} walks", "a.cat") != plain
+    assert made("@a.cat runs", "{hero} runs", "b.dog") != plain
+    assert made("@a.cat runs", "{hero} runs", "a.cat", "b.dog") != plain
 
 
 def test_the_order_of_the_roles_is_not_identity() -> None:

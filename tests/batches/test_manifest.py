@@ -1,7 +1,7 @@
 """The table of a batch."""
 
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from hypothesis import given
@@ -35,6 +35,7 @@ def stored(shot: Shot, outputs: int = 1) -> StoredShot:
         task_id="video_1",
         business_id=shot.business_id(2),
         attempt=2,
+        submitted_at=NOON - timedelta(minutes=3),
         stored_at=NOON,
         videos=[
             StoredVideo(
@@ -72,6 +73,7 @@ def test_each_output_and_each_shot_without_one_has_a_row_in_the_order_of_the_pla
     assert manifest.rows[0].error == "refused"
     assert manifest.rows[0].business_id == "pt-1"
     assert manifest.rows[3].task_id == "video_3"
+    assert manifest.rows[3].seconds is None
     assert [len(rows) for rows in (manifest.stored, manifest.failed)] == [2, 1]
     assert [row.shot_id for row in manifest.open] == [three.shot_id]
     assert [row.shot_id for row in manifest.planned] == [four.shot_id]
@@ -106,8 +108,10 @@ def test_a_row_tells_how_to_find_check_and_reproduce_a_video() -> None:
         task_id="video_1",
         business_id=shot.business_id(2),
         attempt=2,
+        submitted_at=NOON - timedelta(minutes=3),
         stored_at=NOON,
     )
+    assert row.seconds == 180
 
 
 def test_fewer_outputs_than_ordered_are_noted() -> None:

@@ -94,6 +94,10 @@ def test_json_is_read_where_the_name_says_so() -> None:
         ),
         ("scenes: [a]\nbucket: x", "bucket: there is no such field"),
         (
+            "scenes: [a]\ncasts: [{roles: {hero: 5}}]",
+            "casts[0].roles[0].character: Input should be a valid string",
+        ),
+        (
             "scenes: [a]\nvariants: [{n: many}]",
             (
                 "variants[0].n: Input should be a valid integer, "

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -102,9 +103,17 @@ async def test_a_base_url_may_be_typed_in_any_way(simulator: Simulator, path: st
         assert (await client.status(accepted.task_id)).task_id == accepted.task_id
 
 
-async def test_an_unknown_model_s_fields_arrive(simulator: Simulator, client: ToAPIsClient) -> None:
+async def test_an_unknown_model_s_fields_arrive_and_the_log_says_that_nobody_checked_them(
+    simulator: Simulator, client: ToAPIsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="prefect_toapis")
+    await client.submit(DOG)
+    assert caplog.messages == []
     await client.submit(VideoRequest(model="kling-9", prompt="A dog", extra={"seed": 7}))
-    assert [paid.body["seed"] for paid in simulator.ledger.paid] == [7]
+    assert simulator.ledger.paid[-1].body["seed"] == 7
+    (line,) = caplog.messages
+    assert line.startswith("kling-9: ")
+    assert "unchecked" in line
 
 
 async def test_a_request_that_breaks_rules_is_not_sent(

@@ -20,14 +20,16 @@ def make(
 ) -> Callable[..., Awaitable[Any]]:
     """Runs `generate_videos` with one-second clips into batch `b`, but for what it is told."""
 
+    flow: Callable[..., Awaitable[Manifest]] = generate_videos
+
     async def make(scenes: list[Any], **told: Any) -> Manifest:
-        usual = {
+        usual: dict[str, Any] = {
             "variants": [Variant(name="short", model="sora-2-vip", duration=1)],
             "batch": "b",
             "credentials": credentials,
             "bucket": bucket,
             "settings": quick,
         }
-        return await generate_videos(scenes, **usual | told)
+        return await flow(scenes, **usual | told)
 
     return make

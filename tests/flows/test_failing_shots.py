@@ -1,5 +1,6 @@
 """Trouble while a batch runs: what stops, what goes on, what the run ends as."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -54,7 +55,7 @@ async def test_no_balance_stops_the_rest_and_what_is_paid_is_stored(
         assert len(for_three.ledger.submissions) == len(attempts(bucket)) == 4
     manifest = stopped.value.manifest
     assert (manifest.shots("stored"), manifest.shots("planned")) == (3, 3)
-    assert all("The balance does not cover" in row.error for row in manifest.planned)
+    assert all("The balance does not cover" in (row.error or "") for row in manifest.planned)
     # After a top-up the same batch is completed.
     manifest = await make(SIX, credentials=at(simulator), settings=settings)
     assert manifest.shots("stored") == 6
@@ -125,6 +126,36 @@ async def test_failed_shots_are_bought_again_where_the_settings_say_so(
     ids = [submission.business_id or "" for submission in simulator.ledger.refunded]
     assert [id_[-2:] for id_ in ids] == ["-1", "-2"]
     assert len(attempts(bucket)) == 2
+
+
+async def test_a_record_that_can_not_be_read_buys_nothing_and_stops_no_other_shot(
+    make: Make,
+    simulator: Simulator,
+    quick: RunSettings,
+    bucket: VideoBucket,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    hasty = quick.model_copy(update={"patience_seconds": 0.001})
+    await make(["a dog"], settings=hasty, on_failure="tolerate")
+    [record] = attempts(bucket)
+    bucket.write(record, b"not a record", "application/json")
+    with pytest.raises(BatchFailed, match="1 of 2 shots open") as failed:
+        await make(["a dog", "a cat"])
+    dog, cat = failed.value.manifest.rows
+    assert (dog.status, cat.status) == ("open", "stored")
+    assert dog.error == "ValidationError: run the batch again to go on with it"
+    assert "a-dog / short: unexpected" in log.text
+    assert len(simulator.ledger.submissions) == 2
+
+
+async def test_two_runs_of_a_batch_at_once_buy_each_shot_once(
+    make: Make, simulator: Simulator, aws_bucket: VideoBucket
+) -> None:
+    one, other = await asyncio.gather(
+        make(["a dog", "a cat"], bucket=aws_bucket), make(["a dog", "a cat"], bucket=aws_bucket)
+    )
+    assert one.shots("stored") == other.shots("stored") == 2
+    assert len(simulator.ledger.submissions) == 2
 
 
 async def final_state(run: UUID) -> State[Any]:

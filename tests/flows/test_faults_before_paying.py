@@ -1,19 +1,22 @@
 """What is wrong with an order is told before anything is paid, all of it in one go."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import BotoCoreError
 from pydantic import SecretStr
 
 from prefect_toapis import S3Credentials, Scene, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.batches.errors import InvalidBatch
-from prefect_toapis.cli.local_s3 import _free_port as free_port
 from prefect_toapis.flows import generate_from_spec
 from prefect_toapis.simulator import Simulator
 
@@ -36,6 +39,13 @@ def faults_of(simulator: Simulator) -> FaultsOf:
     return faults_of
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key and no bucket anywhere."""
@@ -55,7 +65,9 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_key_that_can_not_be_one(
     make: Make, faults_of: FaultsOf, key: str, said: str
 ) -> None:
-    [fault] = await faults_of(make(["a dog"], credentials=ToAPIsCredentials(api_key=SecretStr(key))))
+    [fault] = await faults_of(
+        make(["a dog"], credentials=ToAPIsCredentials(api_key=SecretStr(key)))
+    )
     assert fault.startswith("credentials: ")
     assert said in fault
 
@@ -207,12 +219,8 @@ def reader_of_a_bucket() -> Iterator[VideoBucket]:
 
 
 def _reader(endpoint: str) -> VideoBucket:
-    import boto3
-    from botocore.config import Config
-
     keys: dict[str, Any] = {"aws_access_key_id": "admin", "aws_secret_access_key": "admin"}
-    patient = Config(retries={"total_max_attempts": 40, "mode": "standard"})
-    iam = boto3.client("iam", "us-east-1", endpoint_url=endpoint, config=patient, **keys)
+    iam = boto3.client("iam", "us-east-1", endpoint_url=endpoint, **keys)
     _until_it_answers(lambda: iam.create_user(UserName="reader"))
     policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", '
     policy += '"Action": ["s3:GetObject", "s3:ListBucket"]}]}'
@@ -231,13 +239,10 @@ def _reader(endpoint: str) -> VideoBucket:
 
 
 def _until_it_answers(call: Callable[[], Any]) -> None:
-    import time
-
-    for _ in range(600):
-        try:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(BotoCoreError):
             call()
-        except BotoCoreError:
-            time.sleep(0.05)
-        else:
             return
+        time.sleep(0.05)
     raise TimeoutError("the store doesn't answer")

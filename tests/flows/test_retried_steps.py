@@ -22,7 +22,7 @@ BUSY = '{"error": {"code": "rate_limit_unavailable", "message": "The limiter is 
 @pytest.fixture
 def once(quick: RunSettings) -> RunSettings:
     """The client itself tries nothing again, so that it is Prefect's turn."""
-    return quick.model_copy(update={"retry_seconds": 0.01})
+    return quick.model_copy(update={"retry_seconds": 1e-6})
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,7 @@ async def make_state(make: Make, scenes: list[Scene]) -> UUID:
 async def task_runs(flow_run: UUID, count: int) -> list[TaskRun]:
     """The task runs of a flow run, once the server has heard of the end of each."""
     of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
+    runs: list[TaskRun] = []
     async with get_client() as client:
         for _ in range(200):
             runs = await client.read_task_runs(flow_run_filter=of_run)

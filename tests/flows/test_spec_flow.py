@@ -1,14 +1,14 @@
 """The flow that reads its batch from a file."""
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.client.schemas.objects import State
 
-from prefect_toapis import ToAPIsCredentials, VideoBucket
+from prefect_toapis import Manifest, ToAPIsCredentials, VideoBucket
 from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.flows import generate_from_spec, generate_videos
 from prefect_toapis.simulator import Simulator
@@ -58,7 +58,11 @@ async def test_a_batch_named_by_a_template_takes_the_place_of_the_file_s_own(
     spec = tmp_path / "batch.yaml"
     spec.write_text(YAML)
     manifest = await generate_from_spec(
-        str(spec), "nightly-{scheduled}-{date}", credentials=credentials, bucket=bucket, dry_run=True
+        str(spec),
+        "nightly-{scheduled}-{date}",
+        credentials=credentials,
+        bucket=bucket,
+        dry_run=True,
     )
     today = datetime.now(timezone.utc)
     assert manifest.batch == f"nightly-{today:%Y-%m-%d}-{today:%Y-%m-%d}"
@@ -83,10 +87,6 @@ async def test_the_file_says_whether_failures_are_tolerated(
 async def test_parameters_may_be_as_plain_as_the_ui_and_yaml_have_them(
     simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket
 ) -> None:
-    plain: dict[str, Any] = {name: SPEC[name] for name in SPEC if name != "casts"}
-    state: State[Any] = await generate_videos(
-        **plain, casts=[{"roles": {"hero": "Turbo"}}], credentials=credentials, bucket=bucket,
-        return_state=True,
-    )
-    manifest = await state.aresult()
+    flow: Callable[..., Awaitable[Manifest]] = generate_videos
+    manifest = await flow(**SPEC, credentials=credentials, bucket=bucket)
     assert manifest.shots("stored") == len(simulator.ledger.paid) == 2

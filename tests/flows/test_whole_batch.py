@@ -32,7 +32,7 @@ CHARACTERS = [
 
 def shape(content: bytes) -> tuple[int, int, int]:
     """Width, height and seconds of a video, every frame of which decodes."""
-    with av.open(io.BytesIO(content)) as video:
+    with av.open(io.BytesIO(content), "r") as video:
         frames = [(frame.width, frame.height) for frame in video.decode(video=0)]
         assert video.duration
         seconds = round(video.duration / av.time_base)
