@@ -11,6 +11,8 @@ from prefect_toapis.batches.spec import Cast, Scene, Variant
 
 _SLUG = 40  # characters at most
 _PROMPT_WORDS = 5
+RESERVED = frozenset({"requests", "generations", "characters"})  # folders beside the batches
+
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -128,6 +130,8 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
     name = template if template is not None else f"{{date}}-{facts.run[:8]}"
     for word, value in words.items():
         name = name.replace(word, value)
+    if name in RESERVED:
+        raise ValueError(f"batch={template!r}: the bucket keeps other things there; choose another")
     if not _BATCH.fullmatch(name):
         raise ValueError(
             f"batch={template!r}: use letters, digits, '.', '_' and '-' (80 at most), "

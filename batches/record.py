@@ -79,7 +79,8 @@ def next_step(latest: Attempt | None, retry_failed: Literal["transient", "all", 
 
     Args:
         latest: Its latest attempt; None if nothing was ever sent.
-        retry_failed: Which failures are tried again.
+        retry_failed: Which failures are tried again. One that was merely turned away, and so never
+            had its chance, is tried again in any case.
     """
     if latest is None:
         return Submit(1)
@@ -87,9 +88,9 @@ def next_step(latest: Attempt | None, retry_failed: Literal["transient", "all", 
         return LookUp(latest)
     if latest.state == "accepted":
         return GoOn(latest)
-    again = retry_failed == "all" or (
-        retry_failed == "transient" and latest.failure_kind == "transient"
-    )
+    may_help = latest.failure_kind == "transient"
+    turned_away = latest.state == "rejected" and may_help
+    again = turned_away or retry_failed == "all" or (retry_failed == "transient" and may_help)
     return Submit(latest.attempt + 1) if again else GiveUp(latest)
 
 

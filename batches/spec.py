@@ -43,7 +43,7 @@ class Variant(VariantFields):
 
     name: str = Field(default="", description="Shown in names. Empty: from the settings.")
     takes: int = Field(
-        default=1, ge=1, description="How many times to buy the same shot, on purpose."
+        default=1, ge=1, le=100, description="How many times to buy the same shot, on purpose."
     )
 
 
@@ -141,7 +141,7 @@ class RunSettings(BaseModel):
         ge=0,
         description="How long the provider must say clearly that it knows no generation, before "
         "a submission without an answer counts as absent, in seconds. Longer than "
-        "retry_seconds and a slow reply together.",
+        "retry_seconds and one slow reply (55 s) together.",
     )
     on_absent: Literal["stop", "resend"] = Field(
         default="stop",

@@ -6,7 +6,7 @@ declared here once, with the provider's rule in words; `rules.check` decides by 
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, field_validator
 from typing_extensions import Self
 
 from prefect_toapis.client.catalogue import Catalogue
@@ -66,6 +66,15 @@ class SceneFields(BaseModel):
         default=None, description="Make a character from the video of this earlier task."
     )
 
+    @field_validator("prompt")
+    @classmethod
+    def _is_text(cls, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half a character, which can't be sent") from None
+        return value
+
 
 class VariantFields(BaseModel):
     """How the video is made."""
@@ -97,7 +106,7 @@ class VariantFields(BaseModel):
     character_create: bool = Field(
         default=False, description="Make a character from the finished video."
     )
-    extra: dict[str, Any] = Field(
+    extra: dict[str, JsonValue] = Field(
         default={},
         repr=False,  # may hold signed URLs
         description="Fields of other models, sent as they are (JSON).",
@@ -124,7 +133,8 @@ class VideoRequest(SceneFields, VariantFields):
 
     def unsigned(self) -> Self:
         """The same request, safe to keep: URLs without what only proves a right to fetch them."""
-        return type(self).model_validate(_unsigned(self.model_dump(exclude_unset=True)))
+        fields = self.model_dump(exclude_unset=True, exclude={"prompt"})
+        return type(self).model_validate({**_unsigned(fields), "prompt": self.prompt})
 
     def body(self, business_id: str | None = None) -> dict[str, Any]:
         """The JSON body; what wasn't given is left out.
@@ -147,7 +157,7 @@ class VideoRequest(SceneFields, VariantFields):
 
 
 def _unsigned(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(("http://", "https://")):
+    if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
         return without_signature(value)
     if isinstance(value, list):
         return [_unsigned(one) for one in value]

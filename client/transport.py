@@ -34,7 +34,9 @@ logger = logging.getLogger("prefect_toapis")
 
 GENERATIONS = "/v1/videos/generations"
 
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=60.0)
+# The retry budget and the longest last try come to less than the time that a submission is given
+# to settle: 60 + 10 + 10 + 5 + 30 of 120 seconds.
+_TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 # A connection that the server closes just as a submission goes out makes an unknown outcome:
 # none is used again that was idle for longer than servers surely keep it.
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
@@ -45,9 +47,9 @@ class RetryPolicy:
     """How long the client itself tries again what is safe to try again.
 
     Args:
-        budget: Seconds for all tries together; a `Retry-After` beyond it isn't waited for.
+        budget: Seconds in which every try begins; a `Retry-After` beyond it isn't waited for.
         first: Seconds before the second try; each later one waits twice as long.
-        longest: Seconds between two tries at most.
+        longest: Seconds between two tries at most, and no more than a quarter of the budget.
     """
 
     budget: float = 60.0
@@ -70,11 +72,12 @@ class RetryPolicy:
     def caller(self) -> stamina.BoundAsyncRetryingCaller:
         """Calls an async function and tries it again by this policy; the budget starts now."""
         end = time.monotonic() + self.budget
+        longest = min(self.longest, self.budget / 4)
         return stamina.AsyncRetryingCaller(
             attempts=None,
-            timeout=self.budget,
+            timeout=self.budget - longest,  # later there is no room for another wait
             wait_initial=self.first,
-            wait_max=self.longest,
+            wait_max=longest,
             wait_jitter=self.first,
         ).on(lambda error: self.delay(error, end - time.monotonic()))
 

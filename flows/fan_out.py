@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from prefect.logging import get_run_logger
 
+from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredVideo, Unstored
 from prefect_toapis.batches.plan import Shot
@@ -77,7 +78,7 @@ class FanOut:
             self._stopped = error
             get_run_logger().error("Nothing more is submitted: %s", error)
         status: Literal["failed", "open", "planned"] = "planned" if stops else "failed"
-        if error.money != "not spent":
+        if error.money != "not spent" or isinstance(error, StoreError):  # a record may exist
             status = "open"
         self.unstored[shot.shot_id] = Unstored(
             status=status,

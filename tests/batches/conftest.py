@@ -23,7 +23,7 @@ from prefect_toapis.simulator import Simulator
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 SETTLED = timedelta(seconds=121)
-SOON = 0.6  # seconds to settle, for tests that have to wait for it
+PATIENT = 3  # seconds to settle: more than a busy machine needs, and looked up four times a second
 
 
 @pytest.fixture(autouse=True)
@@ -115,8 +115,8 @@ class Purchase:
         return Buyer(self.api, self.store, RunSettings(**how), now=lambda: SENT + SETTLED)
 
     def waiting_buyer(self, run: str = "run-1", **how: Any) -> Buyer:
-        """A buyer with a real clock, and little to wait."""
-        return Buyer(self.api, self.store, RunSettings(settle_seconds=SOON, **how), run=run)
+        """A buyer with a real clock, and looks up often."""
+        return Buyer(self.api, self.store, RunSettings(settle_seconds=PATIENT, **how), run=run)
 
     def record(self, attempt: int = 1) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.store.contents[self.key(attempt)])

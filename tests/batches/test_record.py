@@ -52,19 +52,24 @@ def test_what_was_never_sent_is_submitted(retry: Retry) -> None:
     assert next_step(None, retry) == Submit(1)
 
 
-@pytest.mark.parametrize("state", ["rejected", "failed"])
+WHEN_TOLD = [
+    ("refused", "transient", GIVE_UP),
+    ("refused", "all", AGAIN),
+    ("refused", "none", GIVE_UP),
+    (None, "transient", GIVE_UP),  # nobody knows why it failed: only when told
+    (None, "all", AGAIN),
+    (None, "none", GIVE_UP),
+    ("transient", "transient", AGAIN),
+    ("transient", "all", AGAIN),
+]
+
+
 @pytest.mark.parametrize(
-    ("kind", "retry", "expected"),
+    ("state", "kind", "retry", "expected"),
     [
-        ("transient", "transient", AGAIN),
-        ("transient", "all", AGAIN),
-        ("transient", "none", GIVE_UP),
-        ("refused", "transient", GIVE_UP),
-        ("refused", "all", AGAIN),
-        ("refused", "none", GIVE_UP),
-        (None, "transient", GIVE_UP),  # nobody knows why it failed: only when told
-        (None, "all", AGAIN),
-        (None, "none", GIVE_UP),
+        *[(state, *row) for state in ("rejected", "failed") for row in WHEN_TOLD],
+        ("failed", "transient", "none", GIVE_UP),
+        ("rejected", "transient", "none", AGAIN),  # turned away: it never had its chance
     ],
 )
 def test_what_failed_is_tried_again_as_the_settings_say(

@@ -193,7 +193,7 @@ async def test_a_cancelled_submission_is_found_by_the_next_run(purchase: "Purcha
 
 
 async def test_a_generation_that_shows_late_is_waited_for(purchase: "Purchase") -> None:
-    purchase.simulator.faults.add(Hide(seconds=SOON / 3), Drop(operation="submit", when="after"))
+    purchase.simulator.faults.add(Hide(seconds=0.3), Drop(operation="submit", when="after"))
     bought = await purchase.waiting_buyer(on_absent="resend").buy(purchase.shot)
     assert [bought.task_id] == [paid.task_id for paid in purchase.simulator.ledger.paid]
     assert purchase.simulator.ledger.queries[purchase.business_id] > 1

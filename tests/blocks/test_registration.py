@@ -23,7 +23,7 @@ def registered(prefect_server: None) -> str:
     said = ""
     for _ in range(2):  # the second time updates what is there
         said = subprocess.run(
-            [sys.executable, "-m", "prefect", "block", "register", "-m", "prefect_toapis.blocks"],
+            [sys.executable, "-m", "prefect", "block", "register", "-m", "prefect_toapis"],
             env={
                 **os.environ,
                 "PREFECT_API_URL": api_url,

@@ -94,6 +94,17 @@ async def test_what_a_retry_after_asks_for_counts_against_the_budget(simulator: 
     assert len(simulator.ledger.submissions) <= 2
 
 
+async def test_every_try_begins_within_the_budget(
+    simulator: Simulator, retries: list[RetryDetails]
+) -> None:
+    simulator.faults.add(Replace(operation="submit", status=429, body=TOO_FAST, times=None))
+    retry = RetryPolicy(budget=0.4, first=0.2, longest=15)
+    async with ToAPIsClient(KEY, simulator.url, retry=retry) as client:
+        with pytest.raises(RateLimited):
+            await client.submit(DOG)
+    assert [one for one in retries if one.waited_so_far + one.wait_for > 0.4] == []
+
+
 async def test_each_call_has_a_budget_of_its_own(simulator: Simulator) -> None:
     retry = RetryPolicy(budget=0.6, first=0.01)
     async with ToAPIsClient(KEY, simulator.url, retry=retry) as client:

@@ -108,6 +108,18 @@ def test_a_field_that_is_misspelt_is_an_error() -> None:
         VideoRequest.model_validate({"prompt": "A dog", "durration": 10})
 
 
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", {"inner": [object()]}])
+def test_what_json_can_t_hold_is_no_extra_field(value: Any) -> None:
+    with pytest.raises(ValidationError, match="extra"):
+        VideoRequest(prompt="A dog", extra={"seed": value})
+
+
+def test_a_prompt_with_half_a_character_is_an_error() -> None:
+    with pytest.raises(ValidationError, match="prompt"):
+        VideoRequest(prompt="A dog \ud83d")
+    assert VideoRequest(prompt="A dog \U0001f436").prompt == "A dog \U0001f436"
+
+
 def test_a_prompt_is_required() -> None:
     with pytest.raises(ValidationError, match="prompt"):
         VideoRequest.model_validate({})
@@ -126,16 +138,16 @@ def test_the_repr_shows_no_url_that_may_be_signed() -> None:
 
 def test_unsigned_keeps_the_request_without_the_signatures_in_it() -> None:
     request = VideoRequest(
-        prompt="See https://cdn.example/?Signature=shown to everybody",
-        image_urls=[SIGNED],
+        prompt="https://cdn.example/?Signature=shown to everybody",
+        image_urls=[SIGNED, SIGNED.replace("https", "HTTPS")],
         extra={"refs": [{"url": SIGNED, "role": "first"}], "seed": 7},
     )
     kept = request.unsigned()
     plain = "https://cdn.example/a.png?size=2"
-    assert kept.image_urls == [plain]
+    assert kept.image_urls == [plain, plain.replace("https", "HTTPS")]
     assert kept.extra == {"refs": [{"url": plain, "role": "first"}], "seed": 7}
     assert kept.prompt == request.prompt
-    assert request.image_urls == [SIGNED]
+    assert request.image_urls[0] == SIGNED
     assert kept.unsigned() == kept
 
 
@@ -185,7 +197,7 @@ def test_a_body_holds_each_given_field_once_and_none_that_is_default(
         else:
             assert name not in in_place
         assert name not in elsewhere
-    extra = {**request.extra}
+    extra: dict[str, Any] = {**request.extra}
     inner = extra.pop("metadata", {})
     assert {name: body[name] for name in extra} == extra
     assert {name: metadata[name] for name in inner} == inner

@@ -1,7 +1,7 @@
 """What every test of the flows stands on."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +20,7 @@ def make(
 ) -> Callable[..., Awaitable[Any]]:
     """Runs `generate_videos` with one-second clips into batch `b`, but for what it is told."""
 
-    flow: Callable[..., Awaitable[Manifest]] = generate_videos
+    flow = cast("Callable[..., Awaitable[Manifest]]", generate_videos)
 
     async def make(scenes: list[Any], **told: Any) -> Manifest:
         usual: dict[str, Any] = {

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -87,6 +87,6 @@ async def test_the_file_says_whether_failures_are_tolerated(
 async def test_parameters_may_be_as_plain_as_the_ui_and_yaml_have_them(
     simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket
 ) -> None:
-    flow: Callable[..., Awaitable[Manifest]] = generate_videos
+    flow = cast("Callable[..., Awaitable[Manifest]]", generate_videos)
     manifest = await flow(**SPEC, credentials=credentials, bucket=bucket)
     assert manifest.shots("stored") == len(simulator.ledger.paid) == 2
