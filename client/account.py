@@ -16,11 +16,12 @@ from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
 from prefect_toapis.client.decisions import Accepted
-from prefect_toapis.client.errors import InsufficientBalance, Unauthorized
+from prefect_toapis.client.errors import APIError, InsufficientBalance, Unauthorized
 from prefect_toapis.client.polling import Pace, Poller
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.transport import RetryPolicy, ToAPIsClient
+from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import api_root
 
 T = TypeVar("T")
@@ -63,8 +64,7 @@ class Account:
         self._client = ToAPIsClient(api_key, base_url, retry=retry)
         queries = AsyncLimiter(allowance.queries, BURST_SECONDS)
         self._poller = Poller(self._client.status, queries)
-        self._refusals = 0
-        self._refusal: Unauthorized | InsufficientBalance | None = None
+        self._refused: asyncio.Future[APIError] = asyncio.get_running_loop().create_future()
 
     async def ready(self) -> None:
         """Wait until the allowance has room for one submission.
@@ -96,17 +96,22 @@ class Account:
         return await in_background(self._poller.wait(task_id, pace, on_reply))
 
     async def _ready(self) -> None:
-        refusals_before = self._refusals
-        await self._submissions.acquire()
-        if self._refusal and self._refusals > refusals_before:
-            raise copy(self._refusal)
+        refused = self._refused
+        room = asyncio.ensure_future(self._submissions.acquire())
+        try:
+            either: set[asyncio.Future[Any]] = {room, refused}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                raise copy(refused.result())
+        finally:
+            room.cancel()
 
     async def _submit(self, request: VideoRequest, business_id: str | None) -> Accepted:
         try:
             return await self._client.submit(request, business_id)
         except (Unauthorized, InsufficientBalance) as refusal:
-            self._refusals += 1
-            self._refusal = refusal
+            self._refused.set_result(refusal)  # for those that wait in `ready` now
+            self._refused = asyncio.get_running_loop().create_future()
             raise
 
 

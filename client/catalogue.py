@@ -13,7 +13,6 @@ class FieldRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    required: bool = False
     choices: tuple[str | int, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
@@ -39,7 +38,7 @@ class ModelRules(BaseModel):
 
     fields: dict[str, FieldRule]
     conflicts: tuple[Conflict, ...] = ()
-    needs: dict[str, str] = {}
+    needs: dict[str, tuple[str, ...]] = {}
     defaults: dict[str, Any] = {}
 
 

@@ -65,9 +65,9 @@ def check(request: VideoRequest, catalogue: Catalogue) -> list[Fault]:
         for fault in _field_faults(name, value, rules.fields.get(name), catalogue)
     ]
     broken += [
-        (name, given[name], f"give {other} too; {name} says nothing without it")
-        for name, other in rules.needs.items()
-        if name in given and other not in given
+        (name, given[name], f"give {_either(others)} too; {name} says nothing without it")
+        for name, others in rules.needs.items()
+        if name in given and not set(others) & given.keys()
     ]
     filled = rules.defaults | given
     broken += [_conflict(conflict) for conflict in rules.conflicts if _applies(conflict, filled)]

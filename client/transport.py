@@ -2,13 +2,10 @@
 
 import json
 import logging
-import time
-from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import quote
 
 import httpx
-import stamina
 from pydantic import SecretStr
 from typing_extensions import Self, Unpack
 
@@ -22,11 +19,11 @@ from prefect_toapis.client.errors import (
     Facts,
     InvalidRequest,
     NotFound,
-    Transient,
     UnreadableReply,
 )
 from prefect_toapis.client.replies import Answer, Reply
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.rules import check, is_known
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
 
@@ -40,46 +37,6 @@ _TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 # A connection that the server closes just as a submission goes out makes an unknown outcome:
 # none is used again that was idle for longer than servers surely keep it.
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How long the client itself tries again what is safe to try again.
-
-    Args:
-        budget: Seconds in which every try begins; a `Retry-After` beyond it isn't waited for.
-        first: Seconds before the second try; each later one waits twice as long.
-        longest: Seconds between two tries at most, and no more than a quarter of the budget.
-    """
-
-    budget: float = 60.0
-    first: float = 0.5
-    longest: float = 15.0
-
-    def delay(self, error: Exception, left: float) -> bool | float:
-        """Whether to try again after an error, and after how many seconds if it says so itself.
-
-        Args:
-            error: What the latest try raised.
-            left: Seconds of the budget.
-        """
-        if not isinstance(error, Transient):
-            return False
-        if not error.retry_after:  # "at once" would ask without a pause until the budget ends
-            return True
-        return error.retry_after if error.retry_after <= left else False
-
-    def caller(self) -> stamina.BoundAsyncRetryingCaller:
-        """Calls an async function and tries it again by this policy; the budget starts now."""
-        end = time.monotonic() + self.budget
-        longest = min(self.longest, self.budget / 4)
-        return stamina.AsyncRetryingCaller(
-            attempts=None,
-            timeout=self.budget - longest,  # later there is no room for another wait
-            wait_initial=self.first,
-            wait_max=longest,
-            wait_jitter=self.first,
-        ).on(lambda error: self.delay(error, end - time.monotonic()))
 
 
 class ToAPIsClient:

@@ -25,14 +25,15 @@ def api_root(base_url: str) -> str:
         base_url: As a user types it, with or without `/v1` and slashes.
 
     Raises:
-        ValueError: It isn't an http(s) URL.
+        ValueError: It isn't an http(s) URL, or holds a user name.
 
     Example:
         >>> api_root("https://toapis.com/v1/")
         'https://toapis.com'
     """
     parts = urlsplit(base_url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    user_info = "@" in parts.netloc  # httpx would send it in place of the key
+    if parts.scheme not in {"http", "https"} or not parts.hostname or user_info:
         shown = without_signature(base_url)
         raise ValueError(f"base_url={shown!r}: give an http(s) URL such as {DEFAULT_BASE_URL}")
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")

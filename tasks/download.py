@@ -26,7 +26,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.replies import Output
 from prefect_toapis.client.results import Kind, ResultReader
-from prefect_toapis.client.transport import RetryPolicy
+from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named
 
 

@@ -12,7 +12,7 @@ from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.errors import Transient, Unauthorized
 from prefect_toapis.client.polling import Pace
-from prefect_toapis.client.transport import RetryPolicy
+from prefect_toapis.client.retrying import RetryPolicy
 
 RETRY_DELAYS: list[float] = [30, 120, 600]  # seconds
 

@@ -7,8 +7,10 @@ from uuid import uuid4
 
 import pytest
 from moto.server import ThreadedMotoServer
+from prefect.logging.configuration import setup_logging
 from prefect.settings import (
     PREFECT_HOME,
+    PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
     PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_SERVICES_FOREMAN_ENABLED,
     PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED,
@@ -116,6 +118,7 @@ def quick() -> RunSettings:
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """What was logged, Prefect's loggers included: those don't pass theirs on."""
+    setup_logging()  # else the first flow of the process does it, and drops other handlers
     names = ["prefect", *(n for n in logging.root.manager.loggerDict if n.startswith("prefect"))]
     silent = [logger for logger in map(logging.getLogger, names) if not logger.propagate]
     for logger in silent:
@@ -140,6 +143,10 @@ IDLE = [
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Prefect server with a home and a database of its own."""
     home = tmp_path_factory.mktemp("prefect-home")
-    alone = temporary_settings({PREFECT_HOME: home, **dict.fromkeys(IDLE, False)})
-    with alone, prefect_test_harness(server_startup_timeout=120):
+    settings = {
+        PREFECT_HOME: home,
+        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",  # tasks may run without a flow
+        **dict.fromkeys(IDLE, False),
+    }
+    with temporary_settings({**settings}), prefect_test_harness(server_startup_timeout=120):
         yield

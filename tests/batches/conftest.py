@@ -18,7 +18,7 @@ from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer, Submissions
 from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.transport import RetryPolicy
+from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.simulator import Simulator
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)

@@ -22,7 +22,7 @@ from prefect_toapis.client.errors import (
     Unavailable,
 )
 from prefect_toapis.client.polling import Pace
-from prefect_toapis.client.transport import RetryPolicy
+from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.simulator import Drop, Fault, Replace
 
 if TYPE_CHECKING:

@@ -340,7 +340,7 @@ def test_the_probe_leaves_one_object_and_can_be_repeated(aws_bucket: VideoBucket
 def test_a_missing_bucket_is_named(request: pytest.FixtureRequest, server: str) -> None:
     credentials: S3Credentials = request.getfixturevalue(server)
     bucket = VideoBucket(bucket_name="not-there", credentials=credentials)
-    with pytest.raises(StoreMissing, match=r"s3://not-there/.* with keys AKIA…EST1 given"):
+    with pytest.raises(StoreMissing, match=r"s3://not-there/.* with keys \S+ given"):
         bucket.probe()
     for operation in (bucket.read, bucket.list_keys):
         with pytest.raises(StoreMissing):

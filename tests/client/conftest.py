@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.client.transport import RetryPolicy, ToAPIsClient
+from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Simulator
 
 

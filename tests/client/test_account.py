@@ -20,7 +20,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.transport import RetryPolicy
+from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.simulator import Drop, Hold, Simulator, SimulatorSettings
 
 T = TypeVar("T")

@@ -22,7 +22,8 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.transport import RetryPolicy, ToAPIsClient
+from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Delay, Drop, Replace, Simulator, SimulatorSettings
 
 KEY = SecretStr("test-key")

@@ -91,7 +91,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
     ),
     (
         *("sora-2", {"character_timestamps": "1,3"}),
-        *("character_timestamps", "'1,3'", "give character_url too"),
+        *("character_timestamps", "'1,3'", "give character_url or character_from_task too"),
     ),
     ("sora-2", {"extra": {"seed": 7}}, "seed", "7", "it has no such field"),
     ("sora-2", {"extra": {"duration": 10}}, "extra.duration", "10", "set the field itself"),

@@ -22,7 +22,8 @@ from prefect_toapis.client.errors import (
     Unauthorized,
 )
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.transport import RetryPolicy, ToAPIsClient
+from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Hide, Replace, Simulator, SimulatorSettings
 
 KEY = "test-key"

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from prefect_toapis.client import transport
 from prefect_toapis.client.errors import SubmissionUnknown, Unavailable, UnreadableReply
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.transport import RetryPolicy, ToAPIsClient
+from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Drop, Hold, Replace, Simulator
 
 DOG = VideoRequest(prompt="A dog")

@@ -34,7 +34,10 @@ def test_the_path_of_a_base_url_is_normalised_and_its_host_stays(typed: str, roo
     assert api_root(root) == root
 
 
-@pytest.mark.parametrize("typed", ["", "toapis.com", "ftp://toapis.com", "https://", "https://["])
+@pytest.mark.parametrize(
+    "typed",
+    ["", "toapis.com", "ftp://toapis.com", "https://", "https://[", "https://me:pass@toapis.com"],
+)
 def test_a_base_url_that_is_none_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="URL"):
         api_root(typed)
