@@ -29,6 +29,10 @@ class Inventory:
         folder = self.folders.get(shot.shot_id[:FOLDER_ID], shot.folder)
         return shot.model_copy(update={"folder": folder})
 
+    def knows(self, shot: Shot) -> bool:
+        """Whether anything of the shot is there: it was sent before."""
+        return shot.shot_id[:FOLDER_ID] in self.folders
+
     def has(self, shot: Shot) -> bool:
         """Whether the shot's videos are stored."""
         return shot.shot_id[:FOLDER_ID] in self.stored

@@ -6,6 +6,7 @@ reading can withdraw.
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Literal
 import httpx
 
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
+from prefect_toapis.client.urls import without_signature
 
 Kind = Literal["video", "image"]
 
@@ -147,3 +149,16 @@ def _http() -> httpx.Client:
 
 def _broken(error: Exception) -> str:
     return f"the result could not be fetched: {type(error).__name__}"
+
+
+def _without_signatures(record: logging.LogRecord) -> bool:
+    """Httpx logs each URL that it asks for; a result's is signed."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            without_signature(str(value)) if isinstance(value, httpx.URL) else value
+            for value in record.args
+        )
+    return True
+
+
+logging.getLogger("httpx").addFilter(_without_signatures)

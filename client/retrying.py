@@ -14,7 +14,8 @@ class RetryPolicy:
     """How long the client itself tries again what is safe to try again.
 
     Args:
-        budget: Seconds in which every try begins; a `Retry-After` beyond it isn't waited for.
+        budget: Seconds in which every try begins; a `Retry-After` beyond it isn't waited for. With
+            0 there is one try.
         first: Seconds before the second try; each later one waits twice as long.
         longest: Seconds between two tries at most, and no more than a quarter of the budget.
     """
@@ -38,6 +39,8 @@ class RetryPolicy:
 
     def caller(self) -> stamina.BoundAsyncRetryingCaller:
         """Calls an async function and tries it again by this policy; the budget starts now."""
+        if self.budget == 0:
+            return stamina.AsyncRetryingCaller(attempts=1, timeout=None).on(Transient)
         end = time.monotonic() + self.budget
         longest = min(self.longest, self.budget / 4)
         return stamina.AsyncRetryingCaller(
@@ -58,5 +61,5 @@ def _in_words(record: logging.LogRecord) -> bool:
     return True
 
 
-_OURS = {kind.__name__ for kind in (Transient, *Transient.__subclasses__())}
+_OURS = {Transient.__name__, *(kind.__name__ for kind in Transient.__subclasses__())}
 logging.getLogger("stamina").addFilter(_in_words)

@@ -3,8 +3,9 @@
 import asyncio
 
 from prefect.logging import get_run_logger
+from pydantic import ValidationError
 
-from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis.batches.errors import BatchFailed, StoreError
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.manifest import (
     Manifest,
@@ -54,7 +55,11 @@ async def gather_manifest(ready: Ready, unstored: dict[str, Unstored]) -> Manife
     async def read(key: str) -> StoredShot | None:
         async with at_once:
             content = await ready.store.read(key)
-        return StoredShot.model_validate_json(content) if content else None
+        try:
+            return StoredShot.model_validate_json(content) if content else None
+        except ValidationError as error:
+            what = f"{ready.bucket.uri(key)} is damaged, or of a later version"
+            raise StoreError(what) from error
 
     found = await asyncio.gather(*[read(key) for key in keys if key.endswith(f"/{SHOT_FILE}")])
     stored = [shot for shot in found if shot]

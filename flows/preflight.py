@@ -38,8 +38,9 @@ class Ready:
 
     @property
     def to_buy(self) -> list[Shot]:
-        """The shots that aren't stored: to be bought, or to be gone on with."""
-        return [shot for shot in self.shots if not self.inventory.has(shot)]
+        """The shots that aren't stored, first those that were sent before: their results expire."""
+        missing = [shot for shot in self.shots if not self.inventory.has(shot)]
+        return sorted(missing, key=lambda shot: not self.inventory.knows(shot))
 
     @property
     def uri(self) -> str:

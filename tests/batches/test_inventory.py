@@ -30,6 +30,7 @@ def test_sent_and_stored_shots_are_told_apart() -> None:
     assert inventory.has(DOG)
     assert not inventory.has(CAT)
     assert not inventory.has(EMU)
+    assert [inventory.knows(shot) for shot in (DOG, CAT, EMU)] == [True, True, False]
     assert set(inventory.folders.values()) == {DOG.folder, CAT.folder}
 
 

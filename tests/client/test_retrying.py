@@ -28,3 +28,16 @@ def test_what_others_retry_with_stamina_is_logged_as_it_was(
     theirs = {"stamina.caused_by": "TheirError('too fast')", "stamina.wait_for": 1.0}
     logging.getLogger("stamina").warning("stamina.retry_scheduled", extra=theirs)
     assert caplog.messages == ["stamina.retry_scheduled"]
+
+
+async def test_without_a_budget_there_is_one_try() -> None:
+    tries = 0
+
+    async def ask() -> None:
+        nonlocal tries
+        tries += 1
+        raise RateLimited("too fast")
+
+    with pytest.raises(RateLimited):
+        await RetryPolicy(budget=0).caller()(ask)
+    assert tries == 1

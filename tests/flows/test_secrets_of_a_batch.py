@@ -54,7 +54,6 @@ async def test_no_key_and_no_signature_in_logs_bucket_states_and_database(
     quick: RunSettings,
     log: pytest.LogCaptureFixture,
 ) -> None:
-    log.set_level(logging.WARNING, logger="httpx")  # its own INFO lines show whole URLs
     noisy = ["", "prefect", "prefect.flow_runs", "prefect.task_runs", "prefect_toapis"]
     for name in noisy:
         log.set_level(logging.DEBUG, logger=name)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from prefect_toapis import Character, RunSettings, Scene, Variant, VideoBucket
+from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.simulator import Replace, Simulator
 
@@ -232,3 +233,26 @@ def completed(simulator: Simulator, task_id: str) -> Any:
         return shown if shown["status"] == "completed" else None
 
     return simulator.wait_for(reply)
+
+
+async def test_what_was_sent_before_is_gone_on_with_first(
+    make: Make, simulator: Simulator, bucket: VideoBucket, quick: RunSettings
+) -> None:
+    await make(["An emu"])
+    stored = [key for key in bucket.list_keys("b/") if key.endswith("/shot.json")]
+    bucket._s3.delete_object(Bucket=bucket.bucket_name, Key=f"{bucket.prefix}/{stored[0]}")
+    one_by_one = quick.model_copy(update={"max_in_flight": 1})
+    manifest = await make(["A dog", "An emu"], settings=one_by_one)
+    dog, emu = manifest.stored
+    assert dog.stored_at
+    assert emu.stored_at
+    assert emu.stored_at < dog.stored_at
+    assert len(simulator.ledger.paid) == 2
+
+
+async def test_a_damaged_shot_json_is_named(make: Make, bucket: VideoBucket) -> None:
+    await make(["A dog"])
+    stored = [key for key in bucket.list_keys("b/") if key.endswith("/shot.json")]
+    bucket.write(stored[0], b"{}", "application/json")
+    with pytest.raises(StoreError, match=f"{stored[0]} is damaged"):
+        await make(["A dog"])
