@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -56,12 +55,12 @@ def outcome(manifest: Manifest, bought: int, seconds: float) -> RenderableType:
         bought: How many generations the run paid for.
         seconds: How long the run took.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("shot")
     table.add_column("")
     table.add_column("took", justify="right")
     table.add_column("size", justify="right")
-    table.add_column(f"in {manifest.uri}/", overflow="fold")
+    table.add_column("video", overflow="fold")
     for row in manifest.rows:
         if row.in_plan:
             size = f"{row.size / 1e6:.1f} MB" if row.size is not None else ""
@@ -73,7 +72,7 @@ def outcome(manifest: Manifest, bought: int, seconds: float) -> RenderableType:
         f"{manifest.shots('stored')} of {manifest.shots()} shots stored, {total / 1e6:.1f} MB; "
         f"this run took {seconds:.0f} s and bought {bought} generation{'' if bought == 1 else 's'}"
     )
-    return Group(table, Text(summary))
+    return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{summary}"))
 
 
 def _where(manifest: Manifest, row: ManifestRow) -> str:
