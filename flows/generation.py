@@ -4,8 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Literal
 
-from prefect import flow
-
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.batches.spec import (
@@ -21,9 +19,10 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.flows.batch_run import run_batch
 from prefect_toapis.flows.defaults import bucket_or_default
 from prefect_toapis.flows.order import Order
+from prefect_toapis.tasks.calling import either_flow
 
 
-@flow(name="generate-videos")
+@either_flow(name="generate-videos")
 async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
     scenes: list[SceneLike],
     variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
@@ -88,7 +87,7 @@ async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with
     return await run_batch(Order(spec, credentials, bucket, dry_run))
 
 
-@flow(name="generate-from-spec")
+@either_flow(name="generate-from-spec")
 async def generate_from_spec(
     spec: str,
     batch: str | None = None,

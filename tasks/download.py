@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -27,10 +26,11 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.replies import Output
 from prefect_toapis.client.results import Kind, ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.tasks.calling import either_task
 from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named
 
 
-@task(
+@either_task(
     task_run_name=named("store", "generation"),
     retries=len(RETRY_DELAYS),
     retry_delay_seconds=RETRY_DELAYS,

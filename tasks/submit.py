@@ -2,7 +2,6 @@
 
 from uuid import uuid4
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -15,10 +14,11 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.tasks.calling import either_task
 from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named
 
 
-@task(
+@either_task(
     task_run_name=named("submit", "shot_or_request"),
     retries=len(RETRY_DELAYS),
     retry_delay_seconds=RETRY_DELAYS,

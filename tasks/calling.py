@@ -1,0 +1,72 @@
+"""One task for both worlds: awaited in an async flow, simply called in a sync one."""
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, ParamSpec
+
+from prefect import Flow, Task
+from prefect.context import FlowRunContext, TaskRunContext
+
+P = ParamSpec("P")
+
+
+class EitherTask(Task[P, Any], Generic[P]):
+    """An async task that returns an awaitable to async code, and its result to sync code.
+
+    Example:
+        ```python
+        @flow
+        async def theirs():
+            generation = await submit_video(request, credentials=credentials)
+
+        @flow
+        def ours():
+            generation = submit_video(request, credentials=credentials)
+        ```
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task; see the class."""
+        return _for_the_caller(super().__call__(*args, **kwargs))
+
+
+class EitherFlow(Flow[P, Any], Generic[P]):
+    """An async flow that returns an awaitable to async code, and its result to sync code."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the flow; see `EitherTask`."""
+        return _for_the_caller(super().__call__(*args, **kwargs))
+
+
+def either_task(**options: Any) -> Callable[[Callable[P, Awaitable[Any]]], EitherTask[P]]:
+    """As Prefect's `task`, for one that sync code may call too."""
+    return lambda function: EitherTask(function, **options)
+
+
+def either_flow(**options: Any) -> Callable[[Callable[P, Awaitable[Any]]], EitherFlow[P]]:
+    """As Prefect's `flow`, for one that sync code may call too."""
+    return lambda function: EitherFlow(function, **options)
+
+
+def called_from_async() -> bool:
+    """Whether who calls now can await: by the flow or task it runs in, or else by its thread."""
+    context = TaskRunContext.get() or FlowRunContext.get()
+    runs = getattr(context, "task", None) or getattr(context, "flow", None)
+    if runs is not None:
+        return bool(runs.isasync)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _for_the_caller(work: Any) -> Any:
+    if not inspect.iscoroutine(work) or called_from_async():
+        return work
+    # In a thread of its own: a sync flow may have been called by a thread whose loop is running.
+    with ThreadPoolExecutor(1, thread_name_prefix="toapis-sync") as thread:
+        return thread.submit(contextvars.copy_context().run, asyncio.run, work).result()

@@ -1,0 +1,82 @@
+"""The same tasks and flows in async code, by `await`, and in sync code, in one natural line."""
+
+import asyncio
+
+from prefect import flow
+
+from prefect_toapis import (
+    RunSettings,
+    StoredVideo,
+    ToAPIsCredentials,
+    VideoBucket,
+    VideoRequest,
+    download_video,
+    generate_videos,
+    poll_video,
+    submit_video,
+)
+from prefect_toapis.simulator import Simulator
+
+DOG = VideoRequest(prompt="A dog", model="sora-2-vip", duration=1)
+
+
+def test_a_sync_flow_calls_each_task_and_a_flow_in_one_line(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
+) -> None:
+    @flow
+    def ours() -> list[StoredVideo]:
+        generation = submit_video(DOG, credentials=credentials, bucket=bucket, settings=quick)
+        generation = poll_video(generation, credentials=credentials, settings=quick)
+        videos = download_video(generation, credentials=credentials, bucket=bucket, settings=quick)
+        again = generate_videos(
+            ["A cat"], batch="cats", credentials=credentials, bucket=bucket, settings=quick
+        )
+        return [*videos, *again.stored]
+
+    videos = ours()
+    assert len(videos) == len(simulator.ledger.paid) == 2
+    assert all(bucket.head(video.key) for video in videos)
+
+
+async def test_an_async_flow_awaits_them(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
+) -> None:
+    @flow
+    async def theirs() -> list[StoredVideo]:
+        generation = await submit_video(DOG, credentials=credentials, bucket=bucket, settings=quick)
+        generation = await poll_video(generation, credentials=credentials, settings=quick)
+        videos: list[StoredVideo] = await download_video(
+            generation, credentials=credentials, bucket=bucket, settings=quick
+        )
+        return videos
+
+    assert len(await theirs()) == 1
+    assert len(simulator.ledger.paid) == 1
+
+
+async def test_a_sync_flow_may_be_called_where_a_loop_is_running(
+    simulator: Simulator, credentials: ToAPIsCredentials, quick: RunSettings
+) -> None:
+    @flow
+    def ours() -> str:
+        task_id: str = submit_video(DOG, credentials=credentials, settings=quick).task_id
+        return task_id
+
+    assert asyncio.get_running_loop().is_running()
+    assert ours() == simulator.ledger.paid[0].task_id
+
+
+def test_a_script_without_a_flow_calls_the_flow_in_one_line(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
+) -> None:
+    manifest = generate_videos(
+        ["A cat"], batch="cats", credentials=credentials, bucket=bucket, settings=quick
+    )
+    assert len(manifest.stored) == len(simulator.ledger.paid) == 1
+
+
+async def test_code_without_a_flow_awaits_a_task(
+    simulator: Simulator, credentials: ToAPIsCredentials, quick: RunSettings
+) -> None:
+    generation = await submit_video(DOG, credentials=credentials, settings=quick)
+    assert generation.task_id == simulator.ledger.paid[0].task_id
