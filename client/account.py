@@ -10,16 +10,17 @@ from collections.abc import Callable, Coroutine
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import IO, Any, Literal, TypeVar
 
 from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
 from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import APIError, InsufficientBalance, Unauthorized
-from prefect_toapis.client.polling import Pace, Poller
-from prefect_toapis.client.replies import Reply
-from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.media import Kind
+from prefect_toapis.client.polling import CHARACTER_PACE, Pace, Poller
+from prefect_toapis.client.replies import Balance, Reply
+from prefect_toapis.client.requests import Request
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import api_root
@@ -64,6 +65,7 @@ class Account:
         self._client = ToAPIsClient(api_key, base_url, retry=retry)
         queries = AsyncLimiter(allowance.queries, BURST_SECONDS)
         self._poller = Poller(self._client.status, queries)
+        self._characters = Poller(self._client.character_status, queries, wanted="characters")
         self._refused: asyncio.Future[APIError] = asyncio.get_running_loop().create_future()
 
     async def ready(self) -> None:
@@ -74,7 +76,7 @@ class Account:
         """
         await in_background(self._ready())
 
-    async def submit(self, request: VideoRequest, business_id: str | None = None) -> Accepted:
+    async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
         """Submit; call `ready` first. See `ToAPIsClient.submit`."""
         return await in_background(self._submit(request, business_id))
 
@@ -95,6 +97,35 @@ class Account:
         """Wait for a generation; see `Poller.wait`."""
         return await in_background(self._poller.wait(task_id, pace, on_reply))
 
+    async def character_status(self, task_id: str) -> Reply:
+        """See `ToAPIsClient.character_status`."""
+        return await in_background(self._client.character_status(task_id))
+
+    async def wait_for_character(
+        self,
+        task_id: str,
+        pace: Pace = CHARACTER_PACE,
+        on_reply: Callable[[Reply], None] = lambda _: None,
+    ) -> Reply:
+        """Wait until a character is made; see `Poller.wait`."""
+        return await in_background(self._characters.wait(task_id, pace, on_reply))
+
+    async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
+        """See `ToAPIsClient.upload`. The background loop reads the content."""
+        return await in_background(self._client.upload(content, name, kind))
+
+    async def balance(self) -> Balance:
+        """See `ToAPIsClient.balance`."""
+        return await in_background(self._client.balance())
+
+    async def account_balance(self) -> Balance:
+        """See `ToAPIsClient.account_balance`."""
+        return await in_background(self._client.account_balance())
+
+    async def models(self) -> list[str]:
+        """See `ToAPIsClient.models`."""
+        return await in_background(self._client.models())
+
     async def _ready(self) -> None:
         refused = self._refused
         room = asyncio.ensure_future(self._submissions.acquire())
@@ -106,7 +137,7 @@ class Account:
         finally:
             room.cancel()
 
-    async def _submit(self, request: VideoRequest, business_id: str | None) -> Accepted:
+    async def _submit(self, request: Request, business_id: str | None) -> Accepted:
         try:
             return await self._client.submit(request, business_id)
         except (Unauthorized, InsufficientBalance) as refusal:

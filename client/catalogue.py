@@ -1,11 +1,24 @@
 """The catalogue of models: what each takes, as data (see `catalogue.yaml`)."""
 
+import os
+import re
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from typing_extensions import Self
+
+from prefect_toapis.client.errors import InvalidCatalogue
+
+VARIABLE = "TOAPIS_CATALOGUE"
+
+JSONType = Literal["string", "integer", "number", "boolean", "array", "object"]
+Section = Literal["fields", "character", "remix"]
 
 
 class FieldRule(BaseModel):
@@ -13,13 +26,43 @@ class FieldRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    type: JSONType | None = None
+    required: bool = False
     choices: tuple[str | int, ...] = ()
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
     max_items: int | None = None
+    pattern: re.Pattern[str] | None = None
     format: Literal["url", "url-or-task", "segment"] | None = None
     seconds: tuple[float, float] | None = None
     unit: str = ""
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        for name, types in self._needed_types().items():
+            if self.type is not None and self.type not in types:
+                raise ValueError(f"{name} says nothing of a field of type {self.type}")
+        if not self.types() and self._needed_types():
+            raise ValueError(f"{' and '.join(self._needed_types())} are of different types")
+        return self
+
+    def types(self) -> set[JSONType] | None:
+        """What its value may be: by `type`, or by what the other rules can look at."""
+        if self.type is not None:
+            return {self.type}
+        needed = self._needed_types().values()
+        return set.intersection(*needed) if needed else None
+
+    def _needed_types(self) -> dict[str, set[JSONType]]:
+        needed: dict[str, tuple[bool, set[JSONType]]] = {
+            "minimum": (self.minimum is not None, {"integer", "number"}),
+            "maximum": (self.maximum is not None, {"integer", "number"}),
+            "max_items": (self.max_items is not None, {"array"}),
+            "pattern": (self.pattern is not None, {"string"}),
+            "format: segment": (self.format == "segment", {"string"}),
+            "format: url": (self.format in {"url", "url-or-task"}, {"string", "array"}),
+        }
+        return {name: types for name, (given, types) in needed.items() if given}
 
 
 class Conflict(BaseModel):
@@ -32,18 +75,35 @@ class Conflict(BaseModel):
 
 
 class ModelRules(BaseModel):
-    """Everything known of a model."""
+    """Everything known of a model.
+
+    Args:
+        fields: Of a request for a video. What isn't listed is refused, unless `open`.
+        character: Of a request for a character; None: the model makes none.
+        remix: Of a request for a remix; None: the model makes none.
+        open: Whether the model has further fields, which go out unchecked.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fields: dict[str, FieldRule]
+    character: dict[str, FieldRule] | None = None
+    remix: dict[str, FieldRule] | None = None
     conflicts: tuple[Conflict, ...] = ()
     needs: dict[str, tuple[str, ...]] = {}
     defaults: dict[str, Any] = {}
+    open: bool = False
+
+    def section(self, section: Section) -> dict[str, FieldRule] | None:
+        """The fields of one kind of request; None if the model doesn't take that kind."""
+        return {"fields": self.fields, "character": self.character, "remix": self.remix}[section]
 
 
 class Catalogue(BaseModel):
     """The models that are known; others are passed through with their rules unchecked.
+
+    A name may be a pattern such as `kling-*`. A model's own entry counts before any pattern, and
+    of several patterns the longest.
 
     Example:
         >>> Catalogue.shipped().models["sora-2"].fields["duration"].choices
@@ -59,11 +119,62 @@ class Catalogue(BaseModel):
     def shipped(cls) -> "Catalogue":
         """The catalogue that comes with this package."""
         text = files("prefect_toapis.client").joinpath("catalogue.yaml").read_text(encoding="utf-8")
-        return cls.model_validate(yaml.safe_load(text))
+        return _parsed(text, "catalogue.yaml")
 
-    def having(self, field: str) -> list[str]:
+    @classmethod
+    def extended(cls, source: Path | str) -> "Catalogue":
+        """The shipped catalogue with models added, or replaced by those of the same name.
+
+        Args:
+            source: The path of a YAML file in the form of `catalogue.yaml`, or such text itself.
+
+        Raises:
+            InvalidCatalogue: It can't be read, or isn't in that form; names the file and the place.
+
+        Example:
+            >>> own = "models: {wan-9: {fields: {prompt: {}, duration: {choices: [5, 8]}}}}"
+            >>> Catalogue.extended(own).models["wan-9"].fields["duration"].choices
+            (5, 8)
+        """
+        if isinstance(source, Path):
+            own = _parsed(_text_of(source), str(source))
+        else:
+            own = _parsed(source, "the catalogue's text")
+        return cls(models=cls.shipped().models | own.models)
+
+    @classmethod
+    def current(cls) -> "Catalogue":
+        """The catalogue in use: the shipped one, extended by the file that TOAPIS_CATALOGUE names.
+
+        A file is read once in a process.
+
+        Raises:
+            InvalidCatalogue: As `extended`.
+        """
+        path = os.environ.get(VARIABLE, "").strip()
+        return _extended_by(Path(path).expanduser()) if path else cls.shipped()
+
+    def rules_of(self, model: str) -> ModelRules | None:
+        """What is known of a model, by its name or the longest pattern that fits it.
+
+        Example:
+            >>> Catalogue.shipped().rules_of("kling-v3") is not None
+            True
+        """
+        if model in self.models:
+            return self.models[model]
+        fitting = [name for name in self.models if fnmatchcase(model, name)]
+        return self.models[max(fitting, key=len)] if fitting else None
+
+    def having(self, field: str, section: Section = "fields") -> list[str]:
         """The models that have a field."""
-        return [name for name, rules in self.models.items() if field in rules.fields]
+        return [
+            name for name, rules in self.models.items() if field in (rules.section(section) or {})
+        ]
+
+    def taking(self, section: Section) -> list[str]:
+        """The models that take a kind of request."""
+        return [name for name, rules in self.models.items() if rules.section(section) is not None]
 
     def choices(self, field: str) -> list[str | int]:
         """Every value that some model takes for a field, in the catalogue's order."""
@@ -74,3 +185,35 @@ class Catalogue(BaseModel):
             for choice in rules.fields[field].choices
         }
         return list(found)
+
+
+@cache
+def _extended_by(path: Path) -> Catalogue:
+    return Catalogue.extended(path)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidCatalogue(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidCatalogue(f"{path}: it is not UTF-8 text") from None
+
+
+def _parsed(text: str, origin: str) -> Catalogue:
+    try:
+        return Catalogue.model_validate(yaml.safe_load(text))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InvalidCatalogue(f"{origin}{place}: {error.problem}") from None
+    except ValidationError as error:
+        faults = [": ".join(filter(None, (_place(one), one["msg"]))) for one in error.errors()]
+        raise InvalidCatalogue(f"{origin}: {'; '.join(faults)}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a day 2001-99-99
+        raise InvalidCatalogue(f"{origin}: {error}") from None
+
+
+def _place(fault: ErrorDetails) -> str:
+    return ".".join(map(str, fault["loc"]))

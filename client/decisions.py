@@ -6,7 +6,9 @@ unknown, and an unknown is never sent again before it was looked up.
 
 import email.utils
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import httpx
 
@@ -28,6 +30,8 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 from prefect_toapis.client.replies import Answer, ErrorBody, Reply, read_error, read_reply
+
+T = TypeVar("T")
 
 # Raised before a byte of the request left: nobody can have acted on it.
 NOT_SENT = (
@@ -100,14 +104,30 @@ def submission_outcome(answer: Answer | Exception) -> Outcome:
 
 def query_reply(answer: Answer | Exception) -> Reply | ToAPIsError:
     """What a status query brought: what it tells of the generation, or what is wrong with it."""
-    if isinstance(answer, NOT_SENT):
-        return NotSent(f"no connection to the API: {_name(answer)}")
+    return query_result(answer, read_reply)
+
+
+def query_result(
+    answer: Answer | Exception,
+    read: Callable[[Any], T | None],
+    said_no: type[APIError] | None = None,
+) -> T | ToAPIsError:
+    """What came of a call that buys nothing: what its reply holds, or what is wrong with it.
+
+    Args:
+        answer: The response, or what httpx raised in its place.
+        read: Finds what was asked for in the JSON of a reply; None if it isn't there.
+        said_no: What `"success": false` means, where a good HTTP status comes with it.
+    """
     if isinstance(answer, Exception):
-        return Unavailable(f"no reply to a query: {_name(answer)}")
+        return _no_reply(answer)
     body = read_error(answer.payload)
     facts = _facts(answer, body)
-    if answer.http_status in range(200, 300) and (reply := read_reply(answer.payload)):
-        return reply
+    well = answer.http_status in range(200, 300)
+    if well and (found := read(answer.payload)) is not None:
+        return found
+    if body and well and said_no and answer.payload.get("success") is False:
+        return said_no(f"the API refuses: {body.message}", **facts)
     if body and answer.http_status in range(400, 500):
         return _api_error(answer, body)
     if answer.http_status in {408, 429} or answer.http_status >= 500:
@@ -147,6 +167,12 @@ def retry_after(headers_value: str | None, now: float) -> float | None:
     except (ValueError, OverflowError):
         return None
     return max(0.0, date.timestamp() - now)
+
+
+def _no_reply(error: Exception) -> Transient:
+    if isinstance(error, NOT_SENT):
+        return NotSent(f"no connection to the API: {_name(error)}")
+    return Unavailable(f"no reply to a query: {_name(error)}")
 
 
 def _surely_rejected(http_status: int, body: ErrorBody) -> bool:

@@ -101,6 +101,12 @@ class InvalidRequest(ToAPIsError, ValueError):
         self.faults = faults
 
 
+class InvalidCatalogue(ToAPIsError, ValueError):
+    """A catalogue of models can't be read, or isn't in its form; `what` names file and place."""
+
+    advice = "Correct the file that TOAPIS_CATALOGUE names, or unset it."
+
+
 class APIError(ToAPIsError):
     """The API answered with an error that asking again will not change."""
 

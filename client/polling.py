@@ -10,12 +10,15 @@ import itertools
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from aiolimiter import AsyncLimiter
 
 from prefect_toapis.client.decisions import failure_error
 from prefect_toapis.client.errors import NotFound, ResultMissing, StillRendering, ToAPIsError
 from prefect_toapis.client.replies import Reply
+
+Wanted = Literal["outputs", "characters"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Pace:
     grace: float = 120.0
 
 
+CHARACTER_PACE = Pace(first=5.0, every=5.0, patience=300.0)  # [D], the advice for characters
+
+
 def next_query_in(asked: int, in_flight: int, pace: Pace, queries_per_second: float) -> float:
     """Seconds until a generation is asked for again, before jitter.
 
@@ -50,25 +56,33 @@ def next_query_in(asked: int, in_flight: int, pace: Pace, queries_per_second: fl
 
 
 def verdict(
-    answer: Reply | ToAPIsError, waited: float, no_url_for: float, pace: Pace
+    answer: Reply | ToAPIsError,
+    waited: float,
+    without_for: float,
+    pace: Pace,
+    wanted: Wanted = "outputs",
 ) -> Reply | ToAPIsError | None:
     """What an answer means: the final reply, the error to raise, or None: ask again.
 
     Args:
         answer: The reply to the latest query, or what it raised.
         waited: Seconds since the wait began.
-        no_url_for: Seconds since it was first called completed without a URL.
+        without_for: Seconds since it was first called completed, without what is wanted.
         pace: How long to have patience.
+        wanted: What a completed one must have.
     """
     if isinstance(answer, ToAPIsError):
         too_early = isinstance(answer, NotFound) and waited < pace.grace
         return None if too_early else answer
     if answer.status == "failed":
         return failure_error(answer)
-    if answer.status == "completed" and answer.outputs:
+    if answer.status == "completed" and (
+        answer.outputs if wanted == "outputs" else answer.characters
+    ):
         return answer
-    if answer.status == "completed" and no_url_for >= pace.grace:
-        return ResultMissing("the generation is completed, but its reply gives no URL")
+    if answer.status == "completed" and without_for >= pace.grace:
+        missing = "URL" if wanted == "outputs" else "character"
+        return ResultMissing(f"the generation is completed, but its reply gives no {missing}")
     if waited >= pace.patience:
         what = f"still {answer.status.replace('_', ' ')} after {waited:.0f} seconds"
         return StillRendering(what)
@@ -82,21 +96,28 @@ class _Waiting:
     result: "asyncio.Future[Reply]"
     since: float
     asked: int = 0
-    no_url_since: float | None = None
+    without_since: float | None = None
     on_reply: Callable[[Reply], None] = field(default=lambda _: None)
 
 
 class Poller:
-    """One scheduler for everything that waits in this process on one account.
+    """One scheduler for everything of one sort that waits in this process on one account.
 
     Args:
         ask: Asks for one generation, by task id.
-        limiter: The account's allowance of queries.
+        limiter: The account's allowance of queries, which several schedulers may share.
+        wanted: What a completed one must have.
     """
 
-    def __init__(self, ask: Callable[[str], Awaitable[Reply]], limiter: AsyncLimiter) -> None:
+    def __init__(
+        self,
+        ask: Callable[[str], Awaitable[Reply]],
+        limiter: AsyncLimiter,
+        wanted: Wanted = "outputs",
+    ) -> None:
         self._ask = ask
         self._limiter = limiter
+        self._wanted: Wanted = wanted
         self._due: list[tuple[float, int, _Waiting]] = []
         self._order = itertools.count()
         self._changed = asyncio.Event()
@@ -187,10 +208,10 @@ class Poller:
             answer = error
         if isinstance(answer, Reply):
             waiting.on_reply(answer)
-            if answer.status == "completed" and waiting.no_url_since is None:
-                waiting.no_url_since = now
-        no_url_for = 0.0 if waiting.no_url_since is None else now - waiting.no_url_since
-        return verdict(answer, now - waiting.since, no_url_for, waiting.pace)
+            if answer.status == "completed" and waiting.without_since is None:
+                waiting.without_since = now
+        without_for = 0.0 if waiting.without_since is None else now - waiting.without_since
+        return verdict(answer, now - waiting.since, without_for, waiting.pace, self._wanted)
 
 
 async def _wait_at_most(event: asyncio.Event, seconds: float) -> None:

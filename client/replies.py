@@ -30,6 +30,7 @@ _STATUSES: dict[str, Status] = {
     "cancelled": "failed",
     "canceled": "failed",
 }
+CREDITS_PER_USD = 200.0  # [D], where a balance doesn't tell
 _EXCERPT = 200  # characters of a reply that can't be understood
 
 
@@ -88,6 +89,42 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Balance:
+    """What a key or an account has left ([D]). Credits are the stable unit.
+
+    Args:
+        remain_credits: What is left, in credits; None where it is unlimited or not told.
+        used_credits: What was used, in credits, where it is told.
+        remain_balance: What is left, in US dollars; None where it is unlimited or not told.
+        unlimited: Whether nothing limits it.
+        credits_per_usd: How many credits make a US dollar.
+    """
+
+    remain_credits: float | None
+    used_credits: float | None
+    remain_balance: float | None
+    unlimited: bool
+    credits_per_usd: float
+
+
+@dataclass(frozen=True)
+class CharacterReply:
+    """A character that the provider made ([D]).
+
+    Args:
+        username: For prompts, as `@username`.
+        id: The provider's id of it, where it is told.
+        display_name: For people, where it is told.
+        picture_url: Of its picture, where it is told.
+    """
+
+    username: str
+    id: str | None = None
+    display_name: str | None = None
+    picture_url: str | None = field(default=None, repr=False)  # may be signed
+
+
+@dataclass(frozen=True)
 class Reply:
     """What a submission or a status query says of a generation.
 
@@ -96,6 +133,7 @@ class Reply:
         status: As this project words it; `unknown` is a word it doesn't know: not final.
         progress: 0 to 100, where it is told.
         outputs: The results, where there are some.
+        characters: What a character task made, or a video with `character_create` ([A]).
         failure: The provider's reason, where it names one.
         created_at: When the provider took it (Unix seconds), where it is told.
         expires_at: When the results are gone (Unix seconds), where it is told.
@@ -105,6 +143,7 @@ class Reply:
     status: Status
     progress: float | None = None
     outputs: tuple[Output, ...] = ()
+    characters: tuple[CharacterReply, ...] = ()
     failure: ErrorBody | None = None
     created_at: float | None = None
     expires_at: float | None = None
@@ -135,10 +174,60 @@ def read_reply(payload: Any) -> Reply | None:
         status=status,
         progress=_number(payload.get("progress")),
         outputs=_outputs(payload),
+        characters=_characters(payload),
         failure=read_error(payload) if payload.get("error") else None,
         created_at=_number(payload.get("created_at")),
         expires_at=_number(payload.get("expires_at")),
     )
+
+
+def read_upload(payload: Any) -> str | None:
+    """The URL of an uploaded file ([D]); None if the reply holds none.
+
+    Example:
+        >>> read_upload({"success": True, "data": {"url": "https://files.toapis.com/a.jpg"}})
+        'https://files.toapis.com/a.jpg'
+    """
+    url = _text(_inner(payload).get("url"))
+    return url if url and url.startswith(("https://", "http://")) else None
+
+
+def read_balance(payload: Any) -> Balance | None:
+    """A balance ([D]); None if the reply tells none.
+
+    Example:
+        >>> read_balance({"success": True, "remain_credits": "2100"}).remain_credits
+        2100.0
+    """
+    told = _inner(payload)
+    dollars, remain = _number(told.get("remain_balance")), _number(told.get("remain_credits"))
+    unlimited = dollars == -1 or str(told.get("unlimited_quota")).strip().lower() in {"true", "1"}
+    if dollars is None and remain is None and not unlimited:
+        return None
+    rate = _number(told.get("credits_per_usd")) or CREDITS_PER_USD
+    if remain is None and dollars is not None:
+        remain = dollars * rate
+    return Balance(
+        remain_credits=None if unlimited else remain,
+        used_credits=_number(told.get("used_credits")),
+        remain_balance=None if unlimited else dollars,
+        unlimited=unlimited,
+        credits_per_usd=rate,
+    )
+
+
+def read_models(payload: Any) -> list[str] | None:
+    """The names of models ([D]); None if the reply has no list of them.
+
+    Example:
+        >>> read_models({"success": True, "object": "list", "data": [{"id": "sora-2"}]})
+        ['sora-2']
+    """
+    listed = payload.get("data") if isinstance(payload, dict) else None
+    if not isinstance(listed, list):
+        return None
+    names = [_text(one.get("id") if isinstance(one, dict) else one) for one in listed]
+    return [name for name in names if name]
 
 
 def read_error(payload: Any) -> ErrorBody | None:
@@ -177,6 +266,33 @@ def _outputs(payload: dict[str, Any]) -> tuple[Output, ...]:
         if isinstance(item, dict) and (url := _text(item.get("url")))
     ]
     return tuple(found)
+
+
+def _characters(payload: dict[str, Any]) -> tuple[CharacterReply, ...]:
+    """[D] in `result.data`; [A] in `result` or at the top, as nothing says where a video's are."""
+    result = payload.get("result")
+    holders = [result.get("data"), result] if isinstance(result, dict) else []
+    lists = [one.get("characters") for one in [*holders, payload] if isinstance(one, dict)]
+    first = next((one for one in lists if isinstance(one, list) and one), [])
+    found = [
+        CharacterReply(
+            username,
+            id=_text(one.get("id")),
+            display_name=_text(one.get("display_name")),
+            picture_url=_text(one.get("profile_picture_url")),
+        )
+        for one in first
+        if isinstance(one, dict) and (username := _text(one.get("username")))
+    ]
+    return tuple(found)
+
+
+def _inner(payload: Any) -> dict[str, Any]:
+    """What `data` holds, or the reply itself; nothing if the reply says that it went wrong."""
+    if not isinstance(payload, dict) or payload.get("success") is False:
+        return {}
+    inner = payload.get("data")
+    return inner if isinstance(inner, dict) else payload
 
 
 def _thumbnail(holder: dict[str, Any]) -> str | None:

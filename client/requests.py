@@ -1,26 +1,48 @@
-"""A request for a video, its fields and how it looks on the wire.
+"""Requests for a video, a character or a remix: their fields, and how they look on the wire.
 
 A scene says what is shown, a variant how it is made; together they are a request. Each field is
 declared here once, with the provider's rule in words; `rules.check` decides by the catalogue.
 """
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from typing_extensions import Self
 
-from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.catalogue import Catalogue, Section
 from prefect_toapis.client.urls import without_signature
 
-# The form of the Prefect UI draws these as drop-downs. They aren't Literals, because a model
-# that the catalogue doesn't know may take other values.
-AspectRatio = Annotated[
-    str,
-    WithJsonSchema({"type": "string", "enum": Catalogue.shipped().choices("aspect_ratio")}),
-]
-Style = Annotated[
-    str, WithJsonSchema({"type": "string", "enum": Catalogue.shipped().choices("style")})
-]
+GENERATIONS = "/v1/videos/generations"
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """The form of the Prefect UI draws a drop-down of what the catalogue in use lists.
+
+    The field isn't a Literal: a model that the catalogue doesn't know may take other values.
+    """
+
+    field: str
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | {"enum": Catalogue.current().choices(self.field)}
+
+
+AspectRatio = Annotated[str, _Choices("aspect_ratio")]
+Style = Annotated[str, _Choices("style")]
 
 IN_METADATA = frozenset(  # [P]: these travel inside `metadata`
     {
@@ -38,12 +60,23 @@ IN_METADATA = frozenset(  # [P]: these travel inside `metadata`
 )
 
 
+def _sendable(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character, which can't be sent") from None
+    return value
+
+
+Prompt = Annotated[str, AfterValidator(_sendable)]
+
+
 class SceneFields(BaseModel):
     """What the video shows."""
 
     model_config = ConfigDict(extra="forbid")
 
-    prompt: str = Field(
+    prompt: Prompt = Field(
         description="What the video shows. May name characters as @username, or roles as {hero}."
     )
     image_urls: list[str] = Field(
@@ -65,15 +98,6 @@ class SceneFields(BaseModel):
     character_from_task: str | None = Field(
         default=None, description="Make a character from the video of this earlier task."
     )
-
-    @field_validator("prompt")
-    @classmethod
-    def _is_text(cls, value: str) -> str:
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError("it holds half a character, which can't be sent") from None
-        return value
 
 
 class VariantFields(BaseModel):
@@ -126,6 +150,13 @@ class VideoRequest(SceneFields, VariantFields):
         ```
     """
 
+    section: ClassVar[Section] = "fields"
+
+    @property
+    def path(self) -> str:
+        """Where it is posted."""
+        return GENERATIONS
+
     def given(self) -> dict[str, Any]:
         """The fields that were given something other than their default, by name."""
         fields = self.model_dump(exclude_defaults=True, exclude={"extra"})
@@ -151,9 +182,102 @@ class VideoRequest(SceneFields, VariantFields):
         metadata |= given.pop("metadata", {})
         if metadata:
             given["metadata"] = metadata
-        if business_id:
-            given["client_business_id"] = business_id
-        return given
+        return _with_business_id(given, business_id)
+
+
+class CharacterRequest(BaseModel):
+    """One request to make a character from a clip ([D]): of exactly one of `url` and `from_task`.
+
+    Making one checks the types only, as with `VideoRequest`.
+
+    Args:
+        model: Any model that makes characters.
+        timestamps: Where in the clip, as `"start,end"` in seconds, 1 to 3 seconds apart.
+        url: A video with sound and a clear character (public http(s) URL).
+        from_task: The id of a finished generation.
+
+    Example:
+        >>> CharacterRequest(timestamps="1,3", from_task="video_7497").body("mine-1")["from_task"]
+        'video_7497'
+    """
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    section: ClassVar[Section] = "character"
+
+    model: str = "sora-2"
+    timestamps: str
+    url: str | None = Field(default=None, repr=False)  # may be signed
+    from_task: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it is posted."""
+        return GENERATIONS
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were given, by name."""
+        return {"model": self.model, **self.model_dump(exclude_none=True, exclude={"model"})}
+
+    def body(self, business_id: str | None = None) -> dict[str, Any]:
+        """The JSON body; what wasn't given is left out.
+
+        Args:
+            business_id: The caller's own id; that it is kept for characters too is assumed ([A]).
+        """
+        return _with_business_id(self.given(), business_id)
+
+
+class RemixRequest(BaseModel):
+    """One request to `POST /v1/videos/{task_id}/remix` ([D]).
+
+    A video made with `private` can't be remixed. Making one checks the types only, as with
+    `VideoRequest`.
+
+    Args:
+        task_id: The generation whose video is remixed.
+        model: sora-2, sora-2-pro, sora-2-vip, or sora-2-official (with a prompt only).
+        prompt: What is to change.
+        duration: Length in seconds; None: the model's default.
+        aspect_ratio: 16:9, 9:16 or 1:1; None: the model's default.
+
+    Example:
+        >>> RemixRequest(task_id="video_7497", prompt="At night").path
+        '/v1/videos/video_7497/remix'
+    """
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    section: ClassVar[Section] = "remix"
+
+    task_id: str
+    model: str = "sora-2"
+    prompt: Prompt
+    duration: int | None = None
+    aspect_ratio: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it is posted."""
+        return f"/v1/videos/{quote(self.task_id, safe='')}/remix"
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were given, by name, without the task's id."""
+        fields = self.model_dump(exclude_none=True, exclude={"model", "task_id"})
+        return {"model": self.model, **fields}
+
+    def body(self, business_id: str | None = None) -> dict[str, Any]:
+        """The JSON body; what wasn't given is left out.
+
+        Args:
+            business_id: The caller's own id; that it is kept for remixes too is assumed ([A]).
+        """
+        return _with_business_id(self.given(), business_id)
+
+
+Request = VideoRequest | CharacterRequest | RemixRequest
+
+
+def _with_business_id(body: dict[str, Any], business_id: str | None) -> dict[str, Any]:
+    return body | {"client_business_id": business_id} if business_id else body
 
 
 def _unsigned(value: Any) -> Any:

@@ -7,41 +7,18 @@ reading can withdraw.
 
 import hashlib
 import logging
-import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Literal
 
 import httpx
 
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
+from prefect_toapis.client.media import SUFFIXES, Kind, media_type
 from prefect_toapis.client.urls import without_signature
-
-Kind = Literal["video", "image"]
 
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _CHUNK = 256 * 1024
 _REFUSALS = {401, 403, 404, 410}
-_MAGIC: dict[Kind, dict[str, re.Pattern[bytes]]] = {
-    "video": {
-        "video/quicktime": re.compile(rb"....ftypqt  ", re.DOTALL),
-        "video/mp4": re.compile(rb"....(ftyp|moov|mdat|free|skip|wide)", re.DOTALL),
-        "video/webm": re.compile(rb"\x1a\x45\xdf\xa3"),
-    },
-    "image": {
-        "image/jpeg": re.compile(rb"\xff\xd8\xff"),
-        "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
-        "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
-    },
-}
-SUFFIXES = {
-    "video/quicktime": "mov",
-    "video/mp4": "mp4",
-    "video/webm": "webm",
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/webp": "webp",
-}
 
 
 class ResultReader:
@@ -126,9 +103,8 @@ class ResultReader:
             raise Unavailable(what, http_status=status, money="spent")
 
     def _type_of(self, start: bytes, kind: Kind) -> str:
-        for content_type, magic in _MAGIC[kind].items():
-            if magic.match(start):
-                return content_type
+        if content_type := media_type(start, kind):
+            return content_type
         said = self._response.headers.get("content-type", "no type")
         shown = start[:60].decode("ascii", "replace") if start else "nothing"
         raise NotAVideo(f"the result is no {kind}: {said}, beginning with {shown!r}")

@@ -4,13 +4,21 @@ import dataclasses
 import re
 from typing import Any
 
-from prefect_toapis.client.catalogue import Catalogue, Conflict, FieldRule
-from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.catalogue import Catalogue, Conflict, FieldRule, JSONType, ModelRules
+from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 from prefect_toapis.client.urls import why_not_public, without_queries, without_signature
 
 _SEGMENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
 _TASK_ID = re.compile(r"[\w.-]+")
 _SHOWN = 60  # characters of a value in a message
+_PYTHON_TYPES: dict[JSONType, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,18 +35,39 @@ class Fault:
         return f"{self.field}={_shown(self.value)} with {self.model}: {self.rule}"
 
 
-def is_known(request: VideoRequest, catalogue: Catalogue) -> bool:
-    """Whether the catalogue knows the request's model; if not, its rules go unchecked."""
-    return request.model in catalogue.models
+def is_known(request: Request, catalogue: Catalogue) -> bool:
+    """Whether the catalogue lists every field of the request's model: all its rules are checked."""
+    rules = catalogue.rules_of(request.model)
+    return rules is not None and not rules.open
 
 
-def check(request: VideoRequest, catalogue: Catalogue) -> list[Fault]:
+def unchecked(request: Request, catalogue: Catalogue) -> str | None:
+    """What of a request nobody checks, in a sentence for the log; None if everything is checked.
+
+    Example:
+        >>> request = VideoRequest(prompt="A dog", model="kling-v3", extra={"seed": 7, "cfg": 0.5})
+        >>> unchecked(request, Catalogue.shipped())
+        "kling-v3: the catalogue doesn't describe cfg; it goes out unchecked"
+    """
+    rules = catalogue.rules_of(request.model)
+    if rules is None:
+        return f"{request.model}: the catalogue doesn't know it; its rules are unchecked"
+    if not rules.open:
+        return None
+    listed = rules.section(request.section) or {}
+    names = [name for name in _named(request) if name not in listed]
+    goes = "they go" if names[1:] else "it goes"
+    what = f"doesn't describe {' and '.join(names)}; {goes} out unchecked"
+    return f"{request.model}: the catalogue {what}" if names else None
+
+
+def check(request: Request, catalogue: Catalogue) -> list[Fault]:
     """Everything that is wrong with a request, by the catalogue.
 
     Args:
         request: The request, prompt resolved.
         catalogue: The models that are known. Another model's rules can't be checked, but for
-            the prompt, which no model goes without.
+            what no model changes, such as that a prompt must not be empty.
 
     Returns:
         The faults, none if it may be sent.
@@ -47,30 +76,9 @@ def check(request: VideoRequest, catalogue: Catalogue) -> list[Fault]:
         >>> [str(f) for f in check(VideoRequest(prompt="A dog", duration=12), Catalogue.shipped())]
         ['duration=12 with sora-2: choose 10 or 15 seconds']
     """
-    if misplaced := _extra_faults(request.extra):
-        return [Fault(name, value, rule, request.model) for name, value, rule in misplaced]
-    given = request.given()
-    if not request.prompt.strip():
-        return [
-            Fault("prompt", request.prompt, "say what the video shows", request.model),
-            *check(request.model_copy(update={"prompt": "-"}), catalogue),
-        ]
-    if not is_known(request, catalogue):
-        return []
-    rules = catalogue.models[request.model]
-    broken = [
-        fault
-        for name, value in given.items()
-        if name != "model"
-        for fault in _field_faults(name, value, rules.fields.get(name), catalogue)
-    ]
-    broken += [
-        (name, given[name], f"give {_either(others)} too; {name} says nothing without it")
-        for name, others in rules.needs.items()
-        if name in given and not set(others) & given.keys()
-    ]
-    filled = rules.defaults | given
-    broken += [_conflict(conflict) for conflict in rules.conflicts if _applies(conflict, filled)]
+    broken = _extra_faults(request.extra) if isinstance(request, VideoRequest) else []
+    if not broken:
+        broken = _faults_with_any_model(request) + _faults_by_model(request, catalogue)
     return [Fault(name, value, rule, request.model) for name, value, rule in broken]
 
 
@@ -96,13 +104,73 @@ def _extra_faults(extra: dict[str, Any]) -> list[_Broken]:
     ]
 
 
-def _field_faults(
-    name: str, value: Any, rule: FieldRule | None, catalogue: Catalogue
-) -> list[_Broken]:
-    if rule is None:
-        others = catalogue.having(name)
-        instead = f"; use {_either(others)}" if others else ""
-        return [(name, value, f"it has no such field{instead}")]
+def _faults_with_any_model(request: Request) -> list[_Broken]:
+    if isinstance(request, CharacterRequest):
+        if request.url is None and request.from_task is None:
+            return [("url", None, "give the URL of a clip, or from_task")]
+        if request.url is not None and request.from_task is not None:
+            return [("from_task", request.from_task, "give either url or from_task, not both")]
+        return []
+    broken: list[_Broken] = []
+    if isinstance(request, RemixRequest) and not request.task_id.strip():
+        broken.append(("task_id", request.task_id, "say which video to remix"))
+    if not request.prompt.strip():
+        broken.append(("prompt", request.prompt, "say what the video shows"))
+    return broken
+
+
+def _faults_by_model(request: Request, catalogue: Catalogue) -> list[_Broken]:
+    rules = catalogue.rules_of(request.model)
+    if rules is None:
+        return []
+    fields = rules.section(request.section)
+    if fields is None:
+        return [] if rules.open else [_wrong_model(request, catalogue)]
+    given = _named(request)
+    broken: list[_Broken] = []
+    for name, value in given.items():
+        if rule := fields.get(name):
+            broken += _field_faults(name, value, rule)
+        elif not rules.open:
+            broken.append(_unlisted(name, value, catalogue.having(name, request.section)))
+    broken += [
+        (name, None, "this model needs it")
+        for name, rule in fields.items()
+        if rule.required and name not in given
+    ]
+    return broken if request.section != "fields" else broken + _faults_together(given, rules)
+
+
+def _faults_together(given: dict[str, Any], rules: ModelRules) -> list[_Broken]:
+    broken = [
+        (name, given[name], f"give {_either(others)} too; {name} says nothing without it")
+        for name, others in rules.needs.items()
+        if name in given and not set(others) & given.keys()
+    ]
+    filled = rules.defaults | given
+    return broken + [_conflict(one) for one in rules.conflicts if _applies(one, filled)]
+
+
+def _named(request: Request) -> dict[str, Any]:
+    """What was given, by the names of the catalogue."""
+    given = request.given()
+    inside = given.pop("metadata", {})
+    named = given | {f"metadata.{name}": value for name, value in inside.items()}
+    return {name: value for name, value in named.items() if name != "model"}
+
+
+def _wrong_model(request: Request, catalogue: Catalogue) -> _Broken:
+    others = _either(catalogue.taking(request.section))
+    return "model", request.model, f"it makes no {request.section}; use {others}"
+
+
+def _unlisted(name: str, value: Any, others: list[str]) -> _Broken:
+    return name, value, f"it has no such field{f'; use {_either(others)}' if others else ''}"
+
+
+def _field_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
+    if fault := _type_fault(value, rule):
+        return [(name, value, fault)]
     if rule.choices and value not in rule.choices:
         return [(name, value, f"choose {_either(rule.choices)} {rule.unit}".rstrip())]
     faults: list[str] = []
@@ -112,10 +180,27 @@ def _field_faults(
         faults.append(f"it must be at most {rule.maximum} {rule.unit}".rstrip())
     if rule.max_items is not None and len(value) > rule.max_items:
         faults.append(f"it takes {rule.max_items} at most, not {len(value)}")
+    if rule.pattern and not rule.pattern.fullmatch(value):
+        faults.append(f"it must match {rule.pattern.pattern}")
     if rule.format == "segment":
         faults += _segment_faults(value, *(rule.seconds or (0, float("inf"))))
     broken = [(name, value, fault) for fault in faults]
     return broken + _url_faults(name, value, rule)
+
+
+def _type_fault(value: Any, rule: FieldRule) -> str | None:
+    types = rule.types()
+    if types is None or any(_is_of_type(value, one) for one in types):
+        return None
+    return f"its type must be {_either(sorted(types))}"
+
+
+def _is_of_type(value: Any, json_type: JSONType) -> bool:
+    if isinstance(value, bool):  # which Python takes for an integer
+        return json_type == "boolean"
+    if isinstance(value, float) and value.is_integer() and json_type == "integer":
+        return True  # JSON makes no difference between 7 and 7.0
+    return isinstance(value, _PYTHON_TYPES[json_type])
 
 
 def _url_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
@@ -130,12 +215,12 @@ def _url_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
         (place, url, why)
         for place, url in named
         if not (rule.format == "url-or-task" and _is_task_id(url))
-        if (why := why_not_public(url))
+        if (why := why_not_public(url) if isinstance(url, str) else "it must be a string")
     ]
 
 
-def _is_task_id(text: str) -> bool:
-    return _TASK_ID.fullmatch(text) is not None
+def _is_task_id(value: Any) -> bool:
+    return isinstance(value, str) and _TASK_ID.fullmatch(value) is not None
 
 
 def _segment_faults(text: str, shortest: float, longest: float) -> list[str]:

@@ -2,7 +2,10 @@
 
 import json
 import logging
+from collections.abc import Callable
+from io import SEEK_END, BytesIO
 from types import TracebackType
+from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -10,30 +13,43 @@ from pydantic import SecretStr
 from typing_extensions import Self, Unpack
 
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.decisions import (
-    Accepted,
-    query_reply,
-    submission_outcome,
-)
+from prefect_toapis.client.decisions import Accepted, query_result, submission_outcome
 from prefect_toapis.client.errors import (
+    APIError,
+    BadRequest,
     Facts,
     InvalidRequest,
     NotFound,
+    ToAPIsError,
+    Unauthorized,
     UnreadableReply,
 )
-from prefect_toapis.client.replies import Answer, Reply
-from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
+from prefect_toapis.client.replies import (
+    Answer,
+    Balance,
+    Reply,
+    read_balance,
+    read_models,
+    read_reply,
+    read_upload,
+)
+from prefect_toapis.client.requests import GENERATIONS, Request
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.client.rules import check, is_known
+from prefect_toapis.client.rules import check, unchecked
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
+
+T = TypeVar("T")
+_Part = tuple[str, IO[bytes], str | None]  # file name, content, media type
 
 logger = logging.getLogger("prefect_toapis")
 
-GENERATIONS = "/v1/videos/generations"
+CHARACTER_TASKS = "/v1/characters_tasks"
 
 # The retry budget and the longest last try come to less than the time that a submission is given
 # to settle: 60 + 10 + 10 + 5 + 30 of 120 seconds.
 _TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
+_UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 # A connection that the server closes just as a submission goes out makes an unknown outcome:
 # none is used again that was idle for longer than servers surely keep it.
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
@@ -93,8 +109,8 @@ class ToAPIsClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def submit(self, request: VideoRequest, business_id: str | None = None) -> Accepted:
-        """Submit a request ([P] `POST /v1/videos/generations`). This spends money.
+    async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
+        """Submit a request for a video, a character or a remix ([P], [D]). This spends money.
 
         Only what surely bought nothing is sent again (no connection, 429, 503
         `rate_limit_unavailable`), within the retry budget.
@@ -112,15 +128,15 @@ class ToAPIsClient:
             Transient: It could not be sent within the budget.
             SubmissionUnknown: It may have been accepted: look it up before sending it again.
         """
-        catalogue = Catalogue.shipped()
+        catalogue = Catalogue.current()
         if faults := check(request, catalogue):
             raise InvalidRequest([str(fault) for fault in faults])
-        if not is_known(request, catalogue):
-            logger.info("%s: the catalogue doesn't know it; its rules are unchecked", request.model)
+        if what := unchecked(request, catalogue):
+            logger.info("%s", what)
         body = request.body(business_id)
 
         async def once() -> Accepted:
-            outcome = submission_outcome(await self._send("POST", GENERATIONS, body))
+            outcome = submission_outcome(await self._send("POST", request.path, body))
             if isinstance(outcome, Accepted):
                 return outcome
             if business_id:
@@ -137,7 +153,18 @@ class ToAPIsClient:
             APIError: The API refuses the query.
             Transient: No usable reply within the retry budget.
         """
-        return await self._query(task_id, task_id=task_id)
+        return await self._query(GENERATIONS, task_id, task_id=task_id)
+
+    async def character_status(self, task_id: str) -> Reply:
+        """Ask how a character is doing ([D] `GET /v1/characters_tasks/{task_id}`).
+
+        Returns:
+            The reply; a completed one has `characters`.
+
+        Raises:
+            ToAPIsError: As `status`.
+        """
+        return await self._query(CHARACTER_TASKS, task_id, task_id=task_id)
 
     async def find(self, business_id: str) -> Reply | None:
         """Look a generation up by the caller's own id ([D], the same path as `status`).
@@ -150,7 +177,7 @@ class ToAPIsClient:
             Transient: No usable reply within the retry budget.
         """
         try:
-            reply = await self._query(business_id, business_id=business_id)
+            reply = await self._query(GENERATIONS, business_id, business_id=business_id)
         except NotFound:
             return None
         if reply.task_id is None:
@@ -159,28 +186,107 @@ class ToAPIsClient:
             )
         return reply
 
-    async def _query(self, wanted: str, **known: Unpack[Facts]) -> Reply:
-        path = f"{GENERATIONS}/{quote(wanted, safe='')}"
+    async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
+        """Upload an image or a clip, for requests to name by its URL ([D]). It costs nothing.
 
-        async def once() -> Reply:
-            reply = query_reply(await self._send("GET", path))
-            if isinstance(reply, Reply):
-                return reply
-            raise reply.about(**known)
+        Args:
+            content: The file, as bytes or open for reading in binary mode. It must be able to
+                seek, for it is read again with every try, and be quick to read, as local files are.
+            name: For the file, as the provider sees it.
+            kind: What it is.
+
+        Returns:
+            The URL.
+
+        Raises:
+            InvalidRequest: The API takes no such file; nothing was sent.
+            APIError: The API refuses it.
+            Transient: It could not be uploaded within the retry budget.
+
+        Example:
+            ```python
+            with open("cat.png", "rb") as file:
+                url = await client.upload(file, "cat.png", "image")
+            ```
+        """
+        file = BytesIO(content) if isinstance(content, bytes) else content
+        file.seek(0, SEEK_END)
+        size = file.tell()
+        file.seek(0)
+        head = file.read(HEAD)
+        if fault := media_fault(head, size, kind):
+            raise InvalidRequest([f"{name}: {fault}"])
+        part = (name, file, media_type(head, kind))
+        path = f"/v1/uploads/{kind}s"
+        return await self._ask("POST", path, read_upload, said_no=BadRequest, upload=part)
+
+    async def balance(self) -> Balance:
+        """What this key has left ([D] `GET /v1/balance`).
+
+        Raises:
+            Unauthorized: The API does not know the key.
+            APIError: The API refuses the query.
+            Transient: No usable reply within the retry budget.
+        """
+        return await self._ask("GET", "/v1/balance", read_balance, said_no=Unauthorized)
+
+    async def account_balance(self) -> Balance:
+        """What the account has left ([D] `GET /v1/user/balance`); raises as `balance`."""
+        return await self._ask("GET", "/v1/user/balance", read_balance, said_no=Unauthorized)
+
+    async def models(self) -> list[str]:
+        """The names of the provider's video models ([D] `GET /v1/models?type=video`).
+
+        Raises:
+            APIError: The API refuses the query.
+            Transient: No usable reply within the retry budget.
+        """
+        return await self._ask("GET", "/v1/models?type=video", read_models, said_no=BadRequest)
+
+    async def _query(self, base: str, wanted: str, **known: Unpack[Facts]) -> Reply:
+        try:
+            return await self._ask("GET", f"{base}/{quote(wanted, safe='')}", read_reply)
+        except ToAPIsError as error:
+            error.about(**known)
+            raise
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], T | None],
+        *,
+        said_no: type[APIError] | None = None,
+        upload: _Part | None = None,
+    ) -> T:
+        """Make a call that buys nothing, again and again within the retry budget."""
+
+        async def once() -> T:
+            result = query_result(await self._send(method, path, upload=upload), read, said_no)
+            if isinstance(result, ToAPIsError):
+                raise result
+            return result
 
         return await self._retry.caller()(once)
 
     async def _send(
-        self, method: str, path: str, body: dict[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, object] | None = None,
+        upload: _Part | None = None,
     ) -> Answer | Exception:
         headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
-        content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
-            content = json.dumps(body).encode()
         try:
             response = await self._http.request(
-                method, self._root + path, headers=headers, content=content
+                method,
+                self._root + path,
+                headers=headers,
+                content=None if body is None else json.dumps(body).encode(),
+                files={"file": upload} if upload else None,
+                timeout=_UPLOAD_TIMEOUT if upload else _TIMEOUT,
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return error

@@ -21,7 +21,7 @@ from prefect_toapis.simulator.faults import (
     Replace,
     Truncate,
 )
-from prefect_toapis.simulator.ledger import Ledger, Submission
+from prefect_toapis.simulator.ledger import Ledger, Submission, Upload
 from prefect_toapis.simulator.server import Simulator, serve
 from prefect_toapis.simulator.settings import SimulatorSettings
 
@@ -38,5 +38,6 @@ __all__ = [
     "SimulatorSettings",
     "Submission",
     "Truncate",
+    "Upload",
     "serve",
 ]

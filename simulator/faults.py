@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-Operation = Literal["submit", "status", "media"]
+Submitting = Literal["submit", "character", "remix"]
+Operation = Submitting | Literal["status", "media", "upload", "balance", "models"]
 When = Literal["before", "after"]
 
 
@@ -19,13 +20,13 @@ class Facts:
         operation: What the request wants.
         business_id: The caller's own id.
         task_id: The generation's id; a submission has none yet.
-        prompt: The prompt of the generation.
+        prompt: The prompt of the generation; the URL or task that a character is made from.
     """
 
     operation: Operation
     business_id: str | None = None
     task_id: str | None = None
-    prompt: str = ""
+    prompt: str = field(default="", repr=False)  # may be a signed URL
 
 
 class _Fault(BaseModel):
@@ -89,7 +90,7 @@ class Hide(_Fault):
     """Accept a submission, but answer 404 to queries of it for so many seconds."""
 
     action: Literal["hide"] = "hide"
-    operation: Literal["submit"] = "submit"
+    operation: Submitting = "submit"
     seconds: float = Field(ge=0)
 
 

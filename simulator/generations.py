@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.simulator.characters import Character
 from prefect_toapis.simulator.clips import Caption, ClipSpec
+from prefect_toapis.simulator.ledger import Kind
 
 Status = Literal["queued", "in_progress", "completed", "failed"]
 
@@ -29,14 +31,37 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Order:
+    """What a submission asks to be made.
+
+    Args:
+        kind: What it is.
+        model: By which model.
+        prompt: What a video shows; the URL or task that a character is made from.
+        clips: What its videos show, one each; a character has none.
+        characters: How many characters come of it.
+        thumbnails: Whether each video has one.
+        private: Whether its videos can't be remixed.
+    """
+
+    kind: Kind
+    model: str
+    prompt: str = field(repr=False)  # may be a signed URL
+    clips: tuple[ClipSpec, ...] = ()
+    characters: int = 0
+    thumbnails: bool = False
+    private: bool = False
+
+
+@dataclass(frozen=True)
 class Generation:
     """An accepted submission. Times are Unix seconds.
 
     Args:
         task_id: Its id.
         business_id: The caller's own id, if it gave one.
-        request: What was asked.
-        clips: What its outputs show.
+        order: What was asked.
+        characters: Those that come of it.
         created_at: When it was accepted.
         finished_at: When it is completed, or fails.
         expires_at: When its results can no longer be fetched.
@@ -46,8 +71,8 @@ class Generation:
 
     task_id: str
     business_id: str | None
-    request: VideoRequest = field(repr=False)
-    clips: tuple[ClipSpec, ...]
+    order: Order
+    characters: tuple[Character, ...]
     created_at: float
     finished_at: float
     expires_at: float
@@ -64,14 +89,17 @@ class Generation:
         return "in_progress", max(1, min(99, int(done * 100)))
 
     @property
-    def size(self) -> str:
-        """Of the video, as the page writes it: `"320x180"`."""
-        return f"{self.clips[0].width}x{self.clips[0].height}"
+    def metadata(self) -> dict[str, str]:
+        """The size of a video, as the page writes it: `"320x180"`; nothing for a character."""
+        if not self.order.clips:
+            return {}
+        clip = self.order.clips[0]
+        return {"size": f"{clip.width}x{clip.height}"}
 
     @property
     def outputs(self) -> Iterator[Output]:
         """Its videos, `n` of them."""
-        for number, clip in enumerate(self.clips, start=1):
+        for number, clip in enumerate(self.order.clips, start=1):
             folder = f"/{self.task_id}"
             yield Output(f"{folder}/video-{number}.mp4", f"{folder}/thumbnail-{number}.jpg", clip)
 

@@ -2,7 +2,10 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Kind = Literal["video", "character", "remix"]
+UploadKind = Literal["image", "video"]
 
 
 @dataclass
@@ -19,6 +22,8 @@ class Submission:
         credits: What it cost.
         refunded: Whether the generation failed in the end, and the credits came back.
         refusal: The error's code, if it was refused.
+        kind: What it asks for.
+        remix_of: The task id of the video that is to be remixed.
     """
 
     at: float
@@ -30,6 +35,27 @@ class Submission:
     credits: float = 0
     refunded: bool = False
     refusal: str | None = None
+    kind: Kind = "video"
+    remix_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file that was uploaded.
+
+    Args:
+        kind: At which of the two endpoints.
+        name: As the client called it.
+        size: In bytes.
+        sha256: Of its content, in hexadecimal.
+        url: Where it lies.
+    """
+
+    kind: UploadKind
+    name: str
+    size: int
+    sha256: str
+    url: str
 
 
 @dataclass
@@ -38,6 +64,7 @@ class Ledger:
 
     Args:
         submissions: Every POST that arrived, in order.
+        uploads: Every file that was taken, in order.
         queries: How often each id was asked for, as it was asked (task id or business id).
         downloads: How often each file's content was served, by its path at the media port.
         leaked_keys: Requests at the media port that carried an Authorization header.
@@ -46,6 +73,7 @@ class Ledger:
     """
 
     submissions: list[Submission] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
     queries: Counter[str] = field(default_factory=Counter)
     downloads: Counter[str] = field(default_factory=Counter)
     leaked_keys: int = 0
@@ -72,5 +100,6 @@ class Ledger:
         return {
             **vars(self),
             "submissions": [asdict(submission) for submission in self.submissions],
+            "uploads": [asdict(upload) for upload in self.uploads],
             "credits_spent": self.credits_spent,
         }

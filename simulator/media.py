@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.types import Receive, Scope, Send
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from prefect_toapis.simulator.clips import ServedFile
 from prefect_toapis.simulator.connections import transport_of, until_disconnected
 
+_PROVIDERS_URL = "https://files.toapis.com"  # [D]
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -35,6 +37,40 @@ class Signer:
 
     def _signature(self, path: str, expires: str) -> str:
         return hmac.new(self._secret, f"{path}?{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+class Links:
+    """The URLs of the files at the media port.
+
+    Args:
+        media_url: Its base URL.
+        signer: Who signs those that expire.
+    """
+
+    def __init__(self, media_url: str, signer: Signer) -> None:
+        self._media_url = media_url
+        self._signer = signer
+
+    def signed(self, path: str, expires_at: float) -> str:
+        """The URL of a result, which expires (Unix seconds)."""
+        return self._media_url + self._signer.sign(path, expires_at)
+
+    def public(self, path: str) -> str:
+        """The URL of a file that everybody may fetch."""
+        return self._media_url + path
+
+    def published(self, value: Any) -> Any:
+        """JSON in which the URLs of these files look like the provider's own.
+
+        They are on this machine, and the rules refuse any URL that isn't public.
+        """
+        if isinstance(value, str) and value.startswith(f"{self._media_url}/"):
+            return _PROVIDERS_URL + value.removeprefix(self._media_url)
+        if isinstance(value, list):
+            return [self.published(one) for one in value]
+        if isinstance(value, dict):
+            return {name: self.published(one) for name, one in value.items()}
+        return value
 
 
 def wanted_range(header: str | None, size: int) -> tuple[int, int] | None:

@@ -5,12 +5,16 @@ import random
 import threading
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.simulator.generations import Generation, clip_specs
-from prefect_toapis.simulator.ledger import Ledger, Submission
+from prefect_toapis.simulator.characters import Character, invent
+from prefect_toapis.simulator.creations import read_creation
+from prefect_toapis.simulator.generations import Generation, Order, clip_specs
+from prefect_toapis.simulator.ledger import Kind, Ledger, Submission
 from prefect_toapis.simulator.refusals import Refusal
+from prefect_toapis.simulator.remixes import read_remix
 from prefect_toapis.simulator.settings import SimulatorSettings
 from prefect_toapis.simulator.wire import read_submission
 
@@ -28,42 +32,45 @@ class Provider:
         self, settings: SimulatorSettings, clock: Callable[[], float], ledger: Ledger
     ) -> None:
         self.clock = clock
+        self.catalogue = Catalogue.shipped()
         self._settings = settings
         self._ledger = ledger
-        self._catalogue = Catalogue.shipped()
         self._random = random.Random(settings.seed)  # noqa: S311 - render times are no secrets
         self._balance = settings.balance_credits
         self._by_task_id: dict[str, Generation] = {}
         self._by_business_id: dict[str, list[Generation]] = {}
+        self._characters: dict[str, Character] = {}
         self._failing: list[tuple[float, str, Submission]] = []
         self._refunding = threading.Lock()
 
-    def submit(self, submission: Submission, hidden_seconds: float = 0) -> Generation:
+    def submit(
+        self, submission: Submission, body: dict[str, Any], hidden_seconds: float = 0
+    ) -> Generation:
         """Accept a submission, and charge for it.
 
         Args:
             submission: What arrived; the books on it are completed.
+            body: Its JSON, with public URLs.
             hidden_seconds: For how long queries don't find the generation.
 
         Raises:
             Refusal: The provider doesn't accept it, and charges nothing.
         """
+        price = self._price(submission.kind)
         try:
-            request = read_submission(submission.body, self._catalogue)
-            self._refuse_by_policy(request)
-            self._charge()
+            order = self._order(submission, body)
+            self._refuse_by_policy(order)
+            self._charge(price)
         except Refusal as refusal:
             submission.refusal = refusal.code
             raise
-        generation = self._new_generation(request, submission.business_id, hidden_seconds)
-        self._by_task_id[generation.task_id] = generation
-        if submission.business_id is not None:
-            self._by_business_id.setdefault(submission.business_id, []).append(generation)
+        generation = self._new_generation(order, submission.business_id, hidden_seconds)
+        self._remember(generation)
         if generation.fails:
             due = (generation.finished_at, generation.task_id, submission)
             heapq.heappush(self._failing, due)
         submission.task_id = generation.task_id
-        submission.credits = self._settings.price_credits
+        submission.credits = price
         submission.paid = True  # last: who sees it paid finds the rest
         return generation
 
@@ -75,9 +82,23 @@ class Provider:
         visible = (one for one in reversed(found) if one.visible_at <= now)
         return next(visible, None)
 
+    def find_creation(self, task_id: str) -> Generation | None:
+        """The character task of a task id; None if none is visible."""
+        found = self.find(task_id) if task_id in self._by_task_id else None
+        return found if found and found.order.kind == "character" else None
+
     def generation(self, task_id: str) -> Generation | None:
         """The generation of a task id, visible or not."""
         return self._by_task_id.get(task_id)
+
+    def character(self, path: str) -> Character | None:
+        """The character whose picture lies at a path of the media port."""
+        return self._characters.get(path)
+
+    def balance(self) -> float | None:
+        """What is left, in credits; None for unlimited."""
+        self.refund()
+        return self._balance
 
     def refund(self) -> None:
         """Give back what was paid for the generations that have failed by now."""
@@ -89,12 +110,52 @@ class Provider:
                 if self._balance is not None:
                     self._balance += submission.credits
 
-    def _refuse_by_policy(self, request: VideoRequest) -> None:
-        if self._settings.refuse_marker in request.prompt:
+    def _price(self, kind: Kind) -> float:
+        settings = self._settings
+        return settings.character_price_credits if kind == "character" else settings.price_credits
+
+    def _order(self, submission: Submission, body: dict[str, Any]) -> Order:
+        if submission.kind == "character":
+            creation = read_creation(body)
+            if creation.from_task is not None:
+                self._finished_video(creation.from_task)
+            made_from = creation.url or creation.from_task or ""
+            return Order("character", creation.model, made_from, characters=1)
+        if submission.remix_of is None:
+            request = read_submission(body, self.catalogue)
+        else:
+            request = read_remix(body, self.catalogue)
+            if self._finished_video(submission.remix_of).order.private:
+                raise Refusal("invalid_request", "Private videos can't be remixed")
+        return self._video_order(submission.kind, request)
+
+    def _finished_video(self, task_id: str) -> Generation:
+        found = self.find(task_id) if task_id in self._by_task_id else None
+        if found is None:
+            raise Refusal("task_not_found", "No such task")
+        if found.state(self.clock())[0] != "completed" or not found.order.clips:
+            raise Refusal("invalid_request", "The task is not a completed video")
+        return found
+
+    def _video_order(self, kind: Kind, request: VideoRequest) -> Order:
+        settings = self._settings
+        return Order(
+            kind=kind,
+            model=request.model,
+            prompt=request.prompt,
+            clips=clip_specs(
+                request, self.catalogue, settings.short_side, captioned=settings.draw_prompts
+            ),
+            characters=request.character_create + bool(request.character_from_task),
+            thumbnails=request.thumbnail,
+            private=request.private,
+        )
+
+    def _refuse_by_policy(self, order: Order) -> None:
+        if self._settings.refuse_marker in order.prompt:
             raise Refusal("content_policy_violation", "The prompt violates the content policy")
 
-    def _charge(self) -> None:
-        price = self._settings.price_credits
+    def _charge(self, price: float) -> None:
         self.refund()
         if self._balance is not None:
             if self._balance < price:
@@ -102,23 +163,42 @@ class Provider:
             self._balance -= price
 
     def _new_generation(
-        self, request: VideoRequest, business_id: str | None, hidden_seconds: float
+        self, order: Order, business_id: str | None, hidden_seconds: float
     ) -> Generation:
-        settings = self._settings
         now = self.clock()
-        drawn = settings.render_seconds
-        render_seconds = self._random.uniform(*drawn) if isinstance(drawn, tuple) else drawn
-        finished_at = now + render_seconds
+        finished_at = now + self._render_seconds(order.kind)
+        fails = self._settings.fail_marker in order.prompt
         return Generation(
             task_id=f"video_{uuid.uuid4().hex[:26].upper()}",
             business_id=business_id,
-            request=request,
-            clips=clip_specs(
-                request, self._catalogue, settings.short_side, captioned=settings.draw_prompts
-            ),
+            order=order,
+            characters=() if fails else tuple(self._invented(order.characters)),
             created_at=now,
             finished_at=finished_at,
-            expires_at=finished_at + settings.result_lifetime_seconds,
-            fails=settings.fail_marker in request.prompt,
+            expires_at=finished_at + self._settings.result_lifetime_seconds,
+            fails=fails,
             visible_at=now + hidden_seconds,
         )
+
+    def _render_seconds(self, kind: Kind) -> float:
+        drawn = self._settings.render_seconds
+        if kind == "character" and self._settings.character_render_seconds is not None:
+            drawn = self._settings.character_render_seconds
+        return self._random.uniform(*drawn) if isinstance(drawn, tuple) else drawn
+
+    def _invented(self, count: int) -> list[Character]:
+        settings = self._settings
+        first = len(self._characters) + 1
+        return [
+            invent(
+                f"{settings.seed}-{number}", settings.short_side, captioned=settings.draw_prompts
+            )
+            for number in range(first, first + count)
+        ]
+
+    def _remember(self, generation: Generation) -> None:
+        self._by_task_id[generation.task_id] = generation
+        self._characters |= {one.picture_path: one for one in generation.characters}
+        named = generation.order.kind != "character" or self._settings.characters_have_business_ids
+        if named and generation.business_id is not None:
+            self._by_business_id.setdefault(generation.business_id, []).append(generation)

@@ -13,16 +13,18 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import Self
 
-from prefect_toapis.simulator.app import Simulation, api_app, media_app
+from prefect_toapis.simulator.app import api_app, media_app
 from prefect_toapis.simulator.clips import Clips, require_encoder
 from prefect_toapis.simulator.connections import OpenProtocol
 from prefect_toapis.simulator.control import control_routes
+from prefect_toapis.simulator.endpoints import Simulation
 from prefect_toapis.simulator.faults import Faults
 from prefect_toapis.simulator.ledger import Ledger
 from prefect_toapis.simulator.limits import RateLimits
-from prefect_toapis.simulator.media import Signer
+from prefect_toapis.simulator.media import Links, Signer
 from prefect_toapis.simulator.provider import Provider
 from prefect_toapis.simulator.settings import SimulatorSettings
+from prefect_toapis.simulator.uploads import Uploads
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.005
@@ -100,15 +102,17 @@ class Simulator:
         sockets = _listen(self._ports)
         api_port, media_port = (listening.getsockname()[1] for listening in sockets)
         self._urls = (f"http://{_HOST}:{api_port}", f"http://{_HOST}:{media_port}")
+        signer = Signer()
         simulation = Simulation(
             api_keys=self.settings.api_keys,
-            media_url=self.media_url,
             provider=self._provider,
             limits=RateLimits(self.settings.account_group),
             ledger=self._ledger,
             faults=self.faults,
             clips=self.clips,
-            signer=Signer(),
+            uploads=Uploads(self.media_url, self._ledger),
+            signer=signer,
+            links=Links(self.media_url, signer),
         )
         control = control_routes(self.faults, lambda: self.ledger)
         app = _TwoOrigins(

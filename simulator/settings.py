@@ -43,22 +43,39 @@ class SimulatorSettings(BaseModel):
     price_credits: float = Field(
         default=20, ge=0, description="What a submission costs, in credits."
     )
+    character_price_credits: float = Field(
+        default=10, ge=0, description="What making a character costs, in credits ([A])."
+    )
     render_seconds: Seconds | SecondsRange = Field(
         default=(5, 15),
         description="How long a generation takes, in seconds: a number, or the shortest and the "
         "longest time, between which each generation draws its own.",
     )
-    seed: int = Field(default=0, description="Of the render times that are drawn.")
+    character_render_seconds: Seconds | SecondsRange | None = Field(
+        default=None,
+        description="How long making a character takes, likewise; None: as long as a generation.",
+    )
+    characters_have_business_ids: bool = Field(
+        default=False,
+        description="Whether making a character stores its client_business_id, so that a query "
+        "by it finds the task ([A]: nothing says so).",
+    )
+    seed: int = Field(
+        default=0, description="Of the render times and the character names that are drawn."
+    )
     result_lifetime_seconds: float = Field(
         default=24 * 3600, gt=0, description="How long a result can be fetched ([D]: 24 hours)."
     )
     refuse_marker: str = Field(
-        default="refuse me", min_length=1, description="A prompt that has this is refused (422)."
+        default="refuse me",
+        min_length=1,
+        description="A prompt (or a character's source) that has this is refused (422).",
     )
     fail_marker: str = Field(
         default="fail me",
         min_length=1,
-        description="A prompt that has this is accepted, and its generation fails in the end.",
+        description="A prompt (or a character's source) that has this is accepted, and its "
+        "generation fails in the end.",
     )
     short_side: int = Field(
         default=180,

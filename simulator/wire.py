@@ -1,6 +1,5 @@
 """How a submission is read and a generation shown: the JSON of the published page ([P], [D])."""
 
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,7 +7,9 @@ from pydantic import ValidationError
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import IN_METADATA, VideoRequest
 from prefect_toapis.client.rules import check, is_known
+from prefect_toapis.simulator.characters import Character
 from prefect_toapis.simulator.generations import Generation
+from prefect_toapis.simulator.media import Links
 from prefect_toapis.simulator.refusals import Refusal
 
 _AT_TOP = frozenset(VideoRequest.model_fields) - IN_METADATA - {"extra"}
@@ -48,7 +49,7 @@ def read_submission(body: dict[str, Any], catalogue: Catalogue) -> VideoRequest:
     other = {name: body[name] for name in body if name not in _AT_TOP | IN_METADATA | _OURS}
     inside = {name: metadata[name] for name in metadata if name not in IN_METADATA | _OURS}
     other |= {f"metadata.{name}": value for name, value in inside.items()}
-    request = _request(fields | {"extra": other})
+    request = video_request(fields | {"extra": other})
     faults = [str(fault) for fault in check(request, catalogue)]
     if is_known(request, catalogue):
         faults += [f"{name}: it belongs inside metadata" for name in misplaced]
@@ -57,35 +58,22 @@ def read_submission(body: dict[str, Any], catalogue: Catalogue) -> VideoRequest:
     return request
 
 
-def show(generation: Generation, now: float, url_of: Callable[[str], str]) -> dict[str, Any]:
-    """The JSON of a generation at a time.
+def unknown_fields(body: dict[str, Any], known: frozenset[str]) -> list[str]:
+    """What a body holds beside the known fields and the caller's own id, as faults."""
+    metadata = body.get("metadata", {})
+    if not isinstance(metadata, dict):
+        return ["metadata: it must be an object"]
+    names = [name for name in body if name not in known | _OURS]
+    names += [f"metadata.{name}" for name in metadata if name not in _OURS]
+    return [f"{name}: it has no such field" for name in names]
 
-    Args:
-        generation: What is shown.
-        now: The time, in Unix seconds.
-        url_of: Makes the signed URL of a file from its path.
+
+def video_request(fields: dict[str, Any]) -> VideoRequest:
+    """The request of these fields.
+
+    Raises:
+        Refusal: `invalid_request`: a type is wrong, or the prompt is missing.
     """
-    status, progress = generation.state(now)
-    shown: dict[str, Any] = {
-        "id": generation.task_id,
-        "object": "generation.task",
-        "model": generation.request.model,
-        "status": status,
-        "progress": progress,
-        "created_at": int(generation.created_at),
-        "metadata": {"size": generation.size},
-    }
-    if status == "completed":
-        shown["completed_at"] = int(generation.finished_at)
-        shown["expires_at"] = int(generation.expires_at)
-        shown["result"] = {"type": "video", "data": _results(generation, url_of)}
-    if status == "failed":
-        message = "Content violates the content policy"
-        shown["error"] = {"code": "generation_failed", "message": message}
-    return shown
-
-
-def _request(fields: dict[str, Any]) -> VideoRequest:
     try:
         return VideoRequest.model_validate(fields, strict=True)
     except ValidationError as error:
@@ -94,12 +82,60 @@ def _request(fields: dict[str, Any]) -> VideoRequest:
         raise Refusal("invalid_request", "; ".join(broken)) from None
 
 
-def _results(generation: Generation, url_of: Callable[[str], str]) -> list[dict[str, Any]]:
-    results = []
+def show(generation: Generation, now: float, links: Links) -> dict[str, Any]:
+    """The JSON of a generation at a time.
+
+    Args:
+        generation: What is shown.
+        now: The time, in Unix seconds.
+        links: Makes the URLs of its files.
+    """
+    status, progress = generation.state(now)
+    shown: dict[str, Any] = {
+        "id": generation.task_id,
+        "object": "generation.task",
+        "model": generation.order.model,
+        "status": status,
+        "progress": progress,
+        "created_at": int(generation.created_at),
+        "metadata": generation.metadata,
+    }
+    if status == "completed":
+        shown["completed_at"] = int(generation.finished_at)
+        if generation.order.clips:
+            shown["expires_at"] = int(generation.expires_at)
+        shown["result"] = _result(generation, links)
+    if status == "failed":
+        message = "Content violates the content policy"
+        shown["error"] = {"code": "generation_failed", "message": message}
+    return shown
+
+
+def _result(generation: Generation, links: Links) -> dict[str, Any]:
+    characters = [_character(character, links) for character in generation.characters]
+    if generation.order.kind == "character":
+        return {"type": "character", "data": {"characters": characters}}
+    result = {"type": "video", "data": _videos(generation, links)}
+    # [A]: nothing says where the characters of a video come back.
+    return result | ({"characters": characters} if characters else {})
+
+
+def _character(character: Character, links: Links) -> dict[str, Any]:
+    return {
+        "id": character.id,
+        "display_name": character.display_name,
+        "profile_picture_url": links.public(character.picture_path),
+        "username": character.username,
+    }
+
+
+def _videos(generation: Generation, links: Links) -> list[dict[str, Any]]:
+    videos = []
     for output in generation.outputs:
-        result = {"url": url_of(output.video_path), "format": "mp4"}
-        if generation.request.thumbnail:
+        video = {"url": links.signed(output.video_path, generation.expires_at), "format": "mp4"}
+        if generation.order.thumbnails:
             # [A]: nothing says in which field a thumbnail's URL comes back.
-            result["thumbnail_url"] = url_of(output.thumbnail_path)
-        results.append(result)
-    return results
+            url = links.signed(output.thumbnail_path, generation.expires_at)
+            video["thumbnail_url"] = url
+        videos.append(video)
+    return videos

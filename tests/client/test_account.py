@@ -19,7 +19,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.requests import CharacterRequest, VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.simulator import Drop, Hold, Simulator, SimulatorSettings
 
@@ -54,6 +54,26 @@ async def test_a_generation_is_submitted_waited_for_and_found(simulator: Simulat
     assert found.task_id == accepted.task_id
     assert await api.find("mine-2") is None
     assert len(simulator.ledger.paid) == 1
+
+
+async def test_a_character_is_made_and_waited_for(simulator: Simulator) -> None:
+    api = account_of(simulator)
+    clip = "https://media.example/clip.mp4"
+    accepted = await api.submit(CharacterRequest(url=clip, timestamps="1,3"))
+    seen: list[Reply] = []
+    reply = await api.wait_for_character(accepted.task_id, FAST, seen.append)
+    assert reply.characters
+    assert seen[-1] == reply
+    assert (await api.character_status(accepted.task_id)).characters == reply.characters
+
+
+async def test_everything_else_of_the_account_passes_through(simulator: Simulator) -> None:
+    api = account_of(simulator)
+    url = await api.upload(b"GIF89a...", "cat.gif", "image")
+    assert [upload.url for upload in simulator.ledger.uploads] == [url]
+    assert (await api.balance()).unlimited
+    assert await api.account_balance() == await api.balance()
+    assert "sora-2" in await api.models()
 
 
 def test_an_account_is_the_same_for_everybody_with_its_key() -> None:

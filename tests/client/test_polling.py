@@ -18,7 +18,7 @@ from prefect_toapis.client.errors import (
     Unavailable,
 )
 from prefect_toapis.client.polling import Pace, Poller, next_query_in, verdict
-from prefect_toapis.client.replies import ErrorBody, Output, Reply, Status
+from prefect_toapis.client.replies import CharacterReply, ErrorBody, Output, Reply, Status
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Hide, Replace, Simulator
@@ -34,7 +34,7 @@ PACE = Pace(first=5, every=10, patience=600, grace=120)
 
 
 @pytest.mark.parametrize(
-    ("answer", "waited", "no_url_for", "means"),
+    ("answer", "waited", "without_for", "means"),
     [
         (DONE, 0, 0, DONE),
         (DONE, 10_000, 10_000, DONE),
@@ -61,14 +61,42 @@ PACE = Pace(first=5, every=10, patience=600, grace=120)
 def test_what_an_answer_means(
     answer: Reply | ToAPIsError,
     waited: float,
-    no_url_for: float,
+    without_for: float,
     means: Reply | type[ToAPIsError] | None,
 ) -> None:
-    result = verdict(answer, waited, no_url_for, PACE)
+    result = verdict(answer, waited, without_for, PACE)
     if isinstance(means, type):
         assert type(result) is means
     else:
         assert result is means
+
+
+CHARACTER = Reply("task_1", "completed", characters=(CharacterReply("cat"),))
+
+
+@pytest.mark.parametrize(
+    ("answer", "without_for", "means"),
+    [
+        (CHARACTER, 0, CHARACTER),
+        (DONE, 0, None),  # a video alone is no character
+        (DONE, 120, ResultMissing),
+        (NO_URL, 0, None),
+        (FAILED, 0, GenerationFailed),
+    ],
+)
+def test_what_an_answer_means_to_who_wants_a_character(
+    answer: Reply, without_for: float, means: Reply | type[ToAPIsError] | None
+) -> None:
+    result = verdict(answer, 200, without_for, PACE, "characters")
+    if isinstance(means, type):
+        assert type(result) is means
+    else:
+        assert result is means
+
+
+def test_what_is_missing_is_told() -> None:
+    assert "gives no URL" in str(verdict(CHARACTER, 200, 120, PACE))
+    assert "gives no character" in str(verdict(DONE, 200, 120, PACE, "characters"))
 
 
 def test_a_wait_that_is_over_says_what_was_seen_last() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,8 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, ToAPIsError, Unavailable
+from prefect_toapis.client.media import Kind
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.results import Kind, ResultReader
+from prefect_toapis.client.results import ResultReader
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Replace, Simulator, Truncate
 
@@ -149,6 +151,17 @@ def test_another_status_than_200_is_an_error(
     assert raised.value.http_status == status
     assert raised.value.money == "spent"
     assert "s3cr3t" not in f"{raised.value!s} {raised.value!r}"
+
+
+def test_the_log_of_the_http_client_shows_no_signature(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="httpx")
+    ResultReader(host.put(Page())).close()
+    assert f"GET {host.url}/video-1.mp4 " in caplog.text
+    assert "s3cr3t" not in caplog.text
+    logging.getLogger("httpx").info("%(what)s", {"what": "arguments by name"})
+    assert "arguments by name" in caplog.text
 
 
 def test_a_redirect_is_followed_without_a_key(host: Host) -> None:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.rules import check, is_known, segment_seconds
+from prefect_toapis.client.rules import check, is_known, segment_seconds, unchecked
 
 SHIPPED = Catalogue.shipped()
-KNOWN = list(SHIPPED.models)
+KNOWN = [name for name, rules in SHIPPED.models.items() if not rules.open]
 CLIP = "https://media.example/clip.mp4"
 DOG = "https://media.example/dog.png"
 DURATIONS = {  # None: the page gives no list
@@ -101,6 +101,11 @@ BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
         *("extra.metadata.n", "2", "set the field itself"),
     ),
     ("veo3.1-fast", {"extra": {"metadata": 5}}, "extra.metadata", "5", "it must be an object"),
+    ("sora-2", {"extra": {"metadata": {"cut": 1}}}, "metadata.cut", "1", "it has no such field"),
+    ("veo3.1-fast", {"extra": {"resolution": 720}}, "resolution", "720", "must be string"),
+    ("kling-v3", {"extra": {"seed": "7"}}, "seed", "'7'", "its type must be integer"),
+    ("kling-v3", {"extra": {"seed": True}}, "seed", "True", "its type must be integer"),
+    ("seedance-1", {"extra": {"reference_images": DOG}}, "reference_images", f"'{DOG}'", "array"),
 ]
 
 
@@ -137,6 +142,9 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("sora-2", {"character_from_task": "video_7497", "storyboard": True, "thumbnail": True}),
     ("veo3.1-fast", {"duration": 7, "n": 9, "hd": True, "style": "noir", "aspect_ratio": "4:3"}),
     ("veo3.1-fast", {"extra": {"seed": 7, "metadata": {"mode": "fast"}}}),
+    ("kling-v3", {"extra": {"seed": 7.0, "mode": "pro", "cfg_scale": 0.5}}),
+    ("seedance-1", {"extra": {"image_with_roles": [{"url": DOG, "role": "first_frame"}]}}),
+    ("wan9", {"extra": {"seed": "any"}}),
 ]
 
 
@@ -207,6 +215,88 @@ def test_a_segment_is_two_numbers(text: str, seconds: tuple[float, float] | None
     assert segment_seconds(text) == seconds
 
 
+OF_A_TYPE: list[tuple[dict[str, Any], list[Any], list[Any], str]] = [
+    # rule, good values, bad ones, what is said of these
+    ({"type": "string"}, ["", "a"], [1, True, None, [], {}], "its type must be string"),
+    ({"type": "integer"}, [0, -7, 7.0], [7.5, "7", True, None], "its type must be integer"),
+    ({"type": "number"}, [0, 7.5], ["7", False, []], "its type must be number"),
+    ({"type": "boolean"}, [True, False], [0, 1, "true"], "its type must be boolean"),
+    ({"type": "array"}, [[], [1]], ["a", {}, 1], "its type must be array"),
+    ({"type": "object"}, [{}, {"a": 1}], [[], "a"], "its type must be object"),
+    ({"minimum": 0.5}, [0.5, 1], [0.4], "it must be at least 0.5"),
+    ({"minimum": 1}, [1], ["1", True, None], "its type must be integer or number"),
+    ({"maximum": 1, "type": "integer"}, [1], [1.5], "its type must be integer"),
+    ({"max_items": 1}, [[], [1]], [[1, 2]], "it takes 1 at most, not 2"),
+    ({"max_items": 1}, [], ["ab", {"a": 1}], "its type must be array"),
+    ({"choices": ["a", 1]}, ["a", 1], ["b", None, [], {}], "choose a or 1"),
+    ({"pattern": r"\d+p"}, ["720p"], ["720p!", "x720p", ""], r"it must match \d+p"),
+    ({"pattern": r"\d+p"}, [], [720], "its type must be string"),
+    ({"format": "segment"}, ["1,9"], ["1"], "start,end"),
+    ({"format": "segment"}, [], [[1, 3]], "its type must be string"),
+    ({"format": "url"}, [DOG, [DOG]], ["a"], "not a URL"),
+    ({"format": "url"}, [], [7, {}], "its type must be array or string"),
+    ({"format": "url"}, [], [[7], [None]], "it must be a string"),
+    ({"format": "url-or-task"}, ["task_1", ["task_1", DOG]], [[7]], "it must be a string"),
+]
+
+
+@pytest.mark.parametrize(("rule", "good", "bad", "said"), OF_A_TYPE)
+def test_an_extra_field_that_the_catalogue_describes_is_checked(
+    rule: dict[str, Any], good: list[Any], bad: list[Any], said: str
+) -> None:
+    fields = {"prompt": {}, "x": rule, "metadata.y": rule}
+    catalogue = Catalogue.model_validate({"models": {"new": {"fields": fields}}})
+
+    def faults(extra: dict[str, Any]) -> list[str]:
+        request = VideoRequest(prompt="A dog", model="new", extra=extra)
+        return [str(fault) for fault in check(request, catalogue)]
+
+    for value in good:
+        assert faults({"x": value, "metadata": {"y": value}}) == []
+    for value in bad:
+        (fault,) = faults({"x": value})
+        assert said in fault
+        (inside,) = faults({"metadata": {"y": value}})
+        assert inside.startswith("metadata.y")
+
+
+def test_a_field_that_a_model_needs_is_asked_for() -> None:
+    rules = {"fields": {"prompt": {}, "mode": {"required": True}}}
+    catalogue = Catalogue.model_validate({"models": {"new": rules}})
+    request = VideoRequest(prompt="A dog", model="new")
+    (fault,) = check(request, catalogue)
+    assert str(fault) == "mode=None with new: this model needs it"
+    assert check(request.model_copy(update={"extra": {"mode": "pro"}}), catalogue) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "said"),
+    [
+        ("sora-2", {}, None),
+        ("wan9", {}, "wan9: the catalogue doesn't know it; its rules are unchecked"),
+        ("kling-v3", {"extra": {"seed": 7}}, None),
+        ("kling-v3", {"n": 2}, "kling-v3: the catalogue doesn't describe n; it goes out unchecked"),
+        (
+            *("kling-v3", {"duration": 5, "extra": {"seed": 7, "metadata": {"cut": 1}}}),
+            (
+                "kling-v3: the catalogue doesn't describe duration and metadata.cut; "
+                "they go out unchecked"
+            ),
+        ),
+    ],
+)
+def test_what_nobody_checks_is_told(model: str, fields: dict[str, Any], said: str | None) -> None:
+    request = VideoRequest(model=model, prompt="A dog", **fields)
+    assert unchecked(request, SHIPPED) == said
+
+
+@pytest.mark.parametrize(
+    ("model", "known"), [("sora-2", True), ("kling-v3", False), ("wan9", False), ("", False)]
+)
+def test_a_model_is_known_when_all_its_fields_are_listed(model: str, known: bool) -> None:
+    assert is_known(VideoRequest(model=model, prompt="A dog"), SHIPPED) is known
+
+
 SIGNED = "https://cdn.example/a.png?X-Amz-Signature=s3cr3t"
 
 
@@ -237,10 +327,13 @@ json_values = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
 )
 urls = st.builds("".join, st.tuples(st.sampled_from(["http://", "https://[", "data:"]), st.text()))
-names = st.sampled_from([*VideoRequest.model_fields, "metadata", "seed"]) | st.text()
+names = (
+    st.sampled_from([*VideoRequest.model_fields, "metadata", "seed", "mode", "reference_images"])
+    | st.text()
+)
 any_request = st.builds(
     VideoRequest,
-    model=st.sampled_from([*KNOWN, "veo3.1-fast"]) | st.text(),
+    model=st.sampled_from([*KNOWN, "veo3.1-fast", "kling-v3", "wan9"]) | st.text(),
     prompt=st.text(),
     image_urls=st.lists(st.text() | urls, max_size=3),
     character_url=st.none() | st.text() | urls,

@@ -110,11 +110,14 @@ async def test_an_unknown_model_s_fields_arrive_and_the_log_says_that_nobody_che
     caplog.set_level(logging.INFO, logger="prefect_toapis")
     await client.submit(DOG)
     assert caplog.messages == []
-    await client.submit(VideoRequest(model="kling-9", prompt="A dog", extra={"seed": 7}))
+    await client.submit(VideoRequest(model="wan9", prompt="A dog", extra={"seed": 7}))
     assert simulator.ledger.paid[-1].body["seed"] == 7
-    (line,) = caplog.messages
-    assert line.startswith("kling-9: ")
-    assert "unchecked" in line
+    await client.submit(VideoRequest(model="kling-9", prompt="A dog", extra={"seed": 7, "cut": 1}))
+    assert simulator.ledger.paid[-1].body["cut"] == 1
+    assert caplog.messages == [
+        "wan9: the catalogue doesn't know it; its rules are unchecked",
+        "kling-9: the catalogue doesn't describe cut; it goes out unchecked",
+    ]
 
 
 async def test_a_request_that_breaks_rules_is_not_sent(

@@ -21,3 +21,23 @@ def instant() -> Iterator[Simulator]:
     settings = SimulatorSettings(api_keys=("test-key",), account_group=None, render_seconds=0)
     with Simulator(settings) as running:
         yield running
+
+
+@pytest.fixture
+def settings() -> SimulatorSettings:
+    """Of `swift`; a test gives others by parametrizing them."""
+    return SimulatorSettings(account_group=None, render_seconds=0)
+
+
+@pytest.fixture
+def swift(settings: SimulatorSettings) -> Iterator[Simulator]:
+    """Of its own for each test, and done with a generation at once."""
+    with Simulator(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def swift_api(swift: Simulator) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {swift.api_key}"}
+    with httpx.Client(base_url=swift.url, headers=headers) as client:
+        yield client
