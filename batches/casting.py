@@ -1,11 +1,15 @@
 """Roles in prompts and who plays them."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from prefect_toapis.batches.identity import character_id, made_from
 from prefect_toapis.batches.naming import cast_labels
 from prefect_toapis.batches.spec import ROLE_OF_ONE, Cast, Character, Role
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.requests import CharacterRequest
+from prefect_toapis.client.rules import check
 
 # {hero} is a role; {{hero}} is text in braces; other braces stay as they are.
 _ROLE = re.compile(r"\{\{([A-Za-z_][\w-]*)\}\}|\{([A-Za-z_][\w-]*)\}", re.ASCII)
@@ -14,10 +18,18 @@ _USERNAME = re.compile(r"[\w.-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class Players:
-    """A cast with its characters looked up: the usernames that play each role."""
+    """A cast with its characters looked up.
+
+    Args:
+        label: The cast.
+        roles: Who plays each role, as identity knows them: by username, or by what they are
+            made from.
+        usernames: How prompts call those who are made; the others are called as they are known.
+    """
 
     label: str
     roles: dict[str, list[str]]
+    usernames: Mapping[str, str] = field(default_factory=dict)
 
 
 NOBODY = Players("", {})
@@ -44,38 +56,69 @@ def resolve(prompt: str, players: Players) -> str:
     def text(match: re.Match[str]) -> str:
         if match[1]:
             return f"{{{match[1]}}}"
-        return " ".join(f"@{username}" for username in players.roles[match[2]])
+        known = players.roles[match[2]]
+        return " ".join(f"@{players.usernames.get(one, one)}" for one in known)
 
     return _ROLE.sub(text, prompt)
 
 
+def known_as(character: Character) -> str:
+    """How identity knows a character: by its username, or by what it is made from."""
+    if character.username is not None:
+        return character.username
+    return made_from(character_id(creation_request(character)))
+
+
+def creation_request(character: Character) -> CharacterRequest:
+    """What is sent to make a character; check its faults first."""
+    return CharacterRequest(
+        model=character.model,
+        timestamps=character.timestamps or "",
+        url=character.url,
+        from_task=character.from_task,
+    )
+
+
 def players_of(
-    characters: Sequence[Character], casts: Sequence[Cast]
+    characters: Sequence[Character],
+    casts: Sequence[Cast],
+    usernames: Mapping[str, str] | None = None,
 ) -> tuple[list[Players], list[str]]:
     """Every cast with its characters looked up, and what is wrong with them.
 
     Without casts, each character is one alone, in the role `character`.
+
+    Args:
+        characters: Those of the batch.
+        casts: Who plays what.
+        usernames: Of the characters that were made, by name. Prompts show the others in braces.
     """
+    made = usernames or {}
     faults = _character_faults(characters)
     if not casts:
         casts = [
             Cast(name=one.name, roles=[Role(role=ROLE_OF_ONE, character=one.name)])
             for one in characters
         ]
-    usernames = {one.name: one.username for one in characters}
+    known = {one.name: known_as(one) for one in characters}
+    called = {
+        known[one.name]: made.get(one.name, f"{{{one.name}}}")
+        for one in characters
+        if not one.exists
+    }
     found: list[Players] = []
     for label, cast in zip(cast_labels(casts), casts, strict=True):
-        unknown = [role.character for role in cast.roles if role.character not in usernames]
+        unknown = [role.character for role in cast.roles if role.character not in known]
         faults += [
-            f'cast "{label}": no character is named "{name}"; {_known(usernames)}'
+            f'cast "{label}": no character is named "{name}"; {_there_are(known)}'
             for name in unknown
         ]
         if not cast.roles:
             faults.append(f'cast "{label}": it has no roles')
         roles: dict[str, list[str]] = {}
         for role in cast.roles:
-            roles.setdefault(role.role, []).append(usernames.get(role.character, ""))
-        found.append(Players(label, roles))
+            roles.setdefault(role.role, []).append(known.get(role.character, ""))
+        found.append(Players(label, roles, called))
     return found, faults
 
 
@@ -87,22 +130,41 @@ def filling(roles: Sequence[str], everybody: Sequence[Players]) -> list[Players]
     for players in everybody:
         if all(role in players.roles for role in roles):
             used = {role: players.roles[role] for role in roles}
-            distinct.setdefault(repr(used), Players(players.label, used))
+            distinct.setdefault(repr(used), Players(players.label, used, players.usernames))
     return list(distinct.values())
 
 
 def _character_faults(characters: Sequence[Character]) -> list[str]:
     names = [one.name for one in characters]
     twice = dict.fromkeys(name for name in names if names.count(name) > 1)
-    return [f'character "{name}": there are two of that name' for name in twice] + [
-        f'character "{one.name}": username={one.username!r} is none; '
-        "take it from the character query, as @duksvfkf.turbo_whis"
-        for one in characters
-        if not _USERNAME.fullmatch(one.username)
-    ]
+    faults = [f'character "{name}": there are two of that name' for name in twice]
+    return faults + [fault for one in characters for fault in faults_of(one)]
 
 
-def _known(usernames: dict[str, str]) -> str:
-    if not usernames:
-        return "the batch has no characters"
-    return f"there are {', '.join(usernames)}"
+def faults_of(character: Character) -> list[str]:
+    """What is wrong with a character by itself, the provider's rules included."""
+    return [f'character "{character.name}": {fault}' for fault in _faults_of(character)]
+
+
+def _faults_of(character: Character) -> list[str]:
+    sources = (character.username, character.url, character.from_task)
+    faults: list[str] = []
+    if sum(source is not None for source in sources) != 1:
+        faults.append("give exactly one of username, url and from_task")
+    if character.username is not None and not _USERNAME.fullmatch(character.username):
+        faults.append(
+            f"username={character.username!r} is none; "
+            "take it from the character query, as @duksvfkf.turbo_whis"
+        )
+    made = character.url is not None or character.from_task is not None
+    if made and character.timestamps is None:
+        faults.append('timestamps: say where in the clip it is, as "start,end" in seconds')
+    if not made and character.timestamps is not None:
+        faults.append("timestamps: only for one that is made from a url or from_task")
+    if faults or character.exists:
+        return faults
+    return [str(fault) for fault in check(creation_request(character), Catalogue.shipped())]
+
+
+def _there_are(known: Mapping[str, str]) -> str:
+    return f"there are {', '.join(known)}" if known else "the batch has no characters"

@@ -4,6 +4,7 @@
 ToAPIsError                  the root: what, shot, http_status, code, request_id, retry_after,
 │                            task_id, business_id, money, advice
 ├── InvalidRequest           a rule of the model is broken (.faults); nothing was sent
+├── InvalidCatalogue         the catalogue of models that TOAPIS_CATALOGUE names can't be read
 ├── APIError                 the API answered, and asking again will not change it
 │   ├── BadRequest           400: parameters
 │   ├── Unauthorized         401, 403: the key; stops the batch
@@ -16,6 +17,7 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 ├── SubmissionUnknown        accepted or not? look up by business id before sending again
 │   ├── SubmissionAbsent     looked up for long enough: the provider has no such task
 │   └── SubmissionUnresolved the look-up itself gives no answer
+│       └── CreationUnresolved  of a character, which can't be looked up
 ├── Transient                nothing was bought by it, and it is safe to do again later
 │   ├── NotSent              no connection
 │   ├── RateLimited          429
@@ -55,6 +57,16 @@ class SubmissionUnresolved(SubmissionUnknown):
     """A submission without an answer, and its look-up gives none either."""
 
     advice = "Run the batch again later: it looks the submission up, and never sends it again."
+
+
+class CreationUnresolved(SubmissionUnresolved):
+    """A character's creation without an answer: nothing says that it can be looked up ([A])."""
+
+    advice = (
+        "It is never sent again by itself. If the character was made, give its username in place "
+        "of the clip. Only if you are sure that it was not, delete the record: the next run then "
+        "makes it."
+    )
 
 
 class StoreError(ToAPIsError):

@@ -38,8 +38,13 @@ class Inventory:
         return shot.shot_id[:FOLDER_ID] in self.stored
 
 
-def take_inventory(batch: str, keys: Iterable[str]) -> Inventory:
+def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> Inventory:
     """Read an inventory off the keys below `{batch}/`, one LIST per 1,000.
+
+    Args:
+        batch: The folder.
+        keys: All below it.
+        done: The file that is written last.
 
     Example:
         >>> keys = ["b/dog-abcdefghijkl/attempt-1.json", "b/dog-abcdefghijkl/shot.json"]
@@ -53,7 +58,7 @@ def take_inventory(batch: str, keys: Iterable[str]) -> Inventory:
         match = _FOLDER.fullmatch(folder)
         if not match:
             continue
-        if file == SHOT_FILE:
+        if file == done:
             stored.add(match[1])
             folders[match[1]] = f"{batch}/{folder}"  # of two, the one that is done
         folders.setdefault(match[1], f"{batch}/{folder}")

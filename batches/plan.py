@@ -1,15 +1,23 @@
 """From what a user asks for to the shots of a batch: pure, and all faults in one go."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
-from prefect_toapis.batches.casting import Players, filling, players_of, resolve, roles_in
+from prefect_toapis.batches.casting import (
+    Players,
+    filling,
+    known_as,
+    players_of,
+    resolve,
+    roles_in,
+)
 from prefect_toapis.batches.identity import FOLDER_ID, business_id, shot_id
 from prefect_toapis.batches.naming import scene_labels, shot_label, slug, variant_labels
-from prefect_toapis.batches.spec import BatchSpec, Scene, Variant
+from prefect_toapis.batches.spec import BatchSpec, Character, Scene, Variant
 from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.requests import SceneFields, VariantFields, VideoRequest
 from prefect_toapis.client.rules import check, is_known
 
@@ -17,7 +25,7 @@ SINGLE = "requests"  # the folder of requests that belong to no batch
 
 
 class Shot(BaseModel):
-    """One scene x one variant x one cast (x take): what is bought once.
+    """One scene x one variant x one cast (x take): a `Buyable`, what is bought once.
 
     Args:
         shot_id: Its identity; see `identity.shot_id`.
@@ -44,6 +52,20 @@ class Shot(BaseModel):
         """As people see it: `chase / tall / Turbo, take 2`."""
         return shot_label(self.scene, self.variant, self.cast, self.take)
 
+    @property
+    def id(self) -> str:
+        """Its identity."""
+        return self.shot_id
+
+    @property
+    def findable(self) -> bool:
+        """True: the provider tells of a video by its business id ([D])."""
+        return True
+
+    def name_in(self, error: ToAPIsError) -> None:
+        """Have an error say that it is about this shot."""
+        error.about(shot=self.label)
+
     def unsigned(self) -> "Shot":
         """The same shot, safe to keep: the URLs in its request carry no signatures."""
         return self.model_copy(update={"request": self.request.unsigned()})
@@ -55,12 +77,17 @@ class Shot(BaseModel):
 
 @dataclass(frozen=True)
 class Plan:
-    """The shots of a batch, what stands in their way, and what is worth knowing."""
+    """The shots of a batch, what stands in their way, and what is worth knowing.
+
+    Args:
+        missing: The characters that must be made before a shot can be, by the shot's id.
+    """
 
     batch: str
     shots: list[Shot] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    missing: dict[str, list[Character]] = field(default_factory=dict)
 
     @property
     def videos(self) -> int:
@@ -68,13 +95,17 @@ class Plan:
         return sum(max(shot.request.n, 0) for shot in self.shots)
 
 
-def plan_batch(spec: BatchSpec, batch: str, destination: str) -> Plan:
+def plan_batch(
+    spec: BatchSpec, batch: str, destination: str, usernames: Mapping[str, str] | None = None
+) -> Plan:
     """Plan a batch.
 
     Args:
         spec: What is asked for.
         batch: The batch's name.
         destination: Bucket and prefix, as `s3://bucket/prefix`: part of the shots' identity.
+        usernames: Of the characters that were made, by name. Without them the shots are the
+            same, but their prompts can't be sent yet.
 
     Returns:
         The plan. It may be carried out if it has no faults.
@@ -85,7 +116,13 @@ def plan_batch(spec: BatchSpec, batch: str, destination: str) -> Plan:
         ['a-dog / sora-2']
     """
     catalogue = Catalogue.shipped()
-    everybody, faults = players_of(spec.characters, spec.casts)
+    everybody, faults = players_of(spec.characters, spec.casts, usernames)
+    unmade = {
+        known_as(one): one
+        for one in spec.characters
+        if not one.exists and one.name not in (usernames or {})
+    }
+    missing: dict[str, list[Character]] = {}
     if not spec.scenes:
         faults.append("scenes: there is none; give at least one prompt")
     if not spec.variants:
@@ -101,8 +138,11 @@ def plan_batch(spec: BatchSpec, batch: str, destination: str) -> Plan:
         for variant_name, variant in variants:
             for players in casts:
                 labels = (scene_name, variant_name, players.label)
-                shots += _takes(scene, variant, players, labels, batch, destination)
-    plan = Plan(batch, shots, faults, _notes(spec, shots, catalogue))
+                takes = list(_takes(scene, variant, players, labels, batch, destination))
+                shots += takes
+                if needed := _needed(players, unmade):
+                    missing |= {shot.shot_id: needed for shot in takes}
+    plan = Plan(batch, shots, faults, _notes(spec, shots, catalogue), missing)
     faults += _request_faults(shots, catalogue)
     faults += _doubles(shots)
     if plan.videos > spec.max_videos:
@@ -174,6 +214,11 @@ def _shot(
         request=request,
         folder=f"{batch}/{'-'.join(filter(None, names))}",
     )
+
+
+def _needed(players: Players, unmade: Mapping[str, Character]) -> list[Character]:
+    playing = dict.fromkeys(one for role in players.roles.values() for one in role)
+    return [unmade[one] for one in playing if one in unmade]
 
 
 def _request_faults(shots: Sequence[Shot], catalogue: Catalogue) -> list[str]:

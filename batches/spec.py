@@ -48,23 +48,55 @@ class Variant(VariantFields):
 
 
 class Character(BaseModel):
-    """Somebody who appears: an existing character of the provider.
+    """Somebody who appears: a character that exists, or one to be made from a clip.
+
+    Give exactly one of `username`, `url` and `from_task`; `timestamps` with the latter two.
 
     Example:
         ```python
         Character(name="Turbo", username="@duksvfkf.turbo_whis")
+        Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")
         ```
     """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(description="What the casts call it.")
-    username: str = Field(description="Its name at the provider, with or without @.")
+    username: str | None = Field(
+        default=None,
+        description="Of one that exists: its name at the provider, with or without @.",
+    )
+    url: str | None = Field(
+        default=None,
+        repr=False,  # may be signed
+        description="To make it from a clip: a video with sound that shows it clearly "
+        "(public http(s) URL).",
+    )
+    from_task: str | None = Field(
+        default=None,
+        description="To make it from a generation: the task id of the finished video.",
+    )
+    timestamps: str | None = Field(
+        default=None,
+        description='To make it: where in the clip, as "start,end" in seconds, 1 to 3 seconds '
+        'apart: "1,3".',
+    )
+    model: str = Field(default="sora-2", description="To make it: the model that does.")
 
     @field_validator("username")
     @classmethod
-    def _without_at(cls, value: str) -> str:
-        return value.strip().removeprefix("@")
+    def _without_at(cls, value: str | None) -> str | None:
+        return value if value is None else value.strip().removeprefix("@")
+
+    @property
+    def label(self) -> str:
+        """As people see it."""
+        return self.name
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is there already, so that nothing is to be made or paid."""
+        return self.username is not None
 
 
 class Role(BaseModel):

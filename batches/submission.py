@@ -1,7 +1,7 @@
-"""Buying a shot once: the record first, then the submission, then the record again.
+"""Buying something once: the record first, then the submission, then the record again.
 
-A thin shell around `record.next_step`. Whoever comes to a shot later, after a crash or on another
-machine, enters here again and goes on from the record.
+A thin shell around `record.next_step`. Whoever comes to a shot or character later, after a crash
+or on another machine, enters here again and goes on from the record.
 """
 
 import asyncio
@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Protocol
 
-from prefect_toapis.batches.errors import StoreError, SubmissionAbsent, SubmissionUnresolved
-from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.errors import (
+    CreationUnresolved,
+    StoreError,
+    SubmissionAbsent,
+    SubmissionUnresolved,
+)
 from prefect_toapis.batches.record import (
     Attempt,
     GiveUp,
@@ -38,7 +42,7 @@ from prefect_toapis.client.errors import (
     Transient,
 )
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.requests import Request
 from prefect_toapis.client.rules import check
 
 JSON = "application/json"
@@ -54,12 +58,49 @@ class Submissions(Protocol):
         """Wait until the allowance has room for one submission."""
         ...
 
-    async def submit(self, request: VideoRequest, business_id: str | None = None) -> Accepted:
+    async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
         """Submit a request."""
         ...
 
     async def find(self, business_id: str) -> Reply | None:
         """Look a generation up."""
+        ...
+
+
+class Buyable(Protocol):
+    """What can be bought once: a shot, or a character that is made."""
+
+    @property
+    def label(self) -> str:
+        """As people see it."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """Its identity, from which the business ids are made."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """Where its record is kept."""
+        ...
+
+    @property
+    def request(self) -> Request:
+        """What is sent."""
+        ...
+
+    @property
+    def findable(self) -> bool:
+        """Whether the provider tells of it by its business id."""
+        ...
+
+    def business_id(self, attempt: int) -> str:
+        """The id of an attempt as the provider sees it."""
+        ...
+
+    def name_in(self, error: ToAPIsError) -> None:
+        """Have an error say what it is about."""
         ...
 
 
@@ -69,7 +110,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Buyer:
-    """Buys shots, each once.
+    """Buys shots and characters, each once.
 
     Args:
         api: Where they are bought.
@@ -85,8 +126,8 @@ class Buyer:
     run: str | None = None
     now: Callable[[], datetime] = _now
 
-    async def buy(self, shot: Shot) -> Attempt:
-        """The accepted attempt of a shot: bought now, or bought before.
+    async def buy(self, item: Buyable) -> Attempt:
+        """The accepted attempt of an item: bought now, or bought before.
 
         Raises:
             InvalidRequest: It breaks rules of its model; nothing was recorded or sent.
@@ -94,70 +135,74 @@ class Buyer:
             APIError: The API refuses it; recorded.
             Transient: It could not be sent, or the store doesn't answer; recorded.
             SubmissionAbsent: Sent once without an answer, and the provider has no such task.
-            SubmissionUnresolved: Sent once without an answer, and its look-up gives none.
+            SubmissionUnresolved: Sent once without an answer, and its look-up gives none, or it
+                can't be looked up.
         """
         try:
-            return await self._buy(shot)
+            return await self._buy(item)
         except ToAPIsError as error:
-            error.about(shot=shot.label)
+            item.name_in(error)
             raise
 
-    async def latest(self, shot: Shot) -> Attempt | None:
+    async def latest(self, item: Buyable) -> Attempt | None:
         """The latest attempt that the bucket knows."""
         found: Attempt | None = None
         number = 1
-        while (content := await self.store.read(attempt_key(shot.folder, number))) is not None:
+        while (content := await self.store.read(attempt_key(item.folder, number))) is not None:
             found = Attempt.model_validate_json(content)
             number += 1
         return found
 
-    async def fail(self, shot: Shot, error: ToAPIsError) -> None:
-        """Record that the provider ended the shot's accepted attempt without a video."""
-        attempt = await self.latest(shot)
+    async def fail(self, item: Buyable, error: ToAPIsError) -> None:
+        """Record that the provider ended the accepted attempt without a result."""
+        attempt = await self.latest(item)
         if attempt and attempt.state == "accepted":
-            await self._end(shot, attempt, "failed", error)
+            await self._end(item, attempt, "failed", error)
 
-    async def _buy(self, shot: Shot) -> Attempt:
-        step = next_step(await self.latest(shot), self.settings.retry_failed)
+    async def _buy(self, item: Buyable) -> Attempt:
+        step = next_step(await self.latest(item), self.settings.retry_failed)
         if isinstance(step, GoOn):
             return step.attempt
         if isinstance(step, GiveUp):
             raise _given_up(step.attempt)
         if isinstance(step, LookUp):
-            return await self._resolve(shot, step.attempt)
-        return await self._submit_new(shot, step)
+            resolve = self._resolve if item.findable else self._await_outcome
+            return await resolve(item, step.attempt)
+        return await self._submit_new(item, step)
 
-    async def _submit_new(self, shot: Shot, step: Submit) -> Attempt:
-        if faults := check(shot.request, Catalogue.shipped()):
+    async def _submit_new(self, item: Buyable, step: Submit) -> Attempt:
+        if faults := check(item.request, Catalogue.shipped()):
             raise InvalidRequest([str(fault) for fault in faults])
         # First the allowance, then the record: between record and submission lies next to no
         # time, so that nobody takes a submission that waits its turn for one that was lost.
         await self.api.ready()
         attempt = Attempt(
-            shot_id=shot.shot_id,
+            shot_id=item.id,
             attempt=step.attempt,
-            business_id=shot.business_id(step.attempt),
+            business_id=item.business_id(step.attempt),
             state="sending",
             sent_at=self.now(),
             run=self.run,
         )
-        key = attempt_key(shot.folder, step.attempt)
+        key = attempt_key(item.folder, step.attempt)
         if await self.store.create(key, _content(attempt), JSON):
-            return await self._send(shot, attempt)
-        return await self._buy(shot)  # another worker was faster: go on from its record
+            return await self._send(item, attempt)
+        return await self._buy(item)  # another worker was faster: go on from its record
 
-    async def _send(self, shot: Shot, attempt: Attempt) -> Attempt:
+    async def _send(self, item: Buyable, attempt: Attempt) -> Attempt:
         try:
-            accepted = await self.api.submit(shot.request, attempt.business_id)
+            accepted = await self.api.submit(item.request, attempt.business_id)
         except (APIError, Transient) as error:
-            await self._end(shot, attempt, "rejected", error)
+            await self._end(item, attempt, "rejected", error)
             raise
         except SubmissionUnknown as error:
-            logger.warning("%s: %s; looking it up", shot.label, error.what)
-            return await self._resolve(shot, attempt)
-        return await self._accept(shot, attempt, accepted.task_id)
+            if not item.findable:
+                raise _unfindable(item, attempt) from error
+            logger.warning("%s: %s; looking it up", item.label, error.what)
+            return await self._resolve(item, attempt)
+        return await self._accept(item, attempt, accepted.task_id)
 
-    async def _resolve(self, shot: Shot, attempt: Attempt) -> Attempt:
+    async def _resolve(self, item: Buyable, attempt: Attempt) -> Attempt:
         """Find out by look-up what became of a submission; never send it again but when told."""
         settle = self.settings.settle_seconds
         while True:
@@ -168,65 +213,74 @@ class Buyer:
                 what = f"nobody knows whether it was accepted, and its look-up fails: {error.what}"
                 raise SubmissionUnresolved(what, business_id=attempt.business_id) from error
             if reply and reply.task_id:
-                return await self._accept(shot, attempt, reply.task_id)
+                return await self._accept(item, attempt, reply.task_id)
             if settled(attempt.sent_at, asked_at, settle):
-                return await self._absent(shot, attempt)
+                return await self._absent(item, attempt)
             await asyncio.sleep(settle / LOOK_UPS)
-            recorded = await self._as_recorded(shot, attempt)
+            recorded = await self._as_recorded(item, attempt)
             if recorded.state != "sending":  # the worker that sent it has heard
-                return await self._buy(shot)
+                return await self._buy(item)
             attempt = max(attempt, recorded, key=lambda one: one.sends)
 
-    async def _absent(self, shot: Shot, attempt: Attempt) -> Attempt:
+    async def _await_outcome(self, item: Buyable, attempt: Attempt) -> Attempt:
+        """What can't be looked up may be under way now, in another worker: its record will tell."""
+        settle = self.settings.settle_seconds
+        while not settled(attempt.sent_at, self.now(), settle):
+            await asyncio.sleep(settle / LOOK_UPS)
+            if (await self._as_recorded(item, attempt)).state != "sending":
+                return await self._buy(item)
+        raise _unfindable(item, attempt)
+
+    async def _absent(self, item: Buyable, attempt: Attempt) -> Attempt:
         if self.settings.on_absent == "stop":
             what = "it was sent once, without an answer, and the provider has no such generation"
             raise SubmissionAbsent(what, business_id=attempt.business_id)
         logger.warning(
             "%s: the provider has no generation %s; sending it once more",
-            shot.label,
+            item.label,
             attempt.business_id,
         )
         await self.api.ready()
-        if (await self._as_recorded(shot, attempt)).state != "sending":
-            return await self._buy(shot)
+        if (await self._as_recorded(item, attempt)).state != "sending":
+            return await self._buy(item)
         again = attempt.model_copy(
             update={"sends": attempt.sends + 1, "sent_at": self.now(), "run": self.run}
         )
-        claim = resend_key(shot.folder, again)
+        claim = resend_key(item.folder, again)
         if await self.store.create(claim, _content(again), JSON):
-            await self._write(shot, again)
-            return await self._send(shot, again)
+            await self._write(item, again)
+            return await self._send(item, again)
         claimed = await self.store.read(claim)  # another worker sends it: look for that one
-        return await self._resolve(shot, Attempt.model_validate_json(claimed) if claimed else again)
+        return await self._resolve(item, Attempt.model_validate_json(claimed) if claimed else again)
 
-    async def _accept(self, shot: Shot, attempt: Attempt, task_id: str) -> Attempt:
+    async def _accept(self, item: Buyable, attempt: Attempt, task_id: str) -> Attempt:
         accepted = attempt.model_copy(update={"state": "accepted", "task_id": task_id})
         try:
-            await self._write(shot, accepted)
-        except StoreError as error:  # the record stays `sending`: its look-up will find it
+            await self._write(item, accepted)
+        except StoreError as error:  # the record stays `sending`: a look-up will find it
             error.about(money="spent", task_id=task_id, business_id=attempt.business_id)
             raise
         return accepted
 
-    async def _end(self, shot: Shot, attempt: Attempt, state: str, error: ToAPIsError) -> None:
+    async def _end(self, item: Buyable, attempt: Attempt, state: str, error: ToAPIsError) -> None:
         ended = {
             "state": state,
             "ended_at": self.now(),
             "failure": error.what,
             "failure_kind": "refused" if is_refusal(error) else "transient",
         }
-        await self._write(shot, attempt.model_copy(update=ended))
+        await self._write(item, attempt.model_copy(update=ended))
 
-    async def _as_recorded(self, shot: Shot, attempt: Attempt) -> Attempt:
+    async def _as_recorded(self, item: Buyable, attempt: Attempt) -> Attempt:
         try:
-            content = await self.store.read(attempt_key(shot.folder, attempt.attempt))
+            content = await self.store.read(attempt_key(item.folder, attempt.attempt))
         except StoreError as error:
             error.about(money="maybe spent", business_id=attempt.business_id)
             raise
         return Attempt.model_validate_json(content) if content else attempt
 
-    async def _write(self, shot: Shot, attempt: Attempt) -> None:
-        await self.store.write(attempt_key(shot.folder, attempt.attempt), _content(attempt), JSON)
+    async def _write(self, item: Buyable, attempt: Attempt) -> None:
+        await self.store.write(attempt_key(item.folder, attempt.attempt), _content(attempt), JSON)
 
 
 def is_refusal(error: ToAPIsError) -> bool:
@@ -241,6 +295,14 @@ def _given_up(attempt: Attempt) -> GenerationFailed:
     return GenerationFailed(
         f"attempt {attempt.attempt} was {attempt.state}: {attempt.failure} "
         '(settings.retry_failed="all" tries it again)',
+        business_id=attempt.business_id,
+    )
+
+
+def _unfindable(item: Buyable, attempt: Attempt) -> CreationUnresolved:
+    return CreationUnresolved(
+        "nobody knows whether it was accepted, and no source says that a creation can be looked "
+        f"up by its business id; its record is {attempt_key(item.folder, attempt.attempt)}",
         business_id=attempt.business_id,
     )
 

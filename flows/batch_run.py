@@ -5,6 +5,7 @@ import asyncio
 from prefect.logging import get_run_logger
 from pydantic import ValidationError
 
+from prefect_toapis.batches.characters import id_of
 from prefect_toapis.batches.errors import BatchFailed, StoreError
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.manifest import (
@@ -16,9 +17,11 @@ from prefect_toapis.batches.manifest import (
 )
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.submission import JSON
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.flows.characters import make_characters
 from prefect_toapis.flows.fan_out import FanOut
 from prefect_toapis.flows.order import Order
-from prefect_toapis.flows.preflight import Ready, prepare
+from prefect_toapis.flows.preflight import Ready, prepare, with_usernames
 
 JSONL = "application/x-ndjson"
 _READS_AT_ONCE = 16
@@ -34,9 +37,10 @@ async def run_batch(order: Order) -> Manifest:
     ready = await prepare(order)
     if order.dry_run:
         return await gather_manifest(ready, {})
+    ready, uncast = await _cast(ready, order)
     plan = plan_json(ready.batch, ready.bucket.uri(), ready.shots)
     await ready.store.write(f"{ready.batch}/plan.json", plan, JSON)
-    fan_out = FanOut(ready, order.spec.settings, current_progress())
+    fan_out = FanOut(ready, order.spec.settings, current_progress(), uncast)
     await fan_out.run()
     manifest = await gather_manifest(ready, fan_out.unstored)
     key = f"{ready.batch}/manifest.jsonl"
@@ -45,6 +49,25 @@ async def run_batch(order: Order) -> Manifest:
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
         raise BatchFailed(what, manifest)
     return manifest
+
+
+async def _cast(ready: Ready, order: Order) -> tuple[Ready, dict[str, ToAPIsError]]:
+    """Have the missing characters made; and why some shots have to do without, by shot id."""
+    if not ready.to_make:
+        return ready, {}
+    settings = order.spec.settings
+    casting = await make_characters(ready.to_make, ready.credentials, ready.bucket, settings)
+    uncast = {
+        shot.shot_id: error
+        for shot in ready.to_buy
+        if (error := casting.failure_of(ready.missing.get(shot.shot_id, [])))
+    }
+    usernames = {
+        one.name: casting.made[id_of(one)].username
+        for one in order.spec.characters
+        if not one.exists and id_of(one) in casting.made
+    }
+    return with_usernames(ready, order, usernames), uncast
 
 
 async def gather_manifest(ready: Ready, unstored: dict[str, Unstored]) -> Manifest:

@@ -1,10 +1,13 @@
 """Which blocks a flow uses when it is given none: the saved `default`, or the environment."""
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 from prefect.blocks.core import Block
+from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
+from prefect.logging.loggers import LoggingAdapter
 
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 
@@ -52,7 +55,15 @@ async def _default(kind: type[B], from_environment: Callable[[], B | None]) -> B
     except ValueError:
         found = from_environment()
         if found:
-            get_run_logger().info("%s: from the environment", name)
+            _logger().info("%s: from the environment", name)
         return found
-    get_run_logger().info('%s: the block named "%s"', name, DEFAULT)
+    _logger().info('%s: the block named "%s"', name, DEFAULT)
     return block
+
+
+def _logger() -> "logging.Logger | LoggingAdapter":
+    """The run's, or ours where nothing runs: on the command line."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("prefect_toapis")

@@ -1,7 +1,7 @@
 """Every shot on its way at once, under a bound, none able to stop another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,12 +26,14 @@ class FanOut:
         ready: The batch.
         settings: Bounds and delays.
         progress: Told where every shot is.
+        uncast: Why the characters of some shots could not be made, by the shots' ids.
         unstored: Filled with the reason for each shot that could not be stored, by its id.
     """
 
     ready: Ready
     settings: RunSettings
     progress: Progress
+    uncast: Mapping[str, ToAPIsError] = field(default_factory=dict)
     unstored: dict[str, Unstored] = field(default_factory=dict)
 
     _stopped: ToAPIsError | None = None
@@ -49,7 +51,11 @@ class FanOut:
         for shot in self.ready.shots:
             stored = self.ready.inventory.has(shot)
             self.progress.set(shot.label, "stored" if stored else "waiting")
-        await asyncio.gather(*map(make, self.ready.to_buy))
+        for shot in self.ready.to_buy:
+            if error := self.uncast.get(shot.shot_id):
+                self._note(shot, error)
+        to_buy = [shot for shot in self.ready.to_buy if shot.shot_id not in self.uncast]
+        await asyncio.gather(*map(make, to_buy))
 
     async def _make(self, shot: Shot, steps: "_Steps", downloads: asyncio.Semaphore) -> None:
         if self._stopped:

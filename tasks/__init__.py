@@ -1,7 +1,16 @@
-"""The steps of a shot as Prefect tasks: submit, poll, download."""
+"""The steps of a shot and of a character as Prefect tasks."""
 
+from prefect_toapis.tasks.balance import get_balance
+from prefect_toapis.tasks.characters import create_character, poll_character
 from prefect_toapis.tasks.download import download_video
 from prefect_toapis.tasks.poll import poll_video
 from prefect_toapis.tasks.submit import submit_video
 
-__all__ = ["download_video", "poll_video", "submit_video"]
+__all__ = [
+    "create_character",
+    "download_video",
+    "get_balance",
+    "poll_character",
+    "poll_video",
+    "submit_video",
+]

@@ -3,17 +3,18 @@
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, ParamSpec
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from prefect import Flow, Task
 from prefect.context import FlowRunContext, TaskRunContext
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class EitherTask(Task[P, Any], Generic[P]):
+class EitherTask(Task[P, R], Generic[P, R]):
     """An async task that returns an awaitable to async code, and its result to sync code.
 
     Example:
@@ -33,7 +34,7 @@ class EitherTask(Task[P, Any], Generic[P]):
         return _for_the_caller(super().__call__(*args, **kwargs))
 
 
-class EitherFlow(Flow[P, Any], Generic[P]):
+class EitherFlow(Flow[P, R], Generic[P, R]):
     """An async flow that returns an awaitable to async code, and its result to sync code."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -41,12 +42,12 @@ class EitherFlow(Flow[P, Any], Generic[P]):
         return _for_the_caller(super().__call__(*args, **kwargs))
 
 
-def either_task(**options: Any) -> Callable[[Callable[P, Awaitable[Any]]], EitherTask[P]]:
+def either_task(**options: Any) -> Callable[[Callable[P, R]], EitherTask[P, R]]:
     """As Prefect's `task`, for one that sync code may call too."""
     return lambda function: EitherTask(function, **options)
 
 
-def either_flow(**options: Any) -> Callable[[Callable[P, Awaitable[Any]]], EitherFlow[P]]:
+def either_flow(**options: Any) -> Callable[[Callable[P, R]], EitherFlow[P, R]]:
     """As Prefect's `flow`, for one that sync code may call too."""
     return lambda function: EitherFlow(function, **options)
 

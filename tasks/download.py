@@ -23,8 +23,9 @@ from prefect_toapis.client.errors import (
     ToAPIsError,
     Unavailable,
 )
+from prefect_toapis.client.media import Kind
 from prefect_toapis.client.replies import Output
-from prefect_toapis.client.results import Kind, ResultReader
+from prefect_toapis.client.results import ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.calling import either_task
 from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named

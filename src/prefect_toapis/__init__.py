@@ -1,18 +1,28 @@
 """Prompts in, finished videos in your own S3 bucket: a Prefect integration for the ToAPIs API."""
 
+from prefect_toapis.batches.characters import CharacterCreation, MadeCharacter
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import Manifest, StoredVideo
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.spec import Cast, Character, Role, RunSettings, Scene, Variant
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.flows import generate_from_spec, generate_videos
-from prefect_toapis.tasks import download_video, poll_video, submit_video
+from prefect_toapis.flows import create_characters, generate_from_spec, generate_videos
+from prefect_toapis.tasks import (
+    create_character,
+    download_video,
+    get_balance,
+    poll_character,
+    poll_video,
+    submit_video,
+)
 
 __all__ = [
     "Cast",
     "Character",
+    "CharacterCreation",
     "Generation",
+    "MadeCharacter",
     "Manifest",
     "Role",
     "RunSettings",
@@ -24,9 +34,13 @@ __all__ = [
     "Variant",
     "VideoBucket",
     "VideoRequest",
+    "create_character",
+    "create_characters",
     "download_video",
     "generate_from_spec",
     "generate_videos",
+    "get_balance",
+    "poll_character",
     "poll_video",
     "submit_video",
 ]

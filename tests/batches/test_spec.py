@@ -85,7 +85,7 @@ BAD: list[tuple[type[BaseModel], Any]] = [
     (Variant, {"takes": 0}),
     (Variant, {"n": "many"}),
     (Variant, "tall"),
-    (Character, {"name": "Turbo"}),
+    (Character, {"username": "a.turbo"}),
     (Cast, {"roles": {"hero": 5}}),
     (Cast, {"roles": "Turbo"}),
     (RunSettings, {"on_absent": "maybe"}),

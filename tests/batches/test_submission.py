@@ -14,7 +14,7 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, PolicyRefused
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.requests import Request, VideoRequest
 from prefect_toapis.simulator import Delay, Drop, Hide, Hold, Replace
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def test_nothing_is_recorded_while_a_shot_waits_for_its_turn(purchase: "Pu
         async def ready(self) -> None:
             await turn.wait()
 
-        async def submit(self, request: VideoRequest, business_id: str | None = None) -> Accepted:
+        async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
             return await purchase.api.submit(request, business_id)
 
         async def find(self, business_id: str) -> Reply | None:
@@ -270,7 +270,7 @@ async def test_it_is_not_sent_once_more_when_another_run_heard_meanwhile(
         async def ready(self) -> None:
             purchase.leave("accepted", task_id="video_1")
 
-        async def submit(self, request: VideoRequest, business_id: str | None = None) -> Accepted:
+        async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
             return await purchase.api.submit(request, business_id)
 
         async def find(self, business_id: str) -> Reply | None:

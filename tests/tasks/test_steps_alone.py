@@ -58,9 +58,10 @@ async def one_video(
     generation = await poll_video(
         generation, credentials=credentials, bucket=bucket, settings=settings
     )
-    return await download_video(
+    videos: list[StoredVideo] = await download_video(
         generation, credentials=credentials, bucket=bucket, settings=settings
     )
+    return videos
 
 
 async def test_with_a_bucket_the_same_request_is_one_generation(

@@ -1,0 +1,195 @@
+"""Characters that are made, each once, and the registry that remembers them.
+
+`characters/{name}-{first 12 of the id}/` holds the record of the creation, `attempt-1.json`, and
+`character.json`, which is written last.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from prefect_toapis.batches.casting import creation_request
+from prefect_toapis.batches.identity import FOLDER_ID, business_id, character_id
+from prefect_toapis.batches.inventory import Inventory, take_inventory
+from prefect_toapis.batches.naming import slug
+from prefect_toapis.batches.spec import Character
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.requests import CharacterRequest
+from prefect_toapis.client.urls import without_signature
+
+CHARACTERS = "characters"  # the registry's folder
+CHARACTER_FILE = "character.json"
+REGISTRY_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CharacterOrder:
+    """A character to be made: a `Buyable`, what is bought once.
+
+    Args:
+        name: What its user calls it: a label.
+        request: What is sent.
+        folder: Where the registry keeps it, below the bucket's prefix.
+    """
+
+    name: str
+    request: CharacterRequest
+    folder: str
+
+    @property
+    def label(self) -> str:
+        """As people see it."""
+        return self.name
+
+    @property
+    def id(self) -> str:
+        """Its identity: the clip and the part of it."""
+        return character_id(self.request)
+
+    @property
+    def findable(self) -> bool:
+        """False: no source says that a creation can be looked up by its business id ([A])."""
+        return False
+
+    def business_id(self, attempt: int) -> str:
+        """The id of an attempt as the provider sees it."""
+        return business_id(self.id, attempt)
+
+    def name_in(self, error: ToAPIsError) -> None:
+        """Have an error say that it is about this character."""
+        name_in(error, self.name)
+
+
+class CharacterCreation(BaseModel):
+    """The creation of a character that was submitted, and paid for.
+
+    Args:
+        task_id: The provider's id of it.
+        business_id: Ours.
+        character: What it is made from; URLs without signatures.
+        folder: Where the registry keeps it, below the bucket's prefix.
+        attempt: Which try at buying it this is.
+        submitted_at: When it was sent.
+    """
+
+    task_id: str
+    business_id: str
+    character: Character
+    folder: str
+    attempt: int = 1
+    submitted_at: datetime | None = None
+
+    @property
+    def label(self) -> str:
+        """As people see it."""
+        return self.character.name
+
+    @property
+    def order(self) -> CharacterOrder:
+        """What was ordered; a signed URL is without its signature."""
+        return CharacterOrder(self.label, creation_request(self.character), self.folder)
+
+    def made(self, username: str, now: datetime) -> "MadeCharacter":
+        """The character that came of it."""
+        return MadeCharacter(
+            name=self.character.name,
+            username=username,
+            url=self.character.url,
+            from_task=self.character.from_task,
+            timestamps=self.character.timestamps or "",
+            model=self.character.model,
+            task_id=self.task_id,
+            business_id=self.business_id,
+            made_at=now,
+        )
+
+
+class MadeCharacter(BaseModel):
+    """A character that was made, as `character.json` remembers it.
+
+    Args:
+        name: What its user calls it.
+        username: Its name at the provider, for prompts: `@username`.
+        url: The clip that it was made from, without a signature; or else:
+        from_task: The generation that it was made from.
+        timestamps: Where in the clip, as "start,end" in seconds.
+        model: The model that made it.
+        task_id: The provider's id of the creation.
+        business_id: Ours.
+        made_at: When it was remembered.
+    """
+
+    version: int = REGISTRY_VERSION
+    name: str
+    username: str
+    url: str | None = None
+    from_task: str | None = None
+    timestamps: str
+    model: str
+    task_id: str
+    business_id: str
+    made_at: datetime
+
+    @property
+    def source(self) -> str:
+        """What it was made from: a URL, or a task id."""
+        return self.url or self.from_task or ""
+
+    def to_json(self) -> bytes:
+        """What `character.json` holds."""
+        return self.model_dump_json(indent=1, exclude_none=True).encode()
+
+
+def unsigned(character: Character) -> Character:
+    """The same character, safe to keep: its URL carries no signature."""
+    url = without_signature(character.url) if character.url else character.url
+    return character.model_copy(update={"url": url})
+
+
+def registered(keys: Iterable[str]) -> Inventory:
+    """What the registry's keys tell without being read.
+
+    Args:
+        keys: All below `characters/`.
+    """
+    return take_inventory(CHARACTERS, keys, CHARACTER_FILE)
+
+
+def order_of(character: Character, registry: Inventory) -> CharacterOrder:
+    """What to order for a character, in the folder that the registry has for it.
+
+    Args:
+        character: One to be made, without faults.
+        registry: Its folders may be named after earlier names of the character.
+    """
+    request = creation_request(character)
+    short_id = character_id(request)[:FOLDER_ID]
+    own = "-".join(filter(None, [slug(character.name), short_id]))
+    folder = registry.folders.get(short_id, f"{CHARACTERS}/{own}")
+    return CharacterOrder(character.name, request, folder)
+
+
+def distinct(characters: Iterable[Character]) -> dict[str, Character]:
+    """The characters to be made, by id, each once whatever it is called."""
+    found: dict[str, Character] = {}
+    for one in characters:
+        if not one.exists:
+            found.setdefault(id_of(one), one)
+    return found
+
+
+def id_of(character: Character) -> str:
+    """The id of a character to be made."""
+    return character_id(creation_request(character))
+
+
+def character_key(folder: str) -> str:
+    """Where a character is remembered, by its folder."""
+    return f"{folder}/{CHARACTER_FILE}"
+
+
+def name_in(error: ToAPIsError, name: str) -> None:
+    """Have an error say that it is about a character."""
+    error.what = f'Character "{name}": {error.what}'

@@ -1,0 +1,75 @@
+"""The registry of characters, read from its bucket."""
+
+import asyncio
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from prefect_toapis.batches.characters import (
+    CHARACTER_FILE,
+    CHARACTERS,
+    CharacterOrder,
+    MadeCharacter,
+    character_key,
+    order_of,
+    registered,
+)
+from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.spec import Character
+from prefect_toapis.batches.store import Store
+
+_READS_AT_ONCE = 16
+
+
+async def place(character: Character, store: Store) -> CharacterOrder:
+    """What to order for a character, in the folder that the bucket has for it."""
+    return order_of(character, registered(await store.list_keys(f"{CHARACTERS}/")))
+
+
+async def read_made(folder: str, store: Store) -> MadeCharacter | None:
+    """The character that is remembered in a folder; None if none is, or not yet.
+
+    Raises:
+        StoreError: What is there can't be understood, or the store does not answer.
+    """
+    key = character_key(folder)
+    content = await store.read(key)
+    try:
+        return MadeCharacter.model_validate_json(content) if content else None
+    except ValidationError as error:
+        raise StoreError(f"{key} is damaged, or of a later version") from error
+
+
+async def read_all(store: Store) -> list[MadeCharacter]:
+    """Every character that is remembered, the latest last; raises as `read_made`."""
+    keys = await store.list_keys(f"{CHARACTERS}/")
+    folders = [key.rpartition("/")[0] for key in keys if key.endswith(f"/{CHARACTER_FILE}")]
+    made = (await _read_each(folders, store)).values()
+    return sorted(made, key=lambda one: one.made_at)
+
+
+async def read_known(characters: Iterable[Character], store: Store) -> dict[str, str]:
+    """The usernames of the characters that were made before, by the names they have now.
+
+    Raises:
+        StoreError: As `read_made`.
+    """
+    to_make = [one for one in characters if not one.exists]
+    if not to_make:
+        return {}
+    registry = registered(await store.list_keys(f"{CHARACTERS}/"))
+    folders = {one.name: order_of(one, registry).folder for one in to_make}
+    known = set(folders.values()) & set(registry.folders.values())
+    made = await _read_each(known, store)
+    return {name: made[folder].username for name, folder in folders.items() if folder in made}
+
+
+async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeCharacter]:
+    at_once = asyncio.Semaphore(_READS_AT_ONCE)
+
+    async def read(folder: str) -> tuple[str, MadeCharacter | None]:
+        async with at_once:
+            return folder, await read_made(folder, store)
+
+    found = await asyncio.gather(*map(read, folders))
+    return {folder: made for folder, made in found if made}

@@ -1,0 +1,45 @@
+"""`prefect-toapis characters`: who was made, and from what."""
+
+import asyncio
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from prefect_toapis.batches.characters import MadeCharacter
+from prefect_toapis.batches.registry import read_all
+from prefect_toapis.blocks import BucketStore
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.flows.defaults import bucket_or_default
+
+
+def characters() -> None:
+    """Show the characters that were made, as the registry in the bucket remembers them.
+
+    The bucket comes from the Prefect block named "default", or else from
+    TOAPIS_BUCKET=s3://name/prefix.
+    """
+    console = Console()
+    try:
+        made = asyncio.run(_made())
+    except (ToAPIsError, ValueError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
+        raise SystemExit(1) from None
+    if not made:
+        console.print("No character was made yet.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("name")
+    table.add_column("username", overflow="fold")
+    table.add_column("source", overflow="fold")
+    table.add_column("made (UTC)")
+    for one in made:
+        source = f"{one.source} at {one.timestamps}"
+        when = f"{one.made_at:%Y-%m-%d %H:%M}"
+        table.add_row(Text(one.name), Text(f"@{one.username}"), Text(source), when)
+    console.print(table)
+
+
+async def _made() -> list[MadeCharacter]:
+    return await read_all(BucketStore(await bucket_or_default(None)))

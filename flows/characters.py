@@ -1,0 +1,119 @@
+"""Characters first: those that shots need are made before the shots, each once."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.casting import faults_of
+from prefect_toapis.batches.characters import MadeCharacter, distinct, id_of
+from prefect_toapis.batches.errors import InvalidBatch
+from prefect_toapis.batches.spec import Character, RunSettings
+from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.flows.preflight import blocks_or_faults
+from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.characters import create_character, poll_character
+
+
+@dataclass(frozen=True)
+class Casting:
+    """What came of making characters.
+
+    Args:
+        made: The characters, by id.
+        failed: Why the others weren't made, by id.
+    """
+
+    made: dict[str, MadeCharacter]
+    failed: dict[str, ToAPIsError]
+
+    def failure_of(self, characters: Iterable[Character]) -> ToAPIsError | None:
+        """Why the first of these that wasn't made was not; None if all were."""
+        ids = map(id_of, characters)
+        return next((self.failed[one] for one in ids if one in self.failed), None)
+
+
+async def make_characters(
+    characters: Iterable[Character],
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> Casting:
+    """Make characters at once, each once whatever it is called, none able to stop another.
+
+    Args:
+        characters: Without faults; those that exist are left out.
+        credentials: Whose account pays.
+        bucket: Where the registry is.
+        settings: Waits and retries.
+    """
+    wanted = distinct(characters)
+    delays = settings.task_retry_delays_seconds
+    retries: dict[str, Any] = {"retries": len(delays), "retry_delay_seconds": delays}
+    create = create_character.with_options(**retries)
+    poll = poll_character.with_options(**retries)
+    blocks: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": settings}
+    in_flight = asyncio.Semaphore(settings.max_in_flight)
+    casting = Casting({}, {})
+
+    async def make(identity: str, character: Character) -> None:
+        try:
+            async with in_flight:
+                creation = await create(character, **blocks)
+                casting.made[identity] = await poll(creation, **blocks)
+        except ToAPIsError as error:
+            get_run_logger().error("%s", error)
+            casting.failed[identity] = error
+        except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
+            get_run_logger().exception('Character "%s": unexpected', character.name)
+            what = f'Character "{character.name}": {type(error).__name__}: run it again to go on'
+            casting.failed[identity] = ToAPIsError(what, money="maybe spent")
+
+    await asyncio.gather(*[make(identity, one) for identity, one in wanted.items()])
+    return casting
+
+
+@either_flow(name="create-characters")
+async def create_characters(
+    characters: list[Character],
+    *,
+    credentials: ToAPIsCredentials | None = None,
+    bucket: VideoBucket | None = None,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
+) -> list[MadeCharacter]:
+    """Make characters from clips, each paid once: the registry in the bucket remembers them.
+
+    Args:
+        characters: Who is made, from which part of which clip. Those with a username exist
+            already: they cost nothing and are left out.
+        credentials: Whose ToAPIs account pays. Empty: the block named "default".
+        bucket: Where the registry is. Empty: the block named "default".
+        settings: Waits, bounds and retries: everything rarely touched.
+
+    Returns:
+        Those that were made, now or before, in the order they were given.
+
+    Raises:
+        InvalidBatch: Something is wrong with them; every fault is listed, nothing was bought.
+        ToAPIsError: One could not be made; the others were, and are remembered.
+
+    Example:
+        ```python
+        made = await create_characters(
+            [Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")]
+        )
+        ```
+    """
+    faults = [fault for one in characters for fault in faults_of(one)]
+    account, store = await blocks_or_faults(credentials, bucket, faults)
+    if faults or account is None or store is None:
+        raise InvalidBatch(faults)
+    to_make = [one for one in characters if not one.exists]
+    casting = await make_characters(to_make, account, store, settings)
+    if error := casting.failure_of(to_make):
+        raise error
+    made = [(one.name, casting.made[id_of(one)]) for one in to_make]
+    return [one.model_copy(update={"name": name}) for name, one in made]

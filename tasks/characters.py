@@ -1,0 +1,163 @@
+"""Characters: have one made from a clip, once, and wait for it."""
+
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from prefect_toapis.batches.casting import faults_of
+from prefect_toapis.batches.characters import (
+    CharacterCreation,
+    MadeCharacter,
+    character_key,
+    name_in,
+    unsigned,
+)
+from prefect_toapis.batches.registry import place, read_made
+from prefect_toapis.batches.spec import Character, RunSettings
+from prefect_toapis.batches.submission import JSON, Buyer
+from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
+from prefect_toapis.client.polling import CHARACTER_PACE, Pace
+from prefect_toapis.tasks.calling import either_task
+from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named, pace_of
+
+
+@either_task(
+    task_run_name=named("create", "character"),
+    retries=len(RETRY_DELAYS),
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def create_character(
+    character: Character,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
+) -> CharacterCreation:
+    """Have a character made, or go on with what was made of the same clip before. It is paid.
+
+    The registry in the bucket remembers every character by its clip and timestamps: the same
+    one is made once, whatever it is called.
+
+    Args:
+        character: One with a source: `url` or `from_task`, and `timestamps`.
+        credentials: Whose account pays.
+        bucket: Where the registry is, below `characters/`.
+        settings: Account group, settling, retries.
+
+    Raises:
+        InvalidRequest: It breaks rules, or exists already; nothing was sent.
+        APIError: The API refuses it.
+        Transient: It could not be sent; Prefect tries this task again.
+        GenerationFailed: An earlier attempt failed, and isn't to be tried again.
+        CreationUnresolved: It may have been accepted, and can't be looked up: see its advice.
+
+    Example:
+        ```python
+        baron = Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")
+        creation = await create_character(baron, credentials=credentials, bucket=bucket)
+        made = await poll_character(creation, credentials=credentials, bucket=bucket)
+        ```
+    """
+    faults = faults_of(character)
+    if character.exists:
+        faults.append(f'character "{character.name}": it exists; there is nothing to make')
+    if faults:
+        raise InvalidRequest(faults)
+    store = BucketStore(bucket)
+    order = await place(character, store)
+    if made := await read_made(order.folder, store):
+        return CharacterCreation(
+            task_id=made.task_id,
+            business_id=made.business_id,
+            character=unsigned(character),
+            folder=order.folder,
+        )
+    buyer = Buyer(account_of(credentials, settings), store, settings, run=flow_run.id)
+    attempt = await buyer.buy(order)
+    get_run_logger().info(
+        'Character "%s": creation %s, attempt %d', order.name, attempt.task_id, attempt.attempt
+    )
+    return CharacterCreation(
+        task_id=attempt.task_id or "",
+        business_id=attempt.business_id,
+        character=unsigned(character),
+        folder=order.folder,
+        attempt=attempt.attempt,
+        submitted_at=attempt.sent_at,
+    )
+
+
+@either_task(
+    task_run_name=named("wait for", "creation"),
+    retries=len(RETRY_DELAYS),
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def poll_character(
+    creation: CharacterCreation,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
+) -> MadeCharacter:
+    """Wait until a character is made, and remember it in the registry.
+
+    Args:
+        creation: What `create_character` returned. One that is remembered isn't asked for.
+        credentials: Whose account it is.
+        bucket: Where the registry is.
+        settings: How often to ask and for how long.
+
+    Returns:
+        The character, under the name it has now, with its username.
+
+    Raises:
+        GenerationFailed: The provider ended it without a character; recorded.
+        StillRendering: The patience is over; running it again waits on.
+        ResultMissing: It is completed, but its reply names no character.
+        Transient: No usable reply for too long; Prefect tries this task again.
+
+    Example:
+        ```python
+        made = await poll_character(creation, credentials=credentials, bucket=bucket)
+        scene = Scene(prompt=f"@{made.username} runs on grass")
+        ```
+    """
+    store = BucketStore(bucket)
+    if made := await read_made(creation.folder, store):
+        return made.model_copy(update={"name": creation.character.name})
+    api = account_of(credentials, settings)
+    try:
+        reply = await api.wait_for_character(creation.task_id, _pace(settings))
+    except GenerationFailed as error:
+        await Buyer(api, store, settings).fail(creation.order, error)
+        _about(error, creation)
+        raise
+    except ToAPIsError as error:
+        _about(error, creation).about(money="spent")
+        raise
+    username = reply.characters[0].username.removeprefix("@")
+    made = creation.made(username, datetime.now(timezone.utc))
+    await store.write(character_key(creation.folder), made.to_json(), JSON)
+    get_run_logger().info('Character "%s": made, @%s', made.name, made.username)
+    return made
+
+
+def _pace(settings: RunSettings) -> Pace:
+    """As for videos, but not slower than the provider advises for characters ([D])."""
+    pace = pace_of(settings)
+    return replace(pace, every=min(pace.every, CHARACTER_PACE.every))
+
+
+def _about(error: ToAPIsError, creation: CharacterCreation) -> ToAPIsError:
+    name_in(error, creation.label)
+    return error.about(task_id=creation.task_id, business_id=creation.business_id)
