@@ -1,6 +1,5 @@
 """`prefect-toapis generate`: a spec file in, videos in the bucket."""
 
-import asyncio
 import logging
 import time
 from typing import Annotated
@@ -42,7 +41,7 @@ def generate(
     failed = False
     try:
         with showing(progress), bars(console, progress):
-            manifest = asyncio.run(generate_from_spec(spec, batch, dry_run=dry_run))
+            manifest = generate_from_spec(spec, batch, dry_run=dry_run)
     except BatchFailed as error:
         manifest, failed = error.manifest, True
     except ToAPIsError as error:

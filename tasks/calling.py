@@ -68,6 +68,10 @@ def called_from_async() -> bool:
 def _for_the_caller(work: Any) -> Any:
     if not inspect.iscoroutine(work) or called_from_async():
         return work
-    # In a thread of its own: a sync flow may have been called by a thread whose loop is running.
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    # A sync flow, called by a thread whose loop is running: in a thread of its own.
     with ThreadPoolExecutor(1, thread_name_prefix="toapis-sync") as thread:
         return thread.submit(contextvars.copy_context().run, asyncio.run, work).result()
