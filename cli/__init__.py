@@ -2,18 +2,19 @@
 
 from cyclopts import App
 
+from prefect_toapis.cli import account, characters, demo, generate, simulator
+
 app = App(
     name="prefect-toapis",
     help="Prompts in, finished videos in your own S3 bucket.",
     version_flags=["--version"],
 )
-# By name, so that a command costs only its own imports.
-app.command("prefect_toapis.cli.account:balance")
-app.command("prefect_toapis.cli.characters:characters")
-app.command("prefect_toapis.cli.demo:demo")
-app.command("prefect_toapis.cli.generate:generate")
-app.command("prefect_toapis.cli.account:models")
-app.command("prefect_toapis.cli.simulator:simulator")
+app.command(account.balance)
+app.command(characters.characters)
+app.command(demo.demo)
+app.command(generate.generate)
+app.command(account.models)
+app.command(simulator.simulator)
 
 
 def main() -> None:

@@ -8,10 +8,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from prefect_toapis.blocks import S3Credentials
-from prefect_toapis.cli.local_s3 import local_s3
-from prefect_toapis.simulator import Simulator, SimulatorSettings
+from prefect_toapis.cli.local_s3 import local_s3, require_rclone
+from prefect_toapis.simulator import Simulator, SimulatorSettings, require_encoder
 
 BUCKET = "videos"
 
@@ -21,12 +22,18 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
 
     It runs `prefect-toapis generate` on a shipped spec (2 scenes x 2 variants x 2 casts), with the
     provider simulated on localhost, a real S3 server over a folder, and a Prefect server of its
-    own: your profile and your ~/.prefect stay as they are.
+    own: your profile and your database stay as they are.
 
     Args:
         folder: Where the S3 server keeps the bucket; made if it isn't there.
     """
     console = Console()
+    try:
+        require_rclone()
+        require_encoder()
+    except ImportError as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
+        raise SystemExit(1) from None
     (folder / BUCKET).mkdir(parents=True, exist_ok=True)
     settings = SimulatorSettings(draw_prompts=True, short_side=360, render_seconds=(4, 12))
     with (

@@ -31,7 +31,7 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
         Credentials for it, with its endpoint.
 
     Raises:
-        FileNotFoundError: rclone isn't installed.
+        ImportError: rclone isn't installed.
         RuntimeError: It does not start.
 
     Example:
@@ -44,7 +44,7 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
     key_id, secret = "local", secrets.token_hex(16)
     port = _free_port()
     command = [
-        *(_rclone(), "serve", "s3", str(folder)),
+        *(require_rclone(), "serve", "s3", str(folder)),
         *("--addr", f"{_HOST}:{port}", "--auth-key", f"{key_id},{secret}"),
         *("--config", ""),
     ]
@@ -64,11 +64,16 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
             server.wait()
 
 
-def _rclone() -> str:
+def require_rclone() -> str:
+    """Where rclone is: beside this Python, or else on the path.
+
+    Raises:
+        ImportError: It isn't installed.
+    """
     beside_python = Path(sys.executable).with_name("rclone")
     found = str(beside_python) if beside_python.exists() else shutil.which("rclone")
     if found is None:
-        raise FileNotFoundError('rclone isn\'t installed: pip install "prefect-toapis[demo]"')
+        raise ImportError('rclone isn\'t installed: pip install "prefect-toapis[demo]"')
     return found
 
 

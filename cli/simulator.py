@@ -1,6 +1,7 @@
 """`prefect-toapis simulator`: the provider on localhost."""
 
 from rich.console import Console
+from rich.markup import escape
 
 from prefect_toapis.simulator import Simulator, SimulatorSettings, serve
 
@@ -37,5 +38,5 @@ def simulator(
     try:
         serve(settings, port=port, ready=announce)
     except (ImportError, OSError) as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(f"[red]{escape(str(error))}[/red]")
         raise SystemExit(1) from error

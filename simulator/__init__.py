@@ -11,6 +11,7 @@ Example:
     ```
 """
 
+from prefect_toapis.simulator.clips import require_encoder
 from prefect_toapis.simulator.faults import (
     Delay,
     Drop,
@@ -39,5 +40,6 @@ __all__ = [
     "Submission",
     "Truncate",
     "Upload",
+    "require_encoder",
     "serve",
 ]

