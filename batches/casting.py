@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from prefect_toapis.batches.identity import character_id, made_from
 from prefect_toapis.batches.naming import cast_labels
@@ -13,7 +15,29 @@ from prefect_toapis.client.rules import check
 
 # {hero} is a role; {{hero}} is text in braces; other braces stay as they are.
 _ROLE = re.compile(r"\{\{([A-Za-z_][\w-]*)\}\}|\{([A-Za-z_][\w-]*)\}", re.ASCII)
+_NOT_YET = "yet-to-be-made"  # where a task id belongs
 _USERNAME = re.compile(r"[\w.-]+", re.ASCII)
+
+
+class Made(Protocol):
+    """What requests need of a character that was made; a `MadeCharacter` is one."""
+
+    @property
+    def username(self) -> str:
+        """For prompts, as `@username`."""
+        ...
+
+    @property
+    def task_id(self) -> str:
+        """Of its creation, for `character_url`."""
+        ...
+
+
+class _Unmade(NamedTuple):
+    """What stands in a plan for a character that is still to be made."""
+
+    username: str
+    task_id: str
 
 
 @dataclass(frozen=True)
@@ -24,12 +48,12 @@ class Players:
         label: The cast.
         roles: Who plays each role, as identity knows them: by username, or by what they are
             made from.
-        usernames: How prompts call those who are made; the others are called as they are known.
+        made: How requests call those who are made; the others are called as they are known.
     """
 
     label: str
     roles: dict[str, list[str]]
-    usernames: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, Made] = field(default_factory=dict)
 
 
 NOBODY = Players("", {})
@@ -56,10 +80,51 @@ def resolve(prompt: str, players: Players) -> str:
     def text(match: re.Match[str]) -> str:
         if match[1]:
             return f"{{{match[1]}}}"
+        made = players.made
         known = players.roles[match[2]]
-        return " ".join(f"@{players.usernames.get(one, one)}" for one in known)
+        return " ".join(f"@{made[one].username if one in made else one}" for one in known)
 
     return _ROLE.sub(text, prompt)
+
+
+def role_of_url(character_url: str | None) -> str | None:
+    """The role whose character `character_url` is to be taken from, as `{hero}`; None for a URL.
+
+    Example:
+        >>> role_of_url("{hero}")
+        'hero'
+    """
+    match = _ROLE.fullmatch(character_url or "")
+    return match[2] if match else None
+
+
+def resolve_url(character_url: str | None, players: Players) -> str | None:
+    """`character_url` as it is sent: a role replaced by its character's creation ([D]).
+
+    Where a character has yet to be made, or there is a `url_fault`, a word stands for it.
+    """
+    role = role_of_url(character_url)
+    if role is None:
+        return character_url
+    if url_fault(character_url, players):
+        return _NOT_YET
+    return players.made[players.roles[role][0]].task_id
+
+
+def url_fault(character_url: str | None, players: Players) -> str | None:
+    """Why the character of a role can't be given as `character_url`; None if it can."""
+    role = role_of_url(character_url)
+    if role is None:
+        return None
+    known = players.roles[role]
+    if len(known) != 1:
+        return f"{{{role}}} is played by {len(known)} characters, and it takes one"
+    if known[0] not in players.made:
+        return (
+            f"@{known[0]} exists already, and it takes one that is made here; "
+            f"write {{{role}}} in the prompt instead"
+        )
+    return None
 
 
 def known_as(character: Character) -> str:
@@ -82,7 +147,7 @@ def creation_request(character: Character) -> CharacterRequest:
 def players_of(
     characters: Sequence[Character],
     casts: Sequence[Cast],
-    usernames: Mapping[str, str] | None = None,
+    made: Mapping[str, Made] = MappingProxyType({}),
 ) -> tuple[list[Players], list[str]]:
     """Every cast with its characters looked up, and what is wrong with them.
 
@@ -91,9 +156,8 @@ def players_of(
     Args:
         characters: Those of the batch.
         casts: Who plays what.
-        usernames: Of the characters that were made, by name. Prompts show the others in braces.
+        made: The characters that were made, by name. Prompts show the others in braces.
     """
-    made = usernames or {}
     faults = _character_faults(characters)
     if not casts:
         casts = [
@@ -101,8 +165,8 @@ def players_of(
             for one in characters
         ]
     known = {one.name: known_as(one) for one in characters}
-    called = {
-        known[one.name]: made.get(one.name, f"{{{one.name}}}")
+    called: dict[str, Made] = {
+        known[one.name]: made.get(one.name) or _Unmade(f"{{{one.name}}}", _NOT_YET)
         for one in characters
         if not one.exists
     }
@@ -130,8 +194,13 @@ def filling(roles: Sequence[str], everybody: Sequence[Players]) -> list[Players]
     for players in everybody:
         if all(role in players.roles for role in roles):
             used = {role: players.roles[role] for role in roles}
-            distinct.setdefault(repr(used), Players(players.label, used, players.usernames))
+            distinct.setdefault(repr(used), Players(players.label, used, players.made))
     return list(distinct.values())
+
+
+def unfilled(roles: Sequence[str]) -> Players:
+    """A cast for roles that no cast fills, so that the scene's other faults can be seen."""
+    return Players("?", {role: ["?"] for role in roles}, {"?": _Unmade("?", _NOT_YET)})
 
 
 def _character_faults(characters: Sequence[Character]) -> list[str]:
@@ -163,7 +232,7 @@ def _faults_of(character: Character) -> list[str]:
         faults.append("timestamps: only for one that is made from a url or from_task")
     if faults or character.exists:
         return faults
-    return [str(fault) for fault in check(creation_request(character), Catalogue.shipped())]
+    return [str(fault) for fault in check(creation_request(character), Catalogue.current())]
 
 
 def _there_are(known: Mapping[str, str]) -> str:

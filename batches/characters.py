@@ -11,11 +11,19 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from prefect_toapis.batches.casting import creation_request
-from prefect_toapis.batches.identity import FOLDER_ID, business_id, character_id
+from prefect_toapis.batches.generation import Generation
+from prefect_toapis.batches.identity import (
+    FOLDER_ID,
+    business_id,
+    character_id,
+    shown_character_id,
+)
 from prefect_toapis.batches.inventory import Inventory, take_inventory
 from prefect_toapis.batches.naming import slug
+from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.spec import Character
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.replies import CharacterReply
 from prefect_toapis.client.requests import CharacterRequest
 from prefect_toapis.client.urls import without_signature
 
@@ -112,11 +120,13 @@ class MadeCharacter(BaseModel):
     Args:
         name: What its user calls it.
         username: Its name at the provider, for prompts: `@username`.
-        url: The clip that it was made from, without a signature; or else:
+        url: The clip that it was made from, without a signature, or a reference to the content
+            of a file; or else:
         from_task: The generation that it was made from.
-        timestamps: Where in the clip, as "start,end" in seconds.
+        timestamps: Where in the clip, as "start,end" in seconds; empty for one that came with
+            a video of its own (`character_create`, `character_from_task`).
         model: The model that made it.
-        task_id: The provider's id of the creation.
+        task_id: The provider's id of the creation, or of that video.
         business_id: Ours.
         made_at: When it was remembered.
     """
@@ -126,7 +136,7 @@ class MadeCharacter(BaseModel):
     username: str
     url: str | None = None
     from_task: str | None = None
-    timestamps: str
+    timestamps: str = ""
     model: str
     task_id: str
     business_id: str
@@ -134,8 +144,9 @@ class MadeCharacter(BaseModel):
 
     @property
     def source(self) -> str:
-        """What it was made from: a URL, or a task id."""
-        return self.url or self.from_task or ""
+        """What it was made from: a URL, a file's content, or a task id; and which part of it."""
+        source = self.url or self.from_task or ""
+        return f"{source} at {self.timestamps}" if self.timestamps else source
 
     def to_json(self) -> bytes:
         """What `character.json` holds."""
@@ -166,8 +177,8 @@ def order_of(character: Character, registry: Inventory) -> CharacterOrder:
     """
     request = creation_request(character)
     short_id = character_id(request)[:FOLDER_ID]
-    own = "-".join(filter(None, [slug(character.name), short_id]))
-    folder = registry.folders.get(short_id, f"{CHARACTERS}/{own}")
+    own = f"{CHARACTERS}/{_folder_name(character.name, short_id)}"
+    folder = registry.folders.get(short_id, own)
     return CharacterOrder(character.name, request, folder)
 
 
@@ -185,6 +196,31 @@ def id_of(character: Character) -> str:
     return character_id(creation_request(character))
 
 
+def brought_along(
+    generation: Generation, shot: Shot, reply: CharacterReply, now: datetime
+) -> tuple[str, MadeCharacter]:
+    """A character that came with a video, and the key that it is remembered under.
+
+    Args:
+        generation: The video's.
+        shot: What it was for.
+        reply: What the provider tells of the character.
+        now: The time.
+    """
+    username = reply.username.removeprefix("@")
+    made = MadeCharacter(
+        name=reply.display_name or username,
+        username=username,
+        from_task=shot.request.given().get("character_from_task", generation.task_id),
+        model=shot.request.model,
+        task_id=generation.task_id,
+        business_id=generation.business_id,
+        made_at=now,
+    )
+    short_id = shown_character_id(generation.task_id, username)[:FOLDER_ID]
+    return character_key(f"{CHARACTERS}/{_folder_name(made.name, short_id)}"), made
+
+
 def character_key(folder: str) -> str:
     """Where a character is remembered, by its folder."""
     return f"{folder}/{CHARACTER_FILE}"
@@ -193,3 +229,7 @@ def character_key(folder: str) -> str:
 def name_in(error: ToAPIsError, name: str) -> None:
     """Have an error say that it is about a character."""
     error.what = f'Character "{name}": {error.what}'
+
+
+def _folder_name(name: str, short_id: str) -> str:
+    return "-".join(filter(None, [slug(name), short_id]))

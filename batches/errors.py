@@ -17,7 +17,7 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 ├── SubmissionUnknown        accepted or not? look up by business id before sending again
 │   ├── SubmissionAbsent     looked up for long enough: the provider has no such task
 │   └── SubmissionUnresolved the look-up itself gives no answer
-│       └── CreationUnresolved  of a character, which can't be looked up
+│       └── CreationUnresolved  of a character or a remix, which can't be looked up
 ├── Transient                nothing was bought by it, and it is safe to do again later
 │   ├── NotSent              no connection
 │   ├── RateLimited          429
@@ -60,12 +60,12 @@ class SubmissionUnresolved(SubmissionUnknown):
 
 
 class CreationUnresolved(SubmissionUnresolved):
-    """A character's creation without an answer: nothing says that it can be looked up ([A])."""
+    """A character or remix sent without an answer: nothing says it can be looked up ([A])."""
 
     advice = (
-        "It is never sent again by itself. If the character was made, give its username in place "
-        "of the clip. Only if you are sure that it was not, delete the record: the next run then "
-        "makes it."
+        "It is never sent again by itself. If a character was made of it, give its username in "
+        "place of the clip. Only if you are sure that nothing came of it, delete the record: the "
+        "next run then sends it once more."
     )
 
 

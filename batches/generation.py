@@ -6,7 +6,7 @@ from pydantic import BaseModel, PrivateAttr
 from typing_extensions import Self
 
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.client.replies import Output, Reply, Status
+from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
 
 
 class Generation(BaseModel):
@@ -34,6 +34,7 @@ class Generation(BaseModel):
     submitted_at: datetime | None = None
 
     _outputs: tuple[Output, ...] = PrivateAttr(default=())
+    _characters: tuple[CharacterReply, ...] = PrivateAttr(default=())
 
     @property
     def label(self) -> str:
@@ -45,8 +46,14 @@ class Generation(BaseModel):
         """Where its results can be fetched; empty until it is known."""
         return self._outputs
 
+    @property
+    def characters(self) -> tuple[CharacterReply, ...]:
+        """What `character_create` or `character_from_task` made of it; empty until it is known."""
+        return self._characters
+
     def after(self, reply: Reply) -> Self:
         """The generation as a reply tells of it."""
         updated = self.model_copy(update={"status": reply.status})
         updated._outputs = reply.outputs  # noqa: SLF001 - of its own class
+        updated._characters = reply.characters  # noqa: SLF001 - likewise
         return updated

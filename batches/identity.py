@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from prefect_toapis.client.requests import CharacterRequest, VideoRequest
+from prefect_toapis.client.requests import CharacterRequest, RemixRequest, VideoRequest
 from prefect_toapis.client.rules import segment_seconds
 from prefect_toapis.client.urls import without_signature
 
@@ -19,7 +19,7 @@ def shot_id(
     *,
     destination: str,
     batch: str,
-    request: VideoRequest,
+    request: VideoRequest | RemixRequest,
     template: str,
     roles: dict[str, list[str]],
     take: int,
@@ -32,7 +32,8 @@ def shot_id(
     Args:
         destination: Bucket and prefix, as `s3://bucket/prefix`.
         batch: The batch's name.
-        request: The request; its prompt is not looked at, because it has its roles resolved.
+        request: The request; its prompt is not looked at, because it has its roles resolved. Its
+            files are references to their content, a role in its `character_url` is unresolved.
         template: The prompt as written, with its roles.
         roles: Who plays each role the template names: a username, or what `made_from` tells.
         take: 1, 2, ...
@@ -49,6 +50,8 @@ def shot_id(
         "fields": {k: v for k, v in request.unsigned().given().items() if k != "prompt"},
         "take": take,
     }
+    if isinstance(request, RemixRequest):
+        content["remix_of"] = request.task_id
     return _hash(content)
 
 
@@ -72,6 +75,20 @@ def character_id(request: CharacterRequest) -> str:
         "timestamps": segment_seconds(request.timestamps) or request.timestamps,
     }
     return _hash(content)
+
+
+def shown_character_id(task_id: str, username: str) -> str:
+    """The id of a character that a video brought along: a hash of both names.
+
+    Args:
+        task_id: Of the generation that was ordered with `character_create` or
+            `character_from_task`.
+        username: The character's, at the provider.
+
+    Returns:
+        26 characters of `a-z2-7`.
+    """
+    return _hash({"version": IDENTITY_VERSION, "task_id": task_id, "username": username})
 
 
 def made_from(character: str) -> str:

@@ -10,8 +10,10 @@ from pydantic import BaseModel, Field
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.client.requests import RemixRequest
 
 MANIFEST_VERSION = 1
+MANIFEST_FILE = "manifest.jsonl"
 
 RowStatus = Literal["stored", "failed", "open", "planned"]
 
@@ -38,7 +40,11 @@ class StoredVideo(BaseModel):
 
 
 class StoredShot(BaseModel):
-    """What `shot.json` holds; it is written last, so where it is, the shot is done."""
+    """What `shot.json` holds; it is written last, so where it is, the shot is done.
+
+    Args:
+        characters: The usernames of those that came with it (`character_create`).
+    """
 
     version: int = MANIFEST_VERSION
     shot: Shot
@@ -49,6 +55,7 @@ class StoredShot(BaseModel):
     submitted_at: datetime | None = None
     stored_at: datetime
     videos: list[StoredVideo]
+    characters: list[str] = []
 
     @property
     def note(self) -> str | None:
@@ -81,6 +88,7 @@ class ManifestRow(BaseModel):
             `planned`, not submitted (a dry run, or a batch that stopped before).
         in_plan: False: stored by an earlier plan of this batch, and not part of the latest.
         request: The request's fields as they were sent, the model and prompt apart.
+        characters: The usernames of those that came with it (`character_create`).
         note: What isn't as ordered.
         error: Why it isn't stored.
     """
@@ -102,6 +110,7 @@ class ManifestRow(BaseModel):
     model: str
     prompt: str
     request: dict[str, Any] = {}
+    characters: list[str] = []
     task_id: str | None = None
     business_id: str | None = None
     attempt: int | None = None
@@ -138,6 +147,9 @@ class Manifest(BaseModel):
     batch: str
     uri: str = Field(description="Where the batch is: s3://bucket/prefix/batch.")
     rows: list[ManifestRow] = []
+    plan: str = Field(
+        default="", description="Of the run that made it: what was stored, to buy, and its cost."
+    )
 
     @property
     def stored(self) -> list[ManifestRow]:
@@ -223,11 +235,19 @@ def shot_key(shot: Shot) -> str:
     return f"{shot.folder}/{SHOT_FILE}"
 
 
-def plan_json(batch: str, destination: str, shots: Sequence[Shot]) -> bytes:
-    """What `plan.json` holds: the shots of the latest plan, safe to keep."""
+def plan_json(batch: str, destination: str, shots: Sequence[Shot], plan: str) -> bytes:
+    """What `plan.json` holds: the shots of the latest plan, safe to keep.
+
+    Args:
+        batch: Its name.
+        destination: Bucket and prefix.
+        shots: All of them.
+        plan: In words: what was stored, to buy, and its cost.
+    """
     content = {
         "version": MANIFEST_VERSION,
         "batch": batch,
+        "plan": plan,
         "destination": destination,
         "shots": [shot.unsigned().model_dump(mode="json", exclude_defaults=True) for shot in shots],
     }
@@ -236,6 +256,8 @@ def plan_json(batch: str, destination: str, shots: Sequence[Shot]) -> bytes:
 
 def _of_shot(shot: Shot) -> dict[str, Any]:
     given = shot.request.unsigned().given()
+    if isinstance(shot.request, RemixRequest):
+        given["remix_of"] = shot.request.task_id
     return {
         **shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"}),
         "model": given.pop("model"),
@@ -253,6 +275,7 @@ def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[Mani
         "attempt": found.attempt,
         "submitted_at": found.submitted_at,
         "stored_at": found.stored_at,
+        "characters": found.characters,
         "in_plan": in_plan,
         "note": found.note,
     }

@@ -11,7 +11,8 @@ from prefect_toapis.batches.spec import Cast, Scene, Variant
 
 _SLUG = 40  # characters at most
 _PROMPT_WORDS = 5
-RESERVED = frozenset({"requests", "generations", "characters"})  # folders beside the batches
+# Folders beside the batches.
+RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 

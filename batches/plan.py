@@ -6,20 +6,30 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict
 
 from prefect_toapis.batches.casting import (
+    Made,
     Players,
     filling,
     known_as,
     players_of,
     resolve,
+    resolve_url,
+    role_of_url,
     roles_in,
+    unfilled,
+    url_fault,
 )
 from prefect_toapis.batches.identity import FOLDER_ID, business_id, shot_id
 from prefect_toapis.batches.naming import scene_labels, shot_label, slug, variant_labels
 from prefect_toapis.batches.spec import BatchSpec, Character, Scene, Variant
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.client.requests import SceneFields, VariantFields, VideoRequest
-from prefect_toapis.client.rules import check, is_known
+from prefect_toapis.client.requests import (
+    RemixRequest,
+    SceneFields,
+    VariantFields,
+    VideoRequest,
+)
+from prefect_toapis.client.rules import check, unchecked
 
 SINGLE = "requests"  # the folder of requests that belong to no batch
 
@@ -32,7 +42,7 @@ class Shot(BaseModel):
         batch: The batch it belongs to.
         scene, variant, cast: Labels; the cast is empty for a scene without roles.
         take: 1, 2, ...
-        request: What is sent, with the roles resolved.
+        request: What is sent, with the roles resolved, and references in place of files.
         folder: Where the bucket keeps it, below the bucket's prefix.
     """
 
@@ -44,7 +54,7 @@ class Shot(BaseModel):
     variant: str
     cast: str = ""
     take: int = 1
-    request: VideoRequest
+    request: VideoRequest | RemixRequest
     folder: str
 
     @property
@@ -59,8 +69,8 @@ class Shot(BaseModel):
 
     @property
     def findable(self) -> bool:
-        """True: the provider tells of a video by its business id ([D])."""
-        return True
+        """Whether the provider tells of it by its business id: of a remix no source says ([A])."""
+        return isinstance(self.request, VideoRequest)
 
     def name_in(self, error: ToAPIsError) -> None:
         """Have an error say that it is about this shot."""
@@ -96,16 +106,16 @@ class Plan:
 
 
 def plan_batch(
-    spec: BatchSpec, batch: str, destination: str, usernames: Mapping[str, str] | None = None
+    spec: BatchSpec, batch: str, destination: str, made: Mapping[str, Made] | None = None
 ) -> Plan:
     """Plan a batch.
 
     Args:
-        spec: What is asked for.
+        spec: What is asked for, with references in place of files, and the task ids of remixes.
         batch: The batch's name.
         destination: Bucket and prefix, as `s3://bucket/prefix`: part of the shots' identity.
-        usernames: Of the characters that were made, by name. Without them the shots are the
-            same, but their prompts can't be sent yet.
+        made: The characters that were made, by name. Without them the shots are the same, but
+            their requests can't be sent yet.
 
     Returns:
         The plan. It may be carried out if it has no faults.
@@ -115,12 +125,11 @@ def plan_batch(
         >>> [shot.label for shot in plan.shots]
         ['a-dog / sora-2']
     """
-    catalogue = Catalogue.shipped()
-    everybody, faults = players_of(spec.characters, spec.casts, usernames)
+    catalogue = Catalogue.current()
+    known = made or {}
+    everybody, faults = players_of(spec.characters, spec.casts, known)
     unmade = {
-        known_as(one): one
-        for one in spec.characters
-        if not one.exists and one.name not in (usernames or {})
+        known_as(one): one for one in spec.characters if not one.exists and one.name not in known
     }
     missing: dict[str, list[Character]] = {}
     if not spec.scenes:
@@ -130,11 +139,12 @@ def plan_batch(
     shots: list[Shot] = []
     variants = list(zip(variant_labels(spec.variants), spec.variants, strict=True))
     for scene_name, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
-        roles = roles_in(scene.prompt)
+        roles = _roles(scene)
         casts = filling(roles, everybody)
         if not casts:
             faults.append(_unfilled(scene_name, roles, everybody))
-            casts = [Players("?", {role: ["?"] for role in roles})]  # to see the other faults
+            casts = [unfilled(roles)]
+        faults += _scene_faults(scene_name, scene, casts, variants)
         for variant_name, variant in variants:
             for players in casts:
                 labels = (scene_name, variant_name, players.label)
@@ -153,7 +163,7 @@ def plan_batch(
     return plan
 
 
-def single_shot(request: VideoRequest, destination: str) -> Shot:
+def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
     """The shot of a request that belongs to no batch: it is kept under `requests/`.
 
     Args:
@@ -182,25 +192,47 @@ def _takes(
     batch: str,
     destination: str,
 ) -> Iterator[Shot]:
-    request = VideoRequest(
-        **scene.model_dump(include=set(SceneFields.model_fields) - {"prompt"}),
-        **variant.model_dump(include=set(VariantFields.model_fields)),
-        prompt=resolve(scene.prompt, players),
-    )
+    asked = _asked(scene, variant)
+    request = _resolved(asked, players)
     for take in range(1, variant.takes + 1):
         identity = shot_id(
             destination=destination,
             batch=batch,
-            request=request,
+            request=_as_sent(scene, asked),
             template=scene.prompt,
             roles=players.roles,
             take=take,
         )
-        yield _shot(request, labels, batch, identity, take)
+        yield _shot(_as_sent(scene, request), labels, batch, identity, take)
+
+
+def _asked(scene: Scene, variant: Variant) -> VideoRequest:
+    """What a scene and a variant ask for together, roles unresolved."""
+    return VideoRequest(
+        **scene.model_dump(include=set(SceneFields.model_fields)),
+        **variant.model_dump(include=set(VariantFields.model_fields)),
+    )
+
+
+def _resolved(asked: VideoRequest, players: Players) -> VideoRequest:
+    url = resolve_url(asked.character_url, players)
+    return asked.model_copy(update={"prompt": resolve(asked.prompt, players), "character_url": url})
+
+
+def _as_sent(scene: Scene, request: VideoRequest) -> VideoRequest | RemixRequest:
+    """The request, or the remix that the scene makes of it."""
+    if scene.remix_of is None:
+        return request
+    fields = {k: v for k, v in request.given().items() if k in RemixRequest.model_fields}
+    return RemixRequest(task_id=scene.remix_of, **fields)
 
 
 def _shot(
-    request: VideoRequest, labels: tuple[str, str, str], batch: str, identity: str, take: int
+    request: VideoRequest | RemixRequest,
+    labels: tuple[str, str, str],
+    batch: str,
+    identity: str,
+    take: int,
 ) -> Shot:
     scene, variant, cast = labels
     names = [slug(label) for label in labels] + [identity[:FOLDER_ID]]
@@ -214,6 +246,34 @@ def _shot(
         request=request,
         folder=f"{batch}/{'-'.join(filter(None, names))}",
     )
+
+
+def _roles(scene: Scene) -> list[str]:
+    """The roles that a scene names, in its prompt or as its `character_url`."""
+    by_url = role_of_url(scene.character_url)
+    return list(dict.fromkeys([*roles_in(scene.prompt), *([by_url] if by_url else [])]))
+
+
+def _scene_faults(
+    label: str, scene: Scene, casts: Sequence[Players], variants: Sequence[tuple[str, Variant]]
+) -> list[str]:
+    """What is wrong with a scene that its requests don't show."""
+    faults = [
+        f'scene "{label}" with {players.label}: character_url: {fault}'
+        for players in casts
+        if (fault := url_fault(scene.character_url, players))
+    ]
+    if scene.remix_of is None:
+        return faults
+    for name, variant in variants:
+        given = _asked(scene, variant).given().keys() - RemixRequest.model_fields.keys()
+        if given:
+            fields = ", ".join(sorted(given))
+            faults.append(
+                f'scene "{label}" with {name}: {fields}: a remix takes no such fields, '
+                "only prompt, model, duration and aspect_ratio"
+            )
+    return faults
 
 
 def _needed(players: Players, unmade: Mapping[str, Character]) -> list[Character]:
@@ -257,10 +317,8 @@ def _unfilled(label: str, roles: Sequence[str], everybody: Sequence[Players]) ->
 
 
 def _notes(spec: BatchSpec, shots: Sequence[Shot], catalogue: Catalogue) -> list[str]:
-    unknown = dict.fromkeys(s.request.model for s in shots if not is_known(s.request, catalogue))
-    notes = [
-        f"{model}: the catalogue doesn't know it; its rules are unchecked" for model in unknown
-    ]
+    sentences = [unchecked(shot.request, catalogue) for shot in shots]
+    notes = [sentence for sentence in dict.fromkeys(sentences) if sentence]
     if (spec.characters or spec.casts) and not any(shot.cast for shot in shots):
         notes.append("no scene names a role such as {character}: no character will appear")
     return notes

@@ -3,13 +3,18 @@
 An attempt is written before its submission (`sending`) and again with the outcome.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+
+from prefect_toapis.batches.errors import StoreError
 
 RECORD_VERSION = 1
+
+_ATTEMPT = re.compile(r"/attempt-\d+\.json$")
 
 State = Literal["sending", "accepted", "rejected", "failed"]
 FailureKind = Literal["transient", "refused"]
@@ -21,6 +26,7 @@ class Attempt(BaseModel):
     Args:
         state: `sending` until the outcome is known; a `rejected` one bought nothing, a `failed`
             one was accepted and ended without a video.
+        request: What was sent, as `given` by the request; URLs without signatures.
         sent_at: When it was recorded, just before its submission.
         sends: How often it was sent: more than once only by `on_absent="resend"`.
         run: The flow run that sent it.
@@ -34,6 +40,7 @@ class Attempt(BaseModel):
     attempt: int
     business_id: str
     state: State
+    request: dict[str, Any]
     sent_at: datetime
     sends: int = 1
     run: str | None = None
@@ -94,9 +101,39 @@ def next_step(latest: Attempt | None, retry_failed: Literal["transient", "all", 
     return Submit(latest.attempt + 1) if again else GiveUp(latest)
 
 
+def read_attempt(content: bytes, key: str) -> Attempt:
+    """An attempt as the bucket has it.
+
+    Raises:
+        StoreError: It can't be understood.
+    """
+    try:
+        return Attempt.model_validate_json(content)
+    except ValidationError as error:
+        raise StoreError(f"{key} is damaged, or of a later version") from error
+
+
 def attempt_key(folder: str, attempt: int) -> str:
     """Where an attempt is kept, by its shot's folder."""
     return f"{folder}/attempt-{attempt}.json"
+
+
+def is_attempt(key: str) -> bool:
+    """Whether a key is an attempt's.
+
+    Example:
+        >>> is_attempt("b/dog/attempt-2.json"), is_attempt("b/dog/attempt-2-send-2.json")
+        (True, False)
+    """
+    return _ATTEMPT.search(key) is not None
+
+
+def may_be_paid(attempt: Attempt) -> bool:
+    """Whether money was spent on an attempt, or may have been.
+
+    What the provider turned away or failed it doesn't charge for ([D]: it refunds before it tells).
+    """
+    return attempt.state in {"sending", "accepted"}
 
 
 def resend_key(folder: str, attempt: Attempt) -> str:

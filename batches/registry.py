@@ -48,8 +48,8 @@ async def read_all(store: Store) -> list[MadeCharacter]:
     return sorted(made, key=lambda one: one.made_at)
 
 
-async def read_known(characters: Iterable[Character], store: Store) -> dict[str, str]:
-    """The usernames of the characters that were made before, by the names they have now.
+async def read_known(characters: Iterable[Character], store: Store) -> dict[str, MadeCharacter]:
+    """The characters that were made before, by the names they have now.
 
     Raises:
         StoreError: As `read_made`.
@@ -61,7 +61,7 @@ async def read_known(characters: Iterable[Character], store: Store) -> dict[str,
     folders = {one.name: order_of(one, registry).folder for one in to_make}
     known = set(folders.values()) & set(registry.folders.values())
     made = await _read_each(known, store)
-    return {name: made[folder].username for name, folder in folders.items() if folder in made}
+    return {name: made[folder] for name, folder in folders.items() if folder in made}
 
 
 async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeCharacter]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from prefect_toapis.batches.prices import Price
 from prefect_toapis.client.account import AccountGroup
 from prefect_toapis.client.requests import SceneFields, VariantFields
 
@@ -25,6 +26,11 @@ class Scene(SceneFields):
     """
 
     name: str = Field(default="", description="Shown in names. Empty: from the prompt's words.")
+    remix_of: str | None = Field(
+        default=None,
+        description="Remix this video by the prompt: its task id, or batch/shot, with the shot's "
+        "label or id in the manifest of an earlier batch.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -50,12 +56,14 @@ class Variant(VariantFields):
 class Character(BaseModel):
     """Somebody who appears: a character that exists, or one to be made from a clip.
 
-    Give exactly one of `username`, `url` and `from_task`; `timestamps` with the latter two.
+    Give exactly one of `username`, `url` and `from_task`; `timestamps` with the latter two. In
+    place of a URL, `url` may name a file: a local path, or an S3 object.
 
     Example:
         ```python
         Character(name="Turbo", username="@duksvfkf.turbo_whis")
         Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")
+        Character(name="Duke", url="clips/duke.mp4", timestamps="0,2.5")
         ```
     """
 
@@ -70,7 +78,7 @@ class Character(BaseModel):
         default=None,
         repr=False,  # may be signed
         description="To make it from a clip: a video with sound that shows it clearly "
-        "(public http(s) URL).",
+        "(public http(s) URL, or a file: a local path or s3://bucket/key).",
     )
     from_task: str | None = Field(
         default=None,
@@ -184,6 +192,14 @@ class RunSettings(BaseModel):
         description="Which failed shots of an earlier run are tried again: all but refused ones "
         "(transient), refused ones too (all), or none.",
     )
+    prices: list[Price] = Field(
+        default=[], description="What models cost, for budget_credits and to see it in a plan."
+    )
+    keep_credits: float | None = Field(
+        default=None,
+        ge=0,
+        description="Credits that must be left on the account when everything planned is paid.",
+    )
     retry_seconds: float = Field(
         default=60,
         ge=0,
@@ -220,6 +236,7 @@ class BatchSpec(BaseModel):
     casts: list[Cast] = []
     batch: str | None = None
     max_videos: int = 100
+    budget_credits: float | None = Field(default=None, ge=0)
     on_failure: Literal["fail", "tolerate"] = "fail"
     settings: RunSettings = RunSettings()
 

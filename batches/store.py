@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+JSON = "application/json"  # the content type of records
+
 
 class Store(Protocol):
     """A flat space of keys. `VideoBucket` is one over S3; a test may be one over a dict.

@@ -6,9 +6,11 @@ or on another machine, enters here again and goes on from the record.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import count
+from types import MappingProxyType
 from typing import Protocol
 
 from prefect_toapis.batches.errors import (
@@ -25,11 +27,13 @@ from prefect_toapis.batches.record import (
     Submit,
     attempt_key,
     next_step,
+    read_attempt,
     resend_key,
     settled,
 )
 from prefect_toapis.batches.spec import RunSettings
-from prefect_toapis.batches.store import Store
+from prefect_toapis.batches.store import JSON, Store
+from prefect_toapis.batches.uploads import urls_for
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import (
@@ -45,7 +49,6 @@ from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
 from prefect_toapis.client.rules import check
 
-JSON = "application/json"
 LOOK_UPS = 12  # while a submission settles
 
 logger = logging.getLogger("prefect_toapis")
@@ -58,8 +61,14 @@ class Submissions(Protocol):
         """Wait until the allowance has room for one submission."""
         ...
 
-    async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
-        """Submit a request."""
+    async def submit(
+        self,
+        request: Request,
+        business_id: str | None = None,
+        *,
+        uploads: Mapping[str, str] = MappingProxyType({}),
+    ) -> Accepted:
+        """Submit a request, with the URLs of the uploads that it refers to."""
         ...
 
     async def find(self, business_id: str) -> Reply | None:
@@ -68,7 +77,7 @@ class Submissions(Protocol):
 
 
 class Buyable(Protocol):
-    """What can be bought once: a shot, or a character that is made."""
+    """What can be bought once: a shot (a video or a remix), or a character that is made."""
 
     @property
     def label(self) -> str:
@@ -130,7 +139,8 @@ class Buyer:
         """The accepted attempt of an item: bought now, or bought before.
 
         Raises:
-            InvalidRequest: It breaks rules of its model; nothing was recorded or sent.
+            InvalidRequest: It breaks rules of its model, or a file that it refers to wasn't
+                uploaded; nothing was recorded or sent.
             GenerationFailed: Its latest attempt failed, and the settings say not to try again.
             APIError: The API refuses it; recorded.
             Transient: It could not be sent, or the store doesn't answer; recorded.
@@ -147,10 +157,12 @@ class Buyer:
     async def latest(self, item: Buyable) -> Attempt | None:
         """The latest attempt that the bucket knows."""
         found: Attempt | None = None
-        number = 1
-        while (content := await self.store.read(attempt_key(item.folder, number))) is not None:
-            found = Attempt.model_validate_json(content)
-            number += 1
+        for number in count(1):
+            key = attempt_key(item.folder, number)
+            content = await self.store.read(key)
+            if content is None:
+                break
+            found = read_attempt(content, key)
         return found
 
     async def fail(self, item: Buyable, error: ToAPIsError) -> None:
@@ -171,8 +183,9 @@ class Buyer:
         return await self._submit_new(item, step)
 
     async def _submit_new(self, item: Buyable, step: Submit) -> Attempt:
-        if faults := check(item.request, Catalogue.shipped()):
+        if faults := check(item.request, Catalogue.current()):
             raise InvalidRequest([str(fault) for fault in faults])
+        uploads = await urls_for(item.request, self.store, self.now())
         # First the allowance, then the record: between record and submission lies next to no
         # time, so that nobody takes a submission that waits its turn for one that was lost.
         await self.api.ready()
@@ -181,17 +194,18 @@ class Buyer:
             attempt=step.attempt,
             business_id=item.business_id(step.attempt),
             state="sending",
+            request=item.request.unsigned().given(),
             sent_at=self.now(),
             run=self.run,
         )
         key = attempt_key(item.folder, step.attempt)
         if await self.store.create(key, _content(attempt), JSON):
-            return await self._send(item, attempt)
+            return await self._send(item, attempt, uploads)
         return await self._buy(item)  # another worker was faster: go on from its record
 
-    async def _send(self, item: Buyable, attempt: Attempt) -> Attempt:
+    async def _send(self, item: Buyable, attempt: Attempt, uploads: Mapping[str, str]) -> Attempt:
         try:
-            accepted = await self.api.submit(item.request, attempt.business_id)
+            accepted = await self.api.submit(item.request, attempt.business_id, uploads=uploads)
         except (APIError, Transient) as error:
             await self._end(item, attempt, "rejected", error)
             raise
@@ -240,6 +254,7 @@ class Buyer:
             item.label,
             attempt.business_id,
         )
+        uploads = await urls_for(item.request, self.store, self.now())
         await self.api.ready()
         if (await self._as_recorded(item, attempt)).state != "sending":
             return await self._buy(item)
@@ -249,9 +264,9 @@ class Buyer:
         claim = resend_key(item.folder, again)
         if await self.store.create(claim, _content(again), JSON):
             await self._write(item, again)
-            return await self._send(item, again)
+            return await self._send(item, again, uploads)
         claimed = await self.store.read(claim)  # another worker sends it: look for that one
-        return await self._resolve(item, Attempt.model_validate_json(claimed) if claimed else again)
+        return await self._resolve(item, read_attempt(claimed, claim) if claimed else again)
 
     async def _accept(self, item: Buyable, attempt: Attempt, task_id: str) -> Attempt:
         accepted = attempt.model_copy(update={"state": "accepted", "task_id": task_id})
@@ -272,12 +287,13 @@ class Buyer:
         await self._write(item, attempt.model_copy(update=ended))
 
     async def _as_recorded(self, item: Buyable, attempt: Attempt) -> Attempt:
+        key = attempt_key(item.folder, attempt.attempt)
         try:
-            content = await self.store.read(attempt_key(item.folder, attempt.attempt))
+            content = await self.store.read(key)
         except StoreError as error:
             error.about(money="maybe spent", business_id=attempt.business_id)
             raise
-        return Attempt.model_validate_json(content) if content else attempt
+        return read_attempt(content, key) if content else attempt
 
     async def _write(self, item: Buyable, attempt: Attempt) -> None:
         await self.store.write(attempt_key(item.folder, attempt.attempt), _content(attempt), JSON)
@@ -301,8 +317,8 @@ def _given_up(attempt: Attempt) -> GenerationFailed:
 
 def _unfindable(item: Buyable, attempt: Attempt) -> CreationUnresolved:
     return CreationUnresolved(
-        "nobody knows whether it was accepted, and no source says that a creation can be looked "
-        f"up by its business id; its record is {attempt_key(item.folder, attempt.attempt)}",
+        "nobody knows whether it was accepted, and no source says that it can be looked up "
+        f"by its business id; its record is {attempt_key(item.folder, attempt.attempt)}",
         business_id=attempt.business_id,
     )
 

@@ -7,6 +7,9 @@ from functools import cache, partial
 from threading import Event
 from typing import TypeVar
 
+from typing_extensions import Self
+
+from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.streaming import Reader
 from prefect_toapis.blocks.video_bucket import StoredObject, StoreTraits, VideoBucket
 
@@ -34,6 +37,22 @@ class BucketStore:
 
     def __init__(self, bucket: VideoBucket) -> None:
         self.bucket = bucket
+
+    @classmethod
+    def holding(cls, uri: str, credentials: S3Credentials | None) -> tuple[Self, str]:
+        """The store that an object is in, and the object's key in it.
+
+        Args:
+            uri: `s3://bucket/key`.
+            credentials: None: boto3's own chain.
+
+        Raises:
+            ValueError: It is no such URI.
+        """
+        folder, _, key = uri.rpartition("/")
+        if not key:
+            raise ValueError(f"{uri!r}: give an object as s3://bucket/key")
+        return cls(VideoBucket.from_uri(folder, credentials)), key
 
     async def read(self, key: str) -> bytes | None:
         """The content under a key; None if there is none. Raises as `VideoBucket.read`."""

@@ -6,7 +6,7 @@ notebook's, none at all) use the same connections and the same scheduler.
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -76,9 +76,15 @@ class Account:
         """
         await in_background(self._ready())
 
-    async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
+    async def submit(
+        self,
+        request: Request,
+        business_id: str | None = None,
+        *,
+        uploads: Mapping[str, str] = {},
+    ) -> Accepted:
         """Submit; call `ready` first. See `ToAPIsClient.submit`."""
-        return await in_background(self._submit(request, business_id))
+        return await in_background(self._submit(request, business_id, uploads))
 
     async def find(self, business_id: str) -> Reply | None:
         """See `ToAPIsClient.find`."""
@@ -137,9 +143,11 @@ class Account:
         finally:
             room.cancel()
 
-    async def _submit(self, request: Request, business_id: str | None) -> Accepted:
+    async def _submit(
+        self, request: Request, business_id: str | None, uploads: Mapping[str, str]
+    ) -> Accepted:
         try:
-            return await self._client.submit(request, business_id)
+            return await self._client.submit(request, business_id, uploads=uploads)
         except (Unauthorized, InsufficientBalance) as refusal:
             self._refused.set_result(refusal)  # for those that wait in `ready` now
             self._refused = asyncio.get_running_loop().create_future()

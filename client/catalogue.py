@@ -14,15 +14,27 @@ from pydantic_core import ErrorDetails
 from typing_extensions import Self
 
 from prefect_toapis.client.errors import InvalidCatalogue
+from prefect_toapis.client.media import Kind
 
 VARIABLE = "TOAPIS_CATALOGUE"
 
 JSONType = Literal["string", "integer", "number", "boolean", "array", "object"]
 Section = Literal["fields", "character", "remix"]
 
+_PATTERN = re.compile(r"[*?\[]")
+
 
 class FieldRule(BaseModel):
-    """What a field of one model may hold; an empty rule says only that the model has the field."""
+    """What a field of one model may hold; an empty rule says only that the model has the field.
+
+    Args:
+        media: What kind of file stands behind the URL, or behind each of an array.
+        items: What each object of an array may hold; empty: anything. What isn't listed is refused.
+
+    Example:
+        >>> FieldRule(format="url", media="image", max_items=7).types()
+        {'array'}
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +46,8 @@ class FieldRule(BaseModel):
     max_items: int | None = None
     pattern: re.Pattern[str] | None = None
     format: Literal["url", "url-or-task", "segment"] | None = None
+    media: Kind | None = None
+    items: dict[str, "FieldRule"] = {}
     seconds: tuple[float, float] | None = None
     unit: str = ""
 
@@ -44,6 +58,10 @@ class FieldRule(BaseModel):
                 raise ValueError(f"{name} says nothing of a field of type {self.type}")
         if not self.types() and self._needed_types():
             raise ValueError(f"{' and '.join(self._needed_types())} are of different types")
+        if self.media and not self.holds_urls:
+            raise ValueError("media says nothing of a field without format: url or url-or-task")
+        if self.items and (self.format or self.choices):
+            raise ValueError("items are objects; format and choices say nothing of those")
         return self
 
     def types(self) -> set[JSONType] | None:
@@ -53,6 +71,11 @@ class FieldRule(BaseModel):
         needed = self._needed_types().values()
         return set.intersection(*needed) if needed else None
 
+    @property
+    def holds_urls(self) -> bool:
+        """Whether it is a URL, or an array of them."""
+        return self.format in {"url", "url-or-task"}
+
     def _needed_types(self) -> dict[str, set[JSONType]]:
         needed: dict[str, tuple[bool, set[JSONType]]] = {
             "minimum": (self.minimum is not None, {"integer", "number"}),
@@ -60,7 +83,8 @@ class FieldRule(BaseModel):
             "max_items": (self.max_items is not None, {"array"}),
             "pattern": (self.pattern is not None, {"string"}),
             "format: segment": (self.format == "segment", {"string"}),
-            "format: url": (self.format in {"url", "url-or-task"}, {"string", "array"}),
+            "format: url": (self.holds_urls, {"string", "array"}),
+            "items": (bool(self.items), {"array"}),
         }
         return {name: types for name, (given, types) in needed.items() if given}
 
@@ -165,6 +189,15 @@ class Catalogue(BaseModel):
             return self.models[model]
         fitting = [name for name in self.models if fnmatchcase(model, name)]
         return self.models[max(fitting, key=len)] if fitting else None
+
+    def names(self) -> list[str]:
+        """The models that have an entry of their own, not one that is a pattern.
+
+        Example:
+            >>> [name for name in Catalogue.shipped().names() if "kling" in name]
+            []
+        """
+        return [name for name in self.models if not _PATTERN.search(name)]
 
     def having(self, field: str, section: Section = "fields") -> list[str]:
         """The models that have a field."""

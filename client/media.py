@@ -63,10 +63,22 @@ def media_fault(head: bytes, size: int, kind: Kind) -> str | None:
         >>> media_fault(b"GIF89a...", 11_000_000, "image")
         'it has 11.0 MB; an image may have 10 MB at most'
     """
-    if size == 0:
-        return "it is empty"
+    if fault := size_fault(size, kind):
+        return fault
     if media_type(head, kind) is None:
         return f"it is no {kind} that the API takes: {_TAKEN[kind]}"
+    return None
+
+
+def size_fault(size: int, kind: Kind) -> str | None:
+    """Why no file of this size may be uploaded ([D]); None if it may.
+
+    Args:
+        size: In bytes.
+        kind: What it is uploaded as.
+    """
+    if size == 0:
+        return "it is empty"
     most = _MEGABYTES[kind]
     if size > most * 1024 * 1024:
         article = "an image" if kind == "image" else "a video"

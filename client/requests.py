@@ -82,13 +82,15 @@ class SceneFields(BaseModel):
     image_urls: list[str] = Field(
         default=[],
         repr=False,  # may be signed
-        description="Reference images: public http(s) URLs.",
+        description="Reference images: public http(s) URLs, or files, which are uploaded: "
+        "local paths or s3://bucket/key.",
     )
     character_url: str | None = Field(
         default=None,
         repr=False,  # may be signed
-        description="A reference video to take characters from (public http(s) URL), "
-        "or the id of a finished character task. The video comes out 1 s shorter.",
+        description="A reference video to take characters from (public http(s) URL, or a file: "
+        "a local path or s3://bucket/key), or the id of a finished character task. "
+        "The video comes out 1 s shorter.",
     )
     character_timestamps: str | None = Field(
         default=None,
@@ -141,7 +143,8 @@ class VideoRequest(SceneFields, VariantFields):
     """One request to `POST /v1/videos/generations` ([P]), as flat fields.
 
     Making one checks the types only; `check` tells which rules of its model it breaks, and
-    the client refuses to send one that breaks any.
+    the client refuses to send one that breaks any. In place of a file stands a reference to its
+    content (see `references`).
 
     Example:
         ```python
@@ -218,6 +221,11 @@ class CharacterRequest(BaseModel):
         """The fields that were given, by name."""
         return {"model": self.model, **self.model_dump(exclude_none=True, exclude={"model"})}
 
+    def unsigned(self) -> Self:
+        """The same request, safe to keep: its URL without what only proves a right to fetch it."""
+        url = without_signature(self.url) if self.url else self.url
+        return self.model_copy(update={"url": url})
+
     def body(self, business_id: str | None = None) -> dict[str, Any]:
         """The JSON body; what wasn't given is left out.
 
@@ -255,6 +263,11 @@ class RemixRequest(BaseModel):
     aspect_ratio: str | None = None
 
     @property
+    def n(self) -> int:
+        """How many videos it makes, as `VideoRequest.n`: one."""
+        return 1
+
+    @property
     def path(self) -> str:
         """Where it is posted."""
         return f"/v1/videos/{quote(self.task_id, safe='')}/remix"
@@ -263,6 +276,10 @@ class RemixRequest(BaseModel):
         """The fields that were given, by name, without the task's id."""
         fields = self.model_dump(exclude_none=True, exclude={"model", "task_id"})
         return {"model": self.model, **fields}
+
+    def unsigned(self) -> Self:
+        """The request itself, as `VideoRequest.unsigned`: it holds no URL."""
+        return self
 
     def body(self, business_id: str | None = None) -> dict[str, Any]:
         """The JSON body; what wasn't given is left out.

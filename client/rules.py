@@ -2,15 +2,19 @@
 
 import dataclasses
 import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue, Conflict, FieldRule, JSONType, ModelRules
+from prefect_toapis.client.references import is_reference, references_by_place
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 from prefect_toapis.client.urls import why_not_public, without_queries, without_signature
 
 _SEGMENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
 _TASK_ID = re.compile(r"[\w.-]+")
 _SHOWN = 60  # characters of a value in a message
+_CLOSE = 0.85  # sora2 is as close to sora-2; sora-3, which may well come to be, isn't
 _PYTHON_TYPES: dict[JSONType, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
@@ -51,7 +55,8 @@ def unchecked(request: Request, catalogue: Catalogue) -> str | None:
     """
     rules = catalogue.rules_of(request.model)
     if rules is None:
-        return f"{request.model}: the catalogue doesn't know it; its rules are unchecked"
+        meant = _close_to(request.model, catalogue)
+        return f"{request.model}: the catalogue doesn't know it{meant}; its rules are unchecked"
     if not rules.open:
         return None
     listed = rules.section(request.section) or {}
@@ -80,6 +85,27 @@ def check(request: Request, catalogue: Catalogue) -> list[Fault]:
     if not broken:
         broken = _faults_with_any_model(request) + _faults_by_model(request, catalogue)
     return [Fault(name, value, rule, request.model) for name, value, rule in broken]
+
+
+def not_uploaded(request: Request, uploads: Mapping[str, str]) -> list[Fault]:
+    """The references in a request that stand for no upload, as faults.
+
+    Args:
+        request: The request, with references in place of files.
+        uploads: The URLs of uploads, by reference.
+
+    Example:
+        >>> dog = VideoRequest(prompt="A dog", image_urls=[f"sha256:{'ab' * 32}"])
+        >>> [fault.field for fault in not_uploaded(dog, {})]
+        ['image_urls[0]']
+    """
+    return [
+        Fault(
+            place, found, "no upload of this content is given: upload the file first", request.model
+        )
+        for place, found in references_by_place(request)
+        if found not in uploads
+    ]
 
 
 def segment_seconds(text: str) -> tuple[float, float] | None:
@@ -151,6 +177,11 @@ def _faults_together(given: dict[str, Any], rules: ModelRules) -> list[_Broken]:
     return broken + [_conflict(one) for one in rules.conflicts if _applies(one, filled)]
 
 
+def _close_to(model: str, catalogue: Catalogue) -> str:
+    found = get_close_matches(model.lower(), catalogue.names(), n=1, cutoff=_CLOSE)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
 def _named(request: Request) -> dict[str, Any]:
     """What was given, by the names of the catalogue."""
     given = request.given()
@@ -185,7 +216,7 @@ def _field_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
     if rule.format == "segment":
         faults += _segment_faults(value, *(rule.seconds or (0, float("inf"))))
     broken = [(name, value, fault) for fault in faults]
-    return broken + _url_faults(name, value, rule)
+    return broken + _url_faults(name, value, rule) + _item_faults(name, value, rule)
 
 
 def _type_fault(value: Any, rule: FieldRule) -> str | None:
@@ -204,7 +235,7 @@ def _is_of_type(value: Any, json_type: JSONType) -> bool:
 
 
 def _url_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
-    if rule.format not in {"url", "url-or-task"}:
+    if not rule.holds_urls:
         return []
     named = (
         [(f"{name}[{index}]", one) for index, one in enumerate(value)]
@@ -214,8 +245,37 @@ def _url_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
     return [
         (place, url, why)
         for place, url in named
+        if not is_reference(url)  # it stands for an upload, whose content was checked
         if not (rule.format == "url-or-task" and _is_task_id(url))
         if (why := why_not_public(url) if isinstance(url, str) else "it must be a string")
+    ]
+
+
+def _item_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
+    if not rule.items:
+        return []
+    broken: list[_Broken] = []
+    for index, item in enumerate(value):
+        place = f"{name}[{index}]"
+        if isinstance(item, dict):
+            broken += _member_faults(place, item, rule.items)
+        else:
+            broken.append((place, item, f"it must be an object of {' and '.join(rule.items)}"))
+    return broken
+
+
+def _member_faults(place: str, item: dict[str, Any], rules: dict[str, FieldRule]) -> list[_Broken]:
+    broken: list[_Broken] = []
+    for name, value in item.items():
+        if rule := rules.get(name):
+            broken += _field_faults(f"{place}.{name}", value, rule)
+        else:
+            unlisted = f"there is no such field here; use {_either(rules)}"
+            broken.append((f"{place}.{name}", value, unlisted))
+    return broken + [
+        (f"{place}.{name}", None, "this model needs it")
+        for name, rule in rules.items()
+        if rule.required and name not in item
     ]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import SEEK_END, BytesIO
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -25,6 +25,7 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
+from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import (
     Answer,
     Balance,
@@ -36,7 +37,7 @@ from prefect_toapis.client.replies import (
 )
 from prefect_toapis.client.requests import GENERATIONS, Request
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.client.rules import check, unchecked
+from prefect_toapis.client.rules import check, not_uploaded, unchecked
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
 
 T = TypeVar("T")
@@ -109,7 +110,13 @@ class ToAPIsClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
+    async def submit(
+        self,
+        request: Request,
+        business_id: str | None = None,
+        *,
+        uploads: Mapping[str, str] = {},
+    ) -> Accepted:
         """Submit a request for a video, a character or a remix ([P], [D]). This spends money.
 
         Only what surely bought nothing is sent again (no connection, 429, 503
@@ -118,22 +125,24 @@ class ToAPIsClient:
         Args:
             request: Checked against the catalogue before anything is sent.
             business_id: The caller's own id, by which `find` looks the task up.
+            uploads: The URLs of uploads, by reference: they go out in place of the references.
 
         Returns:
             The accepted generation, with the task id to ask for.
 
         Raises:
-            InvalidRequest: The request breaks rules of its model.
+            InvalidRequest: The request breaks rules of its model, or has a reference that
+                `uploads` doesn't.
             APIError: The API refuses it (`BadRequest`, `Unauthorized`, ...).
             Transient: It could not be sent within the budget.
             SubmissionUnknown: It may have been accepted: look it up before sending it again.
         """
         catalogue = Catalogue.current()
-        if faults := check(request, catalogue):
+        if faults := check(request, catalogue) + not_uploaded(request, uploads):
             raise InvalidRequest([str(fault) for fault in faults])
         if what := unchecked(request, catalogue):
             logger.info("%s", what)
-        body = request.body(business_id)
+        body = with_urls(request.body(business_id), uploads)
 
         async def once() -> Accepted:
             outcome = submission_outcome(await self._send("POST", request.path, body))

@@ -9,6 +9,7 @@ from prefect_toapis.batches.characters import id_of
 from prefect_toapis.batches.errors import BatchFailed, StoreError
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.manifest import (
+    MANIFEST_FILE,
     Manifest,
     StoredShot,
     Unstored,
@@ -16,12 +17,14 @@ from prefect_toapis.batches.manifest import (
     plan_json,
 )
 from prefect_toapis.batches.progress import current_progress
-from prefect_toapis.batches.submission import JSON
+from prefect_toapis.batches.store import JSON
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.references import references_in
 from prefect_toapis.flows.characters import make_characters
 from prefect_toapis.flows.fan_out import FanOut
 from prefect_toapis.flows.order import Order
-from prefect_toapis.flows.preflight import Ready, prepare, with_usernames
+from prefect_toapis.flows.preflight import Ready, prepare
+from prefect_toapis.flows.uploads import upload_files
 
 JSONL = "application/x-ndjson"
 _READS_AT_ONCE = 16
@@ -37,13 +40,14 @@ async def run_batch(order: Order) -> Manifest:
     ready = await prepare(order)
     if order.dry_run:
         return await gather_manifest(ready, {})
-    ready, uncast = await _cast(ready, order)
-    plan = plan_json(ready.batch, ready.bucket.uri(), ready.shots)
+    ready, lacking = await _cast(ready)
+    plan = plan_json(ready.batch, ready.bucket.uri(), ready.shots, ready.in_words)
     await ready.store.write(f"{ready.batch}/plan.json", plan, JSON)
-    fan_out = FanOut(ready, order.spec.settings, current_progress(), uncast)
+    lacking |= await _upload(ready)
+    fan_out = FanOut(ready, current_progress(), lacking)
     await fan_out.run()
     manifest = await gather_manifest(ready, fan_out.unstored)
-    key = f"{ready.batch}/manifest.jsonl"
+    key = f"{ready.batch}/{MANIFEST_FILE}"
     await ready.store.write(key, manifest.to_jsonl().encode(), JSONL)
     _report(manifest, ready.bucket.uri(key))
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
@@ -51,23 +55,36 @@ async def run_batch(order: Order) -> Manifest:
     return manifest
 
 
-async def _cast(ready: Ready, order: Order) -> tuple[Ready, dict[str, ToAPIsError]]:
+async def _cast(ready: Ready) -> tuple[Ready, dict[str, ToAPIsError]]:
     """Have the missing characters made; and why some shots have to do without, by shot id."""
     if not ready.to_make:
         return ready, {}
-    settings = order.spec.settings
-    casting = await make_characters(ready.to_make, ready.credentials, ready.bucket, settings)
-    uncast = {
+    casting = await make_characters(ready.to_make, ready.files, ready.tasks)
+    lacking = {
         shot.shot_id: error
         for shot in ready.to_buy
         if (error := casting.failure_of(ready.missing.get(shot.shot_id, [])))
     }
-    usernames = {
-        one.name: casting.made[id_of(one)].username
-        for one in order.spec.characters
+    made = {
+        one.name: casting.made[id_of(one)]
+        for one in ready.spec.characters
         if not one.exists and id_of(one) in casting.made
     }
-    return with_usernames(ready, order, usernames), uncast
+    return ready.knowing(made), lacking
+
+
+async def _upload(ready: Ready) -> dict[str, ToAPIsError]:
+    """Have the missing files uploaded; and why some shots have to do without, by shot id."""
+    needed = {shot.shot_id: references_in(shot.request) for shot in ready.to_buy}
+    references = [one for of_shot in needed.values() for one in of_shot]
+    failed = await upload_files(references, ready.files, ready.tasks)
+    return {
+        shot.shot_id: failed[one]
+        for shot in ready.to_buy
+        if not ready.inventory.knows(shot)  # what was sent before may need no upload any more
+        for one in needed[shot.shot_id]
+        if one in failed
+    }
 
 
 async def gather_manifest(ready: Ready, unstored: dict[str, Unstored]) -> Manifest:
@@ -86,7 +103,8 @@ async def gather_manifest(ready: Ready, unstored: dict[str, Unstored]) -> Manife
 
     found = await asyncio.gather(*[read(key) for key in keys if key.endswith(f"/{SHOT_FILE}")])
     stored = [shot for shot in found if shot]
-    return build_manifest(ready.batch, ready.uri, ready.shots, stored, unstored)
+    manifest = build_manifest(ready.batch, ready.uri, ready.shots, stored, unstored)
+    return manifest.model_copy(update={"plan": ready.in_words})
 
 
 def shortfall(manifest: Manifest) -> str | None:

@@ -1,19 +1,22 @@
 """Characters first: those that shots need are made before the shots, each once."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.casting import faults_of
 from prefect_toapis.batches.characters import MadeCharacter, distinct, id_of
 from prefect_toapis.batches.errors import InvalidBatch
-from prefect_toapis.batches.spec import Character, RunSettings
+from prefect_toapis.batches.files import File
+from prefect_toapis.batches.spec import BatchSpec, Character, RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.preflight import blocks_or_faults
+from prefect_toapis.flows.run_tasks import RunTasks
+from prefect_toapis.flows.sources import Sources, read_sources
+from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.tasks.calling import either_flow
 from prefect_toapis.tasks.characters import create_character, poll_character
 
@@ -37,33 +40,30 @@ class Casting:
 
 
 async def make_characters(
-    characters: Iterable[Character],
-    credentials: ToAPIsCredentials,
-    bucket: VideoBucket,
-    settings: RunSettings,
+    characters: Iterable[Character], files: Mapping[str, File], tasks: RunTasks
 ) -> Casting:
     """Make characters at once, each once whatever it is called, none able to stop another.
 
     Args:
         characters: Without faults; those that exist are left out.
-        credentials: Whose account pays.
-        bucket: Where the registry is.
-        settings: Waits and retries.
+        files: Where the clips are that they refer to, by reference.
+        tasks: Of the run.
     """
     wanted = distinct(characters)
-    delays = settings.task_retry_delays_seconds
-    retries: dict[str, Any] = {"retries": len(delays), "retry_delay_seconds": delays}
-    create = create_character.with_options(**retries)
-    poll = poll_character.with_options(**retries)
-    blocks: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": settings}
-    in_flight = asyncio.Semaphore(settings.max_in_flight)
+    create, poll = tasks.bind(create_character), tasks.bind(poll_character)
+    in_flight = asyncio.Semaphore(tasks.settings.max_in_flight)
     casting = Casting({}, {})
+    clips = {one.url for one in wanted.values() if one.url}
+    missing = await upload_files(clips, files, tasks)
 
     async def make(identity: str, character: Character) -> None:
+        if character.url and character.url in missing:
+            casting.failed[identity] = missing[character.url]
+            return
         try:
             async with in_flight:
-                creation = await create(character, **blocks)
-                casting.made[identity] = await poll(creation, **blocks)
+                creation = await create(character)
+                casting.made[identity] = await poll(creation)
         except ToAPIsError as error:
             get_run_logger().error("%s", error)
             casting.failed[identity] = error
@@ -87,8 +87,8 @@ async def create_characters(
     """Make characters from clips, each paid once: the registry in the bucket remembers them.
 
     Args:
-        characters: Who is made, from which part of which clip. Those with a username exist
-            already: they cost nothing and are left out.
+        characters: Who is made, from which part of which clip (a URL, or a file). Those with a
+            username exist already: they cost nothing and are left out.
         credentials: Whose ToAPIs account pays. Empty: the block named "default".
         bucket: Where the registry is. Empty: the block named "default".
         settings: Waits, bounds and retries: everything rarely touched.
@@ -107,12 +107,17 @@ async def create_characters(
         )
         ```
     """
-    faults = [fault for one in characters for fault in faults_of(one)]
+    faults: list[str] = []
+    spec = BatchSpec(characters=characters)
     account, store = await blocks_or_faults(credentials, bucket, faults)
+    sources = await read_sources(spec, store) if store else Sources(spec, {}, [])
+    faults += sources.faults
+    faults += [fault for one in sources.spec.characters for fault in faults_of(one)]
     if faults or account is None or store is None:
         raise InvalidBatch(faults)
-    to_make = [one for one in characters if not one.exists]
-    casting = await make_characters(to_make, account, store, settings)
+    to_make = [one for one in sources.spec.characters if not one.exists]
+    tasks = RunTasks(account, store, settings)
+    casting = await make_characters(to_make, sources.files, tasks)
     if error := casting.failure_of(to_make):
         raise error
     made = [(one.name, casting.made[id_of(one)]) for one in to_make]

@@ -1,9 +1,9 @@
 """Every shot on its way at once, under a bound, none able to stop another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from prefect.logging import get_run_logger
 
@@ -12,10 +12,16 @@ from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredVideo, Unstored
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.progress import Progress
-from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.client.errors import InsufficientBalance, ToAPIsError, Unauthorized
 from prefect_toapis.flows.preflight import Ready
+from prefect_toapis.flows.run_tasks import Step
 from prefect_toapis.tasks import download_video, poll_video, submit_video
+
+
+class _Steps(NamedTuple):
+    submit: Step[Generation]
+    poll: Step[Generation]
+    download: Step[list[StoredVideo]]
 
 
 @dataclass
@@ -24,25 +30,25 @@ class FanOut:
 
     Args:
         ready: The batch.
-        settings: Bounds and delays.
         progress: Told where every shot is.
-        uncast: Why the characters of some shots could not be made, by the shots' ids.
+        lacking: Why some shots lack a character or a file, by the shots' ids.
         unstored: Filled with the reason for each shot that could not be stored, by its id.
     """
 
     ready: Ready
-    settings: RunSettings
     progress: Progress
-    uncast: Mapping[str, ToAPIsError] = field(default_factory=dict)
+    lacking: Mapping[str, ToAPIsError] = field(default_factory=dict)
     unstored: dict[str, Unstored] = field(default_factory=dict)
 
     _stopped: ToAPIsError | None = None
 
     async def run(self) -> None:
         """Make every shot that isn't stored; returns when each has ended."""
-        in_flight = asyncio.Semaphore(self.settings.max_in_flight)
-        downloads = asyncio.Semaphore(self.settings.downloads_at_once)
-        steps = _Steps(self.ready, self.settings)
+        settings = self.ready.spec.settings
+        in_flight = asyncio.Semaphore(settings.max_in_flight)
+        downloads = asyncio.Semaphore(settings.downloads_at_once)
+        tasks = self.ready.tasks
+        steps = _Steps(tasks.bind(submit_video), tasks.bind(poll_video), tasks.bind(download_video))
 
         async def make(shot: Shot) -> None:
             async with in_flight:
@@ -52,12 +58,12 @@ class FanOut:
             stored = self.ready.inventory.has(shot)
             self.progress.set(shot.label, "stored" if stored else "waiting")
         for shot in self.ready.to_buy:
-            if error := self.uncast.get(shot.shot_id):
+            if error := self.lacking.get(shot.shot_id):
                 self._note(shot, error)
-        to_buy = [shot for shot in self.ready.to_buy if shot.shot_id not in self.uncast]
+        to_buy = [shot for shot in self.ready.to_buy if shot.shot_id not in self.lacking]
         await asyncio.gather(*map(make, to_buy))
 
-    async def _make(self, shot: Shot, steps: "_Steps", downloads: asyncio.Semaphore) -> None:
+    async def _make(self, shot: Shot, steps: _Steps, downloads: asyncio.Semaphore) -> None:
         if self._stopped:
             reason = f"not submitted, because the account was refused: {self._stopped.what}"
             self.unstored[shot.shot_id] = Unstored(status="planned", reason=reason)
@@ -93,24 +99,3 @@ class FanOut:
             business_id=error.business_id,
         )
         self.progress.set(shot.label, "waiting" if status == "planned" else status)
-
-
-class _Steps:
-    """The tasks, with this run's blocks and retries."""
-
-    def __init__(self, ready: Ready, settings: RunSettings) -> None:
-        delays = settings.task_retry_delays_seconds
-        retries: dict[str, Any] = {"retries": len(delays), "retry_delay_seconds": delays}
-        blocks: dict[str, Any] = {
-            "credentials": ready.credentials,
-            "bucket": ready.bucket,
-            "settings": settings,
-        }
-        submit = submit_video.with_options(**retries)
-        poll = poll_video.with_options(**retries)
-        download = download_video.with_options(**retries)
-        self.submit: Callable[[Shot], Awaitable[Generation]] = lambda s: submit(s, **blocks)
-        self.poll: Callable[[Generation], Awaitable[Generation]] = lambda g: poll(g, **blocks)
-        self.download: Callable[[Generation], Awaitable[list[StoredVideo]]] = lambda g: download(
-            g, **blocks
-        )

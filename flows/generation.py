@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.files import beside
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.batches.spec import (
     BatchSpec,
@@ -33,6 +34,7 @@ async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with
     credentials: ToAPIsCredentials | None = None,
     bucket: VideoBucket | None = None,
     max_videos: int = 100,
+    budget_credits: float | None = None,
     on_failure: Literal["fail", "tolerate"] = "fail",
     dry_run: bool = False,
     settings: RunSettings = RunSettings(),  # noqa: B008 - as above
@@ -45,13 +47,16 @@ async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with
     Args:
         scenes: What the videos show. Each is made in every variant.
         variants: How they are made: model, length, shape, style.
-        characters: Who may appear. Without casts, each appears alone, as {character}.
+        characters: Who may appear; those of clips are made first, each once. Without casts, each
+            appears alone, as {character}.
         casts: Who plays which role in the prompts, such as {hero}.
         batch: Name of the batch; running the same name again continues it. Empty: a new one.
             May hold {date}, {scheduled} or {run}.
         credentials: Whose ToAPIs account pays. Empty: the block named "default".
         bucket: Where the videos go. Empty: the block named "default".
         max_videos: More videos than this are refused before anything is bought.
+        budget_credits: More credits than this, in all runs of the batch together, are refused
+            before anything is bought; needs settings.prices. Empty: no limit.
         on_failure: Whether the run fails when some of its shots do, or tolerates it.
         dry_run: Plan and check only; buy nothing.
         settings: Waits, bounds and retries: everything rarely touched.
@@ -80,6 +85,7 @@ async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with
             "casts": casts,
             "batch": batch,
             "max_videos": max_videos,
+            "budget_credits": budget_credits,
             "on_failure": on_failure,
             "settings": settings,
         }
@@ -97,6 +103,8 @@ async def generate_from_spec(
     dry_run: bool = False,
 ) -> Manifest:
     """Make the videos of a spec file: `generate_videos` with its parameters in YAML or JSON.
+
+    Relative paths of images and clips are meant from where the file lies, on a disk or in S3.
 
     Args:
         spec: A path, or s3://bucket/key (read with the bucket's credentials).
@@ -128,7 +136,9 @@ async def _read(spec: str, bucket: VideoBucket | None) -> tuple[BatchSpec, list[
         text = await (_read_s3(spec, bucket) if spec.startswith("s3://") else _read_path(spec))
     except (OSError, ValueError, StoreError) as error:
         return BatchSpec(), [f"spec {spec}: {error}"]
-    return read_spec(text, spec.rpartition("/")[2])
+    folder, _, name = spec.rpartition("/")
+    found, faults = read_spec(text, name)
+    return beside(found, folder), faults
 
 
 async def _read_path(path: str) -> str:
@@ -136,9 +146,8 @@ async def _read_path(path: str) -> str:
 
 
 async def _read_s3(uri: str, bucket: VideoBucket | None) -> str:
-    credentials = (await bucket_or_default(bucket)).credentials
-    folder, _, key = uri.rpartition("/")
-    content = await BucketStore(VideoBucket.from_uri(folder, credentials)).read(key)
+    store, key = BucketStore.holding(uri, (await bucket_or_default(bucket)).credentials)
+    content = await store.read(key)
     if content is None:
         raise ValueError("there is no such object")
     return content.decode()

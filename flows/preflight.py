@@ -1,23 +1,28 @@
-"""Before anything is bought: blocks, plan, bucket, and everything wrong with them in one go."""
+"""Before anything is bought: blocks, plan, bucket, costs, and everything wrong in one go."""
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TypeVar
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from prefect_toapis.batches.characters import distinct
+from prefect_toapis.batches.characters import MadeCharacter, distinct
 from prefect_toapis.batches.errors import InvalidBatch, StoreError
+from prefect_toapis.batches.files import File
 from prefect_toapis.batches.inventory import Inventory, take_inventory
 from prefect_toapis.batches.naming import RunFacts, batch_name
 from prefect_toapis.batches.plan import Plan, Shot, plan_batch
+from prefect_toapis.batches.prices import Cost, budget_faults
 from prefect_toapis.batches.registry import read_known
-from prefect_toapis.batches.spec import Character
+from prefect_toapis.batches.spec import BatchSpec, Character
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.flows.costs import ask_balance, cost_of_run
 from prefect_toapis.flows.defaults import bucket_or_default, credentials_or_default
 from prefect_toapis.flows.order import Order
+from prefect_toapis.flows.run_tasks import RunTasks
+from prefect_toapis.flows.sources import Sources, read_sources
 
 T = TypeVar("T")
 
@@ -29,19 +34,34 @@ class Ready:
     """A batch that can be carried out.
 
     Args:
+        spec: With references in place of files, and task ids in place of earlier shots.
+        files: Where the contents are that it refers to, by reference.
         shots: The plan, each shot in the folder that the bucket has for it.
-        usernames: Of the characters that were made, by name.
+        made: The characters that were made, by name.
         missing: The characters that must be made before a shot can be, by the shot's id.
+        cost: By the price table; None where there is none.
     """
 
     batch: str
+    spec: BatchSpec
+    files: Mapping[str, File]
     credentials: ToAPIsCredentials
     bucket: VideoBucket
-    store: BucketStore
-    shots: list[Shot]
     inventory: Inventory
-    usernames: Mapping[str, str]
-    missing: Mapping[str, list[Character]]
+    shots: list[Shot] = field(default_factory=list)
+    made: Mapping[str, MadeCharacter] = field(default_factory=dict)
+    missing: Mapping[str, list[Character]] = field(default_factory=dict)
+    cost: Cost | None = None
+
+    @property
+    def store(self) -> BucketStore:
+        """The bucket, for async code."""
+        return BucketStore(self.bucket)
+
+    @property
+    def tasks(self) -> RunTasks:
+        """The tasks, with this run's blocks and settings."""
+        return RunTasks(self.credentials, self.bucket, self.spec.settings)
 
     @property
     def to_make(self) -> list[Character]:
@@ -60,36 +80,51 @@ class Ready:
         """Where the batch is."""
         return self.bucket.uri(self.batch)
 
+    @property
+    def in_words(self) -> str:
+        """What is stored, to buy, and its cost."""
+        stored = len(self.shots) - len(self.to_buy)
+        parts = [
+            f"{_count(len(self.shots), 'shot')}: {stored} stored, {len(self.to_buy)} to buy",
+            f"{_count(len(self.to_make), 'character')} to make" if self.to_make else "",
+            f"for {self.cost.in_words}" if self.cost else "",
+        ]
+        return "; ".join(filter(None, parts))
+
+    def knowing(self, made: Mapping[str, MadeCharacter]) -> "Ready":
+        """The same batch, planned with more characters that were made, by name."""
+        known = {**self.made, **made}
+        plan = plan_batch(self.spec, self.batch, self.bucket.uri(), known)
+        shots = [self.inventory.place(shot) for shot in plan.shots]
+        return replace(self, shots=shots, made=known, missing=plan.missing)
+
 
 async def prepare(order: Order) -> Ready:
     """Check everything that can be checked without paying.
 
     Raises:
-        InvalidBatch: With every fault of key, bucket and plan.
+        InvalidBatch: With every fault of key, bucket, files, plan and budget.
     """
     faults = list(order.faults)
     credentials, bucket = await blocks_or_faults(order.credentials, order.bucket, faults)
+    balance = await ask_balance(credentials, order.spec.settings, faults) if credentials else None
     batch = _name(order, faults)
-    plan = plan_batch(order.spec, batch, bucket.uri() if bucket else "")
+    sources = await read_sources(order.spec, bucket) if bucket else Sources(order.spec, {}, [])
+    plan = plan_batch(sources.spec, batch, bucket.uri() if bucket else "")
+    faults += sources.faults
     if order.spec.scenes or not order.faults:  # what a file didn't give isn't a fault of its own
         faults += plan.faults
-    if faults or credentials is None or bucket is None:
+    if credentials is None or bucket is None:
         raise InvalidBatch(faults)
-    store = BucketStore(bucket)
-    inventory = take_inventory(batch, await store.list_keys(f"{batch}/"))
-    usernames = await read_known(order.spec.characters, store)
-    bare = Ready(batch, credentials, bucket, store, [], inventory, {}, {})
-    ready = with_usernames(bare, order, usernames)
+    ready = await _survey(batch, sources, credentials, bucket)
+    if _counts_credits(order.spec):
+        ready = replace(ready, cost=await cost_of_run(ready, order.spec.settings))
+        limits = order.spec.budget_credits, order.spec.settings.keep_credits
+        faults += budget_faults(ready.cost or Cost(), *limits, balance)
+    if faults:
+        raise InvalidBatch(faults)
     _announce(order, plan, ready)
     return ready
-
-
-def with_usernames(ready: Ready, order: Order, usernames: Mapping[str, str]) -> Ready:
-    """The same batch, planned with more usernames of characters that were made, by name."""
-    known = {**ready.usernames, **usernames}
-    plan = plan_batch(order.spec, ready.batch, ready.bucket.uri(), known)
-    shots = [ready.inventory.place(shot) for shot in plan.shots]
-    return replace(ready, shots=shots, usernames=known, missing=plan.missing)
 
 
 async def blocks_or_faults(
@@ -98,9 +133,7 @@ async def blocks_or_faults(
     """The blocks to use, the bucket probed; what is wrong with them is added to the faults."""
     account = await _or_fault(credentials_or_default(credentials), faults)
     store = await _or_fault(bucket_or_default(bucket), faults)
-    if store:
-        await _or_fault(_probe(store), faults)
-    return account, store
+    return account, store and await _or_fault(_probed(store), faults)
 
 
 async def _or_fault(wanted: Awaitable[T], faults: list[str]) -> T | None:
@@ -111,13 +144,30 @@ async def _or_fault(wanted: Awaitable[T], faults: list[str]) -> T | None:
         return None
 
 
-async def _probe(bucket: VideoBucket) -> None:
+async def _probed(bucket: VideoBucket) -> VideoBucket:
     traits = await BucketStore(bucket).probe()
     if not traits.conditional_create:
         get_run_logger().warning(
             "The store behind %s ignores conditional writes: have one run of a batch at a time",
             bucket.uri(),
         )
+    return bucket
+
+
+async def _survey(
+    batch: str, sources: Sources, credentials: ToAPIsCredentials, bucket: VideoBucket
+) -> Ready:
+    """The batch with what the bucket knows of it."""
+    store = BucketStore(bucket)
+    inventory = take_inventory(batch, await store.list_keys(f"{batch}/"))
+    bare = Ready(batch, sources.spec, sources.files, credentials, bucket, inventory)
+    return bare.knowing(await read_known(sources.spec.characters, store))
+
+
+def _counts_credits(spec: BatchSpec) -> bool:
+    settings = spec.settings
+    limits = (spec.budget_credits, settings.keep_credits)
+    return bool(settings.prices) or any(limit is not None for limit in limits)
 
 
 def _name(order: Order, faults: list[str]) -> str:
@@ -134,20 +184,10 @@ def _announce(order: Order, plan: Plan, ready: Ready) -> None:
     logger = get_run_logger()
     for note in plan.notes:
         logger.warning(note)
-    stored = len(ready.shots) - len(ready.to_buy)
-    logger.info(
-        "Batch %s in %s: %d shot%s: %d stored, %d to buy%s",
-        ready.batch,
-        ready.bucket.uri(),
-        len(ready.shots),
-        "" if len(ready.shots) == 1 else "s",
-        stored,
-        len(ready.to_buy),
-        _characters(len(ready.to_make)),
-    )
+    logger.info("Batch %s in %s: %s", ready.batch, ready.bucket.uri(), ready.in_words)
     if order.spec.batch is None:
         logger.info('To continue this batch, run it again with batch="%s"', ready.batch)
 
 
-def _characters(count: int) -> str:
-    return f"; {count} character{'' if count == 1 else 's'} to make" if count else ""
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -41,7 +41,7 @@ class AccountAPI:
         return await self._reply("balance", shown, headers)
 
     async def _models(self, request: Request, headers: Headers) -> ASGIApp:
-        names = list(dict.fromkeys([*self._simulation.provider.catalogue.models, *_OTHER_MODELS]))
+        names = list(dict.fromkeys([*self._simulation.provider.catalogue.names(), *_OTHER_MODELS]))
         wanted = request.query_params.get("type", "video")
         return await self._reply("models", show_models(names if wanted == "video" else []), headers)
 

@@ -92,7 +92,7 @@ def _write(caption: Caption, size: tuple[int, int]) -> Image.Image:
 
     bottom = height - margin - small.size
     draw.text((margin, bottom), caption.facts, font=small, fill=(255, 255, 255, 200))
-    font, lines = _fit(caption.prompt, width - 2 * margin, height * 0.55, min(size))
+    font, lines = lettering(caption.prompt, width - 2 * margin, height * 0.55, min(size))
     step = font.size * _LEADING
     top = bottom - margin * 0.5 - step * len(lines)
     for number, line in enumerate(lines):
@@ -115,13 +115,27 @@ def _write_line(
         x += font.getlength(word + " ")
 
 
-def _fit(
+def lettering(
     prompt: str, width: float, height: float, short_side: int
 ) -> tuple[ImageFont.FreeTypeFont, list[str]]:
-    """The largest letters in which the prompt fits, else its beginning in the smallest."""
+    """The largest letters in which the prompt fits, else its beginning in the smallest.
+
+    Args:
+        prompt: What is written.
+        width: That a line may have, in pixels.
+        height: That all lines may have, in pixels.
+        short_side: Of the frames, in pixels.
+
+    Returns:
+        The letters, and the lines. A name such as `@duksvfkf.turbo_whis` is broken only if it
+        doesn't fit even in the smallest.
+    """
     prompt = prompt if len(prompt) <= _LONGEST else f"{prompt[:_LONGEST]}…"
+    names = [word for word in prompt.split() if _HANDLE.match(word)]
     for share in (0.11, 0.09, 0.075, _SMALLEST):
         font = _font(short_side * share)
+        if share > _SMALLEST and any(font.getlength(name) > width for name in names):
+            continue
         lines = _wrap(prompt, font, width)
         if len(lines) <= _LINES and len(lines) * font.size * _LEADING <= height:
             return font, lines

@@ -115,7 +115,7 @@ def clip_specs(
         short_side: Of the frames, in pixels.
         captioned: Whether to draw the prompt.
     """
-    rules = catalogue.models.get(request.model)
+    rules = catalogue.rules_of(request.model)
     defaults: dict[str, Any] = rules.defaults if rules else {}
     asked = request.duration or defaults.get("duration") or _DEFAULT_SECONDS
     # [P]: 1 s shorter with either; [A]: with both as well.

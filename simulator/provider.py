@@ -32,7 +32,7 @@ class Provider:
         self, settings: SimulatorSettings, clock: Callable[[], float], ledger: Ledger
     ) -> None:
         self.clock = clock
-        self.catalogue = Catalogue.shipped()
+        self.catalogue = Catalogue.current()
         self._settings = settings
         self._ledger = ledger
         self._random = random.Random(settings.seed)  # noqa: S311 - render times are no secrets
@@ -123,11 +123,22 @@ class Provider:
             return Order("character", creation.model, made_from, characters=1)
         if submission.remix_of is None:
             request = read_submission(body, self.catalogue)
+            self._refuse_unknown_character(request)
         else:
             request = read_remix(body, self.catalogue)
             if self._finished_video(submission.remix_of).order.private:
                 raise Refusal("invalid_request", "Private videos can't be remixed")
         return self._video_order(submission.kind, request)
+
+    def _refuse_unknown_character(self, request: VideoRequest) -> None:
+        """[D]: `character_url` may be the id of a finished character task in place of a URL."""
+        wanted = request.character_url
+        if wanted is None or "://" in wanted:
+            return
+        found = self.find_creation(wanted)
+        if found is None or found.state(self.clock())[0] != "completed":
+            message = "character_url: it is neither a URL nor a finished character task"
+            raise Refusal("invalid_request", message)
 
     def _finished_video(self, task_id: str) -> Generation:
         found = self.find(task_id) if task_id in self._by_task_id else None

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.references import references_by_place
 from prefect_toapis.client.requests import IN_METADATA, VideoRequest
 from prefect_toapis.client.rules import check, is_known
 from prefect_toapis.simulator.characters import Character
@@ -51,6 +52,7 @@ def read_submission(body: dict[str, Any], catalogue: Catalogue) -> VideoRequest:
     other |= {f"metadata.{name}": value for name, value in inside.items()}
     request = video_request(fields | {"extra": other})
     faults = [str(fault) for fault in check(request, catalogue)]
+    faults += [f"{place}: not a URL" for place, _ in references_by_place(request)]
     if is_known(request, catalogue):
         faults += [f"{name}: it belongs inside metadata" for name in misplaced]
     if faults:

@@ -1,22 +1,12 @@
 """What an account has left."""
 
-from prefect.cache_policies import NO_CACHE
-
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.replies import Balance
-from prefect_toapis.tasks.calling import either_task
-from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient
+from prefect_toapis.tasks.steps import account_of, step
 
 
-@either_task(
-    task_run_name="get balance",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step("get balance")
 async def get_balance(
     *,
     credentials: ToAPIsCredentials,

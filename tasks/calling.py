@@ -5,7 +5,7 @@ import contextvars
 import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from prefect import Flow, Task
 from prefect.context import FlowRunContext, TaskRunContext
@@ -33,6 +33,12 @@ class EitherTask(Task[P, R], Generic[P, R]):
         """Run the task; see the class."""
         return _for_the_caller(super().__call__(*args, **kwargs))
 
+    def with_options(self, **options: Any) -> "EitherTask[P, R]":
+        """As Prefect's, for sync code too."""
+        changed = super().with_options(**options)
+        changed.__class__ = EitherTask  # Prefect makes a plain task of it
+        return cast("EitherTask[P, R]", changed)
+
 
 class EitherFlow(Flow[P, R], Generic[P, R]):
     """An async flow that returns an awaitable to async code, and its result to sync code."""
@@ -40,6 +46,12 @@ class EitherFlow(Flow[P, R], Generic[P, R]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the flow; see `EitherTask`."""
         return _for_the_caller(super().__call__(*args, **kwargs))
+
+    def with_options(self, **options: Any) -> "EitherFlow[P, R]":
+        """As Prefect's, for sync code too."""
+        changed = super().with_options(**options)
+        changed.__class__ = EitherFlow  # Prefect makes a plain flow of it
+        return cast("EitherFlow[P, R]", changed)
 
 
 def either_task(**options: Any) -> Callable[[Callable[P, R]], EitherTask[P, R]]:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -15,24 +14,20 @@ from prefect_toapis.batches.characters import (
     name_in,
     unsigned,
 )
+from prefect_toapis.batches.files import File
 from prefect_toapis.batches.registry import place, read_made
 from prefect_toapis.batches.spec import Character, RunSettings
-from prefect_toapis.batches.submission import JSON, Buyer
+from prefect_toapis.batches.store import JSON
+from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
 from prefect_toapis.client.polling import CHARACTER_PACE, Pace
-from prefect_toapis.tasks.calling import either_task
-from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named, pace_of
+from prefect_toapis.client.references import is_file
+from prefect_toapis.tasks.steps import account_of, named, pace_of, step
+from prefect_toapis.tasks.uploads import upload
 
 
-@either_task(
-    task_run_name=named("create", "character"),
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(named("create", "character"))
 async def create_character(
     character: Character,
     *,
@@ -46,13 +41,15 @@ async def create_character(
     one is made once, whatever it is called.
 
     Args:
-        character: One with a source: `url` or `from_task`, and `timestamps`.
+        character: One with a source: `url` (a file is uploaded first) or `from_task`, and
+            `timestamps`.
         credentials: Whose account pays.
         bucket: Where the registry is, below `characters/`.
         settings: Account group, settling, retries.
 
     Raises:
-        InvalidRequest: It breaks rules, or exists already; nothing was sent.
+        InvalidRequest: It breaks rules, its clip is nothing that the API takes, or it exists
+            already; nothing was bought.
         APIError: The API refuses it.
         Transient: It could not be sent; Prefect tries this task again.
         GenerationFailed: An earlier attempt failed, and isn't to be tried again.
@@ -65,6 +62,7 @@ async def create_character(
         made = await poll_character(creation, credentials=credentials, bucket=bucket)
         ```
     """
+    character = await _uploaded(character, credentials, bucket, settings)
     faults = faults_of(character)
     if character.exists:
         faults.append(f'character "{character.name}": it exists; there is nothing to make')
@@ -94,14 +92,7 @@ async def create_character(
     )
 
 
-@either_task(
-    task_run_name=named("wait for", "creation"),
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(named("wait for", "creation"))
 async def poll_character(
     creation: CharacterCreation,
     *,
@@ -150,6 +141,19 @@ async def poll_character(
     await store.write(character_key(creation.folder), made.to_json(), JSON)
     get_run_logger().info('Character "%s": made, @%s', made.name, made.username)
     return made
+
+
+async def _uploaded(
+    character: Character,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> Character:
+    """The character with a reference in place of its clip, where that is a file."""
+    if not character.url or not is_file(character.url):
+        return character
+    clip = await upload(File(character.url, "video"), credentials, bucket, settings)
+    return character.model_copy(update={"url": clip.reference})
 
 
 def _pace(settings: RunSettings) -> Pace:

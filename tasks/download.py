@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from prefect_toapis.batches.characters import brought_along
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
 from prefect_toapis.batches.naming import slug
+from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.spec import RunSettings
-from prefect_toapis.batches.submission import JSON
+from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import (
@@ -24,21 +25,13 @@ from prefect_toapis.client.errors import (
     Unavailable,
 )
 from prefect_toapis.client.media import Kind
-from prefect_toapis.client.replies import Output
+from prefect_toapis.client.replies import CharacterReply, Output
 from prefect_toapis.client.results import ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.tasks.calling import either_task
-from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named
+from prefect_toapis.tasks.steps import account_of, named, step
 
 
-@either_task(
-    task_run_name=named("store", "generation"),
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(named("store", "generation"))
 async def download_video(
     generation: Generation,
     *,
@@ -50,7 +43,8 @@ async def download_video(
 
     Memory is bounded and there is no temporary file. An object appears under its key only when
     it is whole, its length is the one told, and it looks like a video. `shot.json` is written
-    last: where it is, the shot is done.
+    last: where it is, the shot is done. Characters that came with the video are remembered in the
+    registry before.
 
     Args:
         generation: What `poll_video` returned; one without URLs is asked for first.
@@ -78,8 +72,7 @@ async def download_video(
         RetryPolicy(budget=settings.retry_seconds),
     )
     try:
-        videos = await download.all_outputs()
-        await download.finish(videos)
+        videos = await download.run()
     except ToAPIsError as error:
         error.about(shot=generation.label, task_id=generation.task_id, money="spent")
         raise
@@ -101,18 +94,27 @@ class _Download:
         shot = self.generation.shot
         return shot.folder if shot else f"generations/{slug(self.generation.task_id)}"
 
-    async def all_outputs(self) -> list[StoredVideo]:
-        if not self.generation.outputs:
-            return await self._store_each(await self._fresh_outputs())
+    async def run(self) -> list[StoredVideo]:
+        given = self.generation
+        current = given if given.outputs else await self._refreshed()
         try:
-            return await self._store_each(self.generation.outputs)
-        except DownloadFailed:  # a URL may have expired: a fresh one decides
-            return await self._store_each(await self._fresh_outputs())
+            videos = await self._store_each(current.outputs)
+        except DownloadFailed:
+            if current is not given:
+                raise
+            current = await self._refreshed()  # a URL may have expired: a fresh one decides
+            videos = await self._store_each(current.outputs)
+        if given.shot:
+            await self._finish(given.shot, current.characters, videos)
+        return videos
 
-    async def finish(self, videos: list[StoredVideo]) -> None:
-        shot = self.generation.shot
-        if shot is None:
-            return
+    async def _finish(
+        self, shot: Shot, characters: Sequence[CharacterReply], videos: list[StoredVideo]
+    ) -> None:
+        now = datetime.now(timezone.utc)
+        found = [brought_along(self.generation, shot, one, now) for one in characters]
+        for key, made in found:
+            await self.store.write(key, made.to_json(), JSON)
         done = StoredShot(
             shot=shot,
             task_id=self.generation.task_id,
@@ -120,17 +122,18 @@ class _Download:
             attempt=self.generation.attempt,
             run=flow_run.id,
             submitted_at=self.generation.submitted_at,
-            stored_at=datetime.now(timezone.utc),
+            stored_at=now,
             videos=videos,
+            characters=[made.username for _, made in found],
         )
         content = done.model_dump_json(indent=1, exclude_none=True).encode()
         await self.store.write(shot_key(shot), content, JSON)
 
-    async def _fresh_outputs(self) -> Sequence[Output]:
+    async def _refreshed(self) -> Generation:
         reply = await self.api.status(self.generation.task_id)
         if not reply.outputs:
             raise ResultMissing(f"its status is {reply.status}, and there is no URL of a result")
-        return reply.outputs
+        return self.generation.after(reply)
 
     async def _store_each(self, outputs: Sequence[Output]) -> list[StoredVideo]:
         videos = []

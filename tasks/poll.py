@@ -1,6 +1,5 @@
 """Poll: wait for a generation."""
 
-from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.generation import Generation
@@ -10,18 +9,10 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.tasks.calling import either_task
-from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named, pace_of
+from prefect_toapis.tasks.steps import account_of, named, pace_of, step
 
 
-@either_task(
-    task_run_name=named("wait for", "generation"),
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(named("wait for", "generation"))
 async def poll_video(
     generation: Generation,
     *,

@@ -1,9 +1,10 @@
 """What the tasks share: how they are retried, what they are called, whose account they use."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
 
@@ -13,8 +14,37 @@ from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.errors import Transient, Unauthorized
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.tasks.calling import EitherTask, either_task
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SHOWN = 60  # characters of a label in a name
 RETRY_DELAYS: list[float] = [30, 120, 600]  # seconds
+
+
+def step(name: str | Callable[[], str]) -> Callable[[Callable[P, R]], EitherTask[P, R]]:
+    """A task of ours, tried again only where that is safe.
+
+    It is never cached: the record in the bucket is the only truth about what was bought.
+
+    Args:
+        name: What its runs are called.
+    """
+    return either_task(
+        task_run_name=name,
+        retries=len(RETRY_DELAYS),
+        retry_delay_seconds=RETRY_DELAYS,
+        retry_condition_fn=is_transient,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+
+
+def with_delays(task: EitherTask[P, R], settings: RunSettings) -> EitherTask[P, R]:
+    """A step that is tried again after the delays of the settings."""
+    delays = settings.task_retry_delays_seconds
+    return task.with_options(retries=len(delays), retry_delay_seconds=delays)
 
 
 def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -22,17 +52,18 @@ def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> boo
     return isinstance(state.data, Transient)
 
 
-def named(step: str, subject: str) -> Callable[[], str]:
-    """A `task_run_name`: the step and the label of what it works on.
+def named(verb: str, subject: str) -> Callable[[], str]:
+    """A `task_run_name`: the verb and the label of what it works on.
 
     Args:
-        step: Such as `submit`.
+        verb: Such as `submit`.
         subject: The task's parameter that has a label.
     """
 
     def name() -> str:
         what = task_run.parameters[subject]
-        return f"{step} {getattr(what, 'label', None) or what.prompt[:60]}"
+        label = getattr(what, "label", None) or getattr(what, "prompt", None) or what
+        return f"{verb} {str(label)[:_SHOWN]}"
 
     return name
 

@@ -1,8 +1,9 @@
 """Submit: buy a shot, once."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from uuid import uuid4
 
-from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -13,19 +14,12 @@ from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
-from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.tasks.calling import either_task
-from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient, named
+from prefect_toapis.client.requests import RemixRequest, VideoRequest
+from prefect_toapis.tasks.steps import account_of, named, step
+from prefect_toapis.tasks.uploads import with_uploads
 
 
-@either_task(
-    task_run_name=named("submit", "shot_or_request"),
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(named("submit", "shot_or_request"))
 async def submit_video(
     shot_or_request: Shot | VideoRequest,
     *,
@@ -41,13 +35,14 @@ async def submit_video(
     an answer can only be looked up by the business id that the error names.
 
     Args:
-        shot_or_request: A shot of a plan, or a request.
+        shot_or_request: A shot of a plan, or a request; files that it names are uploaded first.
         credentials: Whose account pays.
         bucket: Where the record is kept.
         settings: Account group, settling, retries.
 
     Raises:
-        InvalidRequest: It breaks rules of its model; nothing was sent.
+        InvalidRequest: It breaks rules of its model, or a file is nothing that the API takes;
+            nothing was bought.
         APIError: The API refuses it.
         Transient: It could not be sent; Prefect tries this task again.
         GenerationFailed: An earlier attempt failed, and isn't to be tried again.
@@ -60,14 +55,33 @@ async def submit_video(
         )
         ```
     """
+    if not isinstance(shot_or_request, VideoRequest):
+        return await buy(shot_or_request, credentials, bucket, settings)
+    request, uploads = await with_uploads(shot_or_request, credentials, bucket, settings)
+    return await buy(request, credentials, bucket, settings, uploads)
+
+
+async def buy(
+    wanted: Shot | VideoRequest | RemixRequest,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None,
+    settings: RunSettings,
+    uploads: Mapping[str, str] = MappingProxyType({}),
+) -> Generation:
+    """Buy a shot or what a request asks for; see `submit_video` and `remix_video`.
+
+    Args:
+        wanted: With references in place of files.
+        credentials: Whose account pays.
+        bucket: Where the record is kept, and uploads are remembered; None: no record is kept.
+        settings: Account group, settling, retries.
+        uploads: Without a bucket: the URLs that the references stand for.
+    """
     api = account_of(credentials, settings)
     if bucket is None:
-        return await _submit_unrecorded(shot_or_request, api)
-    shot = (
-        shot_or_request
-        if isinstance(shot_or_request, Shot)
-        else single_shot(shot_or_request, bucket.uri())
-    )
+        request = wanted.request if isinstance(wanted, Shot) else wanted
+        return await _buy_unrecorded(request, api, uploads)
+    shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
     attempt = await Buyer(api, BucketStore(bucket), settings, run=flow_run.id).buy(shot)
     if attempt.run == flow_run.id:
         current_progress().bought.add(shot.label)
@@ -84,12 +98,11 @@ async def submit_video(
     )
 
 
-async def _submit_unrecorded(shot_or_request: Shot | VideoRequest, api: Account) -> Generation:
-    request = (
-        shot_or_request if isinstance(shot_or_request, VideoRequest) else shot_or_request.request
-    )
+async def _buy_unrecorded(
+    request: VideoRequest | RemixRequest, api: Account, uploads: Mapping[str, str]
+) -> Generation:
     business_id = f"pt{uuid4().hex[:26]}-1"
     await api.ready()
-    accepted = await api.submit(request, business_id)
+    accepted = await api.submit(request, business_id, uploads=uploads)
     get_run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
     return Generation(task_id=accepted.task_id, business_id=business_id, n=request.n)

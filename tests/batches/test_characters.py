@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -139,6 +139,13 @@ def test_a_renamed_character_stays_in_its_folder() -> None:
     assert order(made_of(name="東京")).folder == f"characters/{id_of(made_of())[:12]}"
 
 
+class Known(NamedTuple):
+    """What a plan needs of a character that was made."""
+
+    username: str
+    task_id: str = "task_1"
+
+
 def spec_of(*characters: Character) -> BatchSpec:
     scenes = [Scene(name="run", prompt="{character} runs"), Scene(name="tree", prompt="A tree")]
     return BatchSpec(scenes=scenes, characters=list(characters))
@@ -147,7 +154,7 @@ def spec_of(*characters: Character) -> BatchSpec:
 def test_a_plan_is_the_same_with_and_without_the_usernames_of_those_who_are_made() -> None:
     there = Character(name="Cat", username="a.cat")
     before = plan_batch(spec_of(made_of(), there), "b", "s3://videos")
-    after = plan_batch(spec_of(made_of(), there), "b", "s3://videos", {"Turbo": "b.turbo"})
+    after = plan_batch(spec_of(made_of(), there), "b", "s3://videos", {"Turbo": Known("b.turbo")})
     assert before.faults == after.faults == []
     assert [shot.shot_id for shot in before.shots] == [shot.shot_id for shot in after.shots]
     prompts = [shot.request.prompt for shot in after.shots]
@@ -159,7 +166,7 @@ def test_a_plan_is_the_same_with_and_without_the_usernames_of_those_who_are_made
 
 def test_a_shot_is_known_by_its_characters_clip_not_by_name_or_username() -> None:
     def run_of(character: Character, username: str) -> str:
-        plan = plan_batch(spec_of(character), "b", "s3://videos", {character.name: username})
+        plan = plan_batch(spec_of(character), "b", "s3://videos", {character.name: Known(username)})
         return plan.shots[0].shot_id
 
     plain = run_of(made_of(), "b.turbo")
@@ -271,9 +278,10 @@ async def test_the_registry_knows_who_was_made_whatever_they_are_called_now(
         made_of(timestamps="2,4", name="Baron"),
         Character(name="Cat", username="a.cat"),
     ]
-    assert await read_known(asked, purchase.store) == {"Whiskers": "b.turbo"}
+    known = await read_known(asked, purchase.store)
+    assert {name: made.username for name, made in known.items()} == {"Whiskers": "b.turbo"}
     [made] = await read_all(purchase.store)
-    assert (made.name, made.source, made.timestamps) == ("Turbo", CLIP, "1,3")
+    assert (made.name, made.source, made.timestamps) == ("Turbo", f"{CLIP} at 1,3", "1,3")
     assert (made.task_id, made.model, made.made_at) == ("video_1", "sora-2", NOW)
 
 

@@ -187,11 +187,12 @@ def test_other_line_ends_in_a_prompt_are_no_end_of_a_row() -> None:
 
 def test_the_plan_that_is_kept_has_no_signatures() -> None:
     plan = shots_of(scenes=[{"prompt": "Ein Café", "image_urls": [SIGNED]}])
-    content = plan_json("b", "s3://videos", plan)
+    content = plan_json("b", "s3://videos", plan, "1 shot: 0 stored, 1 to buy")
     assert b"5ec2e7" not in content
     assert "Café" in content.decode()
     kept = json.loads(content)
     assert (kept["version"], kept["batch"], kept["destination"]) == (1, "b", "s3://videos")
+    assert kept["plan"] == "1 shot: 0 stored, 1 to buy"
     assert [Shot.model_validate(shot) for shot in kept["shots"]] == [plan[0].unsigned()]
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,8 +68,14 @@ async def test_nothing_is_recorded_while_a_shot_waits_for_its_turn(purchase: "Pu
         async def ready(self) -> None:
             await turn.wait()
 
-        async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
-            return await purchase.api.submit(request, business_id)
+        async def submit(
+            self,
+            request: Request,
+            business_id: str | None = None,
+            *,
+            uploads: Mapping[str, str] = MappingProxyType({}),
+        ) -> Accepted:
+            return await purchase.api.submit(request, business_id, uploads=uploads)
 
         async def find(self, business_id: str) -> Reply | None:
             return await purchase.api.find(business_id)
@@ -270,8 +278,14 @@ async def test_it_is_not_sent_once_more_when_another_run_heard_meanwhile(
         async def ready(self) -> None:
             purchase.leave("accepted", task_id="video_1")
 
-        async def submit(self, request: Request, business_id: str | None = None) -> Accepted:
-            return await purchase.api.submit(request, business_id)
+        async def submit(
+            self,
+            request: Request,
+            business_id: str | None = None,
+            *,
+            uploads: Mapping[str, str] = MappingProxyType({}),
+        ) -> Accepted:
+            return await purchase.api.submit(request, business_id, uploads=uploads)
 
         async def find(self, business_id: str) -> Reply | None:
             return await purchase.api.find(business_id)

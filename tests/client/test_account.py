@@ -18,6 +18,7 @@ from prefect_toapis.client.errors import (
     Unauthorized,
 )
 from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.references import reference
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import CharacterRequest, VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
@@ -54,6 +55,14 @@ async def test_a_generation_is_submitted_waited_for_and_found(simulator: Simulat
     assert found.task_id == accepted.task_id
     assert await api.find("mine-2") is None
     assert len(simulator.ledger.paid) == 1
+
+
+async def test_an_account_sends_the_urls_of_uploads(simulator: Simulator) -> None:
+    api = account_of(simulator)
+    url = await api.upload(b"GIF89a...", "cat.gif", "image")
+    request = VideoRequest(prompt="A dog", image_urls=[reference("1" * 64)])
+    await api.submit(request, uploads={reference("1" * 64): url})
+    assert [paid.body["image_urls"] for paid in simulator.ledger.paid] == [[url]]
 
 
 async def test_a_character_is_made_and_waited_for(simulator: Simulator) -> None:

@@ -24,6 +24,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.polling import CHARACTER_PACE
+from prefect_toapis.client.references import reference
 from prefect_toapis.client.replies import Answer, read_models
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
@@ -34,6 +35,7 @@ GIF = b"GIF89a" + bytes(range(256)) * 2_000  # 512 kB: several chunks
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256))
 LIMITER_DOWN = json.dumps({"error": {"code": "rate_limit_unavailable", "message": "Down"}})
 CLIP = "https://media.example/clip.mp4"
+DOG_URL = "https://media.example/dog.png"
 
 
 def finished(simulator: Simulator) -> Callable[[], bool]:
@@ -74,6 +76,29 @@ async def test_a_character_is_made_from_a_video_and_with_it(
     assert (await client.status(video.task_id)).characters
     await client.submit(CharacterRequest(from_task=video.task_id, timestamps="0,2"))
     assert simulator.ledger.paid[-1].kind == "character"
+
+
+async def test_a_video_brings_a_character_of_an_earlier_one_along(
+    simulator: Simulator, client: ToAPIsClient
+) -> None:
+    earlier = await client.submit(DOG)
+    await simulator.await_for(finished(simulator))
+    video = await client.submit(VideoRequest(prompt="A cat", character_from_task=earlier.task_id))
+    await simulator.await_for(finished(simulator))
+    reply = await client.status(video.task_id)
+    assert (len(reply.outputs), len(reply.characters)) == (1, 1)
+
+
+async def test_a_finished_character_appears_by_the_id_of_its_task(
+    simulator: Simulator, client: ToAPIsClient
+) -> None:
+    made = await client.submit(CharacterRequest(url=CLIP, timestamps="1,3"))
+    request = VideoRequest(prompt="A dog", character_url=made.task_id)
+    with pytest.raises(BadRequest, match="character_url"):
+        await client.submit(request)
+    await simulator.await_for(finished(simulator))
+    await client.submit(request)
+    assert [paid.kind for paid in simulator.ledger.paid] == ["character", "video"]
 
 
 async def test_a_video_is_remixed(simulator: Simulator, client: ToAPIsClient) -> None:
@@ -173,6 +198,51 @@ async def test_a_file_is_uploaded_and_lies_at_the_url(
     (upload,) = simulator.ledger.uploads
     assert (upload.kind, upload.url) == (kind, url)
     assert upload.sha256 == hashlib.sha256(content).hexdigest()
+
+
+async def test_the_urls_of_uploads_go_out_in_place_of_references(
+    simulator: Simulator, client: ToAPIsClient
+) -> None:
+    image, clip = reference("1" * 64), reference("2" * 64)
+    uploads = {
+        image: await client.upload(GIF, "cat.gif", "image"),
+        clip: await client.upload(MP4, "clip.mp4", "video"),
+    }
+    requests: list[Request] = [
+        VideoRequest(prompt="A dog", image_urls=[DOG_URL, image], character_url=clip),
+        CharacterRequest(url=clip, timestamps="1,3"),
+        VideoRequest(model="wan9", prompt="A dog", extra={"metadata": {"masks": [{"a": image}]}}),
+    ]
+    for request in requests:
+        await client.submit(request, uploads=uploads)
+    assert [paid.body for paid in simulator.ledger.paid] == [
+        {
+            "model": "sora-2",
+            "prompt": "A dog",
+            "image_urls": [DOG_URL, uploads[image]],
+            "metadata": {"character_url": uploads[clip]},
+        },
+        {"model": "sora-2", "timestamps": "1,3", "url": uploads[clip]},
+        {"model": "wan9", "prompt": "A dog", "metadata": {"masks": [{"a": uploads[image]}]}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "place"),
+    [
+        (VideoRequest(prompt="A dog", image_urls=[reference("1" * 64)]), "image_urls[0]"),
+        (CharacterRequest(url=reference("1" * 64), timestamps="1,3"), "url"),
+        (VideoRequest(model="wan9", prompt="A dog", extra={"a": reference("1" * 64)}), "a"),
+    ],
+)
+async def test_a_reference_that_was_not_uploaded_is_not_sent(
+    simulator: Simulator, client: ToAPIsClient, request_: Request, place: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="upload the file first") as raised:
+        await client.submit(request_, uploads={reference("2" * 64): DOG_URL})
+    (fault,) = raised.value.faults
+    assert fault.startswith(f"{place}='sha256:1111")
+    assert simulator.ledger.submissions == []
 
 
 @pytest.mark.parametrize(

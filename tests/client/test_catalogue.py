@@ -22,6 +22,7 @@ PAGE_FIELDS = {
     *("character_url", "character_timestamps", "character_create", "character_from_task"),
 }
 SHIPPED = Catalogue.shipped()
+KNOWN_NAMES = ("sora-2", "sora-2-pro", "sora-2-vip", "sora-2-vvip", "sora-2-official")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,24 @@ def test_remixes_and_characters_are_made_by_the_documented_models() -> None:
 def test_the_fields_of_metadata_are_the_page_s() -> None:
     at_top = {"prompt", "duration", "aspect_ratio", "image_urls", "thumbnail"}
     assert PAGE_FIELDS - at_top | {"hd"} == IN_METADATA
+
+
+@pytest.mark.parametrize("model", SHIPPED.taking("character"))
+def test_the_fields_of_urls_say_what_kind_of_file_they_take(model: str) -> None:
+    rules = SHIPPED.models[model]
+    fields = {**rules.fields, **(rules.character or {})}
+    assert {name: rule.media for name, rule in fields.items() if rule.media} == {
+        "image_urls": "image",
+        "character_url": "video",
+        "url": "video",
+    }
+    assert [name for name, rule in fields.items() if rule.holds_urls and not rule.media] == []
+
+
+def test_patterns_are_not_among_the_names() -> None:
+    assert SHIPPED.names() == list(KNOWN_NAMES)
+    own = "models: {a: {fields: {}}, b-*: {fields: {}}, 'c?': {fields: {}}, 'd[12]': {fields: {}}}"
+    assert Catalogue.extended(own).names() == [*KNOWN_NAMES, "a"]
 
 
 def test_the_form_offers_every_choice_of_any_model() -> None:
@@ -153,6 +172,15 @@ MODEL = "models: {new: {fields: {x: %s}}}"
         (MODEL % "{pattern: '['}", ": models.new.fields.x.pattern: "),
         (MODEL % "{type: string, minimum: 1}", "minimum says nothing of a field of type string"),
         (MODEL % "{type: array, pattern: a}", "pattern says nothing of a field of type array"),
+        (MODEL % "{media: sound, format: url}", ": models.new.fields.x.media: Input should be"),
+        (MODEL % "{media: image}", "media says nothing of a field without format: url or"),
+        (MODEL % "{media: image, format: segment}", "media says nothing of a field without"),
+        (MODEL % "{items: {y: {}}, type: object}", "items says nothing of a field of type object"),
+        (MODEL % "{items: {y: {}}, minimum: 1}", "minimum and items are of different types"),
+        (MODEL % "{items: {y: {}}, format: url}", "items are objects; format and choices say"),
+        (MODEL % "{items: {y: {}}, choices: [1]}", "items are objects; format and choices say"),
+        (MODEL % "{items: {y: {opn: 1}}}", ": models.new.fields.x.items.y.opn: Extra inputs"),
+        (MODEL % "{items: [y]}", ": models.new.fields.x.items: Input should be"),
         (MODEL % "{max_items: 1, minimum: 1}", "minimum and max_items are of different types"),
     ],
 )

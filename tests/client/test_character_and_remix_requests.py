@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.references import references_in
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request
 from prefect_toapis.client.rules import check, unchecked
 
@@ -131,6 +132,21 @@ def test_a_broken_rule_is_told(request_: Request, said: str) -> None:
 )
 def test_what_the_reference_allows_has_no_faults(request_: Request) -> None:
     assert check(request_, SHIPPED) == []
+
+
+def test_a_reference_stands_for_the_url_of_a_clip() -> None:
+    request = character(url=f"sha256:{'ab' * 32}")
+    assert check(request, SHIPPED) == []
+    assert references_in(request) == [request.url]
+
+
+def test_a_remix_makes_one_video_and_holds_no_signature() -> None:
+    request = remix(duration=10)
+    assert request.n == 1
+    assert request.unsigned() == request
+    assert request.given() == {"model": "sora-2", "prompt": "At night", "duration": 10}
+    kept = request.model_dump(exclude_defaults=True)
+    assert RemixRequest.model_validate(kept) == request, "n isn't among the fields"
 
 
 def test_a_model_that_makes_no_characters_says_so() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.rules import check, is_known, segment_seconds, unchecked
+from prefect_toapis.client.rules import check, is_known, not_uploaded, segment_seconds, unchecked
 
 SHIPPED = Catalogue.shipped()
 KNOWN = [name for name, rules in SHIPPED.models.items() if not rules.open]
@@ -260,6 +260,130 @@ def test_an_extra_field_that_the_catalogue_describes_is_checked(
         assert inside.startswith("metadata.y")
 
 
+CAT = f"sha256:{'ab' * 32}"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image_urls": [CAT, DOG]},
+        {"character_url": CAT, "character_timestamps": "1,3"},
+        {"model": "sora-2-official", "image_urls": [CAT]},
+    ],
+    ids=str,
+)
+def test_a_reference_stands_for_a_url(fields: dict[str, Any]) -> None:
+    assert check(VideoRequest(**{"prompt": "A dog", **fields}), SHIPPED) == []
+
+
+@pytest.mark.parametrize("text", [CAT[:-1], f"{CAT}0", CAT.upper(), f" {CAT}", "cat.png"])
+def test_what_is_only_like_a_reference_is_no_url(text: str) -> None:
+    (fault,) = check(VideoRequest(prompt="A dog", image_urls=[DOG, text]), SHIPPED)
+    assert (fault.field, fault.value) == ("image_urls[1]", text)
+    assert "not a URL" in fault.rule
+
+
+def test_a_reference_counts_as_one_item_and_is_no_task_or_segment() -> None:
+    request = VideoRequest(
+        model="sora-2-official",
+        prompt="A dog",
+        image_urls=[CAT, CAT],
+        character_url=CLIP,
+        character_timestamps=CAT,
+    )
+    assert [fault.field for fault in check(request, SHIPPED)] == [
+        *("image_urls", "character_timestamps")
+    ]
+
+
+def test_a_reference_without_an_upload_is_told_with_its_place() -> None:
+    other = f"sha256:{'cd' * 32}"
+    extra: dict[str, Any] = {"images": [{"url": CAT}, {"url": other}], "metadata": {"x": [CAT]}}
+    request = VideoRequest(model="wan9", prompt="A dog", image_urls=[other, DOG, CAT], extra=extra)
+    told = not_uploaded(request, {other: DOG})
+    assert [(fault.field, fault.value) for fault in told] == [
+        *(("image_urls[2]", CAT), ("images[0].url", CAT), ("metadata.x[0]", CAT))
+    ]
+    assert str(told[0]).startswith("image_urls[2]='sha256:abab")
+    assert str(told[0]).endswith(
+        "with wan9: no upload of this content is given: upload the file first"
+    )
+    assert not_uploaded(request, {other: DOG, CAT: DOG}) == []
+
+
+ROLES = """
+models:
+  new:
+    fields:
+      prompt: {}
+      image_with_roles:
+        type: array
+        max_items: 3
+        items:
+          url: {format: url, media: image, required: true}
+          role: {choices: [first_frame, last_frame, reference], required: true}
+          weight: {minimum: 0, maximum: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([{"url": DOG, "role": "reference"}], []),
+        ([{"url": CAT, "role": "first_frame"}, {"url": DOG, "role": "last_frame"}], []),
+        ([{"url": DOG, "role": "reference", "weight": 0.5}], []),
+        ([], []),
+        (
+            [{"url": DOG, "role": "hero"}],
+            ["image_with_roles[0].role='hero' with new: choose first_frame, last_frame or"],
+        ),
+        (
+            [{"url": DOG, "role": "reference"}, {}],
+            [
+                "image_with_roles[1].url=None with new: this model needs it",
+                "image_with_roles[1].role=None with new: this model needs it",
+            ],
+        ),
+        (
+            [{"url": "cat.png", "role": "reference", "wieght": 1}],
+            [
+                "image_with_roles[0].url='cat.png' with new: not a URL",
+                (
+                    "image_with_roles[0].wieght=1 with new: there is no such field here; "
+                    "use url, role or weight"
+                ),
+            ],
+        ),
+        (
+            [{"url": 7, "role": "reference", "weight": 2}],
+            [
+                "image_with_roles[0].url=7 with new: its type must be array or string",
+                "image_with_roles[0].weight=2 with new: it must be at most 1",
+            ],
+        ),
+        (
+            [DOG, None],
+            [
+                f"image_with_roles[0]='{DOG}' with new: it must be an object of url and role",
+                "image_with_roles[1]=None with new: it must be an object of url and role",
+            ],
+        ),
+        (
+            [{"url": DOG, "role": "reference"}] * 4,
+            ["image_with_roles=[{'url': 'https://media.example/dog.png', 'role': 'referen"],
+        ),
+        ({"url": DOG}, ["image_with_roles={'url': 'https://media.example/dog.png'} with new: its"]),
+    ],
+    ids=str,
+)
+def test_the_items_of_an_array_are_checked_member_by_member(value: Any, said: list[str]) -> None:
+    request = VideoRequest(prompt="A dog", model="new", extra={"image_with_roles": value})
+    told = [str(fault) for fault in check(request, Catalogue.extended(ROLES))]
+    assert len(told) == len(said)
+    for fault, start in zip(told, said, strict=True):
+        assert fault.startswith(start)
+
+
 def test_a_field_that_a_model_needs_is_asked_for() -> None:
     rules = {"fields": {"prompt": {}, "mode": {"required": True}}}
     catalogue = Catalogue.model_validate({"models": {"new": rules}})
@@ -274,6 +398,25 @@ def test_a_field_that_a_model_needs_is_asked_for() -> None:
     [
         ("sora-2", {}, None),
         ("wan9", {}, "wan9: the catalogue doesn't know it; its rules are unchecked"),
+        *[
+            (
+                *(written, {}),
+                (
+                    f"{written}: the catalogue doesn't know it (did you mean {meant}?); "
+                    "its rules are unchecked"
+                ),
+            )
+            for written, meant in [
+                ("sora2", "sora-2"),
+                ("SORA-2", "sora-2"),
+                ("sora-2pro", "sora-2-pro"),
+                ("sora2-oficial", "sora-2-official"),
+            ]
+        ],
+        *[
+            (name, {}, f"{name}: the catalogue doesn't know it; its rules are unchecked")
+            for name in ("sora-3", "sora-2-max", "kling", "kling_", "")
+        ],
         ("kling-v3", {"extra": {"seed": 7}}, None),
         ("kling-v3", {"n": 2}, "kling-v3: the catalogue doesn't describe n; it goes out unchecked"),
         (

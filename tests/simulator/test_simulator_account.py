@@ -1,5 +1,6 @@
 """Balance and models."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -54,9 +55,46 @@ def test_the_models_are_those_of_the_catalogue_and_more(swift_api: httpx.Client)
     names = [model["id"] for model in models]
     assert {"sora-2", "sora-2-pro", "sora-2-vip", "veo3.1-fast", "kling-v2"} <= set(names)
     assert len(names) == len(set(names))
+    assert not any("*" in name for name in names), "families aren't models"
     for model in models:
         assert set(model) == {"id", "object", "owned_by", "supported_endpoint_types"}
         assert model["object"] == "model"
+
+
+OWN = """
+models:
+  wan-9: {fields: {prompt: {}, duration: {choices: [5]}}}
+  mini-*: {fields: {prompt: {}, aspect_ratio: {choices: ["1:1"]}}, defaults: {aspect_ratio: "1:1"}}
+"""
+
+
+@pytest.fixture
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalogue of one's own, before the simulator starts."""
+    path = tmp_path / "models.yaml"
+    path.write_text(OWN, encoding="utf-8")
+    monkeypatch.setenv("TOAPIS_CATALOGUE", str(path))
+
+
+@pytest.mark.usefixtures("own_models")
+def test_it_knows_the_models_of_one_s_own_catalogue() -> None:
+    with Simulator(SimulatorSettings(render_seconds=0)) as simulator:
+        headers = {"Authorization": f"Bearer {simulator.api_key}"}
+        with httpx.Client(base_url=simulator.url, headers=headers) as api:
+            names = [model["id"] for model in api.get("/v1/models").json()["data"]]
+            replies = [
+                api.post(GENERATIONS, json={"prompt": "A dog", **fields})
+                for fields in (
+                    {"model": "wan-9", "duration": 5},
+                    {"model": "wan-9", "duration": 6},
+                    {"model": "mini-3"},
+                    {"model": "mini-3", "aspect_ratio": "16:9"},
+                )
+            ]
+    assert "wan-9" in names
+    assert "mini-*" not in names
+    assert [reply.status_code for reply in replies] == [200, 400, 200, 400]
+    assert replies[2].json()["metadata"] == {"size": "180x180"}, "a family has its defaults"
 
 
 def test_there_are_no_models_of_another_type(swift_api: httpx.Client) -> None:

@@ -241,6 +241,39 @@ def test_a_video_brings_the_characters_that_were_asked_along(
     assert all("username" in character for character in characters)
 
 
+def test_a_video_takes_a_character_from_its_finished_task(
+    swift: Simulator, swift_api: httpx.Client
+) -> None:
+    task_id = swift_api.post(GENERATIONS, json=CLIP).json()["id"]
+    shown = swift_api.get(f"{GENERATIONS}/{_video(swift_api, character_url=task_id)}").json()
+    assert shown["status"] == "completed"
+    assert len(swift.ledger.paid) == 2
+
+
+def _character_url_refused(api: httpx.Client, wanted: str) -> bool:
+    body = {"prompt": "A dog", "metadata": {"character_url": wanted}}
+    reply = api.post(GENERATIONS, json=body)
+    if reply.status_code == 400:
+        assert reply.json()["error"]["message"].startswith("character_url: ")
+    return reply.status_code == 400
+
+
+def test_a_video_takes_none_from_a_task_that_made_none(
+    swift: Simulator, swift_api: httpx.Client
+) -> None:
+    failing = CLIP | {"url": "https://clips.example/fail me.mp4"}
+    failed = swift_api.post(GENERATIONS, json=failing).json()["id"]
+    video = _video(swift_api)
+    assert all(_character_url_refused(swift_api, one) for one in (failed, video, "task_none"))
+    assert len(swift.ledger.paid) == 2
+
+
+@pytest.mark.parametrize("settings", [SimulatorSettings(render_seconds=60, account_group=None)])
+def test_a_video_takes_none_from_a_task_that_is_not_finished(swift_api: httpx.Client) -> None:
+    task_id = swift_api.post(GENERATIONS, json=CLIP).json()["id"]
+    assert _character_url_refused(swift_api, task_id)
+
+
 def test_a_prompt_may_name_anybody(swift_api: httpx.Client) -> None:
     body = {"prompt": "@duksvfkf.cruisingki meets @nobody.known"}
     assert swift_api.post(GENERATIONS, json=body).status_code == 200

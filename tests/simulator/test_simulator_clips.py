@@ -13,7 +13,7 @@ from PIL import Image
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.simulator.clips import Caption, Clips, ClipSpec, ServedFile
-from prefect_toapis.simulator.drawing import Scenery
+from prefect_toapis.simulator.drawing import Scenery, lettering
 from prefect_toapis.simulator.encoding import encode_thumbnail, encode_video
 from prefect_toapis.simulator.generations import clip_specs, frame_size
 
@@ -74,6 +74,26 @@ def test_each_prompt_has_a_picture_of_its_own() -> None:
 def test_any_prompt_can_be_drawn(prompt: str, size: tuple[int, int]) -> None:
     spec = ClipSpec(*size, 1, Caption(prompt, "sora-2"))
     assert Scenery(spec).frame(0.5).size == size
+
+
+@pytest.mark.parametrize(
+    ("width", "short_side"), [(155, 180), (310, 360)], ids=["small portrait", "portrait"]
+)
+@pytest.mark.parametrize(
+    "prompt", ["@duksvfkf.turbo_whis", "A race of @duksvfkf.cruisingki and @zdqwahgj.baronbarki"]
+)
+def test_a_character_s_name_stands_whole_on_a_line(
+    prompt: str, width: int, short_side: int
+) -> None:
+    font, lines = lettering(prompt, width, short_side, short_side)
+    assert " ".join(lines) == prompt
+    assert all(font.getlength(line) <= width for line in lines)
+
+
+def test_a_prompt_without_names_is_written_as_large_as_it_fits() -> None:
+    large, _ = lettering("A dog", 310, 360, 360)
+    small, _ = lettering("A dog with @duksvfkf.cruisingki", 310, 360, 360)
+    assert large.size > small.size
 
 
 def test_a_thumbnail_is_a_jpeg_of_the_clips_size() -> None:
@@ -159,6 +179,7 @@ def test_a_clip_is_as_long_as_the_page_says(fields: dict[str, Any], seconds: int
         ({}, (320, 180)),
         ({"aspect_ratio": "9:16"}, (180, 320)),
         ({"model": "sora-2-official"}, (180, 320)),
+        ({"model": "kling-v3"}, (320, 180)),
         ({"model": "unheard-of", "aspect_ratio": "1:1"}, (180, 180)),
         ({"model": "unheard-of", "aspect_ratio": "adaptive"}, (320, 180)),
     ],

@@ -107,11 +107,12 @@ def test_refuses_a_task_that_made_no_video(swift_api: httpx.Client) -> None:
         assert swift_api.post(f"/v1/videos/{task_id}/remix", json=REMIX).status_code == 400
 
 
-def test_refuses_a_private_video(swift_api: httpx.Client) -> None:
+def test_refuses_a_private_video(swift: Simulator, swift_api: httpx.Client) -> None:
     task_id = _video(swift_api, private=True)
     reply = swift_api.post(f"/v1/videos/{task_id}/remix", json=REMIX)
     assert reply.status_code == 400
     assert reply.json()["error"]["message"] == "Private videos can't be remixed"
+    assert len(swift.ledger.paid) == 1
 
 
 def test_a_remix_can_be_remixed(swift_api: httpx.Client, path: str) -> None:

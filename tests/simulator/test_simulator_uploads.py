@@ -100,6 +100,24 @@ def test_an_upload_can_be_given_as_a_reference(swift: Simulator, swift_api: http
     assert [submission.body for submission in swift.ledger.paid] == [video, taken_from, character]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt": "A dog", "image_urls": [f"sha256:{'ab' * 32}"]},
+        {"prompt": "A dog", "metadata": {"character_url": f"sha256:{'ab' * 32}"}},
+        {"prompt": "A dog", "model": "wan9", "masks": [{"url": f"sha256:{'ab' * 32}"}]},
+        {"timestamps": "1,3", "url": f"sha256:{'ab' * 32}"},
+    ],
+    ids=str,
+)
+def test_what_stands_for_a_file_elsewhere_is_no_url_here(
+    swift: Simulator, swift_api: httpx.Client, fields: dict[str, Any]
+) -> None:
+    reply = swift_api.post("/v1/videos/generations", json=fields)
+    assert (reply.status_code, swift.ledger.paid) == (400, [])
+    assert "not a URL" in reply.json()["error"]["message"]
+
+
 def test_no_other_file_of_this_machine_can_be_given(swift_api: httpx.Client) -> None:
     body = {"timestamps": "1,3", "url": "http://127.0.0.1:9/uploads/1/1_abc.mp4"}
     assert swift_api.post("/v1/videos/generations", json=body).status_code == 400

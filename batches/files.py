@@ -1,0 +1,122 @@
+"""The files that a batch names where the API wants URLs: reference images and clips.
+
+They are replaced by references to their content before anything is planned, so that a shot's
+identity holds what a file shows, and not where it lies or what it is called.
+"""
+
+import posixpath
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from prefect_toapis.batches.naming import scene_labels, variant_labels
+from prefect_toapis.batches.spec import BatchSpec, Character
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.media import Kind
+from prefect_toapis.client.references import is_file, with_files
+from prefect_toapis.client.requests import SceneFields, VariantFields, VideoRequest
+
+Change = Callable[[str, Kind], str]
+
+S = TypeVar("S", bound=SceneFields)
+V = TypeVar("V", bound=VariantFields)
+
+
+class File(NamedTuple):
+    """A file as a batch names it: the path, or `s3://bucket/key`, and what it should be."""
+
+    path: str
+    kind: Kind
+
+
+def files_in(spec: BatchSpec) -> dict[File, str]:
+    """The files that a batch names, each with the first who names it.
+
+    Example:
+        >>> files_in(BatchSpec(scenes=[Scene(name="tram", prompt="Ride", image_urls=["./a.png"])]))
+        {File(path='./a.png', kind='image'): 'scene "tram"'}
+    """
+    found: dict[File, str] = {}
+    for label, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
+        _of_scene(scene, _noting(found, f'scene "{label}"'))
+    for label, variant in zip(variant_labels(spec.variants), spec.variants, strict=True):
+        _of_variant(variant, _noting(found, f'variant "{label}"'))
+    for character in spec.characters:
+        _of_character(character, _noting(found, f'character "{character.name}"'))
+    return found
+
+
+def map_files(spec: BatchSpec, change: Change) -> BatchSpec:
+    """The batch with each file that it names changed."""
+    return spec.model_copy(
+        update={
+            "scenes": [_of_scene(one, change) for one in spec.scenes],
+            "variants": [_of_variant(one, change) for one in spec.variants],
+            "characters": [_of_character(one, change) for one in spec.characters],
+        }
+    )
+
+
+def with_references(spec: BatchSpec, references: Mapping[File, str]) -> BatchSpec:
+    """The batch with references to their content in place of its files."""
+    return map_files(spec, lambda path, kind: references.get(File(path, kind), path))
+
+
+def files_of(request: VideoRequest) -> list[File]:
+    """The files that a request names by itself."""
+    found: dict[File, str] = {}
+    map_request(request, _noting(found, "the request"))
+    return list(found)
+
+
+def map_request(request: VideoRequest, change: Change) -> VideoRequest:
+    """The request with each file that it names changed."""
+    return _of_variant(_of_scene(request, change), change)
+
+
+def beside(spec: BatchSpec, folder: str) -> BatchSpec:
+    """The batch of a spec file, whose relative paths are meant from where the file lies.
+
+    Args:
+        spec: What the file holds.
+        folder: Where it lies: a path, or `s3://bucket/prefix`.
+
+    Example:
+        >>> batch = BatchSpec(scenes=[Scene(prompt="Ride", image_urls=["../tram.png"])])
+        >>> beside(batch, "s3://studio/specs").scenes[0].image_urls
+        ['s3://studio/tram.png']
+    """
+    return map_files(spec, lambda path, _: _joined(folder, path))
+
+
+def _joined(folder: str, path: str) -> str:
+    if path.startswith(("s3://", "/", "~")):
+        return path
+    scheme, mark, rest = folder.rpartition("://")
+    return f"{scheme}{mark}{posixpath.normpath(posixpath.join(rest, path))}"
+
+
+def _noting(found: dict[File, str], who: str) -> Change:
+    def note(path: str, kind: Kind) -> str:
+        found.setdefault(File(path, kind), who)
+        return path
+
+    return note
+
+
+def _of_scene(scene: S, change: Change) -> S:
+    images = [change(one, "image") if is_file(one) else one for one in scene.image_urls]
+    clip = scene.character_url
+    if clip and is_file(clip):
+        clip = change(clip, "video")
+    return scene.model_copy(update={"image_urls": images, "character_url": clip})
+
+
+def _of_variant(variant: V, change: Change) -> V:
+    rules = Catalogue.current().rules_of(variant.model)
+    return variant.model_copy(update={"extra": with_files(variant.extra, rules, change)})
+
+
+def _of_character(character: Character, change: Change) -> Character:
+    if not character.url or not is_file(character.url):
+        return character
+    return character.model_copy(update={"url": change(character.url, "video")})

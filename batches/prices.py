@@ -1,0 +1,272 @@
+"""What a batch costs, by the prices that its user gives: nothing here knows a price by itself.
+
+All amounts are in credits, 200 to the US dollar ([D]).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.replies import CREDITS_PER_USD, Balance
+from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
+
+_DECIMALS = 6  # of a credit: three times 0.1 is 0.3, as a person reckons
+
+
+class Price(BaseModel):
+    """What one model costs, as the user knows it.
+
+    Example:
+        ```python
+        Price(model="sora-2*", credits=40, character_credits=10)
+        Price(model="sora-2-official", credits=20, per="second")
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    model: str = Field(
+        min_length=1,
+        description="A model's name, or a pattern such as sora-2*. A name counts before any "
+        "pattern, and of several patterns the longest.",
+    )
+    credits: float = Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="For a video, or for a second of one, in credits (200 to the US dollar).",
+    )
+    per: Literal["video", "second"] = Field(
+        default="video", description="Whether the credits are for a video or for a second of one."
+    )
+    times_n: bool = Field(
+        default=True, description="Whether a generation of n videos costs n times as much."
+    )
+    character_credits: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="For making a character, in credits. Empty: not known.",
+    )
+
+
+@dataclass(frozen=True)
+class Unpriced:
+    """Something whose price nobody knows.
+
+    Args:
+        reason: The model, and what to add, in a sentence.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a batch costs, as far as its prices tell.
+
+    Args:
+        spent: For what earlier runs of the batch submitted, in credits.
+        to_pay: For what this run would buy, in credits.
+        unpriced: Why some of it has no price, each reason once; the amounts are without it.
+    """
+
+    spent: float = 0
+    to_pay: float = 0
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> float:
+        """Of all runs together, in credits."""
+        return _rounded(self.spent + self.to_pay)
+
+    @property
+    def in_words(self) -> str:
+        """As people see it.
+
+        Example:
+            >>> f"4 to buy for {Cost(spent=320, to_pay=160).in_words}"
+            '4 to buy for 160 credits ($0.80), 320 spent before'
+        """
+        if not self.unpriced:
+            words = f"{_amount(self.to_pay)} credits"
+        elif self.to_pay:
+            words = f"at least {_amount(self.to_pay)} credits"
+        else:
+            words = "an unknown number of credits"
+        if (dollars := self.to_pay / CREDITS_PER_USD) >= 0.01:
+            words += f" (${dollars:,.2f})"
+        if self.spent:
+            least = "at least " if self.unpriced else ""
+            words += f", {least}{_amount(self.spent)} spent before"
+        return words
+
+
+def price_of(request: Request, prices: Sequence[Price], catalogue: Catalogue) -> float | Unpriced:
+    """What one submission of a request costs, in credits.
+
+    Args:
+        request: A video's, a remix's (it costs what a video of its model does) or a character's.
+        prices: What the user knows.
+        catalogue: Tells how long a video is where the request doesn't.
+
+    Example:
+        >>> dog = VideoRequest(prompt="A dog", n=2)
+        >>> price_of(dog, [Price(model="sora-2*", credits=40)], Catalogue.shipped())
+        80.0
+        >>> price_of(dog, [], Catalogue.shipped())
+        Unpriced(reason='sora-2: settings.prices has no price for it')
+    """
+    if isinstance(request, CharacterRequest):
+        return creation_credits(request.given(), prices)
+    if isinstance(request, VideoRequest):  # no price looks at `extra`, which may hold anything
+        request = request.model_copy(update={"extra": {}})
+    return generation_credits(request.given(), prices, catalogue)
+
+
+def generation_credits(
+    sent: Mapping[str, Any], prices: Sequence[Price], catalogue: Catalogue
+) -> float | Unpriced:
+    """What a generation costs, in credits.
+
+    A price per second counts the seconds that were asked for, even where the video comes out
+    shorter ([A]).
+
+    Args:
+        sent: The fields of a video or a remix, as `given()` of its request tells them.
+        prices: What the user knows.
+        catalogue: Tells how long a video is where `sent` doesn't.
+    """
+    model = sent["model"]
+    price = _price_for(model, "price", prices)
+    if isinstance(price, Unpriced):
+        return price
+    videos = max(sent.get("n", 1), 1) if price.times_n else 1
+    if price.per == "video":
+        return price.credits * videos
+    seconds = _seconds(sent, catalogue)
+    if seconds is None:
+        return Unpriced(f"{model}: its price is per second; give the variant a duration")
+    return price.credits * seconds * videos
+
+
+def creation_credits(sent: Mapping[str, Any], prices: Sequence[Price]) -> float | Unpriced:
+    """What making a character costs, in credits.
+
+    Args:
+        sent: The fields, as `CharacterRequest.given` tells them.
+        prices: What the user knows.
+    """
+    price = _price_for(sent["model"], "character_credits", prices)
+    if isinstance(price, Unpriced):
+        return price
+    if price.character_credits is None:
+        return _missing(sent["model"], "character_credits")
+    return price.character_credits
+
+
+def cost_of(spent: Iterable[float | Unpriced], to_pay: Iterable[float | Unpriced]) -> Cost:
+    """What a batch costs.
+
+    Args:
+        spent: The price of each submission that earlier runs recorded.
+        to_pay: The price of each that this run would make.
+
+    Example:
+        >>> cost_of([40.0], [40.0, 40.0, Unpriced("kling-v3: ...")])
+        Cost(spent=40.0, to_pay=80.0, unpriced=('kling-v3: ...',))
+    """
+    before, now = list(spent), list(to_pay)
+    reasons = dict.fromkeys(one.reason for one in before + now if isinstance(one, Unpriced))
+    return Cost(_sum(before), _sum(now), tuple(reasons))
+
+
+def budget_faults(
+    cost: Cost,
+    budget_credits: float | None,
+    keep_credits: float | None,
+    balance: Balance | None,
+) -> list[str]:
+    """Why a batch must not be bought, by its limits; none if it may.
+
+    Args:
+        cost: Of the batch.
+        budget_credits: What all its runs together may spend; None: no limit.
+        keep_credits: What the account must have left afterwards; None: no limit.
+        balance: What the account has; looked at for `keep_credits` alone. None: not known.
+
+    Example:
+        >>> budget_faults(Cost(to_pay=400), budget_credits=300, keep_credits=None, balance=None)
+        ['budget_credits=300: this run would spend 400 credits; raise it, or plan less']
+    """
+    faults: list[str] = []
+    if budget_credits is not None:
+        faults += [*cost.unpriced, *_over_budget(cost, budget_credits)]
+    if keep_credits is not None and not (balance and balance.unlimited):
+        faults += [*cost.unpriced, *_below_floor(cost, keep_credits, balance)]
+    return list(dict.fromkeys(faults))
+
+
+def _price_for(model: str, what: str, prices: Sequence[Price]) -> Price | Unpriced:
+    fitting = [one for one in prices if one.model == model]
+    fitting = fitting or [one for one in prices if fnmatchcase(model, one.model)]
+    if not fitting:
+        return _missing(model, what)
+    best = max(fitting, key=lambda one: len(one.model))
+    if [one.model for one in fitting].count(best.model) > 1:  # which of them holds is not ours
+        return Unpriced(f"{model}: settings.prices has {best.model} more than once; leave one")
+    return best
+
+
+def _missing(model: str, what: str) -> Unpriced:
+    return Unpriced(f"{model}: settings.prices has no {what} for it")
+
+
+def _seconds(sent: Mapping[str, Any], catalogue: Catalogue) -> float | None:
+    rules = catalogue.rules_of(sent["model"])
+    seconds = sent.get("duration", rules.defaults.get("duration") if rules else None)
+    return seconds if isinstance(seconds, (int, float)) and seconds > 0 else None
+
+
+def _over_budget(cost: Cost, budget: float) -> list[str]:
+    if budget >= cost.total:
+        return []
+    if cost.spent:
+        sums = (
+            f"{_amount(cost.spent)} credits were spent before and this run would spend "
+            f"{_amount(cost.to_pay)}, {_amount(cost.total)} in all"
+        )
+    else:
+        sums = f"this run would spend {_amount(cost.to_pay)} credits"
+    return [f"budget_credits={budget:.15g}: {sums}; raise it, or plan less"]
+
+
+def _below_floor(cost: Cost, keep: float, balance: Balance | None) -> list[str]:
+    if not cost.to_pay and not cost.unpriced:
+        return []
+    limit = f"keep_credits={keep:.15g}"
+    if balance is None or balance.remain_credits is None:
+        return [f"{limit}: what the account has isn't known; leave keep_credits empty to go on"]
+    left = _rounded(balance.remain_credits - cost.to_pay)
+    if left >= keep:
+        return []
+    has, pays = _amount(balance.remain_credits), _amount(cost.to_pay)
+    leave = f" and leave {_amount(left)}" if left >= 0 else ""
+    sums = f"the account has {has} credits, this run would spend {pays}{leave}"
+    return [f"{limit}: {sums}; top it up, or plan less"]
+
+
+def _sum(amounts: Iterable[float | Unpriced]) -> float:
+    return _rounded(sum(one for one in amounts if not isinstance(one, Unpriced)))
+
+
+def _rounded(amount: float) -> float:
+    return round(float(amount), _DECIMALS) + 0.0  # never -0.0
+
+
+def _amount(amount: float) -> str:
+    whole, _, part = f"{_rounded(amount):,.{_DECIMALS}f}".partition(".")
+    return f"{whole}.{part.rstrip('0')}".rstrip(".")

@@ -1,0 +1,84 @@
+"""What was uploaded: `uploads/{sha256}.json` remembers the URL of each content.
+
+A request holds a reference to the content of a file; the URL takes its place when it is sent.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, Field, ValidationError
+
+from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.store import JSON, Store
+from prefect_toapis.client.errors import InvalidRequest
+from prefect_toapis.client.references import references_in
+from prefect_toapis.client.requests import Request
+
+UPLOADS = "uploads"  # the folder, beside the batches
+UPLOAD_VERSION = 1
+LIFETIME = timedelta(hours=24)  # [A]: as that of results; no source says how long an upload lives
+
+
+class Upload(BaseModel):
+    """One content that was uploaded.
+
+    Args:
+        reference: To the content.
+        url: Where the provider keeps it.
+        name: Of the file it came from: a label.
+        uploaded_at: When.
+    """
+
+    version: int = UPLOAD_VERSION
+    reference: str
+    url: str = Field(repr=False)  # might be signed
+    name: str
+    uploaded_at: datetime
+
+
+def upload_key(reference: str) -> str:
+    """Where the upload of a content is remembered."""
+    return f"{UPLOADS}/{reference.partition(':')[2]}.json"
+
+
+async def find_upload(reference: str, store: Store, now: datetime) -> Upload | None:
+    """The upload of a content; None if there is none that surely lives.
+
+    Raises:
+        StoreError: What is there can't be understood, or the store does not answer.
+    """
+    key = upload_key(reference)
+    content = await store.read(key)
+    if content is None:
+        return None
+    try:
+        found = Upload.model_validate_json(content)
+    except ValidationError as error:
+        raise StoreError(f"{key} is damaged, or of a later version") from error
+    return found if now - found.uploaded_at < LIFETIME else None
+
+
+async def remember(upload: Upload, store: Store) -> None:
+    """Note an upload; raises as the store does."""
+    await store.write(upload_key(upload.reference), upload.model_dump_json().encode(), JSON)
+
+
+async def urls_for(request: Request, store: Store, now: datetime) -> dict[str, str]:
+    """The URLs that a request's references stand for.
+
+    Raises:
+        InvalidRequest: One wasn't uploaded, or too long ago.
+        StoreError: As `find_upload`.
+    """
+    references = references_in(request)
+    found = {one: await find_upload(one, store, now) for one in references}
+    missing: Sequence[str] = [one for one, upload in found.items() if upload is None]
+    if missing:
+        raise InvalidRequest(
+            [
+                f"{one}: no file of this content was uploaded in the last 24 hours; "
+                "did the file change since it was planned? Run the batch again"
+                for one in missing
+            ]
+        )
+    return {one: upload.url for one, upload in found.items() if upload}

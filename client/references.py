@@ -1,0 +1,156 @@
+"""References: what stands in a request for a file, by its content, until it is sent.
+
+The API takes URLs. Where a user names a file instead, a reference to its content takes its place,
+so that a request is the same wherever the file lies; the URL of its upload goes out.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeGuard, TypeVar
+
+from prefect_toapis.client.catalogue import FieldRule, ModelRules
+from prefect_toapis.client.media import Kind
+from prefect_toapis.client.requests import Request
+
+T = TypeVar("T")
+
+_REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
+_ROLE = re.compile(r"\{[^{}]*\}")
+_LONGEST = 1024  # characters of a path
+_MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".mp4", ".m4v", ".mov", ".webm")
+
+
+def reference(sha256: str) -> str:
+    """The reference to a content.
+
+    Args:
+        sha256: Of the content, in lower-case hex.
+
+    Example:
+        >>> reference("ab" * 32)[:11]
+        'sha256:abab'
+    """
+    return f"sha256:{sha256}"
+
+
+def is_reference(value: object) -> TypeGuard[str]:
+    """Whether a value is a reference, to the letter.
+
+    Example:
+        >>> is_reference(reference("ab" * 32)), is_reference("sha256:abab")
+        (True, False)
+    """
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+
+
+def references_in(request: Request) -> list[str]:
+    """The references in a request, each once, in order.
+
+    Example:
+        >>> from prefect_toapis.client.requests import CharacterRequest
+        >>> clip = CharacterRequest(url=reference("ab" * 32), timestamps="1,3")
+        >>> references_in(clip) == [reference("ab" * 32)]
+        True
+    """
+    return list(dict.fromkeys(found for _, found in references_by_place(request)))
+
+
+def references_by_place(request: Request) -> Iterator[tuple[str, str]]:
+    """Each reference in a request's given fields after its place, such as `image_urls[0]`."""
+    return _placed(request.given(), "")
+
+
+def with_urls(value: T, urls: Mapping[str, str]) -> T:
+    """A JSON value with the references in it replaced by what they stand for.
+
+    Args:
+        value: A JSON value.
+        urls: The URLs of uploads, by reference. Any other reference stays.
+
+    Example:
+        >>> with_urls({"images": [reference("ab" * 32)]}, {reference("ab" * 32): "https://a.b/c"})
+        {'images': ['https://a.b/c']}
+    """
+    replaced: T = _replaced(value, urls)
+    return replaced
+
+
+def is_file(text: str) -> bool:
+    """Whether a text names a file: neither a URL nor a task, nor data, nor a reference.
+
+    Args:
+        text: What a user gave where the API wants a URL.
+
+    Example:
+        >>> [is_file(text) for text in ("s3://media/cat.png", "cat.png", "./clips/cat", "task_1")]
+        [True, True, True, False]
+    """
+    if text.startswith("s3://"):
+        return text != "s3://"
+    if "://" in text or text.startswith("data:") or is_reference(text) or _ROLE.fullmatch(text):
+        return False
+    if len(text) > _LONGEST or any(one in text for one in "\r\n\0"):  # base64, most likely
+        return False
+    return "/" in text or os.sep in text or text.lower().endswith(_MEDIA)
+
+
+def with_files(
+    fields: Mapping[str, Any], rules: ModelRules | None, change: Callable[[str, Kind], str]
+) -> dict[str, Any]:
+    """Fields of a model, with the files changed that stand where its rules name a kind of file.
+
+    Args:
+        fields: By name, those of metadata inside `metadata`, as in `VideoRequest.extra`.
+        rules: What is known of the model; None: nothing, so nothing is changed.
+        change: Given a file's name and what the file should be, what takes its place.
+
+    Example:
+        >>> rules = ModelRules(fields={"mask": FieldRule(format="url", media="image")})
+        >>> with_files({"mask": "cat.png", "seed": 7}, rules, lambda text, kind: f"{kind} {text}")
+        {'mask': 'image cat.png', 'seed': 7}
+    """
+    if rules is None:
+        return dict(fields)
+    described = rules.fields
+    changed = {name: _changed(one, described.get(name), change) for name, one in fields.items()}
+    inside = fields.get("metadata")
+    if isinstance(inside, dict):
+        changed["metadata"] = {
+            name: _changed(one, described.get(f"metadata.{name}"), change)
+            for name, one in inside.items()
+        }
+    return changed
+
+
+def _changed(value: Any, rule: FieldRule | None, change: Callable[[str, Kind], str]) -> Any:
+    if rule is None:
+        return value
+    if isinstance(value, str) and rule.media and is_file(value):
+        return change(value, rule.media)
+    if isinstance(value, list):
+        return [_changed(one, rule, change) for one in value]
+    if isinstance(value, dict):
+        return {name: _changed(one, rule.items.get(name), change) for name, one in value.items()}
+    return value
+
+
+def _replaced(value: Any, urls: Mapping[str, str]) -> Any:
+    if is_reference(value):
+        return urls.get(value, value)
+    if isinstance(value, list):
+        return [_replaced(one, urls) for one in value]
+    if isinstance(value, dict):
+        return {name: _replaced(one, urls) for name, one in value.items()}
+    return value
+
+
+def _placed(value: object, place: str) -> Iterator[tuple[str, str]]:
+    if is_reference(value):
+        yield place, value
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from _placed(one, f"{place}[{index}]")
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield from _placed(one, f"{place}.{name}" if place else name)

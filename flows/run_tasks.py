@@ -1,0 +1,35 @@
+"""The tasks as one run calls them."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
+from prefect_toapis.tasks.calling import EitherTask
+from prefect_toapis.tasks.steps import with_delays
+
+R = TypeVar("R")
+Step = Callable[[Any], Awaitable[R]]
+
+
+@dataclass(frozen=True)
+class RunTasks:
+    """What the tasks of one run share.
+
+    Args:
+        credentials: Whose account pays.
+        bucket: Where everything is kept.
+        settings: Waits, bounds and retries.
+    """
+
+    credentials: ToAPIsCredentials
+    bucket: VideoBucket
+    settings: RunSettings
+
+    def bind(self, task: EitherTask[Any, Coroutine[Any, Any, R]]) -> Step[R]:
+        """A task that takes its subject alone: a shot, a generation, a character or a file."""
+        patient: EitherTask[Any, Coroutine[Any, Any, R]] = with_delays(task, self.settings)
+        blocks = {"credentials": self.credentials, "bucket": self.bucket}
+        return partial(patient, **blocks, settings=self.settings)

@@ -1,0 +1,111 @@
+"""What a batch refers to outside of itself: files, and shots of earlier batches."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.files import File, files_in, with_references
+from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
+from prefect_toapis.batches.remixes import earlier_shot, task_of, with_remixes
+from prefect_toapis.batches.spec import BatchSpec
+from prefect_toapis.blocks import BucketStore, VideoBucket
+from prefect_toapis.blocks.files import read_media
+from prefect_toapis.client.errors import InvalidRequest
+from prefect_toapis.client.references import reference
+
+_READS_AT_ONCE = 4  # files of 50 MB at most
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A batch that refers to nothing outside of itself any more.
+
+    Args:
+        spec: With references in place of files, and task ids in place of earlier shots.
+        files: Where the contents are, by reference.
+        faults: What could not be found, or is nothing that the API takes.
+    """
+
+    spec: BatchSpec
+    files: dict[str, File]
+    faults: list[str]
+
+
+async def read_sources(spec: BatchSpec, bucket: VideoBucket) -> Sources:
+    """Read everything that a batch refers to.
+
+    Args:
+        spec: As its user wrote it.
+        bucket: Where earlier batches are; its credentials read `s3://` files.
+    """
+    found, faults = await read_files(files_in(spec), bucket)
+    spec = with_references(spec, found)
+    tasks, unknown = await _read_remixes(spec, BucketStore(bucket))
+    files = {one: file for file, one in found.items()}
+    return Sources(with_remixes(spec, tasks), files, faults + unknown)
+
+
+async def read_files(
+    files: dict[File, str], bucket: VideoBucket
+) -> tuple[dict[File, str], list[str]]:
+    """References to the contents of files, and what is wrong with them.
+
+    Args:
+        files: Each with who names it.
+        bucket: Its credentials read `s3://` files.
+
+    Returns:
+        The references, also of those that can't be read, so that other faults can be seen.
+    """
+    at_once = asyncio.Semaphore(_READS_AT_ONCE)
+    faults: list[str] = []
+
+    async def read(file: File, who: str) -> str:
+        try:
+            async with at_once:
+                media = await read_media(file.path, file.kind, bucket.credentials)
+        except InvalidRequest as error:
+            faults.extend(f"{who}: {fault}" for fault in error.faults)
+        except StoreError as error:
+            faults.append(f"{who}: {error}")
+        else:
+            return media.reference
+        return reference(sha256(file.path.encode()).hexdigest())
+
+    references = await asyncio.gather(*[read(file, who) for file, who in files.items()])
+    return dict(zip(files, references, strict=True)), faults
+
+
+async def _read_remixes(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, str], list[str]]:
+    """The task ids of the earlier shots that scenes remix, and those that can't be remixed."""
+    named = {one.remix_of: shot for one in spec.scenes if (shot := earlier_shot(one.remix_of))}
+    tasks: dict[str, str] = {}
+    faults: list[str] = []
+    manifests = await _read_manifests({shot.batch for shot in named.values()}, store, faults)
+    for remix_of, shot in named.items():
+        if remix_of is None or shot.batch not in manifests:
+            continue
+        try:
+            tasks[remix_of] = task_of(shot, manifests[shot.batch].rows)
+        except ValueError as error:
+            faults.append(f"remix_of={remix_of}: {error}")
+    return tasks, faults
+
+
+async def _read_manifests(
+    batches: Iterable[str], store: BucketStore, faults: list[str]
+) -> dict[str, Manifest]:
+    found: dict[str, Manifest] = {}
+    for batch in batches:
+        key = f"{batch}/{MANIFEST_FILE}"
+        try:
+            content = await store.read(key)
+            if content is None:
+                faults.append(f"remix_of: there is no {store.bucket.uri(key)}")
+            else:
+                found[batch] = Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))
+        except (StoreError, ValueError) as error:
+            faults.append(f"remix_of: {store.bucket.uri(key)} can't be read: {error}")
+    return found

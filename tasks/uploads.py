@@ -1,0 +1,123 @@
+"""Uploads: images and clips that requests refer to."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.files import File, files_of, map_request
+from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.uploads import Upload, find_upload, remember
+from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.blocks.files import read_media
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.tasks.steps import account_of, named, step
+
+
+@step(named("upload", "file"))
+async def upload_image(
+    file: str | Path,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None = None,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
+) -> str:
+    """Upload a reference image, so that requests may name it by its URL. Uploads cost nothing.
+
+    With a bucket, the same content is uploaded once in 24 hours, whatever its files are called.
+
+    Args:
+        file: A path, or `s3://bucket/key`: JPEG, PNG, WebP or GIF, 10 MB at most ([D]).
+        credentials: Whose account it goes to.
+        bucket: Where the upload is remembered; its credentials read the `s3://` object.
+        settings: How long to try again.
+
+    Returns:
+        The URL, for `image_urls`.
+
+    Raises:
+        InvalidRequest: The file is missing, unreadable, too large or no such image.
+        APIError: The API refuses it.
+        Transient: It could not be sent; Prefect tries this task again.
+
+    Example:
+        ```python
+        url = await upload_image("refs/tram.png", credentials=credentials)
+        request = VideoRequest(prompt="A tram at golden hour", image_urls=[url])
+        ```
+    """
+    return (await upload(File(str(file), "image"), credentials, bucket, settings)).url
+
+
+@step(named("upload", "file"))
+async def upload_clip(
+    file: str | Path,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None = None,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
+) -> str:
+    """Upload a clip, to take characters from. Uploads cost nothing.
+
+    With a bucket, the same content is uploaded once in 24 hours, whatever its files are called.
+
+    Args:
+        file: A path, or `s3://bucket/key`: MP4, WebM or MOV, 50 MB at most ([D]).
+        credentials: Whose account it goes to.
+        bucket: Where the upload is remembered; its credentials read the `s3://` object.
+        settings: How long to try again.
+
+    Returns:
+        The URL, for a character's `url` or a scene's `character_url`.
+
+    Raises:
+        InvalidRequest: The file is missing, unreadable, too large or no such clip.
+        APIError: The API refuses it.
+        Transient: It could not be sent; Prefect tries this task again.
+
+    Example:
+        ```python
+        url = await upload_clip("clips/duke.mp4", credentials=credentials)
+        duke = Character(name="Duke", url=url, timestamps="1,3")
+        ```
+    """
+    return (await upload(File(str(file), "video"), credentials, bucket, settings)).url
+
+
+async def upload(
+    file: File,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None,
+    settings: RunSettings,
+) -> Upload:
+    """Upload a file unless the bucket remembers its content; see `upload_image`."""
+    media = await read_media(file.path, file.kind, bucket.credentials if bucket else None)
+    store = BucketStore(bucket) if bucket else None
+    now = datetime.now(timezone.utc)
+    if store and (known := await find_upload(media.reference, store, now)):
+        return known
+    account = account_of(credentials, settings)
+    url = await account.upload(media.content, media.name, file.kind)
+    uploaded = Upload(reference=media.reference, url=url, name=media.name, uploaded_at=now)
+    if store:
+        await remember(uploaded, store)
+    get_run_logger().info("%s: uploaded, %.1f MB", media.name, len(media.content) / 1e6)
+    return uploaded
+
+
+async def with_uploads(
+    request: VideoRequest,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None,
+    settings: RunSettings,
+) -> tuple[VideoRequest, dict[str, str]]:
+    """A request whose files are uploaded, with references in their place.
+
+    Returns:
+        The request, and the URLs by reference.
+    """
+    uploads = {
+        file: await upload(file, credentials, bucket, settings) for file in files_of(request)
+    }
+    request = map_request(request, lambda path, kind: uploads[File(path, kind)].reference)
+    return request, {one.reference: one.url for one in uploads.values()}
