@@ -32,7 +32,8 @@ def files_in(spec: BatchSpec) -> dict[File, str]:
     """The files that a batch names, each with the first who names it.
 
     Example:
-        >>> files_in(BatchSpec(scenes=[Scene(name="tram", prompt="Ride", image_urls=["./a.png"])]))
+        >>> scene = {"name": "tram", "prompt": "Ride", "image_urls": ["./a.png"]}
+        >>> files_in(BatchSpec.model_validate({"scenes": [scene]}))
         {File(path='./a.png', kind='image'): 'scene "tram"'}
     """
     found: dict[File, str] = {}
@@ -81,8 +82,8 @@ def beside(spec: BatchSpec, folder: str) -> BatchSpec:
         folder: Where it lies: a path, or `s3://bucket/prefix`.
 
     Example:
-        >>> batch = BatchSpec(scenes=[Scene(prompt="Ride", image_urls=["../tram.png"])])
-        >>> beside(batch, "s3://studio/specs").scenes[0].image_urls
+        >>> scene = {"prompt": "Ride", "image_urls": ["../tram.png"]}
+        >>> beside(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs").scenes[0].image_urls
         ['s3://studio/tram.png']
     """
     return map_files(spec, lambda path, _: _joined(folder, path))

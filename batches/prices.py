@@ -192,6 +192,8 @@ def budget_faults(
 ) -> list[str]:
     """Why a batch must not be bought, by its limits; none if it may.
 
+    A run that buys nothing always may: it only collects what was paid before.
+
     Args:
         cost: Of the batch.
         budget_credits: What all its runs together may spend; None: no limit.
@@ -202,6 +204,8 @@ def budget_faults(
         >>> budget_faults(Cost(to_pay=400), budget_credits=300, keep_credits=None, balance=None)
         ['budget_credits=300: this run would spend 400 credits; raise it, or plan less']
     """
+    if not cost.to_pay and not cost.unpriced:
+        return []
     faults: list[str] = []
     if budget_credits is not None:
         faults += [*cost.unpriced, *_over_budget(cost, budget_credits)]
@@ -245,8 +249,6 @@ def _over_budget(cost: Cost, budget: float) -> list[str]:
 
 
 def _below_floor(cost: Cost, keep: float, balance: Balance | None) -> list[str]:
-    if not cost.to_pay and not cost.unpriced:
-        return []
     limit = f"keep_credits={keep:.15g}"
     if balance is None or balance.remain_credits is None:
         return [f"{limit}: what the account has isn't known; leave keep_credits empty to go on"]

@@ -18,11 +18,13 @@ class Progress:
         phases: By the shot's label, in the order of the plan.
         percent: How far each rendering one is, as the provider tells.
         bought: The shots whose generation this run paid for.
+        made: The characters whose creation this run paid for.
     """
 
     phases: dict[str, Phase] = field(default_factory=dict)
     percent: dict[str, float] = field(default_factory=dict)
     bought: set[str] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
 
     def set(self, label: str, phase: Phase, percent: float = 0) -> None:
         """Note where a shot is."""

@@ -110,7 +110,8 @@ def read_attempt(content: bytes, key: str) -> Attempt:
     try:
         return Attempt.model_validate_json(content)
     except ValidationError as error:
-        raise StoreError(f"{key} is damaged, or of a later version") from error
+        what = f"{key} is damaged, or of a later version"
+        raise StoreError(what, money="maybe spent") from error
 
 
 def attempt_key(folder: str, attempt: int) -> str:

@@ -185,7 +185,7 @@ class Buyer:
     async def _submit_new(self, item: Buyable, step: Submit) -> Attempt:
         if faults := check(item.request, Catalogue.current()):
             raise InvalidRequest([str(fault) for fault in faults])
-        uploads = await urls_for(item.request, self.store, self.now())
+        uploads = await urls_for(item.request, self.store, self.now)
         # First the allowance, then the record: between record and submission lies next to no
         # time, so that nobody takes a submission that waits its turn for one that was lost.
         await self.api.ready()
@@ -254,7 +254,7 @@ class Buyer:
             item.label,
             attempt.business_id,
         )
-        uploads = await urls_for(item.request, self.store, self.now())
+        uploads = await urls_for(item.request, self.store, self.now)
         await self.api.ready()
         if (await self._as_recorded(item, attempt)).state != "sending":
             return await self._buy(item)

@@ -3,7 +3,7 @@
 A request holds a reference to the content of a file; the URL takes its place when it is sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field, ValidationError
@@ -63,15 +63,20 @@ async def remember(upload: Upload, store: Store) -> None:
     await store.write(upload_key(upload.reference), upload.model_dump_json().encode(), JSON)
 
 
-async def urls_for(request: Request, store: Store, now: datetime) -> dict[str, str]:
+async def urls_for(request: Request, store: Store, now: Callable[[], datetime]) -> dict[str, str]:
     """The URLs that a request's references stand for.
+
+    Args:
+        request: It may refer to nothing.
+        store: Where uploads are remembered.
+        now: The clock.
 
     Raises:
         InvalidRequest: One wasn't uploaded, or too long ago.
         StoreError: As `find_upload`.
     """
     references = references_in(request)
-    found = {one: await find_upload(one, store, now) for one in references}
+    found = {one: await find_upload(one, store, now()) for one in references}
     missing: Sequence[str] = [one for one, upload in found.items() if upload is None]
     if missing:
         raise InvalidRequest(

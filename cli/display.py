@@ -47,12 +47,12 @@ def bars(console: Console, progress: Progress) -> Iterator[None]:
         yield
 
 
-def outcome(manifest: Manifest, bought: int, seconds: float) -> RenderableType:
+def outcome(manifest: Manifest, progress: Progress, seconds: float) -> RenderableType:
     """What landed where, and what did not.
 
     Args:
         manifest: The batch.
-        bought: How many generations the run paid for.
+        progress: Of the run: what it paid for.
         seconds: How long the run took.
     """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
@@ -70,9 +70,29 @@ def outcome(manifest: Manifest, bought: int, seconds: float) -> RenderableType:
     total = sum(row.size or 0 for row in manifest.stored)
     summary = (
         f"{manifest.shots('stored')} of {manifest.shots()} shots stored, {total / 1e6:.1f} MB; "
-        f"this run took {seconds:.0f} s and bought {bought} generation{'' if bought == 1 else 's'}"
+        f"this run took {seconds:.0f} s and bought {_count(len(progress.bought), 'generation')}"
     )
+    if progress.made:
+        summary += f" and {_count(len(progress.made), 'character')}"
     return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{summary}"))
+
+
+def planned(manifest: Manifest) -> RenderableType:
+    """What a dry run found: the shots, and in the last line what it would buy and its cost."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("shot")
+    table.add_column("")
+    table.add_column("model")
+    for row in manifest.rows:
+        if row.in_plan:
+            status = Text(_MARKS[row.status], style=_COLOURS[row.status])
+            table.add_row(Text(row.label), status, Text(row.model))
+    plan = f"A dry run, nothing was bought: {manifest.plan}"
+    return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{plan}"))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _where(manifest: Manifest, row: ManifestRow) -> str:

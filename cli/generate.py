@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
 from prefect_toapis.batches.progress import Progress, showing
-from prefect_toapis.cli.display import bars, outcome
+from prefect_toapis.cli.display import bars, outcome, planned
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows import generate_from_spec
 
@@ -47,7 +47,8 @@ def generate(
     except ToAPIsError as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(2 if isinstance(error, InvalidBatch) else 1) from None
-    console.print(outcome(manifest, len(progress.bought), time.monotonic() - started))
+    seconds = time.monotonic() - started
+    console.print(planned(manifest) if dry_run else outcome(manifest, progress, seconds))
     if failed:
         raise SystemExit(1)
 

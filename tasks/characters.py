@@ -15,6 +15,7 @@ from prefect_toapis.batches.characters import (
     unsigned,
 )
 from prefect_toapis.batches.files import File
+from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.registry import place, read_made
 from prefect_toapis.batches.spec import Character, RunSettings
 from prefect_toapis.batches.store import JSON
@@ -79,6 +80,8 @@ async def create_character(
         )
     buyer = Buyer(account_of(credentials, settings), store, settings, run=flow_run.id)
     attempt = await buyer.buy(order)
+    if attempt.run == flow_run.id:
+        current_progress().made.add(order.name)
     get_run_logger().info(
         'Character "%s": creation %s, attempt %d', order.name, attempt.task_id, attempt.attempt
     )

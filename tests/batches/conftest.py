@@ -129,6 +129,7 @@ class Purchase:
             "attempt": 1,
             "business_id": self.business_id,
             "state": state,
+            "request": {"model": "sora-2", "prompt": self.shot.request.prompt},
             "sent_at": SENT.isoformat(),
         }
         self.store.contents[self.key()] = json.dumps(left | known).encode()

@@ -208,11 +208,11 @@ async def test_an_unknown_creation_always_stops_and_is_never_looked_up_or_sent_a
     assert not simulator.ledger.queries
     told = str(raised.value)
     assert told.startswith('Character "Turbo": nobody knows whether it was accepted')
-    assert "no source says that a creation can be looked up" in told
+    assert "no source says that it can be looked up" in told
     assert wanted.business_id(1) in told
     assert f"its record is {wanted.folder}/attempt-1.json" in told
     assert raised.value.money == "maybe spent"
-    assert "Only if you are sure that it was not, delete the record" in told
+    assert "Only if you are sure that nothing came of it, delete the record" in told
     # What the words say can be done.
     del purchase.store.contents[f"{wanted.folder}/attempt-1.json"]
     assert (await purchase.buyer().buy(wanted)).state == "accepted"

@@ -4,9 +4,9 @@ import json
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
-from prefect_toapis.batches.errors import StoreUnavailable, SubmissionAbsent
+from prefect_toapis.batches.errors import StoreError, StoreUnavailable, SubmissionAbsent
 from prefect_toapis.batches.record import Attempt
 from prefect_toapis.batches.submission import is_refusal
 from prefect_toapis.client.account import account
@@ -195,8 +195,9 @@ async def test_a_record_that_gets_lost_during_a_look_up_says_that_money_may_be_s
 
 async def test_a_record_that_cannot_be_read_is_not_taken_for_none(purchase: "Purchase") -> None:
     purchase.store.contents[purchase.key()] = b'{"half": '
-    with pytest.raises(ValidationError):
+    with pytest.raises(StoreError, match="attempt-1.json is damaged") as raised:
         await purchase.buyer().buy(purchase.shot)
+    assert raised.value.money == "maybe spent"
     assert purchase.sent == 0
 
 

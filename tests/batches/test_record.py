@@ -32,7 +32,13 @@ AGAIN = "again"
 
 def attempt(state: State = "sending", number: int = 1, **known: Any) -> Attempt:
     return Attempt(
-        shot_id="s", attempt=number, business_id=f"pts-{number}", state=state, sent_at=SENT, **known
+        shot_id="s",
+        attempt=number,
+        business_id=f"pts-{number}",
+        state=state,
+        request={"model": "sora-2", "prompt": "A dog"},
+        sent_at=SENT,
+        **known,
     )
 
 

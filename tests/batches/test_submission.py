@@ -37,6 +37,7 @@ async def test_the_record_is_written_before_the_submission(purchase: "Purchase")
         "attempt": 1,
         "business_id": purchase.business_id,
         "state": "sending",
+        "request": {"model": "sora-2", "prompt": "A dog"},
         "sent_at": "2026-11-22T12:00:00Z",
         "sends": 1,
         "run": "run-1",

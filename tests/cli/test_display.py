@@ -36,7 +36,9 @@ def test_the_table_tells_what_landed_where_and_what_did_not() -> None:
         row(shot_id="2", take=2, status="failed", error="the API refuses: [no]"),
         row(shot_id="3", status="stored", size=1, uri="s3://v/b/old/video-1.mp4", in_plan=False),
     ]
-    shown = text(outcome(Manifest(batch="b", uri="s3://v/b", rows=rows), bought=1, seconds=12.4))
+    progress = Progress(bought={"tram / wide"}, made={"Turbo", "Baron"})
+    shown = text(outcome(Manifest(batch="b", uri="s3://v/b", rows=rows), progress, seconds=12.4))
+    assert "bought 1 generation and 2 characters" in shown
     assert "tram/video-1.mp4" in shown
     assert "2.5 MB" in shown
     assert "the API refuses: [no]" in shown
@@ -49,7 +51,7 @@ def test_the_table_tells_what_landed_where_and_what_did_not() -> None:
 def test_fewer_videos_than_ordered_are_noted_beside_them() -> None:
     note = "1 of 2 ordered videos came back"
     rows = [row(status="stored", size=1, uri="s3://v/b/tram/video-1.mp4", note=note)]
-    assert note in text(outcome(Manifest(batch="b", uri="s3://v/b", rows=rows), 0, 1))
+    assert note in text(outcome(Manifest(batch="b", uri="s3://v/b", rows=rows), Progress(), 1))
 
 
 @pytest.mark.parametrize(

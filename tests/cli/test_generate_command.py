@@ -31,7 +31,7 @@ def test_makes_the_batch_and_a_second_run_buys_nothing(
     spec = write_spec(tmp_path)
     plan = run("generate", spec, "--dry-run")
     assert (plan.returncode, len(simulator.ledger.submissions)) == (0, 0)
-    assert "0 of 2 shots stored" in plan.stdout
+    assert "nothing was bought: 2 shots: 0 stored, 2 to buy" in plan.stdout
 
     first = run("generate", spec)
     assert first.returncode == 0, first.stderr

@@ -6,9 +6,9 @@ import pytest
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 
-from prefect_toapis.flows import generate_from_spec, generate_videos
+from prefect_toapis.flows import create_characters, generate_from_spec, generate_videos
 
-FLOWS = [generate_videos, generate_from_spec]
+FLOWS = [generate_videos, generate_from_spec, create_characters]
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
@@ -22,7 +22,7 @@ def test_every_parameter_is_described(flow: Flow[..., Any]) -> None:
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_a_flow_has_a_name_and_says_what_it_does(flow: Flow[..., Any]) -> None:
-    assert flow.name.startswith("generate-")
+    assert flow.name.startswith(("generate-", "create-"))
     assert flow.description
 
 
@@ -31,7 +31,9 @@ def test_only_what_can_not_be_guessed_is_required() -> None:
     assert parameter_schema(generate_from_spec).required == ["spec"]
 
 
-@pytest.mark.parametrize("model", ["Scene", "Variant", "Character", "Cast", "Role", "RunSettings"])
+@pytest.mark.parametrize(
+    "model", ["Scene", "Variant", "Character", "Cast", "Role", "RunSettings", "Price"]
+)
 def test_every_field_of_a_card_is_described(model: str) -> None:
     definitions = parameter_schema(generate_videos).definitions
     assert definitions

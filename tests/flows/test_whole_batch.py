@@ -81,7 +81,7 @@ async def test_the_bucket_tells_everything_of_a_batch(
         ]
     )
     jsonl = (bucket.read("b/manifest.jsonl") or b"").decode()
-    assert Manifest.from_jsonl(jsonl, uri=bucket.uri("b")) == manifest
+    assert Manifest.from_jsonl(jsonl, uri=bucket.uri("b")).rows == manifest.rows
     plan = json.loads(bucket.read("b/plan.json") or b"")
     assert [shot["shot_id"] for shot in plan["shots"]] == [row.shot_id for row in manifest.rows]
     assert plan["destination"] == bucket.uri()
