@@ -144,9 +144,8 @@ class MadeCharacter(BaseModel):
 
     @property
     def source(self) -> str:
-        """What it was made from: a URL, a file's content, or a task id; and which part of it."""
-        source = self.url or self.from_task or ""
-        return f"{source} at {self.timestamps}" if self.timestamps else source
+        """What it was made from: a URL, a file's content, or a task id."""
+        return self.url or self.from_task or ""
 
     def to_json(self) -> bytes:
         """What `character.json` holds."""

@@ -140,6 +140,8 @@ def generation_credits(
         prices: What the user knows.
         catalogue: Tells how long a video is where `sent` doesn't.
     """
+    if "model" not in sent:
+        return Unpriced("an earlier submission: its record doesn't tell what was sent")
     model = sent["model"]
     price = _price_for(model, "price", prices)
     if isinstance(price, Unpriced):

@@ -40,7 +40,7 @@ class Attempt(BaseModel):
     attempt: int
     business_id: str
     state: State
-    request: dict[str, Any]
+    request: dict[str, Any] = {}
     sent_at: datetime
     sends: int = 1
     run: str | None = None

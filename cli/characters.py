@@ -35,8 +35,9 @@ def characters() -> None:
     table.add_column("source", overflow="fold")
     table.add_column("made (UTC)")
     for one in made:
+        source = f"{one.source} at {one.timestamps}" if one.timestamps else one.source
         when = f"{one.made_at:%Y-%m-%d %H:%M}"
-        table.add_row(Text(one.name), Text(f"@{one.username}"), Text(one.source), when)
+        table.add_row(Text(one.name), Text(f"@{one.username}"), Text(source), when)
     console.print(table)
 
 

@@ -281,7 +281,7 @@ async def test_the_registry_knows_who_was_made_whatever_they_are_called_now(
     known = await read_known(asked, purchase.store)
     assert {name: made.username for name, made in known.items()} == {"Whiskers": "b.turbo"}
     [made] = await read_all(purchase.store)
-    assert (made.name, made.source, made.timestamps) == ("Turbo", f"{CLIP} at 1,3", "1,3")
+    assert (made.name, made.source, made.timestamps) == ("Turbo", CLIP, "1,3")
     assert (made.task_id, made.model, made.made_at) == ("video_1", "sora-2", NOW)
 
 

@@ -31,9 +31,10 @@ def test_only_what_can_not_be_guessed_is_required() -> None:
     assert parameter_schema(generate_from_spec).required == ["spec"]
 
 
-@pytest.mark.parametrize(
-    "model", ["Scene", "Variant", "Character", "Cast", "Role", "RunSettings", "Price"]
-)
+CARDS = ["Scene", "Variant", "Character", "Cast", "Role", "RunSettings", "Price"]
+
+
+@pytest.mark.parametrize("model", CARDS)
 def test_every_field_of_a_card_is_described(model: str) -> None:
     definitions = parameter_schema(generate_videos).definitions
     assert definitions
