@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from prefect_toapis import Character, Price, RunSettings, ToAPIsCredentials
 from prefect_toapis.batches.errors import InvalidBatch
-from prefect_toapis.simulator import Simulator
+from prefect_toapis.simulator import Simulator, SimulatorSettings
 
 Make = Callable[..., Awaitable[Any]]
 
@@ -53,20 +53,22 @@ async def test_a_dry_run_tells_the_cost_characters_included(
 async def test_a_model_without_a_price_is_a_fault_under_a_budget(
     make: Make, simulator: Simulator
 ) -> None:
-    with pytest.raises(InvalidBatch, match="sora-2-vip: .* has no price for it"):
+    with pytest.raises(InvalidBatch, match=r"sora-2-vip: .* has no price"):
         await make(["a dog"], budget_credits=100)
     assert simulator.ledger.submissions == []
 
 
-async def test_the_account_keeps_what_it_is_to_keep(
-    make: Make, quick: RunSettings, simulator: Simulator
-) -> None:
-    settings = priced(quick, keep_credits=1e9)
-    with pytest.raises(InvalidBatch, match=r"keep_credits=1000000000: the account has [\d,.]+"):
-        await make(["a dog"], settings=settings)
-    assert simulator.ledger.submissions == []
-    manifest = await make(["a dog"], settings=priced(quick, keep_credits=1))
-    assert manifest.shots("stored") == 1
+async def test_the_account_keeps_what_it_is_to_keep(make: Make, quick: RunSettings) -> None:
+    settings = SimulatorSettings(account_group=None, render_seconds=0.2, balance_credits=60)
+    with Simulator(settings) as poor:
+        key = SecretStr(poor.api_key)
+        told = {"credentials": ToAPIsCredentials(api_key=key, base_url=poor.url)}
+        too_much = r"keep_credits=30: the account has 60 credits, .* spend 40 and leave 20"
+        with pytest.raises(InvalidBatch, match=too_much):
+            await make(["a dog"], settings=priced(quick, keep_credits=30), **told)
+        assert poor.ledger.submissions == []
+        manifest = await make(["a dog"], settings=priced(quick, keep_credits=20), **told)
+        assert manifest.shots("stored") == len(poor.ledger.paid) == 1
 
 
 async def test_a_key_that_the_api_does_not_know_is_one_fault_in_a_dry_run_too(
