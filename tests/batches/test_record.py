@@ -137,7 +137,8 @@ WRITTEN = (
 
 
 def test_a_record_of_the_first_release_can_be_read() -> None:
-    assert Attempt.model_validate_json(WRITTEN) == attempt("accepted", run="r", task_id="video_1")
+    told = attempt("accepted", run="r", task_id="video_1").model_copy(update={"request": {}})
+    assert Attempt.model_validate_json(WRITTEN) == told
 
 
 def test_a_later_version_with_more_fields_can_be_read() -> None:

@@ -198,7 +198,7 @@ def test_the_commands_make_the_spec_with_the_environment_that_is_exported(
     first, second = commands(f"generate {SPEC}").splitlines()
 
     planned = run(["bash", "-euc", exports + first], rehearsing)
-    assert "0 of 4 shots stored" in planned
+    assert "nothing was bought: 4 shots: 0 stored, 4 to buy" in planned
     assert (provider.ledger.submissions, videos(store)) == ([], [])
 
     made = run(["bash", "-euc", exports + second], rehearsing)
