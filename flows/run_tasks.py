@@ -1,6 +1,6 @@
 """The tasks as one run calls them."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -28,8 +28,8 @@ class RunTasks:
     bucket: VideoBucket
     settings: RunSettings
 
-    def bind(self, task: EitherTask[Any, Coroutine[Any, Any, R]]) -> Step[R]:
+    def bind(self, task: EitherTask[Any, Any]) -> Step[Any]:
         """A task that takes its subject alone: a shot, a generation, a character or a file."""
-        patient: EitherTask[Any, Coroutine[Any, Any, R]] = with_delays(task, self.settings)
+        patient: EitherTask[Any, Any] = with_delays(task, self.settings)
         blocks = {"credentials": self.credentials, "bucket": self.bucket}
         return partial(patient, **blocks, settings=self.settings)
