@@ -66,6 +66,22 @@ async def test_a_sync_flow_may_be_called_where_a_loop_is_running(
     assert ours() == simulator.ledger.paid[0].task_id
 
 
+def test_options_make_no_difference_to_how_a_task_or_flow_is_called(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
+) -> None:
+    submit = submit_video.with_options(retries=0)
+    generate = generate_videos.with_options(name="ours")
+
+    @flow
+    def ours() -> str:
+        task_id: str = submit(DOG, credentials=credentials, settings=quick).task_id
+        return task_id
+
+    assert ours() == simulator.ledger.paid[0].task_id
+    told = {"credentials": credentials, "bucket": bucket, "settings": quick, "dry_run": True}
+    assert generate(["A cat"], batch="cats", **told).shots("planned") == 1
+
+
 def test_a_script_without_a_flow_calls_the_flow_in_one_line(
     simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> None:
