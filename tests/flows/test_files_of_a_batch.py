@@ -207,3 +207,14 @@ async def test_a_video_gives_the_characters_that_were_made_of_it(
     made = await read_all(BucketStore(bucket))
     assert row.characters == [one.username for one in made]
     assert [(one.task_id, one.from_task) for one in made] == [(row.task_id, row.task_id)]
+
+
+async def test_a_video_brings_a_character_of_an_earlier_one_along(
+    make: Make, bucket: VideoBucket
+) -> None:
+    (first,) = (await make(["A dog"])).stored
+    scene = Scene(prompt="A cat", character_from_task=first.task_id)
+    (row,) = (await make([scene], batch="second")).stored
+    (made,) = await read_all(BucketStore(bucket))
+    assert row.characters == [made.username]
+    assert (made.task_id, made.from_task) == (row.task_id, first.task_id)
