@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from prefect_toapis.batches.prices import Price
 from prefect_toapis.client.account import AccountGroup
+from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.requests import SceneFields, VariantFields
 
 ROLE_OF_ONE = "character"  # the role that a character alone plays
@@ -67,7 +68,7 @@ class Character(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=form())
 
     name: str = Field(description="What the casts call it.")
     username: str | None = Field(
@@ -110,7 +111,7 @@ class Character(BaseModel):
 class Role(BaseModel):
     """Who plays a role."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=form())
 
     role: str = Field(default=ROLE_OF_ONE, description="As prompts write it, without the braces.")
     character: str = Field(description="The name of a character.")
@@ -128,7 +129,7 @@ class Cast(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=form())
 
     name: str = Field(default="", description="Shown in names. Empty: from its characters.")
     roles: list[Role] = Field(default=[], description="Who plays what.")
@@ -149,7 +150,7 @@ class Cast(BaseModel):
 class RunSettings(BaseModel):
     """Everything rarely touched."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=form())
 
     time_zone: str = Field(
         default="UTC", description="For {date} in a batch's name, as Europe/Lisbon."

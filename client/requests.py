@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema
 from typing_extensions import Self
 
 from prefect_toapis.client.catalogue import Catalogue, Section
+from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.urls import without_signature
 
 GENERATIONS = "/v1/videos/generations"
@@ -74,7 +75,7 @@ Prompt = Annotated[str, AfterValidator(_sendable)]
 class SceneFields(BaseModel):
     """What the video shows."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=form("prompt", "name"))
 
     prompt: Prompt = Field(
         description="What the video shows. May name characters as @username, or roles as {hero}."
@@ -105,7 +106,9 @@ class SceneFields(BaseModel):
 class VariantFields(BaseModel):
     """How the video is made."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", protected_namespaces=(), json_schema_extra=form("name")
+    )
 
     model: str = Field(
         default="sora-2",

@@ -1,11 +1,7 @@
 """The flows that make batches."""
 
-import asyncio
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from prefect_toapis.batches.errors import StoreError
-from prefect_toapis.batches.files import beside
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.batches.spec import (
     BatchSpec,
@@ -15,26 +11,27 @@ from prefect_toapis.batches.spec import (
     SceneLike,
     Variant,
 )
-from prefect_toapis.batches.spec_file import read_spec
-from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.flows.batch_run import run_batch
-from prefect_toapis.flows.defaults import bucket_or_default
 from prefect_toapis.flows.order import Order
+from prefect_toapis.flows.run_names import run_name
+from prefect_toapis.flows.spec_files import read_spec_file
 from prefect_toapis.tasks.calling import either_flow
 
 
-@either_flow(name="generate-videos")
+@either_flow(name="generate-videos", flow_run_name=run_name)
 async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
     scenes: list[SceneLike],
     variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
     characters: list[Character] = [],  # noqa: B006 - as above
     casts: list[CastLike] = [],  # noqa: B006 - as above
-    batch: str | None = None,
+    batch: Annotated[str | None, OrEmpty()] = None,
     *,
-    credentials: ToAPIsCredentials | None = None,
-    bucket: VideoBucket | None = None,
+    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
+    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
     max_videos: int = 100,
-    budget_credits: float | None = None,
+    budget_credits: Annotated[float | None, OrEmpty()] = None,
     on_failure: Literal["fail", "tolerate"] = "fail",
     dry_run: bool = False,
     settings: RunSettings = RunSettings(),  # noqa: B008 - as above
@@ -93,16 +90,20 @@ async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with
     return await run_batch(Order(spec, credentials, bucket, dry_run))
 
 
-@either_flow(name="generate-from-spec")
+@either_flow(name="generate-from-spec", flow_run_name=run_name)
 async def generate_from_spec(
     spec: str,
-    batch: str | None = None,
+    batch: Annotated[str | None, OrEmpty()] = None,
     *,
-    credentials: ToAPIsCredentials | None = None,
-    bucket: VideoBucket | None = None,
+    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
+    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
     dry_run: bool = False,
 ) -> Manifest:
     """Make the videos of a spec file: `generate_videos` with its parameters in YAML or JSON.
+
+    Or of a table of scenes: CSV, JSONL or Parquet, one row a scene, its columns the fields of
+    `Scene`, with `|` between several image_urls. A table alone is made as the default variant;
+    in YAML or JSON, `scenes: prompts.csv` names a table beside the file, for all the rest.
 
     Relative paths of images and clips are meant from where the file lies, on a disk or in S3.
 
@@ -125,29 +126,7 @@ async def generate_from_spec(
         manifest = await generate_from_spec("s3://studio/specs/nightly.yaml", batch="{scheduled}")
         ```
     """
-    found, faults = await _read(spec, bucket)
+    found, faults = await read_spec_file(spec, bucket)
     if batch is not None:
         found = found.model_copy(update={"batch": batch})
     return await run_batch(Order(found, credentials, bucket, dry_run, faults))
-
-
-async def _read(spec: str, bucket: VideoBucket | None) -> tuple[BatchSpec, list[str]]:
-    try:
-        text = await (_read_s3(spec, bucket) if spec.startswith("s3://") else _read_path(spec))
-    except (OSError, ValueError, StoreError) as error:
-        return BatchSpec(), [f"spec {spec}: {error}"]
-    folder, _, name = spec.rpartition("/")
-    found, faults = read_spec(text, name)
-    return beside(found, folder), faults
-
-
-async def _read_path(path: str) -> str:
-    return await asyncio.to_thread(Path(path).read_text, encoding="utf-8")
-
-
-async def _read_s3(uri: str, bucket: VideoBucket | None) -> str:
-    store, key = BucketStore.holding(uri, (await bucket_or_default(bucket)).credentials)
-    content = await store.read(key)
-    if content is None:
-        raise ValueError("there is no such object")
-    return content.decode()

@@ -104,7 +104,7 @@ def test_the_form_offers_every_choice_of_any_model() -> None:
     assert SHIPPED.choices("duration") == [10, 15, 25, 4, 8, 12]
     properties = VideoRequest.model_json_schema()["properties"]
     offered = [option for option in properties["style"]["anyOf"] if "enum" in option]
-    assert offered == [{"type": "string", "enum": SHIPPED.choices("style")}]
+    assert [one["enum"] for one in offered] == [SHIPPED.choices("style")]
 
 
 def test_a_rule_with_a_misspelt_name_is_an_error_rather_than_no_rule() -> None:
