@@ -86,10 +86,11 @@ def beside(spec: BatchSpec, folder: str) -> BatchSpec:
         >>> beside(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs").scenes[0].image_urls
         ['s3://studio/tram.png']
     """
-    return map_files(spec, lambda path, _: _joined(folder, path))
+    return map_files(spec, lambda path, _: joined(folder, path))
 
 
-def _joined(folder: str, path: str) -> str:
+def joined(folder: str, path: str) -> str:
+    """A path that is meant from a folder, or `s3://` prefix; unless it says itself where from."""
     if path.startswith(("s3://", "/", "~")):
         return path
     scheme, mark, rest = folder.rpartition("://")

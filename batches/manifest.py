@@ -3,17 +3,25 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from prefect_toapis.batches import manifest_tables, reading
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.client.requests import RemixRequest
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+# Raised when a column goes, or changes its type or meaning. A new column is no reason: readers
+# leave out what they don't know.
 MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.jsonl"
+MANIFEST_PARQUET = "manifest.parquet"
 
 RowStatus = Literal["stored", "failed", "open", "planned"]
 
@@ -27,7 +35,8 @@ class StoredVideo(BaseModel):
         uri: `s3://...`, the whole of it.
         size: In bytes.
         sha256: Of the content, in hex.
-        thumbnail_key: Of the provider's thumbnail, where there is one.
+        thumbnail_key: Of its poster: the provider's thumbnail or, where there is none and PyAV is
+            installed (the extra `posters`), the video's first frame.
     """
 
     output: int
@@ -81,9 +90,10 @@ class Unstored(BaseModel):
 
 
 class ManifestRow(BaseModel):
-    """One output, or one shot that has none (yet).
+    """One output, or one shot that has none (yet). docs/reference/manifest.md has every column.
 
     Args:
+        version: Of the table's schema.
         status: `stored`; `failed`, surely without a video; `open`, it may still become one;
             `planned`, not submitted (a dry run, or a batch that stopped before).
         in_plan: False: stored by an earlier plan of this batch, and not part of the latest.
@@ -93,6 +103,7 @@ class ManifestRow(BaseModel):
         error: Why it isn't stored.
     """
 
+    version: int = MANIFEST_VERSION
     batch: str
     shot_id: str
     scene: str
@@ -138,8 +149,10 @@ class Manifest(BaseModel):
 
     Example:
         ```python
+        manifest = Manifest.load("s3://studio/videos/lisbon")
         for row in manifest.stored:
             print(row.scene, row.variant, row.uri)
+        manifest.to_pandas().groupby("variant")["size"].sum()
         ```
     """
 
@@ -181,8 +194,83 @@ class Manifest(BaseModel):
             }
         )
 
+    @classmethod
+    def load(cls, location: str) -> "Manifest":
+        """The manifest of a batch, from where the batch is.
+
+        Args:
+            location: `s3://bucket/prefix/batch` (read with what boto3 finds by itself;
+                `VideoBucket.load_manifest` uses a block's credentials), or a local folder, or
+                the `.jsonl` or `.parquet` file itself.
+
+        Raises:
+            FileNotFoundError: There is none; a batch writes it when a run of it ends.
+            ValueError: It is damaged, or of a later version than this package knows.
+            StoreError: The store refuses, or does not answer.
+            ImportError: A Parquet file, and pyarrow isn't installed.
+
+        Example:
+            ```python
+            Manifest.load("s3://studio/videos/lisbon").to_pandas()
+            ```
+        """
+        file = location.rstrip("/")
+        if not file.endswith((".jsonl", ".parquet")):
+            file = f"{file}/{MANIFEST_FILE}"
+        return cls.from_file(reading.read(file), file)
+
+    @classmethod
+    def from_file(cls, content: bytes | None, location: str) -> "Manifest":
+        """The manifest in a file that was read already.
+
+        Args:
+            content: Of the file; None if there is none.
+            location: Of the file: `s3://bucket/prefix/batch/manifest.jsonl`, or `.parquet`.
+
+        Raises:
+            FileNotFoundError: There is none.
+            ValueError: As for `load`.
+        """
+        if content is None:
+            what = f"There is no {location}. A batch writes it when a run of it ends."
+            raise FileNotFoundError(what)
+        uri = location.rpartition("/")[0]
+        try:
+            if location.endswith(".parquet"):
+                return cls.from_parquet(content, uri=uri)
+            return cls.from_jsonl(content.decode(), uri=uri)
+        except ValueError as error:
+            raise ValueError(f"{location}: {error}") from error
+
+    def to_arrow(self) -> "pa.Table":
+        """An Arrow table: the columns of `ManifestRow`, the request as JSON.
+
+        Raises:
+            ImportError: pyarrow isn't installed; this holds for pandas and Parquet, too.
+        """
+        return manifest_tables.to_arrow(row.model_dump() for row in self.rows)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A DataFrame with the columns of `to_arrow`."""
+        return manifest_tables.to_pandas(row.model_dump() for row in self.rows)
+
+    def to_parquet(self) -> bytes:
+        """A Parquet file with the columns of `to_arrow`."""
+        return manifest_tables.to_parquet(row.model_dump() for row in self.rows)
+
+    @classmethod
+    def from_parquet(cls, content: bytes, *, uri: str) -> "Manifest":
+        """The manifest that `to_parquet` wrote. Raises as `from_jsonl`.
+
+        Args:
+            content: Of the file.
+            uri: Where the batch is.
+        """
+        rows = manifest_tables.rows_of_parquet(content)
+        return cls._of_rows([manifest_tables.unflattened(row) for row in rows], uri)
+
     def to_jsonl(self) -> str:
-        """One JSON object per row and line."""
+        """One JSON object per row and line; what is null is left out."""
         return "".join(f"{row.model_dump_json(exclude_none=True)}\n" for row in self.rows)
 
     @classmethod
@@ -192,10 +280,17 @@ class Manifest(BaseModel):
         Args:
             text: One JSON object per line.
             uri: Where the batch is.
+
+        Raises:
+            ValueError: It is damaged, or of a later version than this package knows.
         """
         # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
-        rows = [ManifestRow.model_validate_json(line) for line in text.split("\n") if line]
-        return cls(batch=uri.rstrip("/").rpartition("/")[2], uri=uri, rows=rows)
+        return cls._of_rows([json.loads(line) for line in text.split("\n") if line.strip()], uri)
+
+    @classmethod
+    def _of_rows(cls, rows: Sequence[Any], uri: str) -> "Manifest":
+        found = [_known(row) for row in rows]
+        return cls(batch=uri.rstrip("/").rpartition("/")[2], uri=uri, rows=found)
 
     def _having(self, status: RowStatus) -> list[ManifestRow]:
         return [row for row in self.rows if row.status == status]
@@ -228,6 +323,17 @@ def build_manifest(
     for leftover in done.values():
         rows += _stored_rows(leftover, leftover.shot, in_plan=False)
     return Manifest(batch=batch, uri=uri, rows=rows)
+
+
+def _known(row: Any) -> ManifestRow:
+    """A row; that its version is too new explains more than what else may be wrong with it."""
+    version = row.get("version", MANIFEST_VERSION) if isinstance(row, dict) else MANIFEST_VERSION
+    if isinstance(version, int) and version > MANIFEST_VERSION:
+        raise ValueError(
+            f"its schema is of version {version}, and this prefect-toapis knows up to "
+            f"{MANIFEST_VERSION}: install a later release"
+        )
+    return ManifestRow.model_validate(row)
 
 
 def shot_key(shot: Shot) -> str:

@@ -1,13 +1,16 @@
-"""A batch from a file: YAML or JSON, all faults in one go."""
+"""A batch from a file: YAML, JSON or a table of scenes; all faults in one go."""
 
 import difflib
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from prefect_toapis.batches.files import beside, joined
 from prefect_toapis.batches.spec import (
     BatchSpec,
     Cast,
@@ -17,6 +20,7 @@ from prefect_toapis.batches.spec import (
     Scene,
     Variant,
 )
+from prefect_toapis.batches.spec_tables import SUFFIXES, Table, is_table, read_table
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "scenes": Scene,
@@ -43,37 +47,117 @@ class _Loader(yaml.SafeLoader):
     }
 
 
-def read_spec(text: str, name: str) -> tuple[BatchSpec, list[str]]:
-    """Read a batch from a file's text.
+@dataclass(frozen=True)
+class SpecFile:
+    """What a spec file holds; it isn't checked yet.
 
-    What can be read is returned even where there are faults, so that the plan can tell of its
-    own faults in the same go.
+    A table is a batch of scenes alone, made as the default variant. In YAML or JSON, `scenes` may
+    name a table beside the file, so that variants, characters, casts and settings go with it.
 
     Args:
-        text: YAML, or JSON where the name says so.
-        name: The file's name, for messages and for its suffix.
+        path: Of the file, or `s3://bucket/key`.
+        data: Its sections; empty where nothing could be read.
+        faults: What can't be read.
+        table: That the scenes are from.
+    """
 
-    Returns:
-        The batch, and what is wrong with the file; the batch is empty if nothing could be read.
+    path: str
+    data: dict[str, Any] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    table: Table | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the file, for messages."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def table_path(self) -> str | None:
+        """Where the table is that `scenes` names and that is to be read yet; None: there is none.
+
+        Example:
+            >>> open_spec(b"scenes: prompts.csv", "s3://studio/specs/lisbon.yaml").table_path
+            's3://studio/specs/prompts.csv'
+        """
+        scenes = self.data.get("scenes")
+        if not (isinstance(scenes, str) and is_table(scenes)):
+            return None
+        return joined(self.path.rpartition("/")[0], scenes)
+
+    def with_scenes(self, table: Table) -> "SpecFile":
+        """The file with the scenes of a table."""
+        faults = [*self.faults, *table.faults]
+        return replace(self, data={**self.data, "scenes": table.rows}, faults=faults, table=table)
+
+    def batch(self) -> tuple[BatchSpec, list[str]]:
+        """The batch, and all that is wrong with the file.
+
+        What can be read is returned even where there are faults, so that the plan can tell of its
+        own faults in the same go. Relative paths in it are meant from where the file lies.
+        """
+        data, faults = dict(self.data), list(self.faults)
+        if self.table:
+            faults += _unknown_columns(self.table)
+            known = Scene.model_fields
+            data["scenes"] = [
+                {column: cell for column, cell in row.items() if column in known}
+                for row in self.table.rows
+            ]
+        try:
+            found = BatchSpec.model_validate(data)
+        except ValidationError as error:
+            faults += [self._fault(one) for one in error.errors(include_url=False)]
+            found = _without(data, error)
+        return beside(found, self.path.rpartition("/")[0]), faults
+
+    def _fault(self, error: Any) -> str:
+        match error["loc"]:
+            case ("scenes", int() as number, *rest) if self.table:
+                where = f"{self.table.name}: {self.table.places[number]}"
+                return f"{where}: {_place(*rest)}: {error['msg']}"
+            case ("scenes",) if isinstance(self.data["scenes"], str):
+                what = f"give a list, or the name of a table ({', '.join(SUFFIXES)}) beside it"
+                return f"{self.name}: scenes: {what}"
+        return f"{self.name}: {_fault(error)}"
+
+
+def open_spec(content: bytes, path: str) -> SpecFile:
+    """What a spec file holds, to be checked by `batch`.
+
+    Args:
+        content: YAML in UTF-8 or, where the name says so, JSON, CSV, JSONL or Parquet.
+        path: Of the file, or `s3://bucket/key`.
+
+    Raises:
+        ImportError: A Parquet file, and pyarrow isn't installed.
 
     Example:
-        >>> read_spec("{scenes: [A dog], variant: []}", "batch.yaml")[1]
+        >>> open_spec(b"{scenes: [A dog], variant: []}", "batch.yaml").batch()[1]
         ["batch.yaml: variant: there is no such field; did you mean 'variants'?"]
     """
+    spec = SpecFile(path)
+    if is_table(spec.name):
+        return spec.with_scenes(read_table(content, spec.name))
     try:
-        data = _load(text, name)
+        data = _load(content.decode("utf-8-sig"), spec.name)
     # Whatever a constructor of PyYAML stumbles over, `!!bool maybe` for one, comes out as it is.
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        return BatchSpec(), [f"{name}: it can't be read: {error}"]
+        return replace(spec, faults=[f"{spec.name}: it can't be read: {error}"])
     except yaml.YAMLError as error:
-        return BatchSpec(), [f"{name}: it can't be read: {_where(error)}"]
+        return replace(spec, faults=[f"{spec.name}: it can't be read: {_where(error)}"])
     if not isinstance(data, dict):
-        return BatchSpec(), [f"{name}: it should hold fields such as scenes: and variants:"]
-    try:
-        return BatchSpec.model_validate(data), []
-    except ValidationError as error:
-        faults = [f"{name}: {_fault(one)}" for one in error.errors(include_url=False)]
-        return _without(data, error), faults
+        what = "it should hold fields such as scenes: and variants:"
+        return replace(spec, faults=[f"{spec.name}: {what}"])
+    return replace(spec, data=data)
+
+
+def _unknown_columns(table: Table) -> Iterator[str]:
+    for column in table.columns:
+        if not column:
+            yield f"{table.name}: there is a column without a name"
+        elif column not in Scene.model_fields:
+            what = f"there is no such field{_instead('scenes', 0, column)}"
+            yield f"{table.name}: column {column}: {what}"
 
 
 def _load(text: str, name: str) -> Any:
@@ -124,11 +208,16 @@ def _step(place: Any, step: int | str) -> Any:
 
 
 def _fault(error: Any) -> str:
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"])
-    where = where.removeprefix(".")
+    where = _place(*error["loc"])
     if error["type"] != "extra_forbidden":
         return f"{where}: {error['msg']}"
     return f"{where}: there is no such field{_instead(*error['loc'])}"
+
+
+def _place(*loc: int | str) -> str:
+    """Where something is: `casts[0].roles[0].role`."""
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
+    return where.removeprefix(".")
 
 
 def _instead(*loc: int | str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.spec import BatchSpec, Cast, Character, Scene, Variant
-from prefect_toapis.batches.spec_file import read_spec
+from prefect_toapis.batches.spec_file import open_spec
 
 LISBON = """
 batch: 2026-11-22
@@ -27,6 +27,10 @@ casts:
   - Turbo
 settings: {on_absent: resend, settle_seconds: 30}
 """
+
+
+def read_spec(text: str, name: str) -> tuple[BatchSpec, list[str]]:
+    return open_spec(text.encode(), name).batch()
 
 
 def faults_of(text: str, name: str = "b.yaml") -> list[str]:
@@ -104,7 +108,8 @@ def test_json_is_read_where_the_name_says_so() -> None:
                 "unable to parse string as an integer"
             ),
         ),
-        ("scenes: A dog", "scenes: Input should be a valid list"),
+        ("scenes: A dog", "scenes: give a list, or the name of a table (.csv, .jsonl, .parquet)"),
+        ("scenes: 5", "scenes: Input should be a valid list"),
         ("scenes: [a]\nsettings: [x]", "settings: Input should be"),
         ("scenes: [[a]]", "scenes[0]: Input should be a valid dictionary"),
         ("scenes: [a]\nvariants:", "variants: Input should be a valid list"),
@@ -174,7 +179,20 @@ def test_a_file_that_cannot_be_read_shows_none_of_its_signed_urls(name: str) -> 
         assert "5ec2e7" not in fault
 
 
-TEXTS = st.text() | st.text("[]{}:,-!&*?|>#'\"\n 0129aA_.", max_size=40)
+def test_text_that_is_not_in_utf_8_is_a_fault() -> None:
+    (fault,) = open_spec("scenes: [Café]".encode("latin-1"), "b.yaml").batch()[1]
+    assert "'utf-8' codec can't decode" in fault
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    for name in ("b.yaml", "b.json"):
+        found, faults = open_spec(b'\xef\xbb\xbf{"scenes": ["A dog"]}', name).batch()
+        assert (faults, [scene.prompt for scene in found.scenes]) == ([], ["A dog"])
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.text(
+    "[]{}:,-!&*?|>#'\"\n 0129aA_.", max_size=40
+)
 YAMLISH = st.sampled_from(
     [*"[]{}1=", "\n", "\n- ", ": ", "''", " ", "scenes", "variants", "casts", "settings", "16:9"]
 ) | st.sampled_from(

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from prefect_toapis import Manifest, ToAPIsCredentials, VideoBucket
-from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
 from prefect_toapis.flows import generate_from_spec, generate_videos
 from prefect_toapis.simulator import Simulator
 
@@ -50,6 +50,50 @@ async def test_yaml_json_and_an_object_in_the_bucket_are_the_same_batch(
     assert len(simulator.ledger.submissions) == 2
     prompts = {submission.body["prompt"] for submission in simulator.ledger.paid}
     assert "@duksvfkf.turbo_whis sleeps" in prompts
+
+
+QUICK = "{poll_first_seconds: 0.05, poll_every_seconds: 0.1}"
+
+
+async def test_a_table_alone_is_a_batch_and_beside_a_spec_its_scenes(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, tmp_path: Path
+) -> None:
+    table = b"name,prompt\r\ntram,A tram\r\nnap,A cat sleeps\r\n"
+    spec = f"scenes: ../tables/p.csv\nvariants: [{{duration: 15}}]\nsettings: {QUICK}\n"
+    bucket.write("tables/p.csv", table, "text/csv")
+    bucket.write("specs/lisbon.yaml", spec.encode(), "application/yaml")
+    flow = generate_from_spec
+    alone = await flow(bucket.uri("tables/p.csv"), "b", credentials=credentials, bucket=bucket)
+    assert [row.request for row in alone.stored] == [{}, {}]
+    uri = bucket.uri("specs/lisbon.yaml")
+    beside = await flow(uri, "b", credentials=credentials, bucket=bucket)
+    assert [row.label for row in beside.stored if row.in_plan] == [
+        "tram / sora-2-15s",
+        "nap / sora-2-15s",
+    ]
+    paid = [one.body["prompt"] for one in simulator.ledger.paid]
+    assert sorted(paid) == ["A cat sleeps"] * 2 + ["A tram"] * 2
+
+    (tmp_path / "here.yaml").write_text(f"scenes: {bucket.uri('tables/p.csv')}\n")
+    here = str(tmp_path / "here.yaml")
+    planned = await flow(here, "c", credentials=credentials, bucket=bucket, dry_run=True)
+    assert [row.scene for row in planned.rows] == ["tram", "nap"]
+
+
+async def test_a_table_that_is_not_there_is_a_fault_among_the_others(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, tmp_path: Path
+) -> None:
+    (tmp_path / "b.yaml").write_text("scenes: p.csv\nvariants: [{durations: 3}]\n")
+    bucket.write("b.yaml", b"scenes: p.parquet\n", "application/yaml")
+    for spec, told in {
+        str(tmp_path / "b.yaml"): ["No such file", "did you mean 'duration'?"],
+        bucket.uri("b.yaml"): [f"{bucket.uri('p.parquet')}: there is no such object"],
+        bucket.uri("p.jsonl"): ["there is no such object"],
+    }.items():
+        with pytest.raises(InvalidBatch) as caught:
+            await generate_from_spec(spec, "b", credentials=credentials, bucket=bucket)
+        assert all(any(one in fault for fault in caught.value.faults) for one in told)
+    assert simulator.ledger.submissions == []
 
 
 async def test_a_batch_named_by_a_template_takes_the_place_of_the_file_s_own(

@@ -1,0 +1,47 @@
+"""Reading a file by its location, wherever that is.
+
+This folder knows disks only; who knows a store registers a reader for its scheme (the blocks do
+for `s3`).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+Reader = Callable[[str], bytes | None]
+
+_readers: dict[str, Reader] = {}
+
+
+def register(scheme: str, reader: Reader) -> None:
+    """Have locations of a scheme read by somebody.
+
+    Args:
+        scheme: Such as `s3`, for `s3://...`.
+        reader: Brings the content at a location; None if there is nothing.
+    """
+    _readers[scheme] = reader
+
+
+def read(location: str) -> bytes | None:
+    """What is at a location; None if there is nothing.
+
+    Args:
+        location: A path, or a URI of a registered scheme.
+
+    Raises:
+        ValueError: Nobody reads such URIs.
+        OSError: The path can't be read.
+        StoreError: The store refuses, or does not answer.
+
+    Example:
+        >>> read("no/such.file") is None
+        True
+    """
+    scheme, mark, _ = location.partition("://")
+    if not mark:
+        path = Path(location).expanduser()
+        return path.read_bytes() if path.exists() else None
+    if scheme not in _readers:
+        known = ", ".join(f"{one}://" for one in sorted(_readers))
+        raise ValueError(f"{location}: only a path or {known} can be read")
+    return _readers[scheme](location)
