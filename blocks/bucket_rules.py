@@ -1,6 +1,18 @@
-"""What S3 takes as the name of a bucket, as a prefix and as tags."""
+"""What S3 takes as the name of a bucket, as a prefix, as tags and as settings of an object."""
 
 import re
+from typing import Literal
+
+Encryption = Literal["none", "AES256", "aws:kms"]
+# The archive classes are missing on purpose: a record in one of them could not be read again.
+StorageClass = Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]
+CannedACL = Literal[
+    "private",
+    "public-read",
+    "authenticated-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
@@ -28,6 +40,23 @@ def checked_name(name: str) -> str:
             "and single dots, with a letter or digit at both ends, and not an IP address"
         )
     return name
+
+
+def bucket_and_prefix(uri: str) -> tuple[str, str]:
+    """The name of a bucket and a prefix in it, from `s3://name/prefix`.
+
+    Raises:
+        ValueError: It is no such URI.
+
+    Example:
+        >>> bucket_and_prefix("s3://studio/videos")
+        ('studio', 'videos')
+    """
+    scheme, _, path = uri.strip().partition("://")
+    name, _, prefix = path.partition("/")
+    if scheme.lower() != "s3" or not name:
+        raise ValueError(f"{uri!r}: give a bucket as s3://name/prefix")
+    return name, prefix
 
 
 def normalised_prefix(prefix: str) -> str:

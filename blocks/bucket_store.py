@@ -10,8 +10,9 @@ from typing import TypeVar
 from typing_extensions import Self
 
 from prefect_toapis.blocks.s3_credentials import S3Credentials
+from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader
-from prefect_toapis.blocks.video_bucket import StoredObject, StoreTraits, VideoBucket
+from prefect_toapis.blocks.video_bucket import VideoBucket
 
 UPLOADS_AT_ONCE = 8  # each holds a few parts of 8 MB
 

@@ -58,6 +58,20 @@ async def read_media(path: str, kind: Kind, credentials: S3Credentials | None = 
     return MediaFile(path.rpartition("/")[2], content)
 
 
+def read_object(uri: str) -> bytes | None:
+    """The content of an S3 object, with boto3's own credentials; None if there is none.
+
+    Args:
+        uri: `s3://bucket/key`.
+
+    Raises:
+        ValueError: It is no such URI.
+        StoreError: The bucket refuses, or does not answer.
+    """
+    store, key = BucketStore.holding(uri, None)
+    return store.bucket.read(key)
+
+
 def _read_local(path: str, kind: Kind) -> bytes:
     file = Path(path).expanduser()
     try:

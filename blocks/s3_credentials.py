@@ -281,6 +281,7 @@ class S3Credentials(CredentialsBlock):
             retries={"mode": "standard", "total_max_attempts": 4},
             max_pool_connections=CONNECTIONS,
             user_agent_extra=f"prefect-toapis/{version('prefect-toapis')}",
+            signature_version="s3v4",  # or else boto3 signs links in older regions by version 2
             s3={"addressing_style": self.addressing_style},
         )
         if not (self.endpoint_url or _endpoint_in_environment()):

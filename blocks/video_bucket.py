@@ -3,63 +3,41 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from prefect.blocks.core import Block
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
 from prefect_toapis.blocks import logos
-from prefect_toapis.blocks.bucket_rules import checked_name, checked_tags, normalised_prefix
+from prefect_toapis.blocks.aws_credentials import as_s3_credentials
+from prefect_toapis.blocks.bucket_rules import (
+    CannedACL,
+    Encryption,
+    StorageClass,
+    bucket_and_prefix,
+    checked_name,
+    checked_tags,
+    normalised_prefix,
+)
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import error_code, translate, was_repeated
+from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
+from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader, WholeReads, transfer_config
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-Encryption = Literal["none", "AES256", "aws:kms"]
-# The archive classes are missing on purpose: a record in one of them could not be read again.
-StorageClass = Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]
-CannedACL = Literal[
-    "private",
-    "public-read",
-    "authenticated-read",
-    "bucket-owner-read",
-    "bucket-owner-full-control",
-]
-
 PROBE_KEY = ".prefect-toapis-probe"
 
 _GONE = frozenset({"404", "NoSuchKey"})
 _TAKEN = frozenset({"409", "412", "ConditionalRequestConflict", "PreconditionFailed"})
-
-
-class StoredObject(NamedTuple):
-    """What a HEAD tells of an object."""
-
-    size: int
-    """In bytes."""
-    etag: str
-    """As the store gives it, without quotes; stores differ in how they make it."""
-    content_type: str
-
-
-@dataclass(frozen=True)
-class StoreTraits:
-    """What a write probe found out about a store.
-
-    Attributes:
-        conditional_create: `create` is safe between several writers. False: the store ignores
-            `If-None-Match` (or refuses it), and one run per batch at a time is the user's part.
-    """
-
-    conditional_create: bool
 
 
 class VideoBucket(Block):
@@ -72,12 +50,13 @@ class VideoBucket(Block):
     Args:
         bucket_name: The bucket's name alone.
         prefix: A folder in it; empty for the whole bucket.
-        credentials: None: what boto3 finds on the worker, such as its IAM role.
+        credentials: None: what boto3 finds, such as an IAM role. Or prefect-aws's AwsCredentials.
         sse: Server-side encryption; `none` leaves it to the bucket's own setting.
         kms_key_id: With `aws:kms`; empty: the account's own key for S3.
         storage_class: Empty: the store's default.
         tags: Put on each object, ten at most.
         canned_acl: Empty: none is sent, as buckets without ACLs need it.
+        link_hours: How long signed links in a batch's page work; empty: none are signed.
 
     Example:
         ```python
@@ -101,7 +80,7 @@ class VideoBucket(Block):
         title="Folder",
         description="Everything is kept under it, such as videos/spring. Empty: the whole bucket.",
     )
-    credentials: S3Credentials | None = Field(
+    credentials: Annotated[S3Credentials | None, BeforeValidator(as_s3_credentials)] = Field(
         default=None,
         title="S3 credentials",
         description="Empty: what boto3 finds on the worker, such as its IAM role.",
@@ -127,6 +106,14 @@ class VideoBucket(Block):
         default=None,
         title="ACL",
         description="Only for buckets that use ACLs (new ones don't). Empty: none.",
+    )
+    link_hours: float | None = Field(
+        default=None,
+        title="Hours of signed links",
+        gt=0,
+        le=MOST_HOURS,
+        description="How long whoever has a batch's page can watch its videos, in hours: 168 at "
+        "most, and less with temporary credentials. Empty: nothing is signed.",
     )
 
     _client: ClientOnce = PrivateAttr(default_factory=ClientOnce)
@@ -172,10 +159,7 @@ class VideoBucket(Block):
             >>> VideoBucket.from_uri("s3://studio/videos/").prefix
             'videos'
         """
-        scheme, _, path = uri.strip().partition("://")
-        name, _, prefix = path.partition("/")
-        if scheme.lower() != "s3" or not name:
-            raise ValueError(f"{uri!r}: give a bucket as s3://name/prefix")
+        name, prefix = bucket_and_prefix(uri)
         return cls(bucket_name=name, prefix=prefix, credentials=credentials)
 
     @classmethod
@@ -223,6 +207,34 @@ class VideoBucket(Block):
                 if error_code(error) in _GONE:
                     return None
                 raise
+
+    def read_part(self, key: str, start: int, stop: int) -> bytes:
+        """The bytes from `start` up to, not including, `stop` of what is under a key."""
+        part = f"bytes={start}-{stop - 1}"
+        with self._translated("read", key):
+            whole = self._full(key)
+            answer = self._s3.get_object(Bucket=self.bucket_name, Key=whole, Range=part)
+            return answer["Body"].read()
+
+    def signed_url(self, key: str, seconds: float) -> str:
+        """A link with which whoever has it can fetch what is under a key.
+
+        It is signed here, without asking the store, and ends earlier where its credentials do.
+
+        Args:
+            key: Of the object.
+            seconds: How long it works: 604,800 (a week) at most.
+
+        Raises:
+            ValueError: S3 signs nothing for so long.
+        """
+        with self._translated("sign a link to", key):
+            return get_link(self._s3, self.bucket_name, self._full(key), seconds)
+
+    def load_manifest(self, batch: str) -> Manifest:
+        """The manifest of a batch in the bucket. Raises as `Manifest.load`."""
+        key = f"{batch}/{MANIFEST_FILE}"
+        return Manifest.from_file(self.read(key), self.uri(key))
 
     def write(self, key: str, content: bytes, content_type: str) -> None:
         """Put content under a key, over whatever is there."""

@@ -1,0 +1,61 @@
+"""Reading a part of a stored object here and there, without loading the whole of it."""
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefect_toapis.blocks.video_bucket import VideoBucket
+
+_AT_ONCE = 256 * 1024  # bytes: what one request brings, and what is in memory
+
+
+def open_stored(bucket: "VideoBucket", key: str, size: int) -> io.BufferedReader:
+    """A stored object as a file that can seek, for reading in a thread.
+
+    Each read beyond what is in memory (256 KB) is one Range request. Raises as `VideoBucket.read`.
+
+    Args:
+        bucket: Where it is.
+        key: Of the object.
+        size: Of the object, in bytes.
+
+    Example:
+        ```python
+        with open_stored(bucket, video.key, video.size) as file:
+            poster = first_frame(file)
+        ```
+    """
+    return io.BufferedReader(_Ranges(bucket, key, size), _AT_ONCE)
+
+
+class _Ranges(io.RawIOBase):
+    def __init__(self, bucket: "VideoBucket", key: str, size: int) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._size = size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError(f"{start + offset} is before the beginning")
+        self._at = start + offset
+        return self._at
+
+    def readinto(self, buffer: "memoryview", /) -> int:  # type: ignore[override]
+        stop = min(self._at + len(buffer), self._size)
+        if stop <= self._at:
+            return 0
+        piece = self._bucket.read_part(self._key, self._at, stop)
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
