@@ -10,13 +10,16 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from prefect_toapis.batches.characters import brought_along
+from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
 from prefect_toapis.batches.naming import slug
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.blocks.ranges import open_stored
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import (
     DownloadFailed,
@@ -39,7 +42,10 @@ async def download_video(
     bucket: VideoBucket,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
 ) -> list[StoredVideo]:
-    """Stream every output of a completed generation into the bucket, with its thumbnail.
+    """Stream every output of a completed generation into the bucket, with its poster.
+
+    The poster is the provider's thumbnail or, where there is none and PyAV is installed (the extra
+    `posters`), the video's first frame.
 
     Memory is bounded and there is no temporary file. An object appears under its key only when
     it is whole, its length is the one told, and it looks like a video. `shot.json` is written
@@ -139,8 +145,8 @@ class _Download:
         videos = []
         for number, output in enumerate(outputs, 1):
             video = await self.retry.caller()(self._store_video, output, number)
-            thumbnail = await self._store_thumbnail(output, number)
-            videos.append(video.model_copy(update={"thumbnail_key": thumbnail}))
+            poster = await self._store_poster(output, video)
+            videos.append(video.model_copy(update={"thumbnail_key": poster}))
         return videos
 
     async def _store_video(self, output: Output, number: int) -> StoredVideo:
@@ -157,18 +163,35 @@ class _Download:
             content_type=reader.content_type,
         )
 
-    async def _store_thumbnail(self, output: Output, number: int) -> str | None:
-        """A thumbnail is a convenience: without it the video is stored all the same."""
-        if not output.thumbnail_url:
-            return None
+    async def _store_poster(self, output: Output, video: StoredVideo) -> str | None:
+        """A poster is a convenience: without it the video is stored all the same."""
         try:
-            async with _opened(output.thumbnail_url, "image") as reader:
-                key = f"{self.folder}/thumbnail-{number}.{reader.suffix}"
-                await self.store.upload(key, reader, reader.content_type)
-        except (DownloadFailed, Unavailable) as error:
+            if output.thumbnail_url:
+                return await self._store_thumbnail(output.thumbnail_url, video.output)
+            if posters_can_be_made():
+                return await self._store_first_frame(video)
+        except (DownloadFailed, Unavailable, StoreError) as error:
             get_run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.what)
-            return None
+        except ValueError as error:
+            get_run_logger().warning("%s: no first frame: %s", self.generation.label, error)
+        return None
+
+    async def _store_thumbnail(self, url: str, number: int) -> str:
+        async with _opened(url, "image") as reader:
+            key = f"{self.folder}/thumbnail-{number}.{reader.suffix}"
+            await self.store.upload(key, reader, reader.content_type)
         return key
+
+    async def _store_first_frame(self, video: StoredVideo) -> str:
+        frame = await asyncio.to_thread(_first_frame, self.store.bucket, video)
+        key = f"{self.folder}/thumbnail-{video.output}.jpg"
+        await self.store.write(key, frame, POSTER_TYPE)
+        return key
+
+
+def _first_frame(bucket: VideoBucket, video: StoredVideo) -> bytes:
+    with open_stored(bucket, video.key, video.size) as file:
+        return first_frame(file)
 
 
 @asynccontextmanager

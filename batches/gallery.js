@@ -1,0 +1,315 @@
+"use strict";
+
+// All text comes from the manifest, which nobody vouches for: it is only ever set as text.
+const page = JSON.parse(document.getElementById("batch").textContent);
+const form = document.getElementById("filters");
+const main = document.getElementById("cards");
+const STATUS = { stored: "stored", failed: "failed", open: "open", planned: "not submitted" };
+const EARLIER = "not in the plan";
+const VALUES = {
+  scene: (row) => [row.scene],
+  variant: (row) => [row.variant],
+  cast: (row) => [row.cast],
+  who: (row) => row.who,
+  status: (row) => [STATUS[row.status], ...(row.inPlan ? [] : [EARLIER])],
+};
+
+function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+function distinct(values) {
+  return [...new Set(values)].filter((value) => value !== "");
+}
+
+// Cards
+
+const near = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    const poster = page.rows[target.closest(".card").dataset.row].poster;
+    target.firstElementChild.poster = poster;
+    target.style.backgroundImage = `url("${new URL(poster, location.href).href}")`; // behind what is left free
+  }
+}, { rootMargin: "500px" });
+
+function screen(row) {
+  if (row.video === null) {
+    const why = row.error ?? (row.status === "planned" ? "It was not submitted." : "There is no video.");
+    return make("div", { className: "screen empty" }, make("p", {}, why));
+  }
+  const video = make("video", { preload: "none", playsInline: true, src: row.video });
+  const button = make("button", { type: "button", className: "play" });
+  const element = make("div", { className: "screen" }, video, button);
+  video.setAttribute("aria-label", row.label);
+  button.setAttribute("aria-label", `Play ${row.label}`);
+  button.addEventListener("click", () => {
+    toggle(video);
+    video.focus();
+  });
+  video.addEventListener("play", () => {
+    video.controls = true;
+    button.hidden = true;
+    pauseOthers(video);
+  });
+  video.addEventListener("error", () => {
+    const why = page.ends === null ? " from where this page is." : ": its link may have ended.";
+    element.after(make("p", { className: "note" }, `It can't be played${why}`));
+  }, { once: true });
+  if (row.poster !== null) near.observe(element);
+  return element;
+}
+
+function card(row, index) {
+  const take = row.take > 1 ? `take ${row.take}` : "";
+  const output = row.output ? `output ${row.output}` : "";
+  const parts = [row.variant, row.cast, take, output];
+  const badges = [
+    row.status === "stored" ? null : make("span", { className: `badge ${row.status}` }, STATUS[row.status]),
+    row.inPlan ? null : make("span", { className: "badge earlier" }, EARLIER),
+  ];
+  const facts = make("dl");
+  for (const [name, value] of row.facts) facts.append(make("dt", {}, name), make("dd", {}, value));
+  const file = row.video === null ? null
+    : make("a", { href: row.video, target: "_blank", rel: "noopener noreferrer" }, "Open the file");
+  const element = make("li", { className: `card ${row.status}`, tabIndex: -1 },
+    screen(row),
+    make("div", { className: "words" },
+      make("h3", {}, make("span", { className: "scene-name" }, row.scene), " ",
+        make("span", { className: "parts" }, parts.filter(Boolean).join(" · ")), ...badges),
+      make("p", { className: "short" }, row.short),
+      row.note ? make("p", { className: "note" }, row.note) : null,
+      make("p", { className: "prompt" }, row.prompt),
+      make("details", {}, make("summary", {}, "Details"), facts, file)));
+  element.dataset.row = index;
+  element.setAttribute("aria-label", `${row.label}, ${STATUS[row.status]}`);
+  return element;
+}
+
+const cards = page.rows.map(card);
+const haystacks = page.rows.map((row) => row.prompt.toLowerCase());
+
+// Playing
+
+let together = false;
+
+function pauseOthers(playing) {
+  if (together) return;
+  for (const video of document.querySelectorAll("video")) if (video !== playing) video.pause();
+}
+
+function toggle(video) {
+  if (!video) return;
+  video.controls = true; // before, they would hide half of the poster
+  if (video.paused) video.play().catch(() => {}); // what is wrong is told by its "error" event
+  else video.pause();
+}
+
+async function playTogether(section) {
+  const videos = [...section.querySelectorAll(".card:not([hidden]) video")];
+  pauseOthers(null);
+  together = true;
+  for (const video of videos) {
+    video.muted = true;
+    video.currentTime = 0;
+  }
+  await Promise.allSettled(videos.map((video) => video.play()));
+  together = false;
+}
+
+// Views
+
+const ORDER = distinct(page.rows.map((row) => row.variant));
+const LAYOUTS = {
+  "": () => [make("ol", { className: "cards" }, ...cards)],
+  scenes: () => distinct(page.rows.map((row) => row.scene)).map(sceneSection),
+};
+let layout = null;
+
+function sceneSection(scene) {
+  const own = cards.filter((_, index) => page.rows[index].scene === scene);
+  const castOf = (element) => page.rows[element.dataset.row].cast;
+  const strips = [...new Set(own.map(castOf))].map((cast) => make("div", { className: "strip" },
+    cast ? make("h3", {}, cast) : null,
+    make("ol", { className: "cards" }, ...own.filter((element) => castOf(element) === cast))));
+  const play = make("button", { type: "button" }, "Play together");
+  const section = make("section", { className: "scene" }, make("h2", {}, scene, " ", play), ...strips);
+  section.setAttribute("aria-label", scene);
+  play.addEventListener("click", () => playTogether(section));
+  return section;
+}
+
+function lay(view) {
+  if (layout === view) return;
+  layout = view;
+  main.className = view;
+  main.replaceChildren(...LAYOUTS[view]());
+}
+
+function align(shown) {
+  const variantOf = (element) => page.rows[element.dataset.row].variant;
+  const variants = ORDER.filter((variant) => shown.some((element) => variantOf(element) === variant));
+  main.style.setProperty("--columns", variants.length || 1);
+  for (const element of shown) {
+    element.style.gridColumn = layout ? variants.indexOf(variantOf(element)) + 1 : "";
+  }
+  for (const group of main.querySelectorAll(".strip, .scene")) {
+    group.hidden = !group.querySelector(".card:not([hidden])");
+    const videos = group.querySelectorAll(".card:not([hidden]) video").length;
+    for (const button of group.querySelectorAll(":scope > h2 button")) button.hidden = videos < 2;
+  }
+}
+
+// Filters: their state is in the URL, so that a view can be sent to somebody.
+
+function asked() {
+  return new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+}
+
+function matches(row, index, wanted) {
+  const words = (wanted.get("q") ?? "").toLowerCase().split(/\s+/);
+  return words.every((word) => haystacks[index].includes(word))
+    && Object.entries(VALUES).every(([name, of]) => !wanted.has(name) || of(row).includes(wanted.get(name)));
+}
+
+function show() {
+  const wanted = asked();
+  const view = wanted.get("view") ?? "";
+  lay(view);
+  const shown = cards.filter((element, index) => {
+    element.hidden = !matches(page.rows[index], index, wanted);
+    if (element.hidden) element.querySelector("video")?.pause();
+    return !element.hidden;
+  });
+  align(shown);
+  const current = cards.find((element) => element.tabIndex === 0);
+  if ((!current || current.hidden) && shown.length) makeCurrent(shown[0]);
+  document.getElementById("count").textContent = `${shown.length} of ${cards.length} shown`;
+  wanted.delete("view");
+  document.getElementById("clear").hidden = wanted.size === 0;
+}
+
+function remember() {
+  const hash = asked().toString();
+  history.replaceState(null, "", hash ? `#${hash}` : location.href.split("#")[0]);
+}
+
+function recall() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  for (const name of ["q", ...Object.keys(VALUES), "view"]) {
+    form.elements[name].value = wanted.get(name) ?? "";
+    if (name === "view" && !(form.elements.view.value in LAYOUTS)) form.elements.view.value = "";
+    else if (form.elements[name].selectedIndex === -1) form.elements[name].value = "";
+  }
+  show();
+}
+
+function offer() {
+  const all = (name) => distinct(page.rows.flatMap(VALUES[name]));
+  // One character in each cast: the casts say it already.
+  const alone = page.rows.every((row) => row.who.length <= 1)
+    && distinct(page.rows.map((row) => [row.cast, ...row.who].join("\n"))).length <= all("cast").length;
+  for (const name of Object.keys(VALUES)) {
+    const values = name === "who" && alone ? [] : all(name);
+    const label = (value) => (name === "who" ? `@${value}` : value);
+    form.elements[name].append(new Option("all", ""), ...values.map((value) => new Option(label(value), value)));
+    form.elements[name].parentElement.hidden = values.length < 2;
+  }
+}
+
+// Keys
+
+const STOPS = ".play, summary, a";
+
+// The tab key stops at one card and what is in it; the arrow keys choose which.
+function makeCurrent(element) {
+  for (const other of cards) {
+    for (const stop of [other, ...other.querySelectorAll(STOPS)]) stop.tabIndex = other === element ? 0 : -1;
+  }
+}
+
+function neighbour(element, key) {
+  const shown = [...main.querySelectorAll(".card:not([hidden])")];
+  const place = shown.indexOf(element);
+  if (key === "ArrowLeft") return shown[place - 1];
+  if (key === "ArrowRight") return shown[place + 1];
+  if (key === "Home") return shown[0];
+  if (key === "End") return shown[shown.length - 1];
+  const from = element.getBoundingClientRect();
+  const way = key === "ArrowDown" ? 1 : -1;
+  const boxes = shown.map((other) => [other, other.getBoundingClientRect()])
+    .filter(([, box]) => (box.top - from.top) * way > 1);
+  const row = Math.min(...boxes.map(([, box]) => box.top * way)) * way;
+  const inRow = boxes.filter(([, box]) => Math.abs(box.top - row) <= 1);
+  inRow.sort(([, one], [, other]) => Math.abs(one.left - from.left) - Math.abs(other.left - from.left));
+  return inRow[0]?.[0];
+}
+
+const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
+
+main.addEventListener("keydown", (event) => {
+  const element = event.target.closest(".card");
+  if (!element || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target !== element) {
+    if (event.key === "Escape") element.focus();
+    return;
+  }
+  if (event.key === " ") toggle(element.querySelector("video"));
+  else if (event.key === "Enter") element.querySelector("summary").click();
+  else if (MOVES.includes(event.key)) neighbour(element, event.key)?.focus();
+  else return;
+  event.preventDefault();
+});
+main.addEventListener("focusin", (event) => {
+  const element = event.target.closest(".card");
+  if (element) makeCurrent(element);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.target.closest("input, select")) return;
+  form.elements.q.focus();
+  event.preventDefault();
+});
+
+// The page
+
+function summarise() {
+  const shots = (rows) => new Set(rows.filter((row) => row.inPlan).map((row) => row.shot)).size;
+  const having = (status) => shots(page.rows.filter((row) => row.status === status));
+  const bytes = page.rows.reduce((sum, row) => sum + row.bytes, 0);
+  const others = ["failed", "open", "planned"].filter(having)
+    .map((status) => `${having(status)} ${STATUS[status]}`);
+  const earlier = page.rows.filter((row) => !row.inPlan).length;
+  return [`${having("stored")} of ${shots(page.rows)} shots stored`, ...others,
+    ...(earlier ? [`${earlier} ${EARLIER}`] : []), `${(bytes / 1e6).toFixed(1)} MB`].join(" · ");
+}
+
+function tellOfLinks() {
+  if (page.ends === null) return;
+  const ended = Date.now() > page.ends * 1000;
+  const atMost = page.atMost ? " at most: they end with the temporary credentials that signed them" : "";
+  const until = ended ? `The links on this page ended on ${page.until}.`
+    : `The links on this page work until ${page.until}${atMost}.`;
+  const notice = document.getElementById("links");
+  notice.replaceChildren(`${until} New ones: `, make("code", {}, `prefect-toapis gallery ${page.batch}`));
+  notice.classList.toggle("ended", ended);
+  notice.hidden = false;
+}
+
+document.getElementById("summary").textContent = summarise();
+document.getElementById("uri").textContent = page.uri;
+if (page.rows.length && page.rows.every((row) => row.tall)) document.body.classList.add("tall");
+else if (page.rows.some((row) => row.tall)) document.body.classList.add("mixed");
+tellOfLinks();
+offer();
+recall();
+form.addEventListener("input", () => { show(); remember(); });
+form.addEventListener("submit", (event) => event.preventDefault());
+document.getElementById("clear").addEventListener("click", () => {
+  for (const name of ["q", ...Object.keys(VALUES)]) form.elements[name].value = "";
+  show();
+  remember();
+});
+window.addEventListener("hashchange", recall);

@@ -1,0 +1,99 @@
+"""Posters: a video's first frame, and pictures made small, with PyAV (the extra `posters`)."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from importlib.util import find_spec
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+POSTER_TYPE = "image/jpeg"
+
+_POSTER = 640  # pixels
+# What is stored and nothing else: FFmpeg also knows playlists, which name other files and hosts.
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,jpeg_pipe,png_pipe,webp_pipe,gif_pipe,gif"
+_FINE, _COARSE = 3, 6  # of JPEG's quantiser: 2 is the best, 31 the worst
+
+
+def posters_can_be_made() -> bool:
+    """Whether PyAV is installed."""
+    return find_spec("av") is not None
+
+
+def first_frame(file: IO[bytes]) -> bytes:
+    """A video's first frame as a JPEG, 640 pixels wide at most.
+
+    Args:
+        file: A seekable file; of a video with its index in front little more than the first
+            frame is read.
+
+    Raises:
+        ImportError: PyAV isn't installed.
+        ValueError: There is no picture in it.
+        Exception: What the file raises comes out unchanged.
+
+    Example:
+        ```python
+        with open("video-1.mp4", "rb") as file:
+            Path("thumbnail-1.jpg").write_bytes(first_frame(file))
+        ```
+    """
+    with _first_picture(file) as frame:
+        return _jpeg(frame, _POSTER / frame.width, _FINE)
+
+
+def small_poster(image: bytes, width: int = 240) -> bytes:
+    """A picture as a JPEG that is small enough for a `data:` URI: some 4 to 8 KB.
+
+    Args:
+        image: A JPEG, PNG, WebP or GIF.
+        width: Of the square that it must fit in, in pixels.
+
+    Raises:
+        ImportError: PyAV isn't installed.
+        ValueError: There is no picture in it.
+
+    Example:
+        ```python
+        small = small_poster(bucket.read(row.thumbnail_key))
+        ```
+    """
+    with _first_picture(io.BytesIO(image)) as frame:
+        return _jpeg(frame, width / max(frame.width, frame.height), _COARSE)
+
+
+@contextmanager
+def _first_picture(file: IO[bytes]) -> "Iterator[VideoFrame]":
+    try:
+        import av  # noqa: PLC0415 - optional
+        from av.error import FFmpegError  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise ImportError('Posters need PyAV: pip install "prefect-toapis[posters]"') from error
+    try:
+        with av.open(file, "r", options={"format_whitelist": _FORMATS}) as container:
+            frame = next(container.decode(video=0), None) if container.streams.video else None
+            if frame is None:
+                raise ValueError("there is no picture in it")
+            yield frame
+    except FFmpegError as error:
+        raise ValueError(f"there is no picture in it: {error.strerror}") from error
+
+
+def _jpeg(frame: "VideoFrame", scale: float, quantiser: int) -> bytes:
+    from av.codec import CodecContext  # noqa: PLC0415 - optional
+
+    width, height = (_even(side * min(1, scale)) for side in (frame.width, frame.height))
+    encoder = CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
+    encoder.time_base = Fraction(1)
+    encoder.qmin = encoder.qmax = quantiser
+    picture = frame.reformat(width, height, "yuvj420p", interpolation="AREA")
+    picture.pts = None
+    return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode()])
+
+
+def _even(side: float) -> int:
+    return max(2, round(side / 2) * 2)

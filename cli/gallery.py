@@ -1,0 +1,45 @@
+"""`prefect-toapis gallery`: the page of a batch anew, with fresh links."""
+
+import asyncio
+
+from rich.console import Console
+from rich.markup import escape
+
+from prefect_toapis.batches.gallery import shown_time
+from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
+from prefect_toapis.blocks import BucketStore
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.flows.defaults import bucket_or_default
+from prefect_toapis.flows.gallery import page_key, sign_links, write_gallery
+
+
+def gallery(batch: str) -> None:
+    """Write a batch's index.html anew, and link to it where the bucket gives links a lifetime.
+
+    The bucket comes from the Prefect block named "default", or else from
+    TOAPIS_BUCKET=s3://name/prefix. Nothing but the page is changed.
+
+    Args:
+        batch: Its name.
+    """
+    console = Console()
+    try:
+        lines = asyncio.run(_rewrite(batch.strip("/")))
+    except (ToAPIsError, ValueError, FileNotFoundError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
+        raise SystemExit(1) from None
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)  # a link can be copied
+
+
+async def _rewrite(batch: str) -> list[str]:
+    """What is to be said: where the page is, and its link."""
+    bucket = await bucket_or_default(None)
+    file, page = f"{batch}/{MANIFEST_FILE}", page_key(batch)
+    manifest = Manifest.from_file(await BucketStore(bucket).read(file), bucket.uri(file))
+    uri = await write_gallery(bucket, manifest)
+    links = await sign_links(bucket, [page])
+    if links is None:
+        return [uri]
+    end = "; it ends before, if its temporary credentials do" if links.at_most else ""
+    return [uri, "", links.urls[page], f"Its links work until {shown_time(links.until)}{end}."]
