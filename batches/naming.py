@@ -15,6 +15,7 @@ _PROMPT_WORDS = 5
 RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_DATE = re.compile(r"\{(date|scheduled)(?::([^{}]*))?\}")
 
 
 def slug(text: str) -> str:
@@ -106,9 +107,10 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
 
     Args:
         template: May hold `{date}` (of the run), `{scheduled}` (the date it was due) and `{run}`.
+            `{scheduled:Europe/Lisbon}` is the date there, in step with a schedule's time zone.
             None: a new batch, named `{date}-` and the first characters of the run's id.
         facts: What the template speaks of.
-        time_zone: Where the dates are.
+        time_zone: Where the other dates are.
 
     Raises:
         ValueError: The name can't be part of a key, or the time zone isn't known.
@@ -119,18 +121,15 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
         >>> batch_name("nightly-{scheduled}", RunFacts(noon, noon, "8f3c"), "Europe/Lisbon")
         'nightly-2026-11-22'
     """
-    try:
-        zone = ZoneInfo(time_zone)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"time_zone={time_zone!r}: no such zone; write Europe/Lisbon") from None
-    words = {
-        "{date}": f"{facts.now.astimezone(zone):%Y-%m-%d}",
-        "{scheduled}": f"{facts.scheduled.astimezone(zone):%Y-%m-%d}",
-        "{run}": facts.run,
-    }
+    zone = _zone(time_zone)
+    moments = {"date": facts.now, "scheduled": facts.scheduled}
+
+    def date(word: re.Match[str]) -> str:
+        there = _zone(word[2]) if word[2] else zone
+        return f"{moments[word[1]].astimezone(there):%Y-%m-%d}"
+
     name = template if template is not None else f"{{date}}-{facts.run[:8]}"
-    for word, value in words.items():
-        name = name.replace(word, value)
+    name = _DATE.sub(date, name).replace("{run}", facts.run)
     if name in RESERVED:
         raise ValueError(f"batch={template!r}: the bucket keeps other things there; choose another")
     if not _BATCH.fullmatch(name):
@@ -139,3 +138,10 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
             "and {date}, {scheduled} or {run}"
         )
     return name
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"time_zone={name!r}: no such zone; write Europe/Lisbon") from None

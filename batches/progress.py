@@ -1,13 +1,15 @@
 """Where every shot of a running batch is: kept by the flow, looked at by whoever shows it."""
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Phase = Literal["waiting", "queued", "rendering", "storing", "stored", "failed", "open"]
+ENDED: tuple[Phase, ...] = ("stored", "failed", "open")
 
 
 @dataclass
@@ -17,23 +19,45 @@ class Progress:
     Args:
         phases: By the shot's label, in the order of the plan.
         percent: How far each rendering one is, as the provider tells.
+        began: When each shot of this run was submitted or found again, by the clock.
+        took: How many seconds each needed from then until it was stored.
         bought: The shots whose generation this run paid for.
         made: The characters whose creation this run paid for.
     """
 
     phases: dict[str, Phase] = field(default_factory=dict)
     percent: dict[str, float] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
     bought: set[str] = field(default_factory=set)
     made: set[str] = field(default_factory=set)
+    clock: Callable[[], float] = field(default=time.monotonic, compare=False)
 
     def set(self, label: str, phase: Phase, percent: float = 0) -> None:
         """Note where a shot is."""
         self.phases[label] = phase
         self.percent[label] = percent
+        if phase == "queued":
+            self.began.setdefault(label, self.clock())
+        if phase == "stored" and label in self.began:
+            self.took[label] = self.clock() - self.began[label]
 
     def counts(self) -> Counter[Phase]:
         """How many shots are in each phase."""
         return Counter(list(self.phases.values()))
+
+    @property
+    def ended(self) -> int:
+        """How many shots are done, for good or for now."""
+        counts = self.counts()
+        return sum(counts[phase] for phase in ENDED)
+
+    @property
+    def in_words(self) -> str:
+        """How many shots are where, in the order in which they pass."""
+        counts = self.counts()
+        parts = [f"{counts[phase]} {phase}" for phase in get_args(Phase) if counts[phase]]
+        return f"{self.ended} of {len(self.phases)} shots done: {', '.join(parts)}"
 
 
 _shown: ContextVar[Progress | None] = ContextVar("prefect_toapis_progress", default=None)

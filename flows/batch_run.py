@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from prefect_toapis.batches.characters import id_of
 from prefect_toapis.batches.errors import BatchFailed, StoreError
+from prefect_toapis.batches.gallery import GALLERY_FILE
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.manifest import (
-    MANIFEST_FILE,
     Manifest,
     StoredShot,
     Unstored,
@@ -17,6 +17,7 @@ from prefect_toapis.batches.manifest import (
     plan_json,
 )
 from prefect_toapis.batches.progress import current_progress
+from prefect_toapis.batches.reports import headline, shortfall
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.references import references_in
@@ -24,9 +25,10 @@ from prefect_toapis.flows.characters import make_characters
 from prefect_toapis.flows.fan_out import FanOut
 from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.preflight import Ready, prepare
+from prefect_toapis.flows.publishing import publish, publish_plan
 from prefect_toapis.flows.uploads import upload_files
+from prefect_toapis.flows.watching import watched
 
-JSONL = "application/x-ndjson"
 _READS_AT_ONCE = 16
 
 
@@ -39,17 +41,20 @@ async def run_batch(order: Order) -> Manifest:
     """
     ready = await prepare(order)
     if order.dry_run:
-        return await gather_manifest(ready, {})
+        manifest = await gather_manifest(ready, {})
+        await publish_plan(manifest)
+        return manifest
     ready, lacking = await _cast(ready)
     plan = plan_json(ready.batch, ready.bucket.uri(), ready.shots, ready.in_words)
     await ready.store.write(f"{ready.batch}/plan.json", plan, JSON)
     lacking |= await _upload(ready)
-    fan_out = FanOut(ready, current_progress(), lacking)
-    await fan_out.run()
+    progress = current_progress()
+    fan_out = FanOut(ready, progress, lacking)
+    async with watched(progress, ready.batch, ready.spec.settings):
+        await fan_out.run()
     manifest = await gather_manifest(ready, fan_out.unstored)
-    key = f"{ready.batch}/{MANIFEST_FILE}"
-    await ready.store.write(key, manifest.to_jsonl().encode(), JSONL)
-    _report(manifest, ready.bucket.uri(key))
+    await publish(ready, manifest)
+    _report(manifest)
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
         raise BatchFailed(what, manifest)
     return manifest
@@ -107,33 +112,8 @@ async def gather_manifest(ready: Ready, unstored: dict[str, Unstored]) -> Manife
     return manifest.model_copy(update={"plan": ready.in_words})
 
 
-def shortfall(manifest: Manifest) -> str | None:
-    """What of a batch isn't stored, in one sentence; None if all of it is.
-
-    Example:
-        >>> shortfall(Manifest(batch="b", uri="s3://v/b")) is None
-        True
-    """
-    counts = {
-        "failed": manifest.shots("failed"),
-        "open": manifest.shots("open"),
-        "not submitted": manifest.shots("planned"),
-    }
-    short = [f"{count} {what}" for what, count in counts.items() if count]
-    if not short:
-        return None
-    (first, *others), total = short, manifest.shots()
-    number, _, what = first.partition(" ")
-    return ", ".join([f"{number} of {total} shots {what}", *others])
-
-
-def _report(manifest: Manifest, uri: str) -> None:
+def _report(manifest: Manifest) -> None:
     logger = get_run_logger()
     for row in [*manifest.failed, *manifest.open]:
         logger.error("%s: %s", row.status, row.error)
-    logger.info(
-        "%d of %d shots stored; the manifest is %s",
-        manifest.shots("stored"),
-        manifest.shots(),
-        uri,
-    )
+    logger.info("%s; see %s/%s", headline(manifest), manifest.uri, GALLERY_FILE)

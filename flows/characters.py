@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from prefect.logging import get_run_logger
 
@@ -13,6 +14,7 @@ from prefect_toapis.batches.files import File
 from prefect_toapis.batches.spec import BatchSpec, Character, RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.flows.preflight import blocks_or_faults
 from prefect_toapis.flows.run_tasks import RunTasks
 from prefect_toapis.flows.sources import Sources, read_sources
@@ -80,8 +82,8 @@ async def make_characters(
 async def create_characters(
     characters: list[Character],
     *,
-    credentials: ToAPIsCredentials | None = None,
-    bucket: VideoBucket | None = None,
+    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
+    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
     settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
 ) -> list[MadeCharacter]:
     """Make characters from clips, each paid once: the registry in the bucket remembers them.

@@ -8,12 +8,14 @@ from typing import Literal, NamedTuple
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.events import shot_failed, shot_stored
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredVideo, Unstored
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.progress import Progress
 from prefect_toapis.client.errors import InsufficientBalance, ToAPIsError, Unauthorized
 from prefect_toapis.flows.preflight import Ready
+from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.run_tasks import Step
 from prefect_toapis.tasks import download_video, poll_video, submit_video
 
@@ -74,8 +76,9 @@ class FanOut:
             generation = await steps.poll(generation)
             async with downloads:
                 self.progress.set(shot.label, "storing")
-                await steps.download(generation)
+                videos = await steps.download(generation)
             self.progress.set(shot.label, "stored")
+            tell(shot_stored(shot, self.ready.uri, videos))
         except ToAPIsError as error:
             self._note(shot, error)
         except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
@@ -92,10 +95,13 @@ class FanOut:
         status: Literal["failed", "open", "planned"] = "planned" if stops else "failed"
         if error.money != "not spent" or isinstance(error, StoreError):  # a record may exist
             status = "open"
-        self.unstored[shot.shot_id] = Unstored(
+        why = Unstored(
             status=status,
             reason=str(error),
             task_id=error.task_id,
             business_id=error.business_id,
         )
+        self.unstored[shot.shot_id] = why
         self.progress.set(shot.label, "waiting" if status == "planned" else status)
+        if status == "failed":
+            tell(shot_failed(shot, self.ready.uri, why))

@@ -2,17 +2,15 @@
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from typing import TypeVar
 
 from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
 
 from prefect_toapis.batches.characters import MadeCharacter, distinct
 from prefect_toapis.batches.errors import InvalidBatch, StoreError
 from prefect_toapis.batches.files import File
 from prefect_toapis.batches.inventory import Inventory, take_inventory
-from prefect_toapis.batches.naming import RunFacts, batch_name
+from prefect_toapis.batches.naming import batch_name
 from prefect_toapis.batches.plan import Plan, Shot, plan_batch
 from prefect_toapis.batches.prices import Cost, budget_faults
 from prefect_toapis.batches.registry import read_known
@@ -21,6 +19,7 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.flows.costs import ask_balance, cost_of_run
 from prefect_toapis.flows.defaults import bucket_or_default, credentials_or_default
 from prefect_toapis.flows.order import Order
+from prefect_toapis.flows.run_names import run_facts
 from prefect_toapis.flows.run_tasks import RunTasks
 from prefect_toapis.flows.sources import Sources, read_sources
 
@@ -171,10 +170,8 @@ def _counts_credits(spec: BatchSpec) -> bool:
 
 
 def _name(order: Order, faults: list[str]) -> str:
-    now = datetime.now(timezone.utc)
-    facts = RunFacts(now, flow_run.scheduled_start_time or now, str(flow_run.id))
     try:
-        return batch_name(order.spec.batch, facts, order.spec.settings.time_zone)
+        return batch_name(order.spec.batch, run_facts(), order.spec.settings.time_zone)
     except ValueError as error:
         faults.append(str(error))
         return _UNNAMED

@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from prefect import Flow, Task
 from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import ParameterTypeError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +47,17 @@ class EitherFlow(Flow[P, R], Generic[P, R]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the flow; see `EitherTask`."""
         return _for_the_caller(super().__call__(*args, **kwargs))
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """As Prefect's, but a block that isn't saved is named: this is all that a run shows."""
+        try:
+            return super().validate_parameters(parameters)
+        except ParameterTypeError as error:
+            if not (why := str(error.__cause__ or "")):
+                raise
+            first, *_ = why.splitlines()  # the rest might show values
+            advice = "`prefect-toapis setup` saves the default ones"
+            raise ParameterTypeError(f"{error} {first}; {advice}") from error
 
     def with_options(self, **options: Any) -> "EitherFlow[P, R]":
         """As Prefect's, for sync code too."""

@@ -24,6 +24,7 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
 from prefect_toapis.client.polling import CHARACTER_PACE, Pace
 from prefect_toapis.client.references import is_file
+from prefect_toapis.tasks.allowance import submissions_of
 from prefect_toapis.tasks.steps import account_of, named, pace_of, step
 from prefect_toapis.tasks.uploads import upload
 
@@ -78,7 +79,8 @@ async def create_character(
             character=unsigned(character),
             folder=order.folder,
         )
-    buyer = Buyer(account_of(credentials, settings), store, settings, run=flow_run.id)
+    api = submissions_of(credentials, settings)
+    buyer = Buyer(api, store, settings, run=flow_run.id)
     attempt = await buyer.buy(order)
     if attempt.run == flow_run.id:
         current_progress().made.add(order.name)

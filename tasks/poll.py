@@ -61,7 +61,7 @@ async def poll_video(
     except ToAPIsError as error:
         _about(error, generation).about(money="spent")
         raise
-    get_run_logger().info("%s: rendered", generation.label)
+    get_run_logger().debug("%s: rendered", generation.label)
     return generation.after(reply)
 
 

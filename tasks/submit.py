@@ -11,11 +11,11 @@ from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.plan import Shot, single_shot
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
-from prefect_toapis.batches.submission import Buyer
+from prefect_toapis.batches.submission import Buyer, Submissions
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
-from prefect_toapis.client.account import Account
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
-from prefect_toapis.tasks.steps import account_of, named, step
+from prefect_toapis.tasks.allowance import submissions_of
+from prefect_toapis.tasks.steps import named, step
 from prefect_toapis.tasks.uploads import with_uploads
 
 
@@ -77,17 +77,17 @@ async def buy(
         settings: Account group, settling, retries.
         uploads: Without a bucket: the URLs that the references stand for.
     """
-    api = account_of(credentials, settings)
+    api = submissions_of(credentials, settings)
     if bucket is None:
         request = wanted.request if isinstance(wanted, Shot) else wanted
         return await _buy_unrecorded(request, api, uploads)
     shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
     attempt = await Buyer(api, BucketStore(bucket), settings, run=flow_run.id).buy(shot)
-    if attempt.run == flow_run.id:
+    ours = attempt.run == flow_run.id
+    if ours:
         current_progress().bought.add(shot.label)
-    get_run_logger().info(
-        "%s: generation %s, attempt %d", shot.label, attempt.task_id, attempt.attempt
-    )
+    what = "submitted as" if ours else "was bought before, as"
+    get_run_logger().info("%s: %s %s", shot.label, what, attempt.task_id)
     return Generation(
         task_id=attempt.task_id or "",
         business_id=attempt.business_id,
@@ -99,7 +99,7 @@ async def buy(
 
 
 async def _buy_unrecorded(
-    request: VideoRequest | RemixRequest, api: Account, uploads: Mapping[str, str]
+    request: VideoRequest | RemixRequest, api: Submissions, uploads: Mapping[str, str]
 ) -> Generation:
     business_id = f"pt{uuid4().hex[:26]}-1"
     await api.ready()

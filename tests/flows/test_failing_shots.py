@@ -109,7 +109,7 @@ async def test_refused_and_failed_shots_fail_alone(
     assert "Content violates the content policy" in failed.error
     assert failed.task_id in {submission.task_id for submission in simulator.ledger.refunded}
     assert "Nothing was spent." in failed.error
-    assert "2 of 4 shots stored; the manifest is s3://" in log.text
+    assert "2 of 4 shots stored, 2 failed; see s3://" in log.text
     # What is refused by policy isn't bought again but on demand.
     again = await make(scenes, on_failure="tolerate")
     assert [row.status for row in again.rows] == ["stored", "failed", "failed", "stored"]

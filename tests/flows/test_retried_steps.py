@@ -95,8 +95,9 @@ async def test_runs_of_the_steps_are_named_after_step_and_shot(
             Scene(name="fall", prompt="{character} falls: fail me"),
         ],
     )
-    runs = await task_runs(state, 5)
+    runs = await task_runs(state, 6)
     assert {run.name: run.state_name for run in runs} == {
+        "publish b": "Completed",
         "submit chase / tall / Turbo": "Completed",
         "wait for chase / tall / Turbo": "Completed",
         "store chase / tall / Turbo": "Completed",

@@ -89,7 +89,7 @@ async def test_no_key_and_no_signature_in_logs_bucket_states_and_database(
         **{
             key: (bucket.read(key) or b"").decode()
             for key in bucket.list_keys("b/")
-            if key.endswith(("json", "jsonl"))
+            if key.endswith(("json", "jsonl", "html"))
         },
     }
     assert sum("attempt" in place for place in kept) == 7

@@ -73,11 +73,11 @@ async def test_the_bucket_tells_everything_of_a_batch(
     keys = bucket.list_keys("b/")
     folders = {row.key.rpartition("/")[0] for row in manifest.stored}
     assert sorted(keys) == sorted(
-        ["b/plan.json", "b/manifest.jsonl"]
+        ["b/plan.json", "b/manifest.jsonl", "b/manifest.parquet", "b/index.html"]
         + [
             f"{folder}/{name}"
             for folder in folders
-            for name in ("attempt-1.json", "video-1.mp4", "shot.json")
+            for name in ("attempt-1.json", "video-1.mp4", "thumbnail-1.jpg", "shot.json")
         ]
     )
     jsonl = (bucket.read("b/manifest.jsonl") or b"").decode()

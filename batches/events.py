@@ -1,0 +1,90 @@
+"""What a batch tells whoever listens: events for automations and other flows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect_toapis.batches.gallery import GALLERY_FILE
+from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest, StoredVideo, Unstored
+from prefect_toapis.batches.plan import Shot
+
+SHOT_STORED = "toapis.shot.stored"
+SHOT_FAILED = "toapis.shot.failed"
+BATCH_COMPLETED = "toapis.batch.completed"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, as Prefect takes it.
+
+    Args:
+        name: Such as `toapis.shot.stored`.
+        resource: What it happened to: its id and its name, under Prefect's labels.
+        payload: What is known of it.
+        related: What else it concerns.
+    """
+
+    name: str
+    resource: dict[str, str]
+    payload: dict[str, Any]
+    related: list[dict[str, str]] = field(default_factory=list)
+
+
+def shot_stored(shot: Shot, batch_uri: str, videos: list[StoredVideo]) -> Event:
+    """A shot's videos are in the bucket.
+
+    Args:
+        shot: The shot.
+        batch_uri: Where its batch is: `s3://bucket/prefix/batch`.
+        videos: Its outputs.
+    """
+    stored = [video.model_dump(include={"output", "uri", "size", "sha256"}) for video in videos]
+    return _of_shot(SHOT_STORED, shot, batch_uri, {"videos": stored})
+
+
+def shot_failed(shot: Shot, batch_uri: str, why: Unstored) -> Event:
+    """A shot surely has no video; one that is open isn't told of here, as it may still get one."""
+    about = {"error": why.reason, "task_id": why.task_id, "business_id": why.business_id}
+    return _of_shot(SHOT_FAILED, shot, batch_uri, about)
+
+
+def batch_completed(manifest: Manifest) -> Event:
+    """A run of a batch has ended; the counts say whether all of it is stored.
+
+    Example:
+        >>> event = batch_completed(Manifest(batch="lisbon", uri="s3://studio/videos/lisbon"))
+        >>> event.resource["prefect.resource.id"], event.payload["manifest"]
+        ('toapis.batch.studio/videos/lisbon', 's3://studio/videos/lisbon/manifest.jsonl')
+    """
+    counts = {status: manifest.shots(status) for status in ("stored", "failed", "open", "planned")}
+    payload = {
+        "batch": manifest.batch,
+        "uri": manifest.uri,
+        "manifest": f"{manifest.uri}/{MANIFEST_FILE}",
+        "gallery": f"{manifest.uri}/{GALLERY_FILE}",
+        "shots": manifest.shots(),
+        **counts,
+    }
+    return Event(BATCH_COMPLETED, _batch(manifest.uri, manifest.batch), payload)
+
+
+def _of_shot(name: str, shot: Shot, batch_uri: str, about: dict[str, Any]) -> Event:
+    resource = {
+        "prefect.resource.id": f"toapis.shot.{shot.shot_id}",
+        "prefect.resource.name": shot.label,
+    }
+    labels = shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"})
+    related = {**_batch(batch_uri, shot.batch), "prefect.resource.role": "batch"}
+    return Event(
+        name, resource, {**labels, "folder": f"{batch_uri}/{_own(shot)}", **about}, [related]
+    )
+
+
+def _own(shot: Shot) -> str:
+    return shot.folder.removeprefix(f"{shot.batch}/")
+
+
+def _batch(uri: str, name: str) -> dict[str, str]:
+    return {
+        "prefect.resource.id": f"toapis.batch.{uri.removeprefix('s3://')}",
+        "prefect.resource.name": name,
+    }

@@ -1,0 +1,177 @@
+"""A batch as Prefect's artifacts show it: a table, a gallery and a plan. Pure text."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from prefect_toapis.batches.gallery import GALLERY_FILE, Links, shown_time
+from prefect_toapis.batches.manifest import Manifest, ManifestRow
+
+ROWS_SHOWN = 500
+POSTERS_SHOWN = 48  # about 10 KB each, in one artifact
+_COLUMNS = 3
+_POSTER_WIDTH = 240  # pixels
+# Nothing of a name, a prompt or an error may become markup.
+_MARKUP = re.compile(r"[\\`*_\[\](){}<>#|~&!:@\"'$]")
+
+
+def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
+    """The rows of the table artifact, those that need somebody's attention first.
+
+    Args:
+        manifest: The batch; rows of earlier plans are left out.
+    """
+    rows = sorted((row for row in manifest.rows if row.in_plan), key=_urgency)
+    return [
+        {
+            "shot": row.label,
+            "status": row.status,
+            "took": f"{row.seconds:.0f} s" if row.seconds is not None else "",
+            "size": f"{row.size / 1e6:.1f} MB" if row.size is not None else "",
+            "video": row.uri or "",
+            "reason": row.error or row.note or "",
+        }
+        for row in rows[:ROWS_SHOWN]
+    ]
+
+
+def headline(manifest: Manifest) -> str:
+    """How a batch stands, in one line.
+
+    Example:
+        >>> headline(Manifest(batch="lisbon", uri="s3://studio/lisbon"))
+        '0 of 0 shots stored'
+    """
+    stored = f"{manifest.shots('stored')} of {manifest.shots()} shots stored"
+    others = [f"{count} {what}" for what, count in _missing(manifest).items()]
+    return ", ".join([stored, *others])
+
+
+def shortfall(manifest: Manifest) -> str | None:
+    """What of a batch isn't stored, in one sentence; None if all of it is.
+
+    Example:
+        >>> shortfall(Manifest(batch="lisbon", uri="s3://studio/lisbon")) is None
+        True
+    """
+    missing = [(count, what) for what, count in _missing(manifest).items()]
+    if not missing:
+        return None
+    (count, what), *others = missing
+    first = f"{count} of {manifest.shots()} shots {what}"
+    return ", ".join([first, *[f"{count} {what}" for count, what in others]])
+
+
+def shown_videos(manifest: Manifest) -> list[ManifestRow]:
+    """The videos that `gallery_markdown` shows."""
+    return _videos(manifest)[:POSTERS_SHOWN]
+
+
+def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Links | None) -> str:
+    """The gallery artifact: posters with links to the videos, and what failed.
+
+    Args:
+        manifest: The batch.
+        posters: Small JPEGs, by the key of the thumbnail.
+        links: Signed; None: the videos are named only, the table has their S3 URIs.
+    """
+    shown, more = shown_videos(manifest), len(_videos(manifest)) - POSTERS_SHOWN
+    urls = links.urls if links else {}
+    missing = [row for row in manifest.rows if row.in_plan and row.error]
+    parts = [
+        f"# {plain(manifest.batch)}",
+        f"**{headline(manifest)}.** The page with players is `{manifest.uri}/{GALLERY_FILE}`.",
+        _how_long(links),
+        _grid([_cell(row, posters, urls) for row in shown]),
+        f"And {more} more videos: see the page." if more > 0 else "",
+        _reasons(missing[:ROWS_SHOWN]),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def plan_markdown(manifest: Manifest) -> str:
+    """The answer of a dry run: what is planned, what is stored, and the price."""
+    rows = [row for row in manifest.rows if row.in_plan]
+    lines = [
+        f"| {plain(row.label)} | {row.status} | {plain(row.model)} | {plain(_settings(row))} | "
+        f"{plain(row.prompt)} |"
+        for row in rows[:ROWS_SHOWN]
+    ]
+    table = ["| shot | status | model | settings | prompt |", "| --- " * 5 + "|", *lines]
+    more = f"And {len(rows) - ROWS_SHOWN} more." if len(rows) > ROWS_SHOWN else ""
+    head = (
+        f"# {plain(manifest.batch)}: a dry run\n\n**{plain(manifest.plan)}.** Nothing was bought."
+    )
+    return "\n\n".join(filter(None, [head, "\n".join(table), more])) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown and HTML show as it is, in one line.
+
+    Example:
+        >>> plain("<b>*a* | b")
+        '&#60;b&#62;&#42;a&#42; &#124; b'
+    """
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+
+
+def _missing(manifest: Manifest) -> dict[str, int]:
+    """How many shots aren't stored, in words of why."""
+    counts = {
+        "failed": manifest.shots("failed"),
+        "open": manifest.shots("open"),
+        "not submitted": manifest.shots("planned"),
+    }
+    return {what: count for what, count in counts.items() if count}
+
+
+def _urgency(row: ManifestRow) -> int:
+    return ("failed", "open", "planned", "stored").index(row.status)
+
+
+def _videos(manifest: Manifest) -> list[ManifestRow]:
+    return [row for row in manifest.stored if row.in_plan]
+
+
+def _how_long(links: Links | None) -> str:
+    if links is None:
+        return "To have links to the videos here, set `link_hours` on the bucket's block."
+    end = f"until {shown_time(links.until)}{' at most' if links.at_most else ''}"
+    return f"The links work {end}; `prefect-toapis gallery` makes new ones in the page."
+
+
+def _cell(row: ManifestRow, posters: Mapping[str, bytes], urls: Mapping[str, str]) -> str:
+    name = plain(row.label if row.output in {None, 1} else f"{row.label}, output {row.output}")
+    link = urls.get(row.key or "")
+    poster = posters.get(row.thumbnail_key or "")
+    image = ""
+    if poster:
+        data = base64.b64encode(poster).decode()
+        image = (
+            f'<img src="data:image/jpeg;base64,{data}" width="{_POSTER_WIDTH}" alt="{name}"><br>'
+        )
+    return f"{image}[{name}]({link})" if link else f"{image}{name}"
+
+
+def _grid(cells: list[str]) -> str:
+    if not cells:
+        return ""
+    rows = [cells[start : start + _COLUMNS] for start in range(0, len(cells), _COLUMNS)]
+    width = len(rows[0])
+    lines = ["|" + "   |" * width, "|" + " --- |" * width]
+    lines += [f"| {' | '.join([*row, *[''] * (width - len(row))])} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _reasons(rows: Iterable[ManifestRow]) -> str:
+    lines = [f"| {plain(row.label)} | {row.status} | {plain(row.error or '')} |" for row in rows]
+    if not lines:
+        return ""
+    return "\n".join(
+        ["## Not stored\n", "| shot | status | reason |", "| --- | --- | --- |", *lines]
+    )
+
+
+def _settings(row: ManifestRow) -> str:
+    return ", ".join(f"{name}={value}" for name, value in row.request.items())

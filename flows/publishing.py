@@ -1,0 +1,141 @@
+"""After a batch: its table and page in the bucket, and what Prefect shows and tells of it."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+
+import httpx
+from prefect import task
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.assets import Asset, AssetProperties, materialize
+from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.events import Event, batch_completed
+from prefect_toapis.batches.manifest import MANIFEST_FILE, MANIFEST_PARQUET, Manifest, ManifestRow
+from prefect_toapis.batches.manifest_tables import has_pyarrow
+from prefect_toapis.batches.naming import slug
+from prefect_toapis.batches.posters import posters_can_be_made, small_poster
+from prefect_toapis.batches.reports import (
+    gallery_markdown,
+    headline,
+    plan_markdown,
+    shot_table,
+    shown_videos,
+)
+from prefect_toapis.blocks import BucketStore
+from prefect_toapis.flows.gallery import sign_links, write_gallery
+from prefect_toapis.flows.preflight import Ready
+from prefect_toapis.tasks.steps import is_transient
+
+JSONL = "application/x-ndjson"
+PARQUET = "application/vnd.apache.parquet"
+_READS_AT_ONCE = 8
+_INLINED_BYTES = 20_000
+
+
+async def publish(ready: Ready, manifest: Manifest) -> None:
+    """Write a batch's manifest and page, show its table and gallery, and tell who listens.
+
+    Args:
+        ready: The batch; it becomes an asset in Prefect's lineage.
+        manifest: As the bucket has it now.
+
+    Raises:
+        StoreError: The bucket didn't take it, however often Prefect tried again.
+    """
+    await _as_task(ready, manifest)
+    await _show(ready, manifest)
+    tell(batch_completed(manifest))
+
+
+async def publish_plan(manifest: Manifest) -> None:
+    """Show what a dry run found."""
+    key = f"plan-{slug(manifest.batch)}"
+    await _shown(acreate_markdown_artifact(plan_markdown(manifest), key, manifest.plan))
+
+
+def tell(event: Event) -> None:
+    """Emit an event; Prefect adds the run that it happened in."""
+    emit_event(event.name, event.resource, related=event.related, payload=event.payload)
+
+
+async def _as_task(ready: Ready, manifest: Manifest) -> None:
+    """Write what the bucket gets: a task, so that it is tried again, and makes an asset."""
+    asset = _asset(manifest)
+
+    async def publish() -> None:
+        store = BucketStore(ready.bucket)
+        key = f"{ready.batch}/{MANIFEST_FILE}"
+        await store.write(key, manifest.to_jsonl().encode(), JSONL)
+        if has_pyarrow():
+            key = f"{ready.batch}/{MANIFEST_PARQUET}"
+            await store.write(key, manifest.to_parquet(), PARQUET)
+        await write_gallery(ready.bucket, manifest)
+        if asset:
+            asset.add_metadata(batch_completed(manifest).payload)
+
+    as_task = materialize(asset, by="prefect-toapis") if asset else task
+    delays = ready.spec.settings.task_retry_delays_seconds
+    await as_task(publish).with_options(
+        task_run_name=f"publish {ready.batch}",
+        retries=len(delays),
+        retry_delay_seconds=delays,
+        retry_condition_fn=is_transient,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )()
+
+
+def _asset(manifest: Manifest) -> Asset | None:
+    """The batch as Prefect's lineage knows it; None where Prefect takes no such key."""
+    about = AssetProperties(name=manifest.batch, description=headline(manifest))
+    try:
+        return Asset(key=manifest.uri, properties=about)
+    except ValueError:  # of a prefix with spaces, for one
+        get_run_logger().info("Prefect takes no asset of the name %s", manifest.uri)
+        return None
+
+
+async def _show(ready: Ready, manifest: Manifest) -> None:
+    name, line = slug(manifest.batch), headline(manifest)
+    shown = shown_videos(manifest)
+    links = await sign_links(ready.bucket, [row.key for row in shown if row.key])
+    posters = await _posters(BucketStore(ready.bucket), shown)
+    gallery = gallery_markdown(manifest, posters, links)
+    await _shown(acreate_table_artifact(shot_table(manifest), f"shots-{name}", line))
+    await _shown(acreate_markdown_artifact(gallery, f"gallery-{name}", line))
+
+
+async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str, bytes]:
+    """Small pictures by key; a poster is a convenience, so those that can't be had are left out."""
+    at_once = asyncio.Semaphore(_READS_AT_ONCE)
+
+    async def small(key: str) -> bytes | None:
+        async with at_once:
+            try:
+                image = await store.read(key)
+                return await asyncio.to_thread(_inlined, image) if image else None
+            except (StoreError, ValueError) as error:
+                get_run_logger().warning("No poster of %s: %s", key, error)
+                return None
+
+    wanted = [row.thumbnail_key for row in rows if row.thumbnail_key]
+    found = await asyncio.gather(*[small(key) for key in wanted])
+    return {key: image for key, image in zip(wanted, found, strict=True) if image}
+
+
+def _inlined(image: bytes) -> bytes | None:
+    """A picture that fits into an artifact; None for one that can't be made small here."""
+    if posters_can_be_made():
+        return small_poster(image)
+    return image if len(image) <= _INLINED_BYTES else None
+
+
+async def _shown(artifact: Awaitable[object]) -> None:
+    """The videos are stored by now: where Prefect can't be told, that is no reason to fail."""
+    try:
+        await artifact
+    except httpx.HTTPError as error:
+        get_run_logger().warning("Prefect can't show the batch: %s", type(error).__name__)

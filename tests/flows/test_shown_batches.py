@@ -1,0 +1,139 @@
+"""What Prefect shows and tells of a batch, and which pages the bucket gets."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import Artifact, FlowRun
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.events.clients import get_events_subscriber
+from prefect.events.filters import EventFilter, EventNameFilter
+
+from prefect_toapis import Manifest, Variant, VideoBucket
+from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis.simulator import Replace, Simulator
+
+Make = Callable[..., Awaitable[Manifest]]
+
+PICTURED = Variant(name="short", model="sora-2-vip", duration=1, thumbnail=True)
+
+
+def refusal(message: str) -> str:
+    return json.dumps({"error": {"message": message, "type": "invalid_request_error"}})
+
+
+async def artifacts(key: str) -> list[Artifact]:
+    async with get_client() as client:
+        return await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+            sort=ArtifactSort.CREATED_DESC,
+        )
+
+
+async def only_artifact(key: str) -> Artifact:
+    [artifact] = await artifacts(key)
+    return artifact
+
+
+async def test_a_batch_has_one_progress_one_table_and_one_gallery(make: Make) -> None:
+    await make(["a dog", "a cat"], batch="shown", variants=[PICTURED])
+    progress = await only_artifact("progress-shown")
+    assert (progress.type, progress.data) == ("progress", 100)
+    assert progress.description == "2 of 2 shots done: 2 stored"
+    table = await only_artifact("shots-shown")
+    assert [line["status"] for line in json.loads(str(table.data))] == ["stored", "stored"]
+    gallery = await only_artifact("gallery-shown")
+    assert str(gallery.data).count('<img src="data:image/jpeg;base64,') == 2
+    assert gallery.description == "2 of 2 shots stored"
+
+
+async def test_what_failed_stands_in_table_and_gallery_with_its_reason(
+    make: Make, simulator: Simulator
+) -> None:
+    simulator.faults.add(Replace(operation="submit", status=400, body=refusal("no <b>")))
+    with pytest.raises(BatchFailed):
+        await make(["a dog", "a cat"], batch="partly")
+    [failed, stored] = json.loads(str((await only_artifact("shots-partly")).data))
+    assert (failed["status"], stored["status"]) == ("failed", "stored")
+    gallery = str((await only_artifact("gallery-partly")).data)
+    assert "## Not stored" in gallery
+    assert "no &#60;b&#62;" in gallery
+
+
+async def test_a_dry_run_answers_with_the_plan(make: Make, simulator: Simulator) -> None:
+    await make(["a dog"], batch="planned", dry_run=True)
+    plan = await only_artifact("plan-planned")
+    assert "1 shot&#58; 0 stored, 1 to buy" in str(plan.data)
+    assert await artifacts("gallery-planned") == []
+    assert simulator.ledger.submissions == []
+
+
+async def test_the_bucket_has_manifest_and_page(make: Make, bucket: VideoBucket) -> None:
+    manifest = await make(["a dog"], batch="paged")
+    assert "a-dog" in (bucket.read("paged/index.html") or b"").decode()
+    again = bucket.load_manifest("paged")
+    assert again.rows == manifest.rows
+    assert (
+        Manifest.from_parquet(bucket.read("paged/manifest.parquet") or b"", uri=manifest.uri).rows
+        == manifest.rows
+    )
+
+
+async def test_links_that_were_not_asked_for_exist_nowhere(make: Make, bucket: VideoBucket) -> None:
+    await make(["a dog"], batch="unsigned")
+    page = (bucket.read("unsigned/index.html") or b"").decode()
+    gallery = str((await only_artifact("gallery-unsigned")).data)
+    assert "X-Amz" not in page + gallery
+
+
+async def test_links_are_signed_where_a_lifetime_is_set(make: Make, bucket: VideoBucket) -> None:
+    lasting = bucket.model_copy(update={"link_hours": 2})
+    await make(["a dog"], batch="signed", bucket=lasting)
+    gallery = str((await only_artifact("gallery-signed")).data)
+    assert "X-Amz-Signature" in gallery
+    assert "The links work until" in gallery
+    assert "X-Amz" not in str((await only_artifact("shots-signed")).data)
+    assert b"X-Amz" not in (bucket.read("signed/manifest.jsonl") or b"")
+
+
+async def test_listeners_are_told_of_shots_batch_and_asset(
+    make: Make, simulator: Simulator
+) -> None:
+    names = [
+        "toapis.shot.stored",
+        "toapis.shot.failed",
+        "toapis.batch.completed",
+        "prefect.asset.materialization.succeeded",
+    ]
+    simulator.faults.add(Replace(operation="submit", status=400, body=refusal("no")))
+    told: dict[str, Any] = {}
+    async with get_events_subscriber(
+        filter=EventFilter(event=EventNameFilter(name=names))
+    ) as subscriber:
+        manifest = await make(["a dog", "a cat"], batch="told", on_failure="tolerate")
+        place = manifest.uri.removeprefix("s3://")
+        async for event in subscriber:
+            if place in event.model_dump_json():  # those of other tests may come late
+                told[event.event] = event
+            if len(told) == len(names):
+                break
+    assert told["toapis.batch.completed"].resource.id == f"toapis.batch.{place}"
+    counts = told["toapis.batch.completed"].payload
+    assert (counts["stored"], counts["failed"]) == (1, 1)
+    [stored] = manifest.stored
+    assert told["toapis.shot.stored"].payload["videos"][0]["uri"] == stored.uri
+    assert told["toapis.shot.stored"].resource.id == f"toapis.shot.{stored.shot_id}"
+    assert "no" in told["toapis.shot.failed"].payload["error"]
+    asset = told["prefect.asset.materialization.succeeded"]
+    assert asset.resource.id == manifest.uri
+    assert asset.payload["stored"] == 1
+
+
+async def test_a_run_is_named_for_its_batch(make: Make) -> None:
+    await make(["a dog"], batch="named", dry_run=True)
+    async with get_client() as client:
+        runs: list[FlowRun] = await client.read_flow_runs(limit=50)
+    assert "named: 1 scene x 1 variant (dry run)" in [run.name for run in runs]
