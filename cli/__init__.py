@@ -2,7 +2,7 @@
 
 from cyclopts import App
 
-from prefect_toapis.cli import account, characters, demo, generate, simulator
+from prefect_toapis.cli import account, characters, demo, gallery, generate, setup, simulator
 
 app = App(
     name="prefect-toapis",
@@ -12,8 +12,10 @@ app = App(
 app.command(account.balance)
 app.command(characters.characters)
 app.command(demo.demo)
+app.command(gallery.gallery)
 app.command(generate.generate)
 app.command(account.models)
+app.command(setup.setup)
 app.command(simulator.simulator)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prefect_toapis.batches.manifest import Manifest, ManifestRow, RowStatus
-from prefect_toapis.batches.progress import Phase, Progress
+from prefect_toapis.batches.progress import ENDED, Phase, Progress
 
 _SHOTS_SHOWN = 16  # more are summed up
 _BAR = 30  # columns
@@ -32,7 +32,6 @@ _MARKS: dict[RowStatus, str] = {
     "open": "… open",
     "planned": "",
 }
-_ENDED: tuple[Phase, ...] = ("stored", "failed", "open")
 
 
 @contextmanager
@@ -105,11 +104,11 @@ def progress_bars(progress: Progress) -> RenderableType:
     """A bar for each shot, or one for all where there are many."""
     counts = progress.counts()
     total = len(progress.phases)
-    done = sum(counts[phase] for phase in _ENDED)
+    done = progress.ended
     grid = Table.grid(padding=(0, 2))
     if total <= _SHOTS_SHOWN:
         for label, phase in list(progress.phases.items()):
-            percent = 100 if phase in {*_ENDED, "storing"} else progress.percent.get(label, 0)
+            percent = 100 if phase in {*ENDED, "storing"} else progress.percent.get(label, 0)
             style = _COLOURS[phase]
             bar = ProgressBar(total=100, completed=percent, width=_BAR, complete_style=style)
             grid.add_row(Text(label), bar, Text(phase, style=style))

@@ -23,13 +23,14 @@ def generate(
     dry_run: bool = False,
     verbose: Annotated[bool, Parameter(alias="-v")] = False,
 ) -> None:
-    """Make the videos of a spec file and store them in the bucket.
+    """Make the videos of a spec file, or of a table of scenes, and store them in the bucket.
 
     Key and bucket come from the Prefect blocks named "default", or else from TOAPIS_API_KEY and
     TOAPIS_BUCKET=s3://name/prefix. Running the same batch again buys nothing that it has.
 
     Args:
-        spec: A path or s3://bucket/key of a YAML or JSON file.
+        spec: A path or s3://bucket/key of a YAML or JSON file, or of a CSV, JSONL or Parquet
+            table with one row a scene.
         batch: Name of the batch, in place of the file's own. May hold {date} and {run}.
         dry_run: Plan and check only; buy nothing.
         verbose: Show Prefect's log, too.

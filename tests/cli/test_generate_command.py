@@ -46,6 +46,17 @@ def test_makes_the_batch_and_a_second_run_buys_nothing(
     assert len(simulator.ledger.paid) == 2
 
 
+def test_a_table_of_prompts_is_a_batch(run: Run, tmp_path: Path, simulator: Simulator) -> None:
+    table = tmp_path / "prompts.csv"
+    table.write_text("name,promt,prompt\ntram,,A tram\n")
+    refused = run("generate", str(table), "--dry-run")
+    assert (refused.returncode, len(simulator.ledger.submissions)) == (2, 0)
+    assert "did you mean 'prompt'?" in " ".join(refused.stdout.split())
+    table.write_text("name,prompt\ntram,A tram\n")
+    planned = run("generate", str(table), "--dry-run")
+    assert "1 shot: 0 stored, 1 to buy" in planned.stdout
+
+
 def test_a_failed_shot_is_shown_with_its_reason_and_fails_the_command(
     run: Run, tmp_path: Path
 ) -> None:

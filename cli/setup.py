@@ -1,0 +1,84 @@
+"""`prefect-toapis setup`: a Prefect server and a bucket, made ready for the deployments."""
+
+import asyncio
+import json
+
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.exceptions import PrefectHTTPStatusError
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
+
+from prefect_toapis.client.account import AccountGroup
+from prefect_toapis.deployments import PREFECT_FILE
+from prefect_toapis.deployments.bucket_pieces import worker_policy
+from prefect_toapis.deployments.pieces import Line, Outcome
+from prefect_toapis.deployments.setting_up import default_bucket, set_up
+
+_SHOWN: dict[Outcome, tuple[str, str]] = {
+    "made": ("made", "green"),
+    "changed": ("changed", "green"),
+    "there": ("there already", "dim"),
+    "kept": ("kept as it is", "yellow"),
+    "left out": ("left out", "yellow"),
+}
+_COLUMN = 15
+
+
+def setup(*, notify: str | None = None, account_group: AccountGroup | None = None) -> None:
+    """Make a Prefect server and the bucket ready for the deployments, in one go.
+
+    Registers the blocks, saves those named "default" from TOAPIS_API_KEY and TOAPIS_BUCKET, makes
+    the work pool, the rate limit, two automations and the bucket's rule for unfinished uploads.
+    It can be run again at any time: what exists is left as it is, and said.
+
+    Args:
+        notify: Whom to tell when a batch failed: a saved notification block, as slack-webhook/ops.
+        account_group: The provider's group of the account: how much all workers together may
+            submit. Without it, an existing limit stays; a new one is that of "default".
+    """
+    console = Console()
+    try:
+        asyncio.run(_set_up(console, notify, account_group))
+    except (ValueError, RuntimeError, httpx.HTTPError, PrefectHTTPStatusError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
+        raise SystemExit(1) from None
+
+
+async def _set_up(console: Console, notify: str | None, group: AccountGroup | None) -> None:
+    async with get_client() as client:
+        console.print(f"Prefect server {client.api_url}\n", highlight=False, soft_wrap=True)
+        outcomes: list[Outcome] = []
+        async for line in set_up(client, notify, group):
+            _show(console, line)
+            outcomes.append(line.outcome)
+        changed = sum(outcome in {"made", "changed"} for outcome in outcomes)
+        console.print(f"\n{_summary(changed)}", highlight=False)
+        await _show_policy(console, client)
+    console.print(
+        "\nNext, the deployments (nightly reads $TOAPIS_BUCKET/specs/nightly.yaml):\n"
+        f"  prefect deploy --all --prefect-file {PREFECT_FILE}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _show(console: Console, line: Line) -> None:
+    word, style = _SHOWN[line.outcome]
+    console.print(Text.assemble((f"{word:{_COLUMN}}", style), line.what), soft_wrap=True)
+    if line.note:
+        console.print(Padding(Text(line.note, style="dim"), (0, 0, 0, _COLUMN)))
+
+
+def _summary(changed: int) -> str:
+    if not changed:
+        return "Nothing was changed."
+    return f"{changed} {'thing was' if changed == 1 else 'things were'} made or changed."
+
+
+async def _show_policy(console: Console, client: PrefectClient) -> None:
+    if bucket := await default_bucket(client):
+        console.print("\nAll that workers need to do with the bucket, as an IAM policy:")
+        console.print(json.dumps(worker_policy(bucket), indent=2), soft_wrap=True, highlight=False)

@@ -1,0 +1,146 @@
+"""A Prefect server as it is in production, set up and deployed to as a data engineer does it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+import httpx
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from prefect_toapis import S3Credentials, VideoBucket
+from prefect_toapis.deployments import PREFECT_FILE
+from prefect_toapis.simulator import Simulator, SimulatorSettings
+
+PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
+SETUP = [sys.executable, "-m", "prefect_toapis.cli", "setup"]
+SERVER = {
+    "COLUMNS": "80",
+    "DO_NOT_TRACK": "1",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+}
+
+
+class Studio(NamedTuple):
+    """What a data engineer has."""
+
+    environment: dict[str, str]
+    simulator: Simulator
+    bucket: VideoBucket
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A fresh server that schedules and whose automations act: the environment to find it by."""
+    home = tmp_path_factory.mktemp("fresh-server")
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    api = f"http://127.0.0.1:{port}/api"
+    environment = own | SERVER | {"PREFECT_HOME": str(home), "PREFECT_API_URL": api}
+    start = [*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with _running(start, environment, home / "server.log"):
+        deadline = time.monotonic() + 120
+        while not _answers(f"{api}/health"):
+            assert time.monotonic() < deadline, (home / "server.log").read_text()
+            time.sleep(0.3)
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def studio(server: dict[str, str], moto_server: S3Credentials) -> Iterator[Studio]:
+    """An account, a bucket, and the environment that names them."""
+    name = f"studio-{uuid4().hex[:12]}"
+    moto_server.get_client().create_bucket(Bucket=name)
+    bucket = VideoBucket(bucket_name=name, prefix="videos", credentials=moto_server)
+    assert moto_server.aws_secret_access_key
+    settings = SimulatorSettings(
+        api_keys=("test-key",),
+        account_group=None,
+        render_seconds=0.2,
+        draw_prompts=True,  # what a picture shows
+        short_side=360,
+    )
+    with Simulator(settings) as simulator:
+        environment = server | {
+            "TOAPIS_API_KEY": simulator.api_key,
+            "TOAPIS_BASE_URL": simulator.url,
+            "TOAPIS_BUCKET": bucket.uri(),
+            "AWS_ACCESS_KEY_ID": moto_server.aws_access_key_id or "",
+            "AWS_SECRET_ACCESS_KEY": moto_server.aws_secret_access_key.get_secret_value(),
+            "AWS_ENDPOINT_URL": moto_server.endpoint_url or "",
+            "AWS_REGION": "us-east-1",
+        }
+        yield Studio(environment, simulator, bucket)
+
+
+@pytest.fixture(scope="session")
+def set_up_twice(studio: Studio) -> tuple[str, str]:
+    """What `prefect-toapis setup` prints on a fresh server, and then again."""
+    return _output(SETUP, studio.environment), _output(SETUP, studio.environment)
+
+
+@pytest.fixture(scope="session")
+def deployed(studio: Studio, set_up_twice: tuple[str, str]) -> Studio:
+    """The studio with the deployments of the shipped file."""
+    deploy = [*PREFECT, "deploy", "--prefect-file", str(PREFECT_FILE), "--all"]
+    _output(deploy, studio.environment)
+    return studio
+
+
+@pytest.fixture(scope="session")
+def worker(deployed: Studio, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A process worker of the pool."""
+    log = tmp_path_factory.mktemp("worker") / "worker.log"
+    with _running([*PREFECT, "worker", "start", "--pool", "videos"], deployed.environment, log):
+        yield
+
+
+@pytest.fixture
+def client(server: dict[str, str]) -> Iterator[SyncPrefectClient]:
+    """Of the fresh server, which is this process's too: blocks send events when they are used."""
+    api = server["PREFECT_API_URL"]
+    with temporary_settings({PREFECT_API_URL: api}), SyncPrefectClient(api) as opened:
+        yield opened
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, env=environment, cwd=log.parent, stdout=output, stderr=output
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _output(command: list[str], environment: dict[str, str]) -> str:
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout

@@ -1,0 +1,57 @@
+"""What is done about a piece, by what is there and what is wanted."""
+
+import pytest
+from prefect.client.orchestration import PrefectClient, get_client
+
+from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.deployments.pieces import Line, Outcome, Piece, decide, set_up_piece
+from prefect_toapis.deployments.server_pieces import Rate
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "asked", "outcome"),
+    [
+        (None, "a", False, "made"),
+        (None, "a", True, "made"),
+        ("a", "a", False, "there"),
+        ("a", "a", True, "there"),
+        ("b", "a", False, "kept"),
+        ("b", "a", True, "changed"),
+        (None, None, False, "left out"),
+        ("b", None, False, "there"),
+        ("", "a", True, "changed"),  # empty is something
+    ],
+)
+def test_what_exists_is_changed_only_where_it_was_asked_for(
+    found: str | None, wanted: str | None, asked: bool, outcome: Outcome
+) -> None:
+    assert decide(found, wanted, asked=asked) == outcome
+
+
+class Refusing(Piece[str]):
+    async def find(self, client: PrefectClient) -> str | None:
+        assert client.api_url
+        return None
+
+    async def put(self, client: PrefectClient, wanted: str) -> None:
+        raise StoreError(f"the bucket refuses {wanted} at {client.api_url}")
+
+
+async def test_a_bucket_that_refuses_is_told_of_and_stops_nothing(prefect_server: None) -> None:
+    async with get_client() as client:
+        line = await set_up_piece(Refusing("rule", "it", {"made": "never said"}), client)
+    assert (line.what, line.outcome) == ("rule", "left out")
+    assert "the bucket refuses it" in line.note
+
+
+def test_a_line_needs_no_note() -> None:
+    assert Line("work pool videos", "there").note == ""
+
+
+@pytest.mark.parametrize(
+    ("group", "slots", "per_second"), [("default", 50, 5), ("vip", 166, 16.6), ("svip", 333, 33.3)]
+)
+def test_the_rate_limit_holds_ten_seconds_of_the_account_s_allowance(
+    group: str, slots: int, per_second: float
+) -> None:
+    assert Rate.of(group) == Rate(slots, per_second)  # type: ignore[arg-type]

@@ -1,0 +1,29 @@
+"""The shipped `prefect.yaml`, as it is written."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from prefect_toapis.deployments import PREFECT_FILE
+from prefect_toapis.deployments.alarms import TAG
+from prefect_toapis.deployments.server_pieces import WORK_POOL
+
+DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
+[NIGHTLY] = [one for one in DEPLOYMENTS if one["name"] == "nightly"]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: one["entrypoint"])
+def test_each_waits_in_the_pool_and_has_the_tag_that_setup_knows(
+    deployment: dict[str, Any],
+) -> None:
+    assert deployment["work_pool"]["name"] == WORK_POOL
+    assert deployment["tags"] == [TAG]
+
+
+def test_the_night_s_name_is_dated_in_the_time_zone_of_its_schedule() -> None:
+    [schedule] = NIGHTLY["schedules"]
+    zone = re.fullmatch(r"nightly-\{scheduled:(.+)\}", NIGHTLY["parameters"]["batch"])
+    assert zone
+    assert zone[1] == schedule["timezone"]
