@@ -15,11 +15,12 @@ MAY_IMPORT = {
     "tasks": {"client", "batches", "blocks"},
     "flows": {"client", "batches", "blocks", "tasks"},
     "simulator": {"client"},
-    "cli": {"client", "batches", "blocks", "tasks", "flows"},
+    "deployments": {"client", "batches", "blocks", "tasks", "flows"},
+    "cli": {"client", "batches", "blocks", "tasks", "flows", "deployments"},
 }
 MAY_IMPORT_THE_SIMULATOR = {"cli/demo.py", "cli/simulator.py"}
 WITHOUT_PREFECT = ("client", "batches", "simulator")
-WITHOUT_S3 = ("client", "batches", "tasks", "flows", "simulator", "cli")
+WITHOUT_S3 = ("client", "batches", "tasks", "flows", "simulator", "deployments", "cli")
 
 
 def modules() -> list[str]:
