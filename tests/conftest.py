@@ -1,12 +1,15 @@
 """Fixtures for every folder of tests: the provider, S3 servers and a Prefect server."""
 
 import logging
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from moto.server import ThreadedMotoServer
+from playwright.async_api import Browser, Page, async_playwright
 from prefect.logging.configuration import setup_logging
 from prefect.settings import (
     PREFECT_HOME,
@@ -126,6 +129,47 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     yield caplog
     for logger in silent:
         logger.removeHandler(caplog.handler)
+
+
+# It asks nothing of hosts that aren't there, and runs as root in a container.
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Headless Chromium, as the system has it."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("there is no browser: install Debian's package `chromium`")
+    # The async API: the sync one leaves a running loop in the thread, where no other can start.
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        yield opened
+        await opened.close()
+
+
+Picture = Callable[[Page, str], Awaitable[None]]
+
+
+@pytest.fixture
+def picture() -> Picture:
+    """Keeps what a page shows in the folder that PICTURES names (see `scripts/pictures`)."""
+    folder = os.environ.get("PICTURES")
+
+    async def keep(page: Page, name: str) -> None:
+        if folder:
+            await page.wait_for_timeout(1500)  # until fonts, posters and transitions are there
+            await page.screenshot(path=Path(folder) / f"{name}.png")
+
+    return keep
 
 
 # What a server does besides keeping runs, and no test looks at.
