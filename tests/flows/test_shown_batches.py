@@ -1,16 +1,16 @@
 """What Prefect shows and tells of a batch, and which pages the bucket gets."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact, FlowRun
 from prefect.client.schemas.sorting import ArtifactSort
-from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.events.schemas.events import Event
 
 from prefect_toapis import Manifest, Variant, VideoBucket
 from prefect_toapis.batches.errors import BatchFailed
@@ -99,6 +99,20 @@ async def test_links_are_signed_where_a_lifetime_is_set(make: Make, bucket: Vide
     assert b"X-Amz" not in (bucket.read("signed/manifest.jsonl") or b"")
 
 
+async def events_of(place: str, names: list[str]) -> dict[str, Event]:
+    """The events about a place, by name, once the server has one of each."""
+    told: dict[str, Event] = {}
+    async with get_client() as client:
+        for _ in range(60):
+            wanted = EventFilter(event=EventNameFilter(name=names))  # until now
+            page = await client.read_events(filter=wanted, limit=50)
+            told = {one.event: one for one in page.events if place in one.model_dump_json()}
+            if len(told) == len(names):
+                return told
+            await asyncio.sleep(0.5)
+    pytest.fail(f"the server has only {sorted(told)}")
+
+
 async def test_listeners_are_told_of_shots_batch_and_asset(
     make: Make, simulator: Simulator
 ) -> None:
@@ -109,17 +123,9 @@ async def test_listeners_are_told_of_shots_batch_and_asset(
         "prefect.asset.materialization.succeeded",
     ]
     simulator.faults.add(Replace(operation="submit", status=400, body=refusal("no")))
-    told: dict[str, Any] = {}
-    async with get_events_subscriber(
-        filter=EventFilter(event=EventNameFilter(name=names))
-    ) as subscriber:
-        manifest = await make(["a dog", "a cat"], batch="told", on_failure="tolerate")
-        place = manifest.uri.removeprefix("s3://")
-        async for event in subscriber:
-            if place in event.model_dump_json():  # those of other tests may come late
-                told[event.event] = event
-            if len(told) == len(names):
-                break
+    manifest = await make(["a dog", "a cat"], batch="told", on_failure="tolerate")
+    place = manifest.uri.removeprefix("s3://")
+    told = await events_of(place, names)
     assert told["toapis.batch.completed"].resource.id == f"toapis.batch.{place}"
     counts = told["toapis.batch.completed"].payload
     assert (counts["stored"], counts["failed"]) == (1, 1)
