@@ -1,11 +1,15 @@
 """Dependencies point one way: cli -> flows -> tasks -> blocks -> batches -> client."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import prefect_toapis
 
 ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
@@ -69,3 +73,28 @@ def test_modules_are_named_like_none_of_the_standard_library() -> None:
 @pytest.mark.parametrize("module", modules())
 def test_a_module_is_short_enough_to_be_read_in_one_go(module: str) -> None:
     assert len((ROOT / module).read_text().splitlines()) <= 400
+
+
+def test_the_public_names_are_imported_from_where_type_checkers_find_them() -> None:
+    tree = ast.parse((ROOT / "src/prefect_toapis/__init__.py").read_text())
+    seen_by_checkers = {
+        name.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("prefect_toapis.")
+        for name in node.names
+    }
+    assert sorted(seen_by_checkers) == sorted(prefect_toapis.__all__) == dir(prefect_toapis)
+    for name, module in seen_by_checkers.items():
+        assert getattr(prefect_toapis, name) is getattr(import_module(module or ""), name)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    misspelt = "generate_video"
+    with pytest.raises(AttributeError, match="no attribute 'generate_video'"):
+        getattr(prefect_toapis, misspelt)
+
+
+def test_nothing_heavy_is_imported_before_it_is_used() -> None:
+    code = "import sys, prefect_toapis; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"prefect", "boto3", "httpx", "pydantic", "av"} & set(ran.stdout.split())
