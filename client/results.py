@@ -1,41 +1,124 @@
-"""Fetching a result: a reader over an HTTP response that knows what a video looks like.
+"""Fetching a result: a reader over HTTP that knows what a video looks like, and goes on.
 
 The key is never sent along: a result lives on another host. What isn't a video is noticed at its
-first bytes, and a transfer that breaks off is an error at its end, so that whoever stores while
-reading can withdraw.
+first bytes. A transfer that breaks off is gone on with where it stopped, as long as the host says
+that the file is still the same; else it is an error, so that whoever stores while reading can
+withdraw.
 """
 
 import hashlib
 import logging
+import re
+import time
 from collections.abc import Iterator
-from functools import cache
+from dataclasses import dataclass
 
 import httpx
+from typing_extensions import Self
 
+from prefect_toapis.client.decisions import retry_after
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
-from prefect_toapis.client.media import SUFFIXES, Kind, media_type
-from prefect_toapis.client.urls import without_signature
+from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
+from prefect_toapis.client.result_host import result_client
+from prefect_toapis.client.urls import DEFAULT_BASE_URL, without_signature
 
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-_CHUNK = 256 * 1024
 _REFUSALS = {401, 403, 404, 410}
+_UNUSABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What a transfer is put up with.
+
+    Args:
+        stall: Seconds without a byte, after which it counts as broken off.
+        resumes: How often in a row it is gone on with while not a single byte comes.
+        pause: Seconds before the first of them; twice as long before each other.
+    """
+
+    stall: float = 30.0
+    resumes: int = 5
+    pause: float = 0.2
+
+    @classmethod
+    def within(cls, budget: float) -> Self:
+        """The usual one, but for pauses that come to no more than `budget` seconds in a row.
+
+        Example:
+            >>> Patience.within(60), Patience.within(0)
+            (Patience(stall=30.0, resumes=5, pause=0.2), Patience(stall=30.0, resumes=5, pause=0.0))
+        """
+        return cls(pause=min(cls.pause, budget / (2**cls.resumes - 1)))
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a host tells of a file: enough to know it again.
+
+    Args:
+        length: In bytes; None if it isn't told, or is that of a compressed transfer.
+        etag: A strong one; None if there is none.
+    """
+
+    length: int | None
+    etag: str | None
+
+    def go_on(self, start: int) -> dict[str, str]:
+        """The headers that ask for the rest of the file, and of this file alone.
+
+        Example:
+            >>> FileFacts(100, '"ab12"').go_on(40)
+            {'Range': 'bytes=40-', 'If-Range': '"ab12"'}
+        """
+        if not start:
+            return {}
+        return {"Range": f"bytes={start}-", **({"If-Range": self.etag} if self.etag else {})}
+
+    def goes_on(self, status: int, headers: httpx.Headers, start: int) -> bool:
+        """Whether an answer is the rest of this file, from `start` to its end."""
+        if not start:
+            return status == 200 and file_facts(headers) == self
+        told = _RANGE.fullmatch(headers.get("content-range", ""))
+        if status != 206 or not told or headers.get("content-encoding"):
+            return False
+        first, last, length = map(int, told.groups())
+        same = self.etag is None or headers.get("etag") in {None, self.etag}
+        return same and (first, last + 1, length) == (start, self.length, self.length)
+
+
+def file_facts(headers: httpx.Headers) -> FileFacts:
+    """What the headers of a whole file tell of it.
+
+    Example:
+        >>> file_facts(httpx.Headers({"content-length": "100", "etag": 'W/"weak"'}))
+        FileFacts(length=100, etag=None)
+    """
+    length, etag = headers.get("content-length", ""), headers.get("etag", "")
+    plain = not headers.get("content-encoding") and length.isdecimal()
+    return FileFacts(int(length) if plain else None, etag if etag.startswith('"') else None)
 
 
 class ResultReader:
     """Reads a result as a stream, with blocking calls: use it in a thread, and close it.
 
-    Opening it starts the request and looks at the first bytes.
+    Opening it starts the request and looks at the first bytes. A transfer that breaks off, or
+    stalls, is gone on with (`Range`), guarded by the ETag or the length.
 
     Args:
         url: The (signed) URL; it appears in no error.
         kind: What it should be.
+        base_url: Of the API whose result it is: only where that is at a private address may the
+            result be, redirects included.
+        patience: When to go on, and when to give up.
 
     Attributes:
         content_type: By the content's first bytes.
+        length: Bytes in all, as the host tells; None if it doesn't.
         size: Bytes read so far.
 
     Raises:
-        ResultRefused: The host refuses the URL.
+        ResultRefused: The host refuses the URL, or must not be asked.
         NotAVideo: The content is something else.
         Unavailable: The host doesn't answer.
 
@@ -47,22 +130,38 @@ class ResultReader:
         ```
     """
 
-    def __init__(self, url: str, kind: Kind = "video") -> None:
+    def __init__(
+        self,
+        url: str,
+        kind: Kind = "video",
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        patience: Patience = Patience(),
+    ) -> None:
+        self._url = url
+        self._patience = patience
+        self._http = result_client(base_url)
         self._hash = hashlib.sha256()
+        self._came = 0  # bytes, those in the buffer included
         self.size = 0
+        self._response = self._ask({})
         try:
-            request = _http().build_request("GET", url, headers={"Accept-Encoding": "identity"})
-            self._response = _http().send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(_broken(error), money="spent") from None  # its text may hold the URL
-        try:
-            self._check_status(self._response.status_code)
-            self._chunks: Iterator[bytes] = self._response.iter_bytes(_CHUNK)
-            self._buffer = self._more()
+            self._check_status(self._response)
+            self._facts = file_facts(self._response.headers)
+            # In the pieces that come: larger ones would be gathered, and lost when it breaks off.
+            self._chunks: Iterator[bytes] = self._response.iter_bytes()
+            self._buffer = b""
+            while len(self._buffer) < HEAD and (piece := self._more()):
+                self._buffer += piece
             self.content_type = self._type_of(self._buffer, kind)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def length(self) -> int | None:
+        """See the class."""
+        return self._facts.length
 
     @property
     def sha256(self) -> str:
@@ -85,22 +184,70 @@ class ResultReader:
         piece, self._buffer = self._buffer[:size], self._buffer[size:]
         self._hash.update(piece)
         self.size += len(piece)
-        if not piece:
-            self._check_length()
         return piece
 
-    def _more(self) -> bytes:
+    def _ask(self, headers: dict[str, str]) -> httpx.Response:
         try:
-            return next(self._chunks, b"")
+            request = self._http.build_request(
+                "GET",
+                self._url,
+                headers={"Accept-Encoding": "identity", **headers},
+                timeout=httpx.Timeout(self._patience.stall, connect=10.0),
+            )
+            return self._http.send(request, stream=True)
+        except _UNUSABLE as error:
+            raise ResultRefused(_broken(error)) from None
         except httpx.HTTPError as error:
-            raise Unavailable(_broken(error), money="spent") from None
+            raise Unavailable(_broken(error), money="spent") from None  # its text may hold the URL
 
-    def _check_status(self, status: int) -> None:
+    def _more(self) -> bytes:
+        """The next bytes, b"" at the end; what breaks off is gone on with."""
+        patience, tries = self._patience, 0
+        while True:
+            try:
+                piece = next(self._chunks, b"")
+                what = f"the transfer ended after {self._came} of {self._facts.length} bytes"
+            except httpx.HTTPError as error:
+                piece, what = b"", f"{_broken(error)} after {self._came} bytes"
+            else:
+                if piece or self._facts.length in {None, self._came}:
+                    self._came += len(piece)
+                    return piece
+            if self._facts.length is None or tries == patience.resumes:
+                raise Unavailable(what, money="spent")
+            time.sleep(patience.pause * 2**tries)
+            tries += 1
+            self._go_on(what)
+
+    def _go_on(self, what: str) -> None:
+        """Ask for the rest; a host that is out of order for now is asked once more."""
+        self._response.close()
+        try:
+            self._response = self._ask(self._facts.go_on(self._came))
+        except Unavailable:
+            self._chunks = iter(())
+            return
+        status = self._response.status_code
+        if status >= 500 or status == 429:
+            self._chunks = iter(())
+        elif self._facts.goes_on(status, self._response.headers, self._came):
+            self._chunks = self._response.iter_bytes()
+        else:
+            self._check_refusal(status)
+            raise Unavailable(f"{what}, and the host doesn't go on with it", money="spent")
+
+    def _check_refusal(self, status: int) -> None:
         if status in _REFUSALS:
             raise ResultRefused("the host of the result refuses its URL", http_status=status)
+
+    def _check_status(self, response: httpx.Response) -> None:
+        status = response.status_code
+        self._check_refusal(status)
         if status != 200:
             what = "the host of the result is out of order"
-            raise Unavailable(what, http_status=status, money="spent")
+            error = Unavailable(what, http_status=status, money="spent")
+            delay = retry_after(response.headers.get("retry-after"), time.time())
+            raise error if delay is None else error.about(retry_after=delay)
 
     def _type_of(self, start: bytes, kind: Kind) -> str:
         if content_type := media_type(start, kind):
@@ -108,19 +255,6 @@ class ResultReader:
         said = self._response.headers.get("content-type", "no type")
         shown = start[:60].decode("ascii", "replace") if start else "nothing"
         raise NotAVideo(f"the result is no {kind}: {said}, beginning with {shown!r}")
-
-    def _check_length(self) -> None:
-        told = self._response.headers.get("content-length")
-        came = self._response.num_bytes_downloaded  # before any decompression
-        if told and told.isdecimal() and int(told) != came:
-            what = f"the transfer ended after {came} of {told} bytes"
-            raise Unavailable(what, money="spent")
-
-
-@cache
-def _http() -> httpx.Client:
-    """One for the process: it costs 20 ms to make, and is safe to share between threads."""
-    return httpx.Client(timeout=_TIMEOUT, follow_redirects=True)
 
 
 def _broken(error: Exception) -> str:

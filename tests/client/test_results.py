@@ -10,13 +10,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, ToAPIsError, Unavailable
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.results import ResultReader
+from prefect_toapis.client.results import FileFacts, Patience, ResultReader
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Replace, Simulator, Truncate
 
@@ -30,6 +33,9 @@ class Page:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     missing: int = 0  # bytes that are told but not sent
+    cuts: list[int] = field(default_factory=list)  # each answer ends after so many bytes
+    etag: str = ""  # with one, the host goes on where it is asked to
+    stalls: int = 0  # so many answers go quiet where they would end
 
 
 @dataclass
@@ -51,12 +57,25 @@ def host() -> Iterator[Host]:
         def do_GET(self) -> None:
             running.seen.append({name.lower(): value for name, value in self.headers.items()})
             page = running.pages[self.path.partition("?")[0]]
-            self.send_response(page.status)
+            start = 0
+            asked = self.headers.get("Range")
+            if page.etag and asked and self.headers.get("If-Range") == page.etag:
+                start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            self.send_response(206 if start else page.status)
+            if start:
+                told = f"bytes {start}-{len(page.body) - 1}/{len(page.body)}"
+                self.send_header("Content-Range", told)
             for name, value in page.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(page.body) + page.missing))
+            if page.etag:
+                self.send_header("ETag", page.etag)
+            self.send_header("Content-Length", str(len(page.body) + page.missing - start))
             self.end_headers()
-            self.wfile.write(page.body)
+            end = start + page.cuts.pop(0) if page.cuts else len(page.body)
+            self.wfile.write(page.body[start:end])
+            if page.stalls:
+                page.stalls -= 1
+                self.rfile.read(1)  # until the other side hangs up
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running = Host(f"http://127.0.0.1:{server.server_address[1]}", {})
@@ -68,13 +87,19 @@ def host() -> Iterator[Host]:
     server.server_close()
 
 
+def opened(url: str, kind: Kind = "video") -> ResultReader:
+    """A result of an API that is on this machine, too."""
+    patience = Patience(stall=0.3, pause=0.001)
+    return ResultReader(url, kind, base_url="http://127.0.0.1", patience=patience)
+
+
 def read_all(reader: ResultReader, size: int = 100_000) -> bytes:
     return b"".join(iter(lambda: reader.read(size), b""))
 
 
 @pytest.mark.parametrize("size", [1_000, 100_000, 10_000_000])
 def test_a_result_is_read_in_pieces_of_any_size(host: Host, size: int) -> None:
-    with closing(ResultReader(host.put(Page()))) as reader:
+    with closing(opened(host.put(Page()))) as reader:
         assert (reader.content_type, reader.suffix) == ("video/mp4", "mp4")
         assert len(first := reader.read(size)) <= size
         assert first + read_all(reader, size) == MP4
@@ -84,7 +109,7 @@ def test_a_result_is_read_in_pieces_of_any_size(host: Host, size: int) -> None:
 
 
 def test_the_host_of_a_result_gets_no_key(host: Host) -> None:
-    with closing(ResultReader(host.put(Page()))) as reader:
+    with closing(opened(host.put(Page()))) as reader:
         read_all(reader)
     (request,) = host.seen
     assert "authorization" not in request
@@ -108,7 +133,7 @@ def test_the_type_is_told_by_the_first_bytes(
     host: Host, start: bytes, kind: Kind, content_type: str, suffix: str
 ) -> None:
     page = Page(start + b"rest", headers={"Content-Type": "application/octet-stream"})
-    with closing(ResultReader(host.put(page), kind)) as reader:
+    with closing(opened(host.put(page), kind)) as reader:
         assert (reader.content_type, reader.suffix) == (content_type, suffix)
 
 
@@ -126,7 +151,7 @@ def test_what_is_something_else_is_noticed_at_once(
     host: Host, page: Page, kind: Kind, said: str
 ) -> None:
     with pytest.raises(NotAVideo, match=said) as raised:
-        ResultReader(host.put(page), kind)
+        opened(host.put(page), kind)
     assert raised.value.money == "spent"
 
 
@@ -147,17 +172,23 @@ def test_another_status_than_200_is_an_error(
     host: Host, status: int, error: type[ToAPIsError]
 ) -> None:
     with pytest.raises(error) as raised:
-        ResultReader(host.put(Page(b"", status)))
+        opened(host.put(Page(b"", status)))
     assert raised.value.http_status == status
     assert raised.value.money == "spent"
     assert "s3cr3t" not in f"{raised.value!s} {raised.value!r}"
+
+
+def test_a_host_may_say_when_to_come_back(host: Host) -> None:
+    with pytest.raises(Unavailable) as raised:
+        opened(host.put(Page(b"", 429, {"Retry-After": "7"})))
+    assert raised.value.retry_after == 7
 
 
 def test_the_log_of_the_http_client_shows_no_signature(
     host: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="httpx")
-    ResultReader(host.put(Page())).close()
+    opened(host.put(Page())).close()
     assert f"GET {host.url}/video-1.mp4 " in caplog.text
     assert "s3cr3t" not in caplog.text
     logging.getLogger("httpx").info("%(what)s", {"what": "arguments by name"})
@@ -166,26 +197,138 @@ def test_the_log_of_the_http_client_shows_no_signature(
 
 def test_a_redirect_is_followed_without_a_key(host: Host) -> None:
     target = host.put(Page(), "/real.mp4")
-    with closing(ResultReader(host.put(Page(b"", 302, {"Location": target})))) as reader:
+    with closing(opened(host.put(Page(b"", 302, {"Location": target})))) as reader:
         assert read_all(reader) == MP4
     assert [("authorization" in request) for request in host.seen] == [False, False]
 
 
 def test_a_transfer_that_breaks_off_is_an_error_at_its_end(host: Host) -> None:
     url = host.put(Page(missing=10))
-    with closing(ResultReader(url)) as reader:
+    with closing(opened(url)) as reader:
         with pytest.raises(Unavailable) as raised:
             read_all(reader)
-        with pytest.raises(Unavailable, match=f"{len(MP4)} of {len(MP4) + 10} bytes"):
+        with pytest.raises(
+            Unavailable, match=f"of {len(MP4) + 10} bytes, and the host doesn't go on"
+        ):
             reader.read(1)  # whoever asks again is not told that this was the end
     assert raised.value.money == "spent"
     assert raised.value.__cause__ is None
     assert "s3cr3t" not in f"{raised.value!s} {raised.value!r}"
 
 
+def test_a_transfer_that_breaks_off_goes_on_where_it_stopped(host: Host) -> None:
+    url = host.put(Page(cuts=[300_000, 0, 400_000], etag='"v1"'))
+    with closing(opened(url)) as reader:
+        assert reader.length == len(MP4)
+        assert read_all(reader) == MP4
+        assert reader.sha256 == hashlib.sha256(MP4).hexdigest()
+    first, *others = host.seen
+    assert "range" not in first
+    assert {request["if-range"] for request in others} == {'"v1"'}
+    starts = [int(request["range"].strip("bytes=-")) for request in others]
+    assert starts == [300_000, 300_000, 700_000]  # nothing came twice
+
+
+def test_a_transfer_that_stalls_goes_on_where_it_stopped(host: Host) -> None:
+    with closing(opened(host.put(Page(cuts=[300_000], etag='"v1"', stalls=1)))) as reader:
+        assert read_all(reader) == MP4
+    assert [request.get("range") for request in host.seen] == [None, "bytes=300000-"]
+
+
+@given(st.floats(0, 100))
+def test_all_pauses_are_within_the_budget(budget: float) -> None:
+    patience = Patience.within(budget)
+    pauses = [patience.pause * 2**tries for tries in range(patience.resumes)]
+    assert sum(pauses) <= budget * 1.001
+    assert patience.pause <= Patience.pause
+
+
+def test_every_byte_is_progress(host: Host) -> None:
+    steps = 20  # more than it goes on in vain
+    url = host.put(Page(MP4[: 100 * steps], cuts=[100] * steps, etag='"v1"'))
+    with closing(opened(url)) as reader:
+        assert read_all(reader) == MP4[: 100 * steps]
+    assert len(host.seen) == steps
+
+
+@pytest.mark.parametrize("first", [0, 1, 4, 11])
+def test_the_type_is_told_even_if_the_first_bytes_come_in_two_answers(
+    host: Host, first: int
+) -> None:
+    with closing(opened(host.put(Page(cuts=[first], etag='"v1"')))) as reader:
+        assert reader.content_type == "video/mp4"
+        assert read_all(reader) == MP4
+
+
+def test_it_does_not_go_on_with_another_file(host: Host) -> None:
+    page = Page(cuts=[300_000], etag='"v1"')
+    with closing(opened(host.put(page))) as reader:
+        page.etag = '"v2"'
+        with pytest.raises(Unavailable, match="the host doesn't go on with it"):
+            read_all(reader)
+    assert len(host.seen) == 2
+
+
+def test_a_host_that_brings_nothing_more_is_not_asked_for_ever(host: Host) -> None:
+    url = host.put(Page(cuts=[300_000, *[0] * 20], etag='"v1"'))
+    with closing(opened(url)) as reader, pytest.raises(Unavailable, match="after 300000 bytes"):
+        read_all(reader)
+    assert len(host.seen) == 1 + 5
+
+
+def test_a_url_that_expires_in_the_middle_is_refused(host: Host) -> None:
+    page = Page(cuts=[300_000], etag='"v1"')
+    with closing(opened(host.put(page))) as reader:
+        page.status, page.etag = 403, ""
+        with pytest.raises(ResultRefused):
+            read_all(reader)
+
+
+def rest(start: int, last: int, length: int, **more: str) -> httpx.Headers:
+    return httpx.Headers({"content-range": f"bytes {start}-{last}/{length}", **more})
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "headers", "expected"),
+    [
+        (FileFacts(100, '"a"'), 206, rest(40, 99, 100, etag='"a"'), True),
+        (FileFacts(100, '"a"'), 206, rest(40, 99, 100), True),
+        (FileFacts(100, None), 206, rest(40, 99, 100, etag='"b"'), True),  # the length guards
+        (FileFacts(100, '"a"'), 206, rest(40, 99, 100, etag='"b"'), False),
+        (FileFacts(100, '"a"'), 200, rest(40, 99, 100, etag='"a"'), False),
+        (FileFacts(100, '"a"'), 206, rest(0, 99, 100, etag='"a"'), False),
+        (FileFacts(100, '"a"'), 206, rest(40, 98, 100, etag='"a"'), False),
+        (FileFacts(100, '"a"'), 206, rest(40, 100, 101, etag='"a"'), False),
+        (FileFacts(100, '"a"'), 206, httpx.Headers(), False),
+        (FileFacts(100, '"a"'), 206, rest(40, 99, 100, **{"content-encoding": "gzip"}), False),
+    ],
+)
+def test_only_the_rest_of_the_same_file_is_taken(
+    facts: FileFacts, status: int, headers: httpx.Headers, expected: bool
+) -> None:
+    assert facts.goes_on(status, headers, 40) is expected
+
+
+@given(
+    cuts=st.lists(st.integers(0, 40_000), max_size=4),
+    sizes=st.lists(st.integers(1, 50_000), min_size=1),
+)
+@settings(
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_however_it_is_broken_up_the_bytes_are_the_same(
+    host: Host, cuts: list[int], sizes: list[int]
+) -> None:
+    body = MP4[:100_000]
+    url = host.put(Page(body, cuts=[12 + cuts[0], *cuts[1:]] if cuts else [], etag='"v1"'))
+    with closing(opened(url)) as reader:
+        pieces = [reader.read(size) for size in sizes]
+        assert b"".join(pieces) + read_all(reader) == body
+
+
 def test_a_host_that_compresses_all_the_same_is_understood(host: Host) -> None:
     page = Page(gzip.compress(MP4), headers={"Content-Encoding": "gzip"})
-    with closing(ResultReader(host.put(page))) as reader:
+    with closing(opened(host.put(page))) as reader:
         assert read_all(reader) == MP4
         assert reader.size == len(MP4)
 
@@ -193,15 +336,30 @@ def test_a_host_that_compresses_all_the_same_is_understood(host: Host) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        f"http://127.0.0.1:1/video.mp4?{SECRET}",
         f"files.toapis.com/video.mp4?{SECRET}",
-        f"http://[/video.mp4?{SECRET}",
+        f"http://xn--/video.mp4?{SECRET}",
         f"ftp://127.0.0.1/video.mp4?{SECRET}",
+    ],
+)
+def test_a_url_that_can_not_be_fetched_is_refused(url: str) -> None:
+    with pytest.raises(ResultRefused) as raised:
+        opened(url)
+    assert "s3cr3t" not in f"{raised.value!s} {raised.value!r}"
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://127.0.0.1:1/video.mp4?{SECRET}",
+        f"http://a..b/video.mp4?{SECRET}",
+        f"http://[/video.mp4?{SECRET}",
     ],
 )
 def test_a_url_that_leads_nowhere_is_an_error_that_does_not_show_it(url: str) -> None:
     with pytest.raises(Unavailable) as raised:
-        ResultReader(url)
+        opened(url)
     assert raised.value.money == "spent"
     assert "s3cr3t" not in f"{raised.value!s} {raised.value!r}"
     assert raised.value.__cause__ is None
@@ -219,7 +377,7 @@ async def test_the_provider_s_results_are_fetched(simulator: Simulator) -> None:
     assert output.thumbnail_url
 
     def fetch(url: str, kind: Kind = "video") -> tuple[str, int]:
-        with closing(ResultReader(url, kind)) as reader:
+        with closing(opened(url, kind)) as reader:
             read_all(reader)
             return reader.content_type, reader.size
 
@@ -228,8 +386,7 @@ async def test_the_provider_s_results_are_fetched(simulator: Simulator) -> None:
     assert (await asyncio.to_thread(fetch, output.thumbnail_url, "image"))[0] == "image/jpeg"
 
     simulator.faults.add(Truncate(at_bytes=size - 1))
-    with pytest.raises(Unavailable):
-        await asyncio.to_thread(fetch, output.url)
+    assert await asyncio.to_thread(fetch, output.url) == (video_type, size)  # it goes on
     simulator.faults.add(Replace(operation="media", status=403, body="expired"))
     with pytest.raises(ResultRefused):
         await asyncio.to_thread(fetch, output.url)
