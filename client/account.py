@@ -133,6 +133,7 @@ class Account:
         return await in_background(self._client.models())
 
     async def _ready(self) -> None:
+        await self._client.submissions.pause()
         refused = self._refused
         room = asyncio.ensure_future(self._submissions.acquire())
         try:

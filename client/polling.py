@@ -15,7 +15,13 @@ from typing import Literal
 from aiolimiter import AsyncLimiter
 
 from prefect_toapis.client.decisions import failure_error
-from prefect_toapis.client.errors import NotFound, ResultMissing, StillRendering, ToAPIsError
+from prefect_toapis.client.errors import (
+    NotFound,
+    ResultMissing,
+    StillRendering,
+    ToAPIsError,
+    Transient,
+)
 from prefect_toapis.client.replies import Reply
 
 Wanted = Literal["outputs", "characters"]
@@ -29,8 +35,8 @@ class Pace:
         first: Before the first query.
         every: Between two queries; more when the account's allowance asks for it.
         patience: How long to wait for one generation in one run.
-        grace: How long a task may be unknown after its submission, and a completed one without
-            a URL.
+        grace: How long a task may be unknown after its submission, a completed one without a URL,
+            and the API out of order.
     """
 
     first: float = 5.0
@@ -58,7 +64,7 @@ def next_query_in(asked: int, in_flight: int, pace: Pace, queries_per_second: fl
 def verdict(
     answer: Reply | ToAPIsError,
     waited: float,
-    without_for: float,
+    odd_for: float,
     pace: Pace,
     wanted: Wanted = "outputs",
 ) -> Reply | ToAPIsError | None:
@@ -67,20 +73,22 @@ def verdict(
     Args:
         answer: The reply to the latest query, or what it raised.
         waited: Seconds since the wait began.
-        without_for: Seconds since it was first called completed, without what is wanted.
+        odd_for: Seconds since it was first called completed without what is wanted, or since the
+            API was out of order in every answer.
         pace: How long to have patience.
         wanted: What a completed one must have.
     """
     if isinstance(answer, ToAPIsError):
         too_early = isinstance(answer, NotFound) and waited < pace.grace
-        return None if too_early else answer
+        may_pass = isinstance(answer, Transient) and odd_for < pace.grace
+        return None if too_early or may_pass else answer
     if answer.status == "failed":
         return failure_error(answer)
     if answer.status == "completed" and (
         answer.outputs if wanted == "outputs" else answer.characters
     ):
         return answer
-    if answer.status == "completed" and without_for >= pace.grace:
+    if answer.status == "completed" and odd_for >= pace.grace:
         missing = "URL" if wanted == "outputs" else "character"
         return ResultMissing(f"the generation is completed, but its reply gives no {missing}")
     if waited >= pace.patience:
@@ -96,7 +104,7 @@ class _Waiting:
     result: "asyncio.Future[Reply]"
     since: float
     asked: int = 0
-    without_since: float | None = None
+    odd_since: float | None = None
     on_reply: Callable[[Reply], None] = field(default=lambda _: None)
 
 
@@ -208,10 +216,16 @@ class Poller:
             answer = error
         if isinstance(answer, Reply):
             waiting.on_reply(answer)
-            if answer.status == "completed" and waiting.without_since is None:
-                waiting.without_since = now
-        without_for = 0.0 if waiting.without_since is None else now - waiting.without_since
-        return verdict(answer, now - waiting.since, without_for, waiting.pace, self._wanted)
+        if isinstance(answer, Transient) or _is_done(answer):
+            waiting.odd_since = now if waiting.odd_since is None else waiting.odd_since
+        else:
+            waiting.odd_since = None
+        odd_for = 0.0 if waiting.odd_since is None else now - waiting.odd_since
+        return verdict(answer, now - waiting.since, odd_for, waiting.pace, self._wanted)
+
+
+def _is_done(answer: Reply | ToAPIsError) -> bool:
+    return isinstance(answer, Reply) and answer.status == "completed"
 
 
 async def _wait_at_most(event: asyncio.Event, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from io import SEEK_END, BytesIO
 from types import TracebackType
@@ -25,6 +26,7 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
+from prefect_toapis.client.pressure import LONGEST_PAUSE, Gate
 from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import (
     Answer,
@@ -60,12 +62,17 @@ class ToAPIsClient:
     """An async client of the ToAPIs video API. It belongs to the event loop it is first used in.
 
     Proxies come from the environment. The key is sent to the API's host only; redirects are not
-    followed.
+    followed. When the account pushes back (429, 503) or is out of order, all calls of the kind
+    wait, and one at a time tries whether it is over.
 
     Args:
         api_key: The key.
         base_url: The API's root, with or without `/v1`.
         retry: How long to try again what is safe to try again.
+
+    Attributes:
+        submissions: The gate that submissions pass; the provider counts them apart ([D]).
+        queries: The gate of everything else.
 
     Raises:
         ValueError: `base_url` isn't an http(s) URL, or the key can't be one.
@@ -91,6 +98,8 @@ class ToAPIsClient:
         self._key = api_key
         self._root = api_root(base_url)
         self._retry = retry or RetryPolicy()
+        self.submissions = Gate(time.monotonic)
+        self.queries = Gate(time.monotonic)
         self._http = httpx.AsyncClient(
             timeout=_TIMEOUT, limits=_LIMITS, headers={"User-Agent": "prefect-toapis"}
         )
@@ -143,14 +152,16 @@ class ToAPIsClient:
         if what := unchecked(request, catalogue):
             logger.info("%s", what)
         body = with_urls(request.body(business_id), uploads)
+        deadline = self._deadline()
 
         async def once() -> Accepted:
-            outcome = submission_outcome(await self._send("POST", request.path, body))
-            if isinstance(outcome, Accepted):
-                return outcome
-            if business_id:
-                outcome.error.about(business_id=business_id)
-            raise outcome.error
+            async with self.submissions.passage(deadline):
+                outcome = submission_outcome(await self._send("POST", request.path, body))
+                if isinstance(outcome, Accepted):
+                    return outcome
+                if business_id:
+                    outcome.error.about(business_id=business_id)
+                raise outcome.error
 
         return await self._retry.caller()(once)
 
@@ -189,7 +200,7 @@ class ToAPIsClient:
             reply = await self._query(GENERATIONS, business_id, business_id=business_id)
         except NotFound:
             return None
-        if reply.task_id is None:
+        if reply.task_id in {None, business_id}:  # an echo of ours is nobody's task
             raise UnreadableReply("the look-up found a generation without an id").about(
                 business_id=business_id
             )
@@ -269,14 +280,20 @@ class ToAPIsClient:
         upload: _Part | None = None,
     ) -> T:
         """Make a call that buys nothing, again and again within the retry budget."""
+        deadline = self._deadline()
 
         async def once() -> T:
-            result = query_result(await self._send(method, path, upload=upload), read, said_no)
-            if isinstance(result, ToAPIsError):
-                raise result
-            return result
+            async with self.queries.passage(deadline):
+                result = query_result(await self._send(method, path, upload=upload), read, said_no)
+                if isinstance(result, ToAPIsError):
+                    raise result
+                return result
 
         return await self._retry.caller()(once)
+
+    def _deadline(self) -> float:
+        """Until when a call may wait for its turn; a call without retries waits for one."""
+        return time.monotonic() + max(self._retry.budget, LONGEST_PAUSE)
 
     async def _send(
         self,

@@ -83,6 +83,7 @@ MONEY: dict[str, Money] = {
     "ResultMissing": "spent",
     "StillRendering": "spent",
     "DownloadFailed": "spent",
+    "ResultExpired": "spent",
     "ResultRefused": "spent",
     "NotAVideo": "spent",
 }

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from aiolimiter import AsyncLimiter
@@ -34,7 +35,7 @@ PACE = Pace(first=5, every=10, patience=600, grace=120)
 
 
 @pytest.mark.parametrize(
-    ("answer", "waited", "without_for", "means"),
+    ("answer", "waited", "odd_for", "means"),
     [
         (DONE, 0, 0, DONE),
         (DONE, 10_000, 10_000, DONE),
@@ -55,16 +56,18 @@ PACE = Pace(first=5, every=10, patience=600, grace=120)
         (UNKNOWN_TASK, 119, 0, None),
         (UNKNOWN_TASK, 120, 0, NotFound),
         (Unauthorized("No such key"), 0, 0, Unauthorized),
-        (Unavailable("Down"), 0, 0, Unavailable),
+        (Unavailable("Down"), 300, 0, None),
+        (Unavailable("Down"), 300, 119, None),
+        (Unavailable("Down"), 300, 120, Unavailable),
     ],
 )
 def test_what_an_answer_means(
     answer: Reply | ToAPIsError,
     waited: float,
-    without_for: float,
+    odd_for: float,
     means: Reply | type[ToAPIsError] | None,
 ) -> None:
-    result = verdict(answer, waited, without_for, PACE)
+    result = verdict(answer, waited, odd_for, PACE)
     if isinstance(means, type):
         assert type(result) is means
     else:
@@ -180,7 +183,7 @@ async def test_a_wait_ends_with_the_completed_reply(before: list[Reply | Excepti
         ([UNKNOWN_TASK], Pace(0.01, 0.02, patience=20, grace=0.05), NotFound),
         ([RENDERING], Pace(0.01, 0.02, patience=0.05), StillRendering),
         ([ODD], Pace(0.01, 0.02, patience=0.05), StillRendering),
-        ([Unavailable("Down")], FAST, Unavailable),
+        ([Unavailable("Down")], replace(FAST, grace=0.05), Unavailable),
     ],
 )
 async def test_a_wait_that_brings_nothing_ends_with_an_error(
