@@ -25,7 +25,8 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 │   ├── UnreadableReply      the reply to a query can't be understood
 │   └── StoreUnavailable     the store is out of order (also a StoreError)
 ├── DownloadFailed           the result could not be stored as it should be
-│   ├── ResultRefused        its URL is refused, or has expired
+│   ├── ResultRefused        its URL is refused
+│   ├── ResultExpired        it was not fetched within 24 hours; the video is lost
 │   └── NotAVideo            what the URL brings is no video
 ├── StoreError               the bucket refuses
 │   ├── StoreAccessRefused   credentials or rights

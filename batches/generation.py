@@ -1,12 +1,14 @@
 """A generation: the provider's task for an attempt, as the tasks hand it on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, PrivateAttr
 from typing_extensions import Self
 
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
+
+_SURELY_GONE = timedelta(hours=48)
 
 
 class Generation(BaseModel):
@@ -35,6 +37,7 @@ class Generation(BaseModel):
 
     _outputs: tuple[Output, ...] = PrivateAttr(default=())
     _characters: tuple[CharacterReply, ...] = PrivateAttr(default=())
+    _expires_at: float | None = PrivateAttr(default=None)
 
     @property
     def label(self) -> str:
@@ -51,9 +54,19 @@ class Generation(BaseModel):
         """What `character_create` or `character_from_task` made of it; empty until it is known."""
         return self._characters
 
+    def has_expired(self, now: datetime) -> bool:
+        """Whether its results are surely gone: 24 hours after its completion ([D]).
+
+        Where the provider doesn't tell when that is, two days after its submission are enough.
+        """
+        if self._expires_at is not None:
+            return now.timestamp() >= self._expires_at
+        return self.submitted_at is not None and now - self.submitted_at > _SURELY_GONE
+
     def after(self, reply: Reply) -> Self:
         """The generation as a reply tells of it."""
         updated = self.model_copy(update={"status": reply.status})
         updated._outputs = reply.outputs  # noqa: SLF001 - of its own class
         updated._characters = reply.characters  # noqa: SLF001 - likewise
+        updated._expires_at = reply.expires_at  # noqa: SLF001 - likewise
         return updated

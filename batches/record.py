@@ -16,7 +16,7 @@ RECORD_VERSION = 1
 
 _ATTEMPT = re.compile(r"/attempt-\d+\.json$")
 
-State = Literal["sending", "accepted", "rejected", "failed"]
+State = Literal["sending", "accepted", "rejected", "failed", "expired"]
 FailureKind = Literal["transient", "refused"]
 
 
@@ -25,13 +25,14 @@ class Attempt(BaseModel):
 
     Args:
         state: `sending` until the outcome is known; a `rejected` one bought nothing, a `failed`
-            one was accepted and ended without a video.
+            one was accepted and ended without a video, and of an `expired` one nobody fetched the
+            video while it could be had.
         request: What was sent, as `given` by the request; URLs without signatures.
         sent_at: When it was recorded, just before its submission.
         sends: How often it was sent: more than once only by `on_absent="resend"`.
         run: The flow run that sent it.
         task_id: The provider's generation, once accepted.
-        failure: Why, for a rejected or failed one.
+        failure: Why, for one that was rejected, failed or expired.
         failure_kind: Whether trying again may help.
     """
 
@@ -81,19 +82,27 @@ class GiveUp:
 Step = Submit | LookUp | GoOn | GiveUp
 
 
-def next_step(latest: Attempt | None, retry_failed: Literal["transient", "all", "none"]) -> Step:
+def next_step(
+    latest: Attempt | None,
+    retry_failed: Literal["transient", "all", "none"],
+    on_expired: Literal["stop", "rebuy"] = "stop",
+) -> Step:
     """What to do for a shot that isn't stored.
 
     Args:
         latest: Its latest attempt; None if nothing was ever sent.
         retry_failed: Which failures are tried again. One that was merely turned away, and so never
             had its chance, is tried again in any case.
+        on_expired: Whether what was paid and not fetched in time is bought anew. Otherwise it is
+            asked for again: the provider may still have it.
     """
     if latest is None:
         return Submit(1)
     if latest.state == "sending":
         return LookUp(latest)
-    if latest.state == "accepted":
+    if latest.state == "expired" and on_expired == "rebuy":
+        return Submit(latest.attempt + 1)
+    if latest.state in {"accepted", "expired"}:
         return GoOn(latest)
     may_help = latest.failure_kind == "transient"
     turned_away = latest.state == "rejected" and may_help
@@ -130,11 +139,11 @@ def is_attempt(key: str) -> bool:
 
 
 def may_be_paid(attempt: Attempt) -> bool:
-    """Whether money was spent on an attempt, or may have been.
+    """Whether money was spent on an attempt, or may have been: it may still become a video.
 
     What the provider turned away or failed it doesn't charge for ([D]: it refunds before it tells).
     """
-    return attempt.state in {"sending", "accepted"}
+    return attempt.state in {"sending", "accepted", "expired"}
 
 
 def resend_key(folder: str, attempt: Attempt) -> str:

@@ -174,8 +174,8 @@ class RunSettings(BaseModel):
     grace_seconds: float = Field(
         default=120,
         ge=0,
-        description="How long a new generation may be unknown to the provider, and a completed "
-        "one without a URL, in seconds.",
+        description="How long a new generation may be unknown to the provider, a completed one "
+        "without a URL, and the API out of order before a task is tried again, in seconds.",
     )
     settle_seconds: float = Field(
         default=120,
@@ -192,6 +192,11 @@ class RunSettings(BaseModel):
         default="transient",
         description="Which failed shots of an earlier run are tried again: all but refused ones "
         "(transient), refused ones too (all), or none.",
+    )
+    on_expired: Literal["stop", "rebuy"] = Field(
+        default="stop",
+        description="A video that was paid and not fetched within 24 hours: stop and say so, or "
+        "buy it anew.",
     )
     prices: list[Price] = Field(
         default=[], description="What models cost, for budget_credits and to see it in a plan."

@@ -41,6 +41,7 @@ from prefect_toapis.client.errors import (
     GenerationFailed,
     InvalidRequest,
     PolicyRefused,
+    ResultExpired,
     SubmissionUnknown,
     ToAPIsError,
     Transient,
@@ -124,7 +125,7 @@ class Buyer:
     Args:
         api: Where they are bought.
         store: Where the record is kept.
-        settings: `settle_seconds`, `on_absent` and `retry_failed`.
+        settings: `settle_seconds`, `on_absent`, `retry_failed` and `on_expired`.
         run: The flow run, noted in the record.
         now: The clock.
     """
@@ -165,14 +166,16 @@ class Buyer:
             found = read_attempt(content, key)
         return found
 
-    async def fail(self, item: Buyable, error: ToAPIsError) -> None:
-        """Record that the provider ended the accepted attempt without a result."""
+    async def fail(self, item: Buyable, error: GenerationFailed | ResultExpired) -> None:
+        """Record that the accepted attempt brought no result: it failed, or expired unfetched."""
         attempt = await self.latest(item)
         if attempt and attempt.state == "accepted":
-            await self._end(item, attempt, "failed", error)
+            state = "expired" if isinstance(error, ResultExpired) else "failed"
+            await self._end(item, attempt, state, error)
 
     async def _buy(self, item: Buyable) -> Attempt:
-        step = next_step(await self.latest(item), self.settings.retry_failed)
+        settings = self.settings
+        step = next_step(await self.latest(item), settings.retry_failed, settings.on_expired)
         if isinstance(step, GoOn):
             return step.attempt
         if isinstance(step, GiveUp):
@@ -213,7 +216,8 @@ class Buyer:
             if not item.findable:
                 raise _unfindable(item, attempt) from error
             logger.warning("%s: %s; looking it up", item.label, error.what)
-            return await self._resolve(item, attempt)
+            lost = attempt.model_copy(update={"sent_at": self.now()})  # settling begins now
+            return await self._resolve(item, lost)
         return await self._accept(item, attempt, accepted.task_id)
 
     async def _resolve(self, item: Buyable, attempt: Attempt) -> Attempt:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import cache, partial
 from threading import Event
 from typing import TypeVar
 
 from typing_extensions import Self
 
+from prefect_toapis.blocks.ranges import sha256_of
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader
@@ -74,6 +76,19 @@ class BucketStore:
     async def head(self, key: str) -> StoredObject | None:
         """What is under a key; None if nothing is. Raises as `VideoBucket.head`."""
         return await _in(_threads(), partial(self.bucket.head, key))
+
+    async def abort_unfinished(self, prefix: str, before: datetime) -> list[str]:
+        """Remove what is left of uploads. Raises as `VideoBucket.abort_unfinished`."""
+        return await _in(_threads(), partial(self.bucket.abort_unfinished, prefix, before))
+
+    async def sha256(self, key: str, size: int) -> str:
+        """The hash of what is under a key, in hex, read as a stream.
+
+        Args:
+            key: Of the object.
+            size: Of the object, in bytes.
+        """
+        return await _in(_threads(), partial(sha256_of, self.bucket, key, size))
 
     async def probe(self) -> StoreTraits:
         """A write probe. Raises as `VideoBucket.probe`."""

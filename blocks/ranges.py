@@ -1,5 +1,6 @@
 """Reading a part of a stored object here and there, without loading the whole of it."""
 
+import hashlib
 import io
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ if TYPE_CHECKING:
     from prefect_toapis.blocks.video_bucket import VideoBucket
 
 _AT_ONCE = 256 * 1024  # bytes: what one request brings, and what is in memory
+_HASHED_AT_ONCE = 4 * 1024 * 1024  # bytes
 
 
 def open_stored(bucket: "VideoBucket", key: str, size: int) -> io.BufferedReader:
@@ -26,6 +28,20 @@ def open_stored(bucket: "VideoBucket", key: str, size: int) -> io.BufferedReader
         ```
     """
     return io.BufferedReader(_Ranges(bucket, key, size), _AT_ONCE)
+
+
+def sha256_of(bucket: "VideoBucket", key: str, size: int) -> str:
+    """The hash of a stored object, in hex; a few MB of it are in memory at a time.
+
+    Args:
+        bucket: Where it is.
+        key: Of the object.
+        size: Of the object, in bytes.
+    """
+    found = hashlib.sha256()
+    for start in range(0, size, _HASHED_AT_ONCE):
+        found.update(bucket.read_part(key, start, min(start + _HASHED_AT_ONCE, size)))
+    return found.hexdigest()
 
 
 class _Ranges(io.RawIOBase):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -30,6 +31,7 @@ from prefect_toapis.blocks.s3_errors import error_code, translate, was_repeated
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader, WholeReads, transfer_config
+from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -173,10 +175,8 @@ class VideoBucket(Block):
             ValueError: It is no such URI.
         """
         uri = os.environ.get("TOAPIS_BUCKET", "").strip()
-        if not uri:
-            return None
         try:
-            return cls.from_uri(uri)
+            return cls.from_uri(uri) if uri else None
         except ValueError as error:
             raise ValueError(f"TOAPIS_BUCKET: {error}") from error
 
@@ -210,9 +210,8 @@ class VideoBucket(Block):
 
     def read_part(self, key: str, start: int, stop: int) -> bytes:
         """The bytes from `start` up to, not including, `stop` of what is under a key."""
-        part = f"bytes={start}-{stop - 1}"
+        part, whole = f"bytes={start}-{stop - 1}", self._full(key)
         with self._translated("read", key):
-            whole = self._full(key)
             answer = self._s3.get_object(Bucket=self.bucket_name, Key=whole, Range=part)
             return answer["Body"].read()
 
@@ -319,6 +318,11 @@ class VideoBucket(Block):
                 raise
             raise self._translate(error, "upload", key) from error
 
+    def abort_unfinished(self, prefix: str, before: datetime) -> list[str]:
+        """Remove what dead processes left of uploads: the keys, with the bucket's own prefix."""
+        with self._translated("abort uploads to", prefix):
+            return abort_unfinished(self._s3, self.bucket_name, self._full(prefix), before)
+
     def probe(self) -> StoreTraits:
         """Prove that the bucket can be written and read, and find out what the store can do.
 
@@ -391,9 +395,5 @@ class VideoBucket(Block):
             raise self._translate(error, operation, key) from error
 
     def _translate(self, error: Exception, operation: str, key: str) -> StoreError:
-        return translate(
-            error,
-            operation=operation,
-            uri=self.uri(key),
-            credentials=self.describe_credentials(),
-        )
+        owner = self.describe_credentials()
+        return translate(error, operation=operation, uri=self.uri(key), credentials=owner)

@@ -182,6 +182,12 @@ class ResultRefused(DownloadFailed):
     """The host of a result refuses its URL, which may have expired: ask for a fresh one."""
 
 
+class ResultExpired(DownloadFailed):
+    """A result was not fetched while it could be had: 24 hours from its completion ([D])."""
+
+    advice = 'Run the batch again with settings.on_expired="rebuy" to buy the video anew.'
+
+
 class NotAVideo(DownloadFailed):
     """What a result URL brings is not what was ordered: a page, JSON, an empty file."""
 

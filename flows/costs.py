@@ -1,7 +1,5 @@
 """What a batch costs: what its record says was bought, and what this run would buy."""
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -14,11 +12,10 @@ from prefect_toapis.batches.prices import Cost, cost_of, generation_credits, pri
 from prefect_toapis.batches.record import (
     Attempt,
     Submit,
-    is_attempt,
     may_be_paid,
     next_step,
-    read_attempt,
 )
+from prefect_toapis.batches.record_reading import latest, read_record
 from prefect_toapis.batches.spec import Character, RunSettings
 from prefect_toapis.batches.store import Store
 from prefect_toapis.blocks import ToAPIsCredentials
@@ -27,8 +24,6 @@ from prefect_toapis.client.errors import APIError, Transient, Unauthorized
 from prefect_toapis.client.replies import Balance
 from prefect_toapis.client.requests import Request
 from prefect_toapis.tasks.steps import account_of
-
-_READS_AT_ONCE = 16
 
 
 class Purchases(Protocol):
@@ -60,13 +55,13 @@ async def cost_of_run(run: Purchases, settings: RunSettings) -> Cost:
 
     Args:
         run: What it would buy.
-        settings: `prices` and `retry_failed`.
+        settings: `prices`, `retry_failed` and `on_expired`.
 
     Raises:
         StoreError: The record can't be read.
     """
     catalogue = Catalogue.current()
-    record = await _read_record(run.batch, run.store)
+    record = await read_record(run.batch, run.store)
     attempts = [one for shot in record.values() for one in shot]
     sent = [one.request for one in attempts if may_be_paid(one)]
     wanted: list[tuple[Request, Sequence[Attempt]]] = [
@@ -79,7 +74,9 @@ async def cost_of_run(run: Purchases, settings: RunSettings) -> Cost:
         [
             price_of(request, settings.prices, catalogue)
             for request, earlier in wanted
-            if isinstance(next_step(_latest(earlier), settings.retry_failed), Submit)
+            if isinstance(
+                next_step(latest(earlier), settings.retry_failed, settings.on_expired), Submit
+            )
         ],
     )
 
@@ -104,26 +101,6 @@ async def ask_balance(
 async def _creations(
     characters: Iterable[Character], store: Store
 ) -> list[tuple[Request, Sequence[Attempt]]]:
-    record = await _read_record(CHARACTERS, store)
+    record = await read_record(CHARACTERS, store)
     registry = registered(await store.list_keys(f"{CHARACTERS}/"))
     return [(creation_request(one), record[order_of(one, registry).folder]) for one in characters]
-
-
-async def _read_record(folder: str, store: Store) -> defaultdict[str, list[Attempt]]:
-    """Every attempt below a folder, by the shot's or character's own folder."""
-    keys = [key for key in await store.list_keys(f"{folder}/") if is_attempt(key)]
-    at_once = asyncio.Semaphore(_READS_AT_ONCE)
-
-    async def read(key: str) -> bytes | None:
-        async with at_once:
-            return await store.read(key)
-
-    record: defaultdict[str, list[Attempt]] = defaultdict(list)
-    for key, content in zip(keys, await asyncio.gather(*map(read, keys)), strict=True):
-        if content:
-            record[key.rpartition("/")[0]].append(read_attempt(content, key))
-    return record
-
-
-def _latest(attempts: Sequence[Attempt]) -> Attempt | None:
-    return max(attempts, key=lambda one: one.attempt, default=None)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -18,20 +19,24 @@ from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import JSON
+from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.ranges import open_stored
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import (
     DownloadFailed,
+    ResultExpired,
     ResultMissing,
     ToAPIsError,
     Unavailable,
 )
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.replies import CharacterReply, Output
-from prefect_toapis.client.results import ResultReader
+from prefect_toapis.client.results import Patience, ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.steps import account_of, named, step
+
+_PIECE = 1024 * 1024  # bytes
 
 
 @step(named("store", "generation"))
@@ -47,10 +52,12 @@ async def download_video(
     The poster is the provider's thumbnail or, where there is none and PyAV is installed (the extra
     `posters`), the video's first frame.
 
-    Memory is bounded and there is no temporary file. An object appears under its key only when
-    it is whole, its length is the one told, and it looks like a video. `shot.json` is written
-    last: where it is, the shot is done. Characters that came with the video are remembered in the
-    registry before.
+    Memory is bounded and there is no temporary file. A transfer that breaks off goes on where it
+    stopped. An object appears under its key only when it is whole, its length is the one told, and
+    it looks like a video. One that lies there already, of a run that died before it wrote
+    `shot.json`, is compared with the result: the same bytes are adopted, others are never
+    overwritten (`video-1-attempt-2.mp4` is the name then). `shot.json` is written last: where it
+    is, the shot is done. Characters that came with the video are remembered in the registry before.
 
     Args:
         generation: What `poll_video` returned; one without URLs is asked for first.
@@ -62,6 +69,7 @@ async def download_video(
         A row for each output: fewer than `n` if fewer came back.
 
     Raises:
+        ResultExpired: Nobody fetched it in time; with a shot, this is recorded.
         DownloadFailed: The result is refused or no video.
         ResultMissing: The generation's reply gives no URL.
         Transient: The host or the store doesn't answer; Prefect tries this task again.
@@ -71,16 +79,16 @@ async def download_video(
         videos = await download_video(generation, credentials=credentials, bucket=bucket)
         ```
     """
+    store, api = BucketStore(bucket), account_of(credentials, settings)
     download = _Download(
-        generation,
-        account_of(credentials, settings),
-        BucketStore(bucket),
-        RetryPolicy(budget=settings.retry_seconds),
+        generation, api, store, credentials.base_url, RetryPolicy(budget=settings.retry_seconds)
     )
     try:
         videos = await download.run()
     except ToAPIsError as error:
         error.about(shot=generation.label, task_id=generation.task_id, money="spent")
+        if isinstance(error, ResultExpired) and generation.shot:
+            await Buyer(api, store, settings).fail(generation.shot, error)
         raise
     megabytes = sum(video.size for video in videos) / 1e6
     count = f"{len(videos)} of {generation.n} videos" if generation.n > 1 else "stored"
@@ -93,6 +101,7 @@ class _Download:
     generation: Generation
     api: Account
     store: BucketStore
+    base_url: str
     retry: RetryPolicy
 
     @property
@@ -101,18 +110,28 @@ class _Download:
         return shot.folder if shot else f"generations/{slug(self.generation.task_id)}"
 
     async def run(self) -> list[StoredVideo]:
-        given = self.generation
-        current = given if given.outputs else await self._refreshed()
-        try:
-            videos = await self._store_each(current.outputs)
-        except DownloadFailed:
-            if current is not given:
-                raise
-            current = await self._refreshed()  # a URL may have expired: a fresh one decides
-            videos = await self._store_each(current.outputs)
-        if given.shot:
-            await self._finish(given.shot, current.characters, videos)
+        current, videos = self.generation, await self._store_given()
+        if videos is None:
+            current, videos = await self._store_fresh()
+        if self.generation.shot:
+            await self._finish(self.generation.shot, current.characters, videos)
         return videos
+
+    async def _store_given(self) -> list[StoredVideo] | None:
+        """None where no URLs were handed on, or they are no good any more: fresh ones decide."""
+        try:
+            outputs = self.generation.outputs
+            return await self._store_each(outputs) if outputs else None
+        except DownloadFailed:
+            return None
+
+    async def _store_fresh(self) -> tuple[Generation, list[StoredVideo]]:
+        current = await self._refreshed()
+        try:
+            return current, await self._store_each(current.outputs)
+        except DownloadFailed:
+            self._refuse_expired(current)
+            raise
 
     async def _finish(
         self, shot: Shot, characters: Sequence[CharacterReply], videos: list[StoredVideo]
@@ -137,9 +156,15 @@ class _Download:
 
     async def _refreshed(self) -> Generation:
         reply = await self.api.status(self.generation.task_id)
+        current = self.generation.after(reply)
         if not reply.outputs:
+            self._refuse_expired(current)
             raise ResultMissing(f"its status is {reply.status}, and there is no URL of a result")
-        return self.generation.after(reply)
+        return current
+
+    def _refuse_expired(self, current: Generation) -> None:
+        if current.has_expired(datetime.now(timezone.utc)):
+            raise ResultExpired("nobody fetched the result within 24 hours of its completion")
 
     async def _store_each(self, outputs: Sequence[Output]) -> list[StoredVideo]:
         videos = []
@@ -150,10 +175,7 @@ class _Download:
         return videos
 
     async def _store_video(self, output: Output, number: int) -> StoredVideo:
-        async with _opened(output.url, "video") as reader:
-            key = f"{self.folder}/video-{number}.{reader.suffix}"
-            about = {"task-id": self.generation.task_id}
-            await self.store.upload(key, reader, reader.content_type, about)
+        key, reader = await self._stored(output.url, "video", f"video-{number}")
         return StoredVideo(
             output=number,
             key=key,
@@ -162,6 +184,35 @@ class _Download:
             sha256=reader.sha256,
             content_type=reader.content_type,
         )
+
+    def _names(self, stem: str) -> tuple[str, str]:
+        """The name of a file, and the one where other content has the first."""
+        return stem, f"{stem}-attempt-{self.generation.attempt}"
+
+    async def _stored(self, url: str, kind: Kind, stem: str) -> tuple[str, ResultReader]:
+        for name in self._names(stem):
+            async with self._opened(url, kind) as reader:
+                key = f"{self.folder}/{name}.{reader.suffix}"
+                if await self._stored_under(key, reader):
+                    return key, reader
+        raise self._taken(stem)
+
+    def _taken(self, stem: str) -> StoreError:
+        where = self.store.bucket.uri(f"{self.folder}/{stem}")
+        return StoreError(f"{where}.* has other content: move it away")
+
+    async def _stored_under(self, key: str, reader: ResultReader) -> bool:
+        """Whether a result lies under a key now; False if something else does, and is kept."""
+        there = await self.store.head(key)
+        if there is None:
+            about = {"task-id": self.generation.task_id}
+            await self.store.upload(key, reader, reader.content_type, about)
+            return True
+        if reader.length not in {None, there.size}:
+            return False
+        await asyncio.to_thread(_read_through, reader)
+        same = (there.size, await self.store.sha256(key, there.size))
+        return same == (reader.size, reader.sha256)
 
     async def _store_poster(self, output: Output, video: StoredVideo) -> str | None:
         """A poster is a convenience: without it the video is stored all the same."""
@@ -177,16 +228,30 @@ class _Download:
         return None
 
     async def _store_thumbnail(self, url: str, number: int) -> str:
-        async with _opened(url, "image") as reader:
-            key = f"{self.folder}/thumbnail-{number}.{reader.suffix}"
-            await self.store.upload(key, reader, reader.content_type)
+        key, _ = await self._stored(url, "image", f"thumbnail-{number}")
         return key
+
+    @asynccontextmanager
+    async def _opened(self, url: str, kind: Kind) -> AsyncIterator[ResultReader]:
+        patience = Patience.within(self.retry.budget)
+        open_it = partial(ResultReader, url, kind, base_url=self.base_url, patience=patience)
+        reader = await asyncio.to_thread(open_it)
+        try:
+            yield reader
+        finally:
+            reader.close()
 
     async def _store_first_frame(self, video: StoredVideo) -> str:
         frame = await asyncio.to_thread(_first_frame, self.store.bucket, video)
-        key = f"{self.folder}/thumbnail-{video.output}.jpg"
-        await self.store.write(key, frame, POSTER_TYPE)
-        return key
+        stem = f"thumbnail-{video.output}"
+        for name in self._names(stem):
+            key = f"{self.folder}/{name}.jpg"
+            there = await self.store.read(key)
+            if there is None:
+                await self.store.write(key, frame, POSTER_TYPE)
+            if there in {None, frame}:
+                return key
+        raise self._taken(stem)
 
 
 def _first_frame(bucket: VideoBucket, video: StoredVideo) -> bytes:
@@ -194,10 +259,6 @@ def _first_frame(bucket: VideoBucket, video: StoredVideo) -> bytes:
         return first_frame(file)
 
 
-@asynccontextmanager
-async def _opened(url: str, kind: Kind) -> AsyncIterator[ResultReader]:
-    reader = await asyncio.to_thread(ResultReader, url, kind)
-    try:
-        yield reader
-    finally:
-        reader.close()
+def _read_through(reader: ResultReader) -> None:
+    while reader.read(_PIECE):
+        pass

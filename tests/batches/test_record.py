@@ -54,6 +54,15 @@ def test_what_is_under_way_is_never_submitted_again(retry: Retry, kind: FailureK
 
 
 @pytest.mark.parametrize("retry", RETRIES)
+def test_what_expired_is_bought_anew_only_when_told(retry: Retry) -> None:
+    expired = attempt("expired", 2)
+    assert next_step(expired, retry) == GoOn(expired)
+    assert next_step(expired, retry, "rebuy") == Submit(3)
+    accepted = attempt("accepted", 2)
+    assert next_step(accepted, retry, "rebuy") == GoOn(accepted)
+
+
+@pytest.mark.parametrize("retry", RETRIES)
 def test_what_was_never_sent_is_submitted(retry: Retry) -> None:
     assert next_step(None, retry) == Submit(1)
 

@@ -1,16 +1,14 @@
 """From the URL of a result to an object in the bucket, and what can come between."""
 
 import json
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings, Truncate
+from prefect_toapis import RunSettings, Variant, VideoBucket
+from prefect_toapis.simulator import Replace, Simulator, Truncate
 
 Make = Callable[..., Awaitable[Any]]
 
@@ -47,29 +45,19 @@ async def test_a_page_in_place_of_a_video_is_never_stored(
 async def test_a_transfer_that_always_breaks_off_leaves_nothing_under_the_key(
     make: Make, simulator: Simulator, bucket: VideoBucket
 ) -> None:
-    simulator.faults.add(Truncate(at_bytes=2000, times=None))
+    simulator.faults.add(Truncate(at_bytes=2000), Truncate(at_bytes=0, times=None))
     manifest = await make(["a dog"], on_failure="tolerate")
     assert manifest.shots("open") == 1
     assert objects(bucket, ".mp4") == []
 
 
-async def test_results_that_have_expired_are_said_to_be_paid(
-    make: Make, bucket: VideoBucket, quick: RunSettings
+async def test_a_transfer_that_breaks_off_goes_on_with_one_request_more(
+    make: Make, simulator: Simulator, bucket: VideoBucket
 ) -> None:
-    later = [0.0]
-    settings = SimulatorSettings(api_keys=("test-key",), account_group=None, render_seconds=0.2)
-    with Simulator(settings, clock=lambda: time.time() + later[0]) as simulator:
-        at = ToAPIsCredentials(api_key=SecretStr(simulator.api_key), base_url=simulator.url)
-        hasty = quick.model_copy(update={"patience_seconds": 0.001})
-        began = await make(["a dog"], credentials=at, settings=hasty, on_failure="tolerate")
-        assert "Run the batch again: it goes on waiting" in began.open[0].error
-        later[0] = 25 * 3600
-        manifest = await make(["a dog"], credentials=at, on_failure="tolerate")
-        assert len(simulator.ledger.submissions) == 1
-    [row] = manifest.open
-    assert "refuses its URL" in row.error
-    assert "The generation is paid for." in row.error
-    assert row.task_id == simulator.ledger.paid[0].task_id
+    simulator.faults.add(Truncate(at_bytes=2000))
+    [row] = (await make(["a dog"])).stored
+    assert simulator.ledger.downloads.total() == 2
+    assert row.size == len(bucket.read(row.key) or b"")
 
 
 async def test_a_broken_thumbnail_is_no_reason_to_lose_the_video(
