@@ -25,6 +25,8 @@ MANIFEST_PARQUET = "manifest.parquet"
 
 RowStatus = Literal["stored", "failed", "open", "planned"]
 
+_LEFT = "sent by an earlier plan and not in the latest; `prefect-toapis reconcile` finishes it"
+
 
 class StoredVideo(BaseModel):
     """One output, in the bucket.
@@ -302,6 +304,7 @@ def build_manifest(
     plan: Sequence[Shot],
     stored: Iterable[StoredShot],
     unstored: Mapping[str, Unstored],
+    left: Iterable[Shot] = (),
 ) -> Manifest:
     """Put the table of a batch together, in the order of the plan.
 
@@ -311,6 +314,7 @@ def build_manifest(
         plan: The shots of the latest plan.
         stored: Every `shot.json` of the batch, of earlier plans too.
         unstored: Why the others aren't, by shot id; a shot that it doesn't name is `planned`.
+        left: Shots of earlier plans that were sent; those that aren't stored are open.
     """
     done = {one.shot.shot_id: one for one in stored}
     rows: list[ManifestRow] = []
@@ -319,7 +323,12 @@ def build_manifest(
         if found := done.pop(shot.shot_id, None):
             rows += _stored_rows(found, shot, in_plan=True)
         else:
-            rows.append(_unstored_row(shot, unstored.get(shot.shot_id, Unstored(status="planned"))))
+            why = unstored.get(shot.shot_id, Unstored(status="planned"))
+            rows.append(_unstored_row(shot, why, in_plan=True))
+    for shot in left:
+        if shot.shot_id not in done:
+            why = unstored.get(shot.shot_id, Unstored(status="open", reason=_LEFT))
+            rows.append(_unstored_row(shot, why, in_plan=False))
     for leftover in done.values():
         rows += _stored_rows(leftover, leftover.shot, in_plan=False)
     return Manifest(batch=batch, uri=uri, rows=rows)
@@ -339,25 +348,6 @@ def _known(row: Any) -> ManifestRow:
 def shot_key(shot: Shot) -> str:
     """Where a shot's `shot.json` is."""
     return f"{shot.folder}/{SHOT_FILE}"
-
-
-def plan_json(batch: str, destination: str, shots: Sequence[Shot], plan: str) -> bytes:
-    """What `plan.json` holds: the shots of the latest plan, safe to keep.
-
-    Args:
-        batch: Its name.
-        destination: Bucket and prefix.
-        shots: All of them.
-        plan: In words: what was stored, to buy, and its cost.
-    """
-    content = {
-        "version": MANIFEST_VERSION,
-        "batch": batch,
-        "plan": plan,
-        "destination": destination,
-        "shots": [shot.unsigned().model_dump(mode="json", exclude_defaults=True) for shot in shots],
-    }
-    return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
 def _of_shot(shot: Shot) -> dict[str, Any]:
@@ -388,9 +378,10 @@ def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[Mani
     return [ManifestRow(**shared, **video.model_dump()) for video in found.videos]
 
 
-def _unstored_row(shot: Shot, why: Unstored) -> ManifestRow:
+def _unstored_row(shot: Shot, why: Unstored, *, in_plan: bool) -> ManifestRow:
     return ManifestRow(
         **_of_shot(shot),
+        in_plan=in_plan,
         status=why.status,
         error=why.reason,
         task_id=why.task_id,

@@ -2,14 +2,16 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prefect_toapis.batches.gallery import GALLERY_FILE, Links, shown_time
 from prefect_toapis.batches.manifest import Manifest, ManifestRow
+from prefect_toapis.batches.plan import Shot
 
 ROWS_SHOWN = 500
 POSTERS_SHOWN = 48  # about 10 KB each, in one artifact
+_LEFT_SHOWN = 10
 _COLUMNS = 3
 _POSTER_WIDTH = 240  # pixels
 # Nothing of a name, a prompt or an error may become markup.
@@ -61,6 +63,39 @@ def shortfall(manifest: Manifest) -> str | None:
     (count, what), *others = missing
     first = f"{count} of {manifest.shots()} shots {what}"
     return ", ".join([first, *[f"{count} {what}" for count, what in others]])
+
+
+def still_under_way(batch: str, task_ids: Mapping[str, str]) -> str:
+    """What to say when a run stops waiting.
+
+    Args:
+        batch: Its name.
+        task_ids: The generations that are paid and not stored, by their shots' labels.
+
+    Example:
+        >>> print(still_under_way("lisbon", {"chase / tall": "video_01K8"}))
+        Cancelling stops the waiting, not the billing: 1 generation is paid and not stored. \
+Run batch "lisbon" again, or `prefect-toapis reconcile lisbon`, within 24 hours of its completion:
+          chase / tall: video_01K8
+    """
+    count = len(task_ids)
+    what = "1 generation is" if count == 1 else f"{count} generations are"
+    listed = "".join(f"\n  {label}: {task_id}" for label, task_id in task_ids.items())
+    return (
+        f"Cancelling stops the waiting, not the billing: {what} paid and not stored. "
+        f'Run batch "{batch}" again, or `prefect-toapis reconcile {batch}`, within 24 hours of '
+        f"{'its' if count == 1 else 'their'} completion:{listed}"
+    )
+
+
+def words_of_left(batch: str, left: Sequence[Shot]) -> str:
+    """What to say of shots that earlier plans sent, and that nobody waits for any more."""
+    labels = ", ".join(shot.label for shot in left[:_LEFT_SHOWN])
+    more = f" and {len(left) - _LEFT_SHOWN} more" if len(left) > _LEFT_SHOWN else ""
+    return (
+        f"Sent by an earlier plan, not stored, and not in this one: {labels}{more}. "
+        f"`prefect-toapis reconcile {batch}` finishes them"
+    )
 
 
 def shown_videos(manifest: Manifest) -> list[ManifestRow]:

@@ -2,7 +2,16 @@
 
 from cyclopts import App
 
-from prefect_toapis.cli import account, characters, demo, gallery, generate, setup, simulator
+from prefect_toapis.cli import (
+    account,
+    characters,
+    demo,
+    gallery,
+    generate,
+    reconcile,
+    setup,
+    simulator,
+)
 
 app = App(
     name="prefect-toapis",
@@ -15,6 +24,7 @@ app.command(demo.demo)
 app.command(gallery.gallery)
 app.command(generate.generate)
 app.command(account.models)
+app.command(reconcile.reconcile)
 app.command(setup.setup)
 app.command(simulator.simulator)
 

@@ -90,6 +90,28 @@ def planned(manifest: Manifest) -> RenderableType:
     return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{plan}"))
 
 
+def reconciled(manifest: Manifest, progress: Progress) -> RenderableType:
+    """What was open, and what became of it.
+
+    Args:
+        manifest: The batch.
+        progress: Of the shots that the run went on with; of none in a dry run.
+    """
+    rows = [row for row in manifest.rows if row.label in progress.phases or row.status == "open"]
+    if not rows:
+        return Text(f"In {manifest.uri}/: nothing is open.")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for title in ("shot", "", "video, or what is known"):
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        status = Text(_MARKS[row.status], style=_COLOURS[row.status])
+        table.add_row(Text(row.label), status, Text(_where(manifest, row)))
+    stored = _count(sum(row.status == "stored" for row in rows), "video")
+    still = _count(sum(row.status == "open" for row in rows), "shot")
+    summary = f"{stored} stored by this run, {still} open; nothing was bought"
+    return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{summary}"))
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 

@@ -1,18 +1,12 @@
 """`prefect-toapis generate`: a spec file in, videos in the bucket."""
 
-import logging
-import time
 from typing import Annotated
 
 from cyclopts import Parameter
-from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
-from rich.markup import escape
 
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
-from prefect_toapis.batches.progress import Progress, showing
-from prefect_toapis.cli.display import bars, outcome, planned
-from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.cli.display import outcome, planned
+from prefect_toapis.cli.running import run_shown
 from prefect_toapis.flows import generate_from_spec
 
 
@@ -36,27 +30,10 @@ def generate(
         verbose: Show Prefect's log, too.
     """
     console = Console()
-    _log_above_the_bars(console, verbose)
-    progress = Progress()
-    started = time.monotonic()
-    failed = False
-    try:
-        with showing(progress), bars(console, progress):
-            manifest = generate_from_spec(spec, batch, dry_run=dry_run)
-    except BatchFailed as error:
-        manifest, failed = error.manifest, True
-    except ToAPIsError as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(2 if isinstance(error, InvalidBatch) else 1) from None
-    seconds = time.monotonic() - started
-    console.print(planned(manifest) if dry_run else outcome(manifest, progress, seconds))
-    if failed:
+    run = run_shown(
+        console, lambda: generate_from_spec(spec, batch, dry_run=dry_run), verbose=verbose
+    )
+    shown = planned(run.manifest) if dry_run else outcome(run.manifest, run.progress, run.seconds)
+    console.print(shown)
+    if run.failed:
         raise SystemExit(1)
-
-
-def _log_above_the_bars(console: Console, verbose: bool) -> None:
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, PrefectConsoleHandler):
-            handler.console = console
-            if not verbose:  # the bars and the table say the rest, errors included
-                handler.addFilter(lambda record: record.levelno == logging.WARNING)

@@ -1,6 +1,7 @@
 """Carrying an order out: prepare, fan out, gather, report."""
 
 import asyncio
+from collections.abc import Sequence
 
 from prefect.logging import get_run_logger
 from pydantic import ValidationError
@@ -14,10 +15,11 @@ from prefect_toapis.batches.manifest import (
     StoredShot,
     Unstored,
     build_manifest,
-    plan_json,
 )
+from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.plan_file import PlanFile, left_behind, plan_key, read_plan
 from prefect_toapis.batches.progress import current_progress
-from prefect_toapis.batches.reports import headline, shortfall
+from prefect_toapis.batches.reports import headline, shortfall, words_of_left
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.references import references_in
@@ -45,14 +47,13 @@ async def run_batch(order: Order) -> Manifest:
         await publish_plan(manifest)
         return manifest
     ready, lacking = await _cast(ready)
-    plan = plan_json(ready.batch, ready.bucket.uri(), ready.shots, ready.in_words)
-    await ready.store.write(f"{ready.batch}/plan.json", plan, JSON)
+    left = await _keep_plan(ready)
     lacking |= await _upload(ready)
     progress = current_progress()
     fan_out = FanOut(ready, progress, lacking)
     async with watched(progress, ready.batch, ready.spec.settings):
         await fan_out.run()
-    manifest = await gather_manifest(ready, fan_out.unstored)
+    manifest = await gather_manifest(ready, fan_out.unstored, left)
     await publish(ready, manifest)
     _report(manifest)
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
@@ -78,6 +79,25 @@ async def _cast(ready: Ready) -> tuple[Ready, dict[str, ToAPIsError]]:
     return ready.knowing(made), lacking
 
 
+async def _keep_plan(ready: Ready) -> list[Shot]:
+    """Write the plan; what earlier ones left behind."""
+    patient, key = ready.patient(), plan_key(ready.batch)
+    content = await patient(ready.store.read, key)
+    earlier = read_plan(content, ready.bucket.uri(key)) if content else None
+    left = left_behind(earlier, ready.shots, ready.inventory)
+    plan = PlanFile(
+        batch=ready.batch,
+        plan=ready.in_words,
+        destination=ready.bucket.uri(),
+        shots=ready.shots,
+        left=left,
+    )
+    await patient(ready.store.write, key, plan.to_json(), JSON)
+    if left:
+        get_run_logger().warning("%s", words_of_left(ready.batch, left))
+    return left
+
+
 async def _upload(ready: Ready) -> dict[str, ToAPIsError]:
     """Have the missing files uploaded; and why some shots have to do without, by shot id."""
     needed = {shot.shot_id: references_in(shot.request) for shot in ready.to_buy}
@@ -92,14 +112,22 @@ async def _upload(ready: Ready) -> dict[str, ToAPIsError]:
     }
 
 
-async def gather_manifest(ready: Ready, unstored: dict[str, Unstored]) -> Manifest:
-    """The table of a batch as the bucket has it now, with the reasons of this run."""
-    keys = await ready.store.list_keys(f"{ready.batch}/")
+async def gather_manifest(
+    ready: Ready, unstored: dict[str, Unstored], left: Sequence[Shot] = ()
+) -> Manifest:
+    """The table of a batch as the bucket has it now.
+
+    Args:
+        ready: The batch.
+        unstored: The reasons of this run, by shot id.
+        left: What earlier plans left behind.
+    """
+    keys = await ready.patient()(ready.store.list_keys, f"{ready.batch}/")
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
     async def read(key: str) -> StoredShot | None:
         async with at_once:
-            content = await ready.store.read(key)
+            content = await ready.patient()(ready.store.read, key)
         try:
             return StoredShot.model_validate_json(content) if content else None
         except ValidationError as error:
@@ -108,7 +136,7 @@ async def gather_manifest(ready: Ready, unstored: dict[str, Unstored]) -> Manife
 
     found = await asyncio.gather(*[read(key) for key in keys if key.endswith(f"/{SHOT_FILE}")])
     stored = [shot for shot in found if shot]
-    manifest = build_manifest(ready.batch, ready.uri, ready.shots, stored, unstored)
+    manifest = build_manifest(ready.batch, ready.uri, ready.shots, stored, unstored, left)
     return manifest.model_copy(update={"plan": ready.in_words})
 
 

@@ -13,7 +13,13 @@ from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredVideo, Unstored
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.progress import Progress
-from prefect_toapis.client.errors import InsufficientBalance, ToAPIsError, Unauthorized
+from prefect_toapis.batches.reports import still_under_way
+from prefect_toapis.client.errors import (
+    InsufficientBalance,
+    ResultExpired,
+    ToAPIsError,
+    Unauthorized,
+)
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.run_tasks import Step
@@ -43,6 +49,7 @@ class FanOut:
     unstored: dict[str, Unstored] = field(default_factory=dict)
 
     _stopped: ToAPIsError | None = None
+    _under_way: dict[str, str] = field(default_factory=dict)  # task ids by the shots' labels
 
     async def run(self) -> None:
         """Make every shot that isn't stored; returns when each has ended."""
@@ -63,7 +70,16 @@ class FanOut:
             if error := self.lacking.get(shot.shot_id):
                 self._note(shot, error)
         to_buy = [shot for shot in self.ready.to_buy if shot.shot_id not in self.lacking]
-        await asyncio.gather(*map(make, to_buy))
+        try:
+            await asyncio.gather(*map(make, to_buy))
+        except BaseException:  # cancelled, or told to end: no shot's own error comes to here
+            self._tell_what_goes_on()
+            raise
+
+    def _tell_what_goes_on(self) -> None:
+        """Cancelling stops waiting, not billing."""
+        if self._under_way:
+            get_run_logger().warning("%s", still_under_way(self.ready.batch, self._under_way))
 
     async def _make(self, shot: Shot, steps: _Steps, downloads: asyncio.Semaphore) -> None:
         if self._stopped:
@@ -71,14 +87,12 @@ class FanOut:
             self.unstored[shot.shot_id] = Unstored(status="planned", reason=reason)
             return
         try:
-            generation = await steps.submit(shot)
-            self.progress.set(shot.label, "queued")
-            generation = await steps.poll(generation)
-            async with downloads:
-                self.progress.set(shot.label, "storing")
-                videos = await steps.download(generation)
-            self.progress.set(shot.label, "stored")
-            tell(shot_stored(shot, self.ready.uri, videos))
+            try:
+                await self._bring(shot, steps, downloads)
+            except ResultExpired:
+                if self.ready.spec.settings.on_expired == "stop":
+                    raise
+                await self._bring(shot, steps, downloads)  # it is recorded: this buys it anew
         except ToAPIsError as error:
             self._note(shot, error)
         except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
@@ -87,14 +101,28 @@ class FanOut:
             self.unstored[shot.shot_id] = Unstored(status="open", reason=reason)
             self.progress.set(shot.label, "open")
 
+    async def _bring(self, shot: Shot, steps: _Steps, downloads: asyncio.Semaphore) -> None:
+        """Submit, wait and store."""
+        generation = await steps.submit(shot)
+        self._under_way[shot.label] = generation.task_id
+        self.progress.set(shot.label, "queued")
+        generation = await steps.poll(generation)
+        async with downloads:
+            self.progress.set(shot.label, "storing")
+            videos = await steps.download(generation)
+        self.progress.set(shot.label, "stored")
+        self._under_way.pop(shot.label, None)
+        tell(shot_stored(shot, self.ready.uri, videos))
+
     def _note(self, shot: Shot, error: ToAPIsError) -> None:
+        self._under_way.pop(shot.label, None)
         stops = isinstance(error, (Unauthorized, InsufficientBalance))
         if stops and not self._stopped:
             self._stopped = error
             get_run_logger().error("Nothing more is submitted: %s", error)
         status: Literal["failed", "open", "planned"] = "planned" if stops else "failed"
         if error.money != "not spent" or isinstance(error, StoreError):  # a record may exist
-            status = "open"
+            status = "failed" if isinstance(error, ResultExpired) else "open"
         why = Unstored(
             status=status,
             reason=str(error),

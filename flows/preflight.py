@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from prefect.logging import get_run_logger
+from stamina import BoundAsyncRetryingCaller
 
 from prefect_toapis.batches.characters import MadeCharacter, distinct
 from prefect_toapis.batches.errors import InvalidBatch, StoreError
@@ -16,6 +17,7 @@ from prefect_toapis.batches.prices import Cost, budget_faults
 from prefect_toapis.batches.registry import read_known
 from prefect_toapis.batches.spec import BatchSpec, Character
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.flows.costs import ask_balance, cost_of_run
 from prefect_toapis.flows.defaults import bucket_or_default, credentials_or_default
 from prefect_toapis.flows.order import Order
@@ -56,6 +58,10 @@ class Ready:
     def store(self) -> BucketStore:
         """The bucket, for async code."""
         return BucketStore(self.bucket)
+
+    def patient(self) -> BoundAsyncRetryingCaller:
+        """Calls what reads or writes the bucket, and tries it again while it is out of order."""
+        return RetryPolicy(budget=self.spec.settings.retry_seconds).caller()
 
     @property
     def tasks(self) -> RunTasks:

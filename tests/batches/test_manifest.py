@@ -14,7 +14,6 @@ from prefect_toapis.batches.manifest import (
     StoredVideo,
     Unstored,
     build_manifest,
-    plan_json,
     shot_key,
 )
 from prefect_toapis.batches.plan import Shot, plan_batch
@@ -185,15 +184,14 @@ def test_other_line_ends_in_a_prompt_are_no_end_of_a_row() -> None:
     assert Manifest.from_jsonl(manifest.to_jsonl(), uri=URI) == manifest
 
 
-def test_the_plan_that_is_kept_has_no_signatures() -> None:
-    plan = shots_of(scenes=[{"prompt": "Ein Café", "image_urls": [SIGNED]}])
-    content = plan_json("b", "s3://videos", plan, "1 shot: 0 stored, 1 to buy")
-    assert b"5ec2e7" not in content
-    assert "Café" in content.decode()
-    kept = json.loads(content)
-    assert (kept["version"], kept["batch"], kept["destination"]) == (1, "b", "s3://videos")
-    assert kept["plan"] == "1 shot: 0 stored, 1 to buy"
-    assert [Shot.model_validate(shot) for shot in kept["shots"]] == [plan[0].unsigned()]
+def test_what_earlier_plans_left_behind_is_open_and_not_in_the_plan() -> None:
+    planned, left, late = shots_of(scenes=["one", "two", "three"])
+    manifest = build_manifest(
+        "b", URI, [planned], [stored(planned), stored(late)], {}, [left, late]
+    )
+    statuses = [(row.scene, row.status, row.in_plan) for row in manifest.rows]
+    assert statuses == [("one", "stored", True), ("two", "open", False), ("three", "stored", False)]
+    assert "prefect-toapis reconcile" in (manifest.open[0].error or "")
 
 
 def test_the_manifest_has_no_signatures() -> None:

@@ -1,0 +1,97 @@
+"""What of a batch is open: paid, or perhaps paid, and not stored yet."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from prefect_toapis.batches.manifest import Unstored
+from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.record import Attempt, may_be_paid
+from prefect_toapis.batches.record_reading import latest
+from prefect_toapis.client.replies import Reply
+
+LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
+
+
+@dataclass(frozen=True)
+class OpenShot:
+    """A shot whose latest attempt may still become a video.
+
+    Args:
+        attempt: As the record has it.
+        reply: What the provider says of it; None if it wasn't asked, or doesn't tell.
+    """
+
+    shot: Shot
+    attempt: Attempt
+    reply: Reply | None = None
+
+    @property
+    def expires_at(self) -> datetime:
+        """When its result is gone: as the provider tells, or else at the earliest."""
+        if self.reply and self.reply.expires_at:
+            return datetime.fromtimestamp(self.reply.expires_at, timezone.utc)
+        return self.attempt.sent_at + LIFETIME
+
+    def in_words(self, now: datetime) -> str:
+        """What is known of it, and until when it can be stored.
+
+        Example:
+            `generation video_01K8 is completed; its result can be fetched until 22 Nov 14:02 UTC
+            (for 3.2 hours)`
+        """
+        attempt = self.attempt
+        if attempt.state == "sending":
+            return (
+                f"sent at {_shown(attempt.sent_at)} without an answer; it is looked up as "
+                f"{attempt.business_id}; if it was accepted, its result lives {self._life(now)}"
+            )
+        status = self.reply.status.replace("_", " ") if self.reply else "in an unknown state"
+        return f"generation {attempt.task_id} is {status}; its result lives {self._life(now)}"
+
+    def unstored(self, now: datetime) -> Unstored:
+        """Its row, while it isn't stored."""
+        return Unstored(
+            status="open",
+            reason=self.in_words(now),
+            task_id=self.attempt.task_id,
+            business_id=self.attempt.business_id,
+        )
+
+    def _life(self, now: datetime) -> str:
+        surely = self.reply is not None and self.reply.expires_at is not None
+        until = f"{'' if surely else 'at least '}until {_shown(self.expires_at)}"
+        hours = (self.expires_at - now).total_seconds() / 3600
+        return f"{until} ({hours:.1f} hours)" if hours > 0 else f"{until}, which is over"
+
+
+def open_shots(shots: Iterable[Shot], record: Mapping[str, Sequence[Attempt]]) -> list[OpenShot]:
+    """Those that may still become videos.
+
+    Args:
+        shots: That aren't stored, in the folders that the bucket has for them.
+        record: Their attempts, by folder.
+    """
+    found = ((shot, latest(record.get(shot.folder, []))) for shot in shots)
+    return [OpenShot(shot, one) for shot, one in found if one and may_be_paid(one)]
+
+
+def failed_shots(
+    shots: Iterable[Shot], record: Mapping[str, Sequence[Attempt]]
+) -> dict[str, Unstored]:
+    """Why others surely have no video, by shot id, as their record tells."""
+    found = ((shot, latest(record.get(shot.folder, []))) for shot in shots)
+    return {
+        shot.shot_id: Unstored(
+            status="failed",
+            reason=f"attempt {one.attempt} was {one.state}: {one.failure}",
+            task_id=one.task_id,
+            business_id=one.business_id,
+        )
+        for shot, one in found
+        if one and not may_be_paid(one)
+    }
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment.astimezone(timezone.utc):%d %b %H:%M} UTC"

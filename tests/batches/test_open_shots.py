@@ -1,0 +1,96 @@
+"""What of a batch is open, and in which words."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from prefect_toapis.batches.open_shots import OpenShot, failed_shots, open_shots
+from prefect_toapis.batches.plan import plan_batch
+from prefect_toapis.batches.record import Attempt, State
+from prefect_toapis.batches.spec import BatchSpec
+from prefect_toapis.client.replies import Reply
+
+SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+(SHOT,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots
+RENDERING = Reply("video_1", "in_progress")
+DONE = Reply("video_1", "completed", expires_at=(SENT + timedelta(hours=24.5)).timestamp())
+
+
+def attempt(state: State, number: int = 1, **known: Any) -> Attempt:
+    return Attempt(
+        shot_id=SHOT.shot_id,
+        attempt=number,
+        business_id=f"pt-{number}",
+        state=state,
+        sent_at=SENT,
+        **known,
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([], None),
+        (["sending"], "open"),
+        (["accepted"], "open"),
+        (["expired"], "open"),
+        (["rejected"], "failed"),
+        (["failed"], "failed"),
+        (["failed", "accepted"], "open"),
+        (["expired", "failed"], "failed"),
+    ],
+)
+def test_the_latest_attempt_decides(states: list[State], expected: str | None) -> None:
+    attempts = [attempt(state, number) for number, state in enumerate(states, 1)]
+    record = {SHOT.folder: list(reversed(attempts))}
+    opened, failed = open_shots([SHOT], record), failed_shots([SHOT], record)
+    assert [one.attempt for one in opened] == (attempts[-1:] if expected == "open" else [])
+    assert list(failed) == ([SHOT.shot_id] if expected == "failed" else [])
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (
+            OpenShot(SHOT, attempt("sending")),
+            (
+                "sent at 22 Nov 12:00 UTC without an answer; it is looked up as pt-1; if it was "
+                "accepted, its result lives at least until 23 Nov 12:00 UTC (23.0 hours)"
+            ),
+        ),
+        (
+            OpenShot(SHOT, attempt("accepted", task_id="video_1"), RENDERING),
+            (
+                "generation video_1 is in progress; its result lives at least until "
+                "23 Nov 12:00 UTC (23.0 hours)"
+            ),
+        ),
+        (
+            OpenShot(SHOT, attempt("accepted", task_id="video_1"), DONE),
+            "generation video_1 is completed; its result lives until 23 Nov 12:30 UTC (23.5 hours)",
+        ),
+        (
+            OpenShot(SHOT, attempt("accepted", task_id="video_1")),
+            (
+                "generation video_1 is in an unknown state; its result lives at least until "
+                "23 Nov 12:00 UTC (23.0 hours)"
+            ),
+        ),
+    ],
+)
+def test_says_what_is_known_and_until_when_it_can_be_stored(one: OpenShot, words: str) -> None:
+    assert one.in_words(SENT + timedelta(hours=1)) == words
+    row = one.unstored(SENT + timedelta(hours=1))
+    assert (row.status, row.reason, row.business_id) == ("open", words, "pt-1")
+
+
+def test_says_that_it_is_too_late() -> None:
+    one = OpenShot(SHOT, attempt("accepted", task_id="video_1"), DONE)
+    assert one.in_words(SENT + timedelta(hours=30)).endswith("23 Nov 12:30 UTC, which is over")
+
+
+def test_a_failure_keeps_its_reason() -> None:
+    lost = attempt("failed", 2, failure="a worker was lost", task_id="video_2")
+    row = failed_shots([SHOT], {SHOT.folder: [lost]})[SHOT.shot_id]
+    assert (row.reason, row.task_id) == ("attempt 2 was failed: a worker was lost", "video_2")

@@ -1,0 +1,50 @@
+"""`plan.json`: the latest plan, and what earlier ones left behind."""
+
+from typing import Any
+
+import pytest
+
+from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.inventory import take_inventory
+from prefect_toapis.batches.plan import Shot, plan_batch
+from prefect_toapis.batches.plan_file import PlanFile, left_behind, read_plan
+from prefect_toapis.batches.spec import BatchSpec
+
+SIGNED = "https://m.example/dog.png?v=2&X-Amz-Signature=5ec2e7"
+
+
+def shots_of(**spec: Any) -> list[Shot]:
+    return plan_batch(BatchSpec.model_validate(spec), "b", "s3://videos").shots
+
+
+def plan_of(shots: list[Shot], left: list[Shot]) -> PlanFile:
+    return PlanFile(
+        batch="b", plan="1 shot: 0 stored", destination="s3://videos", shots=shots, left=left
+    )
+
+
+def test_what_is_kept_has_no_signatures_and_is_read_again() -> None:
+    (shot,) = shots_of(scenes=[{"prompt": "Ein Café", "image_urls": [SIGNED]}])
+    content = plan_of([shot], [shot]).to_json()
+    assert b"5ec2e7" not in content
+    assert "Café" in content.decode()
+    assert b'"version": 1' in content
+    assert read_plan(content, "b/plan.json") == plan_of([shot.unsigned()], [shot.unsigned()])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"batch": 1}', b"[]"])
+def test_a_damaged_plan_is_named(content: bytes) -> None:
+    with pytest.raises(StoreError, match=r"b/plan\.json is damaged"):
+        read_plan(content, "b/plan.json")
+
+
+def test_left_behind_is_what_was_sent_and_is_neither_stored_nor_planned_any_more() -> None:
+    planned, stored, sent, unsent, older = shots_of(scenes=["1", "2", "3", "4", "5"])
+    keys = [f"{shot.folder}/attempt-1.json" for shot in (planned, stored, sent)]
+    keys += [f"{stored.folder}/shot.json", "b/other-name-" + older.folder[-12:] + "/attempt-1.json"]
+    inventory = take_inventory("b", keys)
+    earlier = plan_of([planned, stored, sent, unsent], [older])
+    left = left_behind(earlier, [planned], inventory)
+    assert [shot.shot_id for shot in left] == [sent.shot_id, older.shot_id]
+    assert left[1].folder == "b/other-name-" + older.folder[-12:]  # where the bucket has it
+    assert left_behind(None, [planned], inventory) == []
