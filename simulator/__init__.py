@@ -21,10 +21,12 @@ from prefect_toapis.simulator.faults import (
     Hold,
     Replace,
     Truncate,
+    Untidy,
 )
 from prefect_toapis.simulator.ledger import Ledger, Submission, Upload
 from prefect_toapis.simulator.server import Simulator, serve
 from prefect_toapis.simulator.settings import SimulatorSettings
+from prefect_toapis.simulator.storms import Weather
 
 __all__ = [
     "Delay",
@@ -39,7 +41,9 @@ __all__ = [
     "SimulatorSettings",
     "Submission",
     "Truncate",
+    "Untidy",
     "Upload",
+    "Weather",
     "require_encoder",
     "serve",
 ]

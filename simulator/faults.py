@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -79,11 +79,19 @@ class Replace(_Fault):
 
 
 class Truncate(_Fault):
-    """Send only so many bytes of a file, then close the connection."""
+    """Send only so many bytes of a file, stall if it is told to, then close the connection."""
 
     action: Literal["truncate"] = "truncate"
     operation: Literal["media"] = "media"
     at_bytes: int = Field(ge=0)
+    stall_seconds: float = Field(default=0, ge=0)
+
+
+class Untidy(_Fault):
+    """Answer as some gateways do ([W]): `task_id` beside another `id`, and an empty status."""
+
+    action: Literal["untidy"] = "untidy"
+    operation: Submitting = "submit"
 
 
 class Hide(_Fault):
@@ -95,7 +103,7 @@ class Hide(_Fault):
 
 
 Fault = Annotated[
-    Hold | Drop | Delay | Replace | Truncate | Hide,
+    Hold | Drop | Delay | Replace | Truncate | Untidy | Hide,
     Field(discriminator="action"),
 ]
 FAULT: TypeAdapter[Fault] = TypeAdapter(Fault)
@@ -128,8 +136,19 @@ class Held:
         await self._released.wait()
 
 
+class Storm(Protocol):
+    """Draws faults for requests that nobody has named; `storms.Weather` is one."""
+
+    def draw(self, facts: Facts) -> list[Fault]:
+        """Those that a request meets."""
+        ...
+
+
 class Faults:
     """The faults that are set. Safe to use from any thread.
+
+    Attributes:
+        storm: Faults for requests that nobody has named; None for fair weather.
 
     Example:
         ```python
@@ -143,6 +162,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._set: list[tuple[Fault, int | None]] = []
+        self.storm: Storm | None = None
         self._held: list[Held] = []
 
     @property
@@ -174,16 +194,17 @@ class Faults:
 
     def take(self, facts: Facts) -> list[Fault]:
         """The faults that a request meets, each counted as happened."""
-        if not self._set:  # the usual case costs nothing
+        if not self._set and not self.storm:  # the usual case costs nothing
             return []
         with self._lock:
+            blown = self.storm.draw(facts) if self.storm else []
             met = [fault for fault, _ in self._set if meets(fault, facts)]
             counted = [
                 (fault, left - 1 if left and meets(fault, facts) else left)
                 for fault, left in self._set
             ]
             self._set = [(fault, left) for fault, left in counted if left != 0]
-        return met
+        return met + blown
 
     def hold(self, facts: Facts) -> Held:
         """Note that a request is held; on the event loop that answers it."""

@@ -1,14 +1,25 @@
 """Where faults meet requests."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prefect_toapis.simulator.connections import NoReply, until_disconnected
-from prefect_toapis.simulator.faults import Delay, Drop, Facts, Fault, Faults, Hold, Replace, When
+from prefect_toapis.simulator.faults import (
+    Delay,
+    Drop,
+    Facts,
+    Fault,
+    Faults,
+    Hold,
+    Replace,
+    Untidy,
+    When,
+)
 
 Process = Callable[[list[Fault]], Awaitable[ASGIApp]]
 
@@ -35,6 +46,8 @@ async def interfere(faults: Faults, facts: Facts, process: Process) -> ASGIApp:
 
 
 async def _apply(fault: Fault, when: When, reply: ASGIApp | None) -> ASGIApp | None:
+    if isinstance(fault, Untidy) and when == "after" and isinstance(reply, JSONResponse):
+        return _untidy(reply)
     if not isinstance(fault, Delay | Drop | Replace) or fault.when != when:
         return reply
     if isinstance(fault, Delay):
@@ -43,6 +56,14 @@ async def _apply(fault: Fault, when: When, reply: ASGIApp | None) -> ASGIApp | N
     if isinstance(fault, Drop):
         return NoReply()
     return Response(fault.body, fault.status, fault.headers)
+
+
+def _untidy(reply: JSONResponse) -> JSONResponse:
+    shown = json.loads(bytes(reply.body))
+    if reply.status_code != 200 or "id" not in shown:
+        return reply
+    shown |= {"object": "video", "status": "", "task_id": shown["id"], "id": f"gw-{shown['id']}"}
+    return JSONResponse(shown)
 
 
 @dataclass(frozen=True)

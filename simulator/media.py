@@ -1,5 +1,6 @@
 """The files of the results: signed URLs, ranges, and bytes on the wire."""
 
+import asyncio
 import hashlib
 import hmac
 import re
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from prefect_toapis.simulator.clips import ServedFile
 from prefect_toapis.simulator.connections import transport_of, until_disconnected
+from prefect_toapis.simulator.faults import Truncate
 
 _PROVIDERS_URL = "https://files.toapis.com"  # [D]
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -108,12 +110,12 @@ class FileReply:
     Args:
         file: What is served.
         headers: Of the request.
-        at_most: Bytes after which the connection is closed; None for never.
+        broken: After how many bytes, and how long a stall, the connection is closed.
     """
 
     file: ServedFile
     headers: Mapping[str, str]
-    at_most: int | None = None
+    broken: Truncate | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
@@ -135,12 +137,13 @@ class FileReply:
             status, headers["content-range"] = 206, f"bytes {start}-{stop - 1}/{size}"
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
-        cut = self.at_most is not None and start + self.at_most < stop
+        cut = self.broken if self.broken and start + self.broken.at_bytes < stop else None
         if scope["method"] != "HEAD":
-            end = start + (self.at_most or 0) if cut else stop
+            end = start + cut.at_bytes if cut else stop
             for chunk in self.file.chunks(start, end):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if cut:
+            await asyncio.sleep(cut.stall_seconds)
             transport_of(scope).close()  # what is written goes out first
             await until_disconnected(receive)
         else:

@@ -79,8 +79,9 @@ class MediaAPI:
                 return PlainTextResponse(str(missing), 500)
             if request.method == "GET":
                 simulation.ledger.downloads[request.scope["path"]] += 1
-            cuts = [fault.at_bytes for fault in met if isinstance(fault, Truncate)]
-            return FileReply(file, request.headers, min(cuts) if cuts else None)
+            cuts = [fault for fault in met if isinstance(fault, Truncate)]
+            cut = min(cuts, key=lambda fault: fault.at_bytes, default=None)
+            return FileReply(file, request.headers, cut)
 
         return await interfere(simulation.faults, facts, process)
 

@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 from playwright.async_api import Browser, Page, async_playwright
 from prefect.logging.configuration import setup_logging
 from prefect.settings import (
+    PREFECT_API_URL,
     PREFECT_HOME,
     PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
     PREFECT_SERVER_ANALYTICS_ENABLED,
@@ -194,3 +195,29 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     }
     with temporary_settings({**settings}), prefect_test_harness(server_startup_timeout=120):
         yield
+
+
+@pytest.fixture
+def environment_with(
+    credentials: ToAPIsCredentials, prefect_server: None
+) -> Callable[[VideoBucket], dict[str, str]]:
+    """For a process elsewhere: the account, a bucket and the Prefect server."""
+
+    def environment(bucket: VideoBucket) -> dict[str, str]:
+        store = bucket.credentials
+        assert store
+        assert store.aws_secret_access_key
+        given = {
+            "PREFECT_API_URL": PREFECT_API_URL.value(),
+            "PREFECT_HOME": str(PREFECT_HOME.value()),
+            "TOAPIS_API_KEY": credentials.api_key.get_secret_value(),
+            "TOAPIS_BASE_URL": credentials.base_url,
+            "TOAPIS_BUCKET": bucket.uri(),
+            "AWS_ACCESS_KEY_ID": store.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": store.aws_secret_access_key.get_secret_value(),
+            "AWS_ENDPOINT_URL": store.endpoint_url,
+            "AWS_REGION": store.region_name,
+        }
+        return {**os.environ, **{name: value for name, value in given.items() if value}}
+
+    return environment

@@ -1,26 +1,23 @@
 """A Prefect server as it is in production, set up and deployed to as a data engineer does it."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from tests.prefect_server import PREFECT, PrefectServer
 
 from prefect_toapis import S3Credentials, VideoBucket
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.simulator import Simulator, SimulatorSettings
 
-PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 SETUP = [sys.executable, "-m", "prefect_toapis.cli", "setup"]
 SERVER = {
     "COLUMNS": "80",
@@ -45,20 +42,12 @@ class Studio(NamedTuple):
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A fresh server that schedules and whose automations act: the environment to find it by."""
     home = tmp_path_factory.mktemp("fresh-server")
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
     theirs = ("PREFECT_", "AWS_", "TOAPIS_")
     own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
-    api = f"http://127.0.0.1:{port}/api"
-    environment = own | SERVER | {"PREFECT_HOME": str(home), "PREFECT_API_URL": api}
-    start = [*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with _running(start, environment, home / "server.log"):
-        deadline = time.monotonic() + 120
-        while not _answers(f"{api}/health"):
-            assert time.monotonic() < deadline, (home / "server.log").read_text()
-            time.sleep(0.3)
-        yield environment
+    fresh = PrefectServer(home, own | SERVER)
+    fresh.start()
+    yield fresh.environment
+    fresh.stop()
 
 
 @pytest.fixture(scope="session")
@@ -129,13 +118,6 @@ def _running(command: list[str], environment: dict[str, str], log: Path) -> Iter
         finally:
             process.terminate()
             process.wait(60)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _output(command: list[str], environment: dict[str, str]) -> str:

@@ -1,0 +1,75 @@
+"""A fifth of everything goes wrong: every video is stored, and each is paid once."""
+
+import os
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from tests.chaos.conftest import Make
+from tests.chaos.faulty_store import FaultyStore
+
+from prefect_toapis import Manifest, RunSettings, VideoBucket
+from prefect_toapis.simulator import Hide, Simulator, Weather
+
+SHOTS = int(os.environ.get("CHAOS_SHOTS", "100"))
+RUNS = 4  # at most: what a run leaves open, the next one goes on with
+
+
+async def through(make: Make, scenes: list[str], **told: Any) -> list[Manifest]:
+    """Run the batch until nothing is missing."""
+    manifests: list[Manifest] = []
+    while len(manifests) < RUNS:
+        manifests.append(await make(scenes, on_failure="tolerate", **told))
+        if manifests[-1].shots("stored") == len(scenes):
+            break
+    return manifests
+
+
+async def test_everything_is_stored_and_paid_once(
+    make: Make, simulator: Simulator, store: FaultyStore, troubled: VideoBucket, seed: int
+) -> None:
+    simulator.faults.storm = weather = Weather(seed=seed, share=0.2)
+    simulator.faults.add(Hide(seconds=0.3, times=None))  # 404 right after creation
+    store.share, store.seed = 0.2, seed
+    scenes = [f"scene {number}" for number in range(SHOTS)]
+    manifests = await through(make, scenes, bucket=troubled)
+    show(weather, store, simulator, manifests)
+    assert manifests[-1].shots("stored") == SHOTS
+    paid = [one.business_id for one in simulator.ledger.paid]
+    assert len(paid) == len(set(paid)) == SHOTS
+
+
+async def test_what_shows_up_later_than_it_may_is_never_paid_twice_and_named(
+    make: Make, simulator: Simulator, resilient: RunSettings, seed: int
+) -> None:
+    simulator.faults.storm = Weather(seed=seed, share=0.2)
+    simulator.faults.add(Hide(seconds=3600, times=None))  # longer than anybody waits
+    shots = max(20, SHOTS // 5)
+    scenes = [f"scene {number}" for number in range(shots)]
+    brief = {"on_absent": "stop", "settle_seconds": 0.5, "grace_seconds": 0.5}
+    settings = resilient.model_copy(update=brief)
+    manifests = await through(make, scenes, settings=settings)
+    paid = [one.business_id for one in simulator.ledger.paid]
+    assert len(paid) == len(set(paid))
+    named = {row.business_id for row in manifests[-1].open}
+    assert set(paid) <= named
+    assert all(row.error for row in manifests[-1].open)
+
+
+def show(
+    weather: Weather, store: FaultyStore, simulator: Simulator, manifests: list[Manifest]
+) -> None:
+    """What happened, for `scripts/chaos` (which shows what tests print)."""
+    table = Table("", "requests", "faults", "by kind")
+    for operation, asked in weather.asked.items():
+        kinds = {name: met for (where, name), met in weather.met.items() if where == operation}
+        named = ", ".join(f"{met} x {name}" for name, met in sorted(kinds.items()))
+        table.add_row(operation, str(asked), str(sum(kinds.values())), named)
+    failed = ", ".join(f"{count} x {status}" for status, count in store.failed.items())
+    table.add_row("S3", str(store.asked), str(store.failed.total()), failed)
+    console = Console(width=100)
+    console.print(table)
+    stored = [manifest.shots("stored") for manifest in manifests]
+    for row in [*manifests[-1].open, *manifests[-1].failed]:
+        console.print(f"{row.label}: {row.status}: {row.error}")
+    console.print(f"stored after each run: {stored}; paid: {len(simulator.ledger.paid)}")
