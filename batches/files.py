@@ -89,6 +89,33 @@ def beside(spec: BatchSpec, folder: str) -> BatchSpec:
     return map_files(spec, lambda path, _: joined(folder, path))
 
 
+def foreign_files(spec: BatchSpec, folder: str) -> list[str]:
+    """What is wrong with the files of a spec in S3: they would be the worker's own.
+
+    Whoever may write a spec into a bucket is not thereby someone who may read the machine that
+    carries it out.
+
+    Args:
+        spec: What the file holds.
+        folder: Where it lies: a path, or `s3://bucket/prefix`.
+
+    Example:
+        >>> scene = {"name": "ride", "prompt": "Ride", "image_urls": ["/etc/tram.png"]}
+        >>> foreign_files(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs")
+        ['scene "ride": /etc/tram.png: a spec in S3 may name files in S3 only']
+    """
+    return [
+        f"{who}: {file.path}: a spec in S3 may name files in S3 only"
+        for file, who in files_in(spec).items()
+        if is_foreign(folder, file.path)
+    ]
+
+
+def is_foreign(folder: str, path: str) -> bool:
+    """Whether a path in a spec leads from S3 to the machine that reads it."""
+    return folder.startswith("s3://") and path.startswith(("/", "~"))
+
+
 def joined(folder: str, path: str) -> str:
     """A path that is meant from a folder, or `s3://` prefix; unless it says itself where from."""
     if path.startswith(("s3://", "/", "~")):

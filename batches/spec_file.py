@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from prefect_toapis.batches.files import beside, joined
+from prefect_toapis.batches.files import beside, foreign_files, is_foreign, joined
 from prefect_toapis.batches.spec import (
     BatchSpec,
     Cast,
@@ -72,6 +72,11 @@ class SpecFile:
         return self.path.rpartition("/")[2]
 
     @property
+    def folder(self) -> str:
+        """Where the file lies."""
+        return self.path.rpartition("/")[0]
+
+    @property
     def table_path(self) -> str | None:
         """Where the table is that `scenes` names and that is to be read yet; None: there is none.
 
@@ -80,9 +85,9 @@ class SpecFile:
             's3://studio/specs/prompts.csv'
         """
         scenes = self.data.get("scenes")
-        if not (isinstance(scenes, str) and is_table(scenes)):
+        if not (isinstance(scenes, str) and is_table(scenes)) or is_foreign(self.folder, scenes):
             return None
-        return joined(self.path.rpartition("/")[0], scenes)
+        return joined(self.folder, scenes)
 
     def with_scenes(self, table: Table) -> "SpecFile":
         """The file with the scenes of a table."""
@@ -108,7 +113,9 @@ class SpecFile:
         except ValidationError as error:
             faults += [self._fault(one) for one in error.errors(include_url=False)]
             found = _without(data, error)
-        return beside(found, self.path.rpartition("/")[0]), faults
+        if foreign := foreign_files(found, self.folder):
+            return BatchSpec(batch=found.batch, settings=found.settings), [*faults, *foreign]
+        return beside(found, self.folder), faults
 
     def _fault(self, error: Any) -> str:
         match error["loc"]:

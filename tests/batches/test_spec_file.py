@@ -228,3 +228,26 @@ def test_no_data_makes_reading_or_planning_raise(data: dict[str, object]) -> Non
     spec, faults = read_spec(json.dumps(data), "b.json")
     assert faults or spec.model_dump_json()
     plan_batch(spec, "b", "s3://videos")
+
+
+FOREIGN = [
+    "scenes: [{prompt: A dog, image_urls: [/etc/passwd]}]",
+    "scenes: [{prompt: A dog, image_urls: [~/.ssh/id_rsa]}]",
+    "scenes: [{prompt: A dog, character_url: /home/clip.mp4}]",
+    "{scenes: [A dog], characters: [{name: Turbo, url: /home/clip.mp4, timestamps: '1,3'}]}",
+]
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+def test_a_spec_in_s3_can_not_name_files_of_the_machine_that_reads_it(content: str) -> None:
+    spec, faults = open_spec(content.encode(), "s3://studio/specs/lisbon.yaml").batch()
+    assert faults[0].endswith(": a spec in S3 may name files in S3 only")
+    assert spec.scenes == spec.characters == []  # nothing of it is opened
+    assert open_spec(content.encode(), "/home/specs/lisbon.yaml").batch()[1] == []
+
+
+@pytest.mark.parametrize("table", ["/etc/passwd.csv", "~/prompts.csv"])
+def test_nor_a_table_there(table: str) -> None:
+    spec = open_spec(f"scenes: {table}".encode(), "s3://studio/specs/lisbon.yaml")
+    assert spec.table_path is None
+    assert "the name of a table" in spec.batch()[1][0]
