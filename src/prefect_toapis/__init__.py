@@ -105,6 +105,7 @@ if not TYPE_CHECKING:  # for a type checker, a misspelt name must stay an error
         """Import what is asked for when it is: most programs need little of it, and not at once."""
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import_module(f"{__name__}.blocks")  # Prefect knows them then, and s3:// can be read
         found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
         globals()[name] = found
         return found

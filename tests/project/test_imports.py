@@ -1,6 +1,7 @@
 """Dependencies point one way: cli -> flows -> tasks -> blocks -> batches -> client."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,15 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     misspelt = "generate_video"
     with pytest.raises(AttributeError, match="no attribute 'generate_video'"):
         getattr(prefect_toapis, misspelt)
+
+
+def test_a_manifest_in_s3_can_be_read_by_who_imports_nothing_else() -> None:
+    code = "from prefect_toapis import Manifest; Manifest.load('s3://no-such-bucket-0/b')"
+    nowhere = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA0", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "eu-west-1"}
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, env=nowhere | keys, capture_output=True, text=True, check=False)
+    assert "StoreUnavailable: Can't read s3://no-such-bucket-0/b/manifest.jsonl" in ran.stderr
 
 
 def test_nothing_heavy_is_imported_before_it_is_used() -> None:
