@@ -8,7 +8,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact, FlowRun
-from prefect.client.schemas.sorting import ArtifactSort
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.events.schemas.events import Event
 
@@ -141,5 +141,6 @@ async def test_listeners_are_told_of_shots_batch_and_asset(
 async def test_a_run_is_named_for_its_batch(make: Make) -> None:
     await make(["a dog"], batch="named", dry_run=True)
     async with get_client() as client:
-        runs: list[FlowRun] = await client.read_flow_runs(limit=50)
+        newest = FlowRunSort.START_TIME_DESC  # other tests' runs are on the server, too
+        runs: list[FlowRun] = await client.read_flow_runs(limit=50, sort=newest)
     assert "named: 1 scene x 1 variant (dry run)" in [run.name for run in runs]
