@@ -87,9 +87,9 @@ def host() -> Iterator[Host]:
     server.server_close()
 
 
-def opened(url: str, kind: Kind = "video") -> ResultReader:
+def opened(url: str, kind: Kind = "video", stall: float = 30) -> ResultReader:
     """A result of an API that is on this machine, too."""
-    patience = Patience(stall=0.3, pause=0.001)
+    patience = Patience(stall=stall, pause=0.001)
     return ResultReader(url, kind, base_url="http://127.0.0.1", patience=patience)
 
 
@@ -230,7 +230,8 @@ def test_a_transfer_that_breaks_off_goes_on_where_it_stopped(host: Host) -> None
 
 
 def test_a_transfer_that_stalls_goes_on_where_it_stopped(host: Host) -> None:
-    with closing(opened(host.put(Page(cuts=[300_000], etag='"v1"', stalls=1)))) as reader:
+    url = host.put(Page(cuts=[300_000], etag='"v1"', stalls=1))
+    with closing(opened(url, stall=1)) as reader:
         assert read_all(reader) == MP4
     assert [request.get("range") for request in host.seen] == [None, "bytes=300000-"]
 
