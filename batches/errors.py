@@ -23,6 +23,7 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 │   ├── RateLimited          429
 │   ├── Unavailable          the service is out of order
 │   ├── UnreadableReply      the reply to a query can't be understood
+│   ├── EventNotTaken        Prefect did not take the event of a webhook
 │   └── StoreUnavailable     the store is out of order (also a StoreError)
 ├── DownloadFailed           the result could not be stored as it should be
 │   ├── ResultRefused        its URL is refused
@@ -32,6 +33,12 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 │   ├── StoreAccessRefused   credentials or rights
 │   ├── StoreMissing         no such bucket
 │   └── StoreUnavailable     out of order (also Transient)
+├── WebhookRefused           a request is not taken as a webhook
+│   ├── WebhookTooLarge      its body
+│   ├── WebhookUnsigned      a header is missing or malformed
+│   ├── WebhookForged        no signature fits
+│   ├── WebhookStale         it fits, but was made more than 5 minutes away
+│   └── WebhookUnreadable    the provider's own, but not understood
 ├── InvalidBatch             everything wrong with a plan (.faults); nothing was sent
 └── BatchFailed              some shots of a finished batch failed (.manifest)
 ```
@@ -88,6 +95,12 @@ class StoreMissing(StoreError):
 
 class StoreUnavailable(StoreError, Transient):
     """The store does not answer, or answers that it can't now."""
+
+
+class EventNotTaken(Transient):
+    """Prefect did not take the event of a webhook, or not in time."""
+
+    advice = "The provider sends the webhook again; see that the Prefect server runs."
 
 
 class InvalidBatch(ToAPIsError, ValueError):

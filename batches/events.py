@@ -1,15 +1,25 @@
 """What a batch tells whoever listens: events for automations and other flows."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import UUID, uuid5
 
 from prefect_toapis.batches.gallery import GALLERY_FILE
 from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest, StoredVideo, Unstored
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.client.webhooks import Ended, Ending, Webhook
 
 SHOT_STORED = "toapis.shot.stored"
 SHOT_FAILED = "toapis.shot.failed"
 BATCH_COMPLETED = "toapis.batch.completed"
+GENERATION_COMPLETED = "toapis.generation.completed"
+GENERATION_FAILED = "toapis.generation.failed"
+
+_GENERATION: dict[Ending, str] = {
+    "completed": GENERATION_COMPLETED,
+    "failed": GENERATION_FAILED,
+}
+_WEBHOOKS = UUID("5d8f4c0e-6f0b-5a43-9a55-2f7be0b1c7a4")  # ours alone; a new one makes new ids
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,36 @@ def batch_completed(manifest: Manifest) -> Event:
         **counts,
     }
     return Event(BATCH_COMPLETED, _batch(manifest.uri, manifest.batch), payload)
+
+
+def generation_ended(webhook: Webhook, ended: Ended) -> Event:
+    """A generation has ended, says a webhook. It is a hint: the status is the truth.
+
+    Args:
+        webhook: It says so.
+        ended: What it says.
+
+    Example:
+        >>> ended = Ended("video_7497", "completed", business_id="pt1-1")
+        >>> generation_ended(Webhook("evt_1", "generation.completed"), ended).resource
+        {'prefect.resource.id': 'toapis.generation.video_7497', 'prefect.resource.name': 'pt1-1'}
+    """
+    resource = {
+        "prefect.resource.id": f"toapis.generation.{ended.task_id}",
+        "prefect.resource.name": ended.business_id or ended.task_id,
+    }
+    payload = {"webhook_id": webhook.id, **asdict(ended)}
+    return Event(_GENERATION[ended.ending], resource, payload)
+
+
+def event_id(webhook_id: str) -> UUID:
+    """The id of the event that a webhook makes, the same each time that the webhook is sent.
+
+    Example:
+        >>> event_id("evt_01abcdef")
+        UUID('f10d95fc-db52-5080-8eee-d913acd9a7a8')
+    """
+    return uuid5(_WEBHOOKS, webhook_id)
 
 
 def _of_shot(name: str, shot: Shot, batch_uri: str, about: dict[str, Any]) -> Event:

@@ -11,6 +11,7 @@ from prefect_toapis.cli import (
     reconcile,
     setup,
     simulator,
+    webhooks,
 )
 
 app = App(
@@ -27,6 +28,7 @@ app.command(account.models)
 app.command(reconcile.reconcile)
 app.command(setup.setup)
 app.command(simulator.simulator)
+app.command(webhooks.webhooks)
 
 
 def main() -> None:

@@ -23,13 +23,14 @@ from prefect_toapis.simulator.faults import (
     Truncate,
     Untidy,
 )
-from prefect_toapis.simulator.ledger import Ledger, Submission, Upload
+from prefect_toapis.simulator.ledger import Delivery, Ledger, Submission, Upload
 from prefect_toapis.simulator.server import Simulator, serve
-from prefect_toapis.simulator.settings import SimulatorSettings
+from prefect_toapis.simulator.settings import SimulatorSettings, WebhookSettings
 from prefect_toapis.simulator.storms import Weather
 
 __all__ = [
     "Delay",
+    "Delivery",
     "Drop",
     "Fault",
     "Faults",
@@ -44,6 +45,7 @@ __all__ = [
     "Untidy",
     "Upload",
     "Weather",
+    "WebhookSettings",
     "require_encoder",
     "serve",
 ]

@@ -58,6 +58,34 @@ class Upload:
     url: str
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """One try at delivering a webhook.
+
+    Args:
+        webhook_id: The webhook's, the same at each try.
+        type: Of the event.
+        task_id: The generation's; None for `endpoint.test`.
+        attempt: Which try it was, from 1.
+        forged: Whether it was signed with a secret that isn't the receiver's.
+        status: The answer; None if there was none.
+        at: When it was answered, or given up, in Unix seconds.
+    """
+
+    webhook_id: str
+    type: str
+    task_id: str | None
+    attempt: int
+    forged: bool
+    status: int | None
+    at: float
+
+    @property
+    def taken(self) -> bool:
+        """Whether it was answered with a 2xx."""
+        return self.status is not None and 200 <= self.status < 300
+
+
 @dataclass
 class Ledger:
     """The witness. Requests that were refused with 401 or 429 appear only in their counts.
@@ -66,6 +94,7 @@ class Ledger:
         submissions: Every POST that arrived, in order.
         uploads: Every file that was taken, in order.
         queries: How often each id was asked for, as it was asked (task id or business id).
+        deliveries: Every try at delivering a webhook, in order.
         downloads: How often each file's content was served, by its path at the media port.
         leaked_keys: Requests at the media port that carried an Authorization header.
         throttled: Requests refused with 429.
@@ -74,6 +103,7 @@ class Ledger:
 
     submissions: list[Submission] = field(default_factory=list)
     uploads: list[Upload] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     queries: Counter[str] = field(default_factory=Counter)
     downloads: Counter[str] = field(default_factory=Counter)
     leaked_keys: int = 0
@@ -101,5 +131,6 @@ class Ledger:
             **vars(self),
             "submissions": [asdict(submission) for submission in self.submissions],
             "uploads": [asdict(upload) for upload in self.uploads],
+            "deliveries": [asdict(delivery) for delivery in self.deliveries],
             "credits_spent": self.credits_spent,
         }

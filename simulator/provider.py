@@ -16,6 +16,7 @@ from prefect_toapis.simulator.ledger import Kind, Ledger, Submission
 from prefect_toapis.simulator.refusals import Refusal
 from prefect_toapis.simulator.remixes import read_remix
 from prefect_toapis.simulator.settings import SimulatorSettings
+from prefect_toapis.simulator.webhooks import Webhooks, read_callback
 from prefect_toapis.simulator.wire import read_submission
 
 
@@ -26,15 +27,21 @@ class Provider:
         settings: How it behaves.
         clock: The time, in Unix seconds.
         ledger: Where it keeps its books.
+        webhooks: Told of the tasks whose end is to be announced.
     """
 
     def __init__(
-        self, settings: SimulatorSettings, clock: Callable[[], float], ledger: Ledger
+        self,
+        settings: SimulatorSettings,
+        clock: Callable[[], float],
+        ledger: Ledger,
+        webhooks: Webhooks | None = None,
     ) -> None:
         self.clock = clock
         self.catalogue = Catalogue.current()
         self._settings = settings
         self._ledger = ledger
+        self._webhooks = webhooks
         self._random = random.Random(settings.seed)  # noqa: S311 - render times are no secrets
         self._balance = settings.balance_credits
         self._by_task_id: dict[str, Generation] = {}
@@ -58,6 +65,7 @@ class Provider:
         """
         price = self._price(submission.kind)
         try:
+            callback = read_callback(body, self._settings.webhooks)
             order = self._order(submission, body)
             self._refuse_by_policy(order)
             self._charge(price)
@@ -69,6 +77,8 @@ class Provider:
         if generation.fails:
             due = (generation.finished_at, generation.task_id, submission)
             heapq.heappush(self._failing, due)
+        if self._webhooks and callback:
+            self._webhooks.expect(generation, callback)
         submission.task_id = generation.task_id
         submission.credits = price
         submission.paid = True  # last: who sees it paid finds the rest

@@ -4,6 +4,7 @@ from typing import Any
 
 _KINDS: dict[str, tuple[int, str]] = {  # code: (HTTP status, type)
     "invalid_request": (400, "invalid_request_error"),
+    "webhook_not_configured": (400, "invalid_request_error"),
     "unauthorized": (401, "authentication_error"),
     "insufficient_quota": (402, "payment_required"),
     "task_not_found": (404, "not_found_error"),

@@ -4,10 +4,11 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,6 +26,7 @@ from prefect_toapis.simulator.media import Links, Signer
 from prefect_toapis.simulator.provider import Provider
 from prefect_toapis.simulator.settings import SimulatorSettings
 from prefect_toapis.simulator.uploads import Uploads
+from prefect_toapis.simulator.webhooks import Webhooks
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.005
@@ -68,7 +70,11 @@ class Simulator:
         self._ports = (port, media_port)
         self._urls: tuple[str, str] | None = None
         self._ledger = Ledger()
-        self._provider = Provider(self.settings, clock, self._ledger)
+        wanted = self.settings.webhooks
+        self._webhooks = (
+            Webhooks(wanted, self.settings.seed, clock, self._ledger) if wanted else None
+        )
+        self._provider = Provider(self.settings, clock, self._ledger, self._webhooks)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -103,6 +109,7 @@ class Simulator:
         api_port, media_port = (listening.getsockname()[1] for listening in sockets)
         self._urls = (f"http://{_HOST}:{api_port}", f"http://{_HOST}:{media_port}")
         signer = Signer()
+        links = Links(self.media_url, signer)
         simulation = Simulation(
             api_keys=self.settings.api_keys,
             provider=self._provider,
@@ -112,7 +119,7 @@ class Simulator:
             clips=self.clips,
             uploads=Uploads(self.media_url, self._ledger),
             signer=signer,
-            links=Links(self.media_url, signer),
+            links=links,
         )
         control = control_routes(self.faults, lambda: self.ledger)
         app = _TwoOrigins(
@@ -120,7 +127,8 @@ class Simulator:
             media=media_app(simulation),
             media_port=media_port,
         )
-        self._server = _Server(app, self.clips.close)
+        sending = partial(self._webhooks.run, links) if self._webhooks else None
+        self._server = _Server(app, self.clips.close, sending)
         self._thread = threading.Thread(
             target=self._server.run, args=(sockets,), name="simulator", daemon=True
         )
@@ -134,6 +142,16 @@ class Simulator:
         if self._server and self._thread:
             self._server.should_exit = True
             self._thread.join()
+
+    def send_test_webhook(self) -> None:
+        """Send `endpoint.test` to the URL configured for the key, as a button of the provider's.
+
+        Raises:
+            RuntimeError: None is configured.
+        """
+        if self._webhooks is None:
+            raise RuntimeError("The simulator has no webhooks in its settings")
+        self._webhooks.test()
 
     def wait_for(self, condition: Callable[[], T], seconds: float = 10) -> T:
         """Wait until a condition is true, and return what it returned.
@@ -227,7 +245,12 @@ class _TwoOrigins:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: ASGIApp, close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        close: Callable[[], None],
+        meanwhile: Callable[[], Coroutine[Any, Any, None]] | None,
+    ) -> None:
         config = uvicorn.Config(
             app,
             http=OpenProtocol,
@@ -242,9 +265,13 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.ready = threading.Event()
         self._close = close
+        self._meanwhile = meanwhile
+        self._working: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self._meanwhile:
+            self._working = asyncio.create_task(self._meanwhile())
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -261,6 +288,9 @@ class _Server(uvicorn.Server):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks)
+        if self._working:
+            self._working.cancel()
+            await asyncio.wait([self._working])
 
 
 def _listen(ports: tuple[int, ...]) -> list[socket.socket]:

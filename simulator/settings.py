@@ -1,8 +1,10 @@
 """What the simulator can be told."""
 
+import ipaddress
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 AccountGroup = Literal["default", "vip", "svip"]
 
@@ -13,8 +15,63 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _on_loopback(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        is_loopback = host == "localhost"
+    if parts.scheme != "http" or not is_loopback:
+        raise ValueError("the simulator sends webhooks to http:// on this machine alone")
+    return url
+
+
 Seconds = Annotated[float, Field(ge=0)]
 SecondsRange = Annotated[tuple[Seconds, Seconds], AfterValidator(_ordered)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class WebhookSettings(BaseModel):
+    """How the simulated provider sends webhooks: one for each task that is to be told of ([D]).
+
+    Example:
+        ```python
+        WebhookSettings(url="http://127.0.0.1:8780/webhook", secret="whsec", dropped=0.3)
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, AfterValidator(_on_loopback)] = Field(
+        description="The URL configured for the key; a callback_url may differ in path and query."
+    )
+    secret: SecretStr = Field(description="What they are signed with.")
+    previous_secret: SecretStr | None = Field(
+        default=None, description="What they are signed with as well, as after a rotation."
+    )
+    every_task: bool = Field(
+        default=False,
+        description="Whether tasks without a callback_url are told of too, at `url`: no source "
+        "says whether the provider does so.",
+    )
+    late_seconds: Seconds | SecondsRange = Field(
+        default=0,
+        description="How long after the end of a task its webhook is first sent: a number, or "
+        "bounds between which each draws its own, so that they come out of order.",
+    )
+    doubled: Share = Field(default=0, description="The share that is sent once more when taken.")
+    dropped: Share = Field(default=0, description="The share that is never sent.")
+    forged: Share = Field(
+        default=0,
+        description="The share of tasks of which somebody else, who doesn't know the secret, "
+        "says at once that they failed.",
+    )
+    speed: float = Field(
+        default=1,
+        gt=0,
+        description="How many times as fast as the provider's the schedule of retries is.",
+    )
 
 
 class SimulatorSettings(BaseModel):
@@ -94,4 +151,8 @@ class SimulatorSettings(BaseModel):
         gt=0,
         description="Size of each video file, in bytes. A clip that is that large already stays "
         "as it is.",
+    )
+    webhooks: WebhookSettings | None = Field(
+        default=None,
+        description="Where webhooks go; None: a callback_url is refused (webhook_not_configured).",
     )

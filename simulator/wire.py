@@ -14,7 +14,8 @@ from prefect_toapis.simulator.media import Links
 from prefect_toapis.simulator.refusals import Refusal
 
 _AT_TOP = frozenset(VideoRequest.model_fields) - IN_METADATA - {"extra"}
-_OURS = frozenset({"metadata", "client_business_id"})
+_OURS_INSIDE = frozenset({"metadata", "client_business_id"})
+_OURS = _OURS_INSIDE | {"callback_url"}
 
 
 def business_id_of(body: dict[str, Any]) -> str | None:
@@ -48,7 +49,7 @@ def read_submission(body: dict[str, Any], catalogue: Catalogue) -> VideoRequest:
     fields |= {name: metadata[name] for name in metadata if name in IN_METADATA}
     misplaced = [name for name in body if name in IN_METADATA]
     other = {name: body[name] for name in body if name not in _AT_TOP | IN_METADATA | _OURS}
-    inside = {name: metadata[name] for name in metadata if name not in IN_METADATA | _OURS}
+    inside = {name: metadata[name] for name in metadata if name not in IN_METADATA | _OURS_INSIDE}
     other |= {f"metadata.{name}": value for name, value in inside.items()}
     request = video_request(fields | {"extra": other})
     faults = [str(fault) for fault in check(request, catalogue)]
@@ -66,7 +67,7 @@ def unknown_fields(body: dict[str, Any], known: frozenset[str]) -> list[str]:
     if not isinstance(metadata, dict):
         return ["metadata: it must be an object"]
     names = [name for name in body if name not in known | _OURS]
-    names += [f"metadata.{name}" for name in metadata if name not in _OURS]
+    names += [f"metadata.{name}" for name in metadata if name not in _OURS_INSIDE]
     return [f"{name}: it has no such field" for name in names]
 
 

@@ -2,10 +2,17 @@
 
 import json
 
-from prefect_toapis.batches.events import batch_completed, shot_failed, shot_stored
+from prefect_toapis.batches.events import (
+    batch_completed,
+    event_id,
+    generation_ended,
+    shot_failed,
+    shot_stored,
+)
 from prefect_toapis.batches.manifest import Manifest, StoredVideo, Unstored
 from prefect_toapis.batches.plan import Shot, plan_batch
 from prefect_toapis.batches.spec import BatchSpec, Scene
+from prefect_toapis.client.webhooks import Ended, Webhook
 
 PREFIX = "s3://studio/videos"
 URI = f"{PREFIX}/lisbon"
@@ -78,3 +85,19 @@ def test_a_completed_batch_is_told_with_its_counts_and_places() -> None:
         "open": 0,
         "planned": 0,
     }
+
+
+def test_the_end_of_a_generation_is_told_by_its_own_id_where_the_caller_gave_none() -> None:
+    webhook = Webhook("evt_1", "generation.failed")
+    event = generation_ended(webhook, Ended("video_1", "failed", reason="refused"))
+    assert event.name == "toapis.generation.failed"
+    assert event.resource == {
+        "prefect.resource.id": "toapis.generation.video_1",
+        "prefect.resource.name": "video_1",
+    }
+    assert event.payload["reason"] == "refused"
+    assert event.payload["webhook_id"] == "evt_1"
+
+
+def test_the_id_of_a_webhook_s_event_never_changes() -> None:
+    assert str(event_id("evt_01abcdef")) == "f10d95fc-db52-5080-8eee-d913acd9a7a8"

@@ -19,13 +19,14 @@ MAY_IMPORT = {
     "blocks": {"client", "batches"},
     "tasks": {"client", "batches", "blocks"},
     "flows": {"client", "batches", "blocks", "tasks"},
+    "receiver": {"client", "batches"},
     "simulator": {"client"},
     "deployments": {"client", "batches", "blocks", "tasks", "flows"},
-    "cli": {"client", "batches", "blocks", "tasks", "flows", "deployments"},
+    "cli": {"client", "batches", "blocks", "tasks", "flows", "deployments", "receiver"},
 }
 MAY_IMPORT_THE_SIMULATOR = {"cli/demo.py", "cli/simulator.py"}
 WITHOUT_PREFECT = ("client", "batches", "simulator")
-WITHOUT_S3 = ("client", "batches", "tasks", "flows", "simulator", "deployments", "cli")
+WITHOUT_S3 = tuple(folder for folder in MAY_IMPORT if folder != "blocks")
 
 
 def modules() -> list[str]:

@@ -1,0 +1,104 @@
+"""`prefect-toapis webhooks`: the receiver as a server."""
+
+import logging
+import socket
+
+import uvicorn
+from cyclopts import App
+from prefect.logging.configuration import setup_logging
+from prefect.settings import PREFECT_API_URL
+from rich.console import Console
+from rich.markup import escape
+from starlette.types import ASGIApp
+
+from prefect_toapis.receiver import secrets_from_environment, webhook_app
+from prefect_toapis.receiver.secrets_given import PREVIOUS_SECRET, SECRET
+
+_CONNECTIONS = 1000  # more are answered with 503; each may hold a body of 64 KiB
+_GRACE_SECONDS = 10  # an answer takes no longer
+_BACKLOG = 2048
+
+webhooks = App(name="webhooks", help="Take the provider's webhooks.")
+
+
+@webhooks.command
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8780,
+    secret_variable: str = SECRET,
+    previous_secret_variable: str = PREVIOUS_SECRET,
+) -> None:
+    """Take the provider's webhooks at /webhook, and hand them to Prefect as events.
+
+    It speaks plain HTTP: put it behind a proxy that speaks HTTPS and hands on /webhook alone;
+    /health and /metrics are for you. The secret is read from the environment.
+
+    Args:
+        host: The address to listen at.
+        port: The port to listen at; 0 for any free one.
+        secret_variable: The environment variable that holds the secret.
+        previous_secret_variable: The one that holds the secret before, for a day after a change.
+    """
+    console = Console()
+    try:
+        app = webhook_app(secrets_from_environment(secret_variable, previous_secret_variable))
+        _require_a_server()
+        listening = _listen(host, port)
+    except (OSError, ValueError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
+        raise SystemExit(1) from None
+    _show_our_log()
+    bound = listening.getsockname()
+    console.print(
+        f"Webhooks are taken at http://{_shown(bound[0])}:{bound[1]}/webhook. Stop with Ctrl-C.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _serve(app, listening)
+
+
+def _require_a_server() -> None:
+    if not PREFECT_API_URL.value():
+        raise ValueError("PREFECT_API_URL is not set: name the Prefect server")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # asyncio sets TCP_NODELAY only where the protocol is named, as getaddrinfo does.
+    [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    )
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _serve(app: ASGIApp, listening: socket.socket) -> None:
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:  # uvicorn has ended in order, and passes it on
+        return
+
+
+def _show_our_log() -> None:
+    setup_logging()
+    logging.getLogger("prefect_toapis").setLevel(logging.INFO)
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,16 @@
+"""Takes the provider's webhooks and hands them to Prefect as events; mounts into any ASGI app.
+
+Example:
+    ```python
+    from prefect_toapis.receiver import webhook_app
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    app = Starlette(routes=[Mount("/toapis", webhook_app())])  # the webhook: /toapis/webhook
+    ```
+"""
+
+from prefect_toapis.receiver.app import webhook_app
+from prefect_toapis.receiver.secrets_given import secrets_from_environment
+
+__all__ = ["secrets_from_environment", "webhook_app"]
