@@ -54,6 +54,18 @@ class Generation(BaseModel):
         """What `character_create` or `character_from_task` made of it; empty until it is known."""
         return self._characters
 
+    @property
+    def kind(self) -> str:
+        """Those of one kind take about as long to render: its model and duration."""
+        if self.shot is None:
+            return ""
+        request = self.shot.request
+        return f"{request.model} {request.duration or ''}".rstrip()
+
+    def age(self, now: datetime) -> float:
+        """Seconds since it was submitted; 0 where that isn't known."""
+        return max((now - self.submitted_at).total_seconds(), 0) if self.submitted_at else 0.0
+
     def has_expired(self, now: datetime) -> bool:
         """Whether its results are surely gone: 24 hours after its completion ([D]).
 

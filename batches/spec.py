@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from prefect_toapis.batches.prices import Price
-from prefect_toapis.client.account import AccountGroup
+from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.requests import SceneFields, VariantFields
 
@@ -158,6 +158,13 @@ class RunSettings(BaseModel):
     account_group: AccountGroup = Field(
         default="default", description="The provider's group of the account: its rate limits."
     )
+    account_share: float = Field(
+        default=1,
+        gt=0,
+        le=1,
+        description="The part of the account's rate limits that this run may use: less than 1 "
+        "where independent runs share the account.",
+    )
     max_in_flight: int = Field(
         default=500, ge=1, description="Shots under way at once, from submission to storage."
     )
@@ -166,7 +173,15 @@ class RunSettings(BaseModel):
         default=5, gt=0, description="Seconds before the first status query of a generation."
     )
     poll_every_seconds: float = Field(
-        default=10, gt=0, description="Seconds between two status queries of a generation."
+        default=10,
+        gt=0,
+        description="Seconds between two status queries of a generation before anything is "
+        "known of how long it takes; closer together near its expected end, wider apart before.",
+    )
+    notify: Literal["auto", "poll", "webhook"] = Field(
+        default="auto",
+        description="auto: ask for the status, and at once when a webhook tells that it changed. "
+        "webhook: hardly ask at all while Prefect's events can be heard. poll: only ask.",
     )
     patience_seconds: float = Field(
         default=3600, gt=0, description="How long a run waits for one generation, in seconds."

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from prefect_toapis.client.account import AccountGroup
+from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.bucket_pieces import worker_policy
 from prefect_toapis.deployments.pieces import Line, Outcome

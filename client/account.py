@@ -6,19 +6,19 @@ notebook's, none at all) use the same connections and the same scheduler.
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import cache
-from typing import IO, Any, Literal, TypeVar
+from typing import IO, Any, TypeVar
 
-from aiolimiter import AsyncLimiter
 from pydantic import SecretStr
 
-from prefect_toapis.client.decisions import Accepted
+from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup, Allowance, Bucket
+from prefect_toapis.client.decisions import Accepted, Category
 from prefect_toapis.client.errors import APIError, InsufficientBalance, Unauthorized
 from prefect_toapis.client.media import Kind
-from prefect_toapis.client.polling import CHARACTER_PACE, Pace, Poller
+from prefect_toapis.client.pacing import RenderTimes
+from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace, Poller
 from prefect_toapis.client.replies import Balance, Reply
 from prefect_toapis.client.requests import Request
 from prefect_toapis.client.retrying import RetryPolicy
@@ -27,25 +27,6 @@ from prefect_toapis.client.urls import api_root
 
 T = TypeVar("T")
 
-AccountGroup = Literal["default", "vip", "svip"]
-
-BURST_SECONDS = 10.0  # [D]: each bucket holds ten seconds' worth
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What an account may do in ten seconds ([D], the table of rate limits)."""
-
-    submissions: float
-    queries: float
-
-
-ALLOWANCES: dict[AccountGroup, Allowance] = {
-    "default": Allowance(submissions=50, queries=500),
-    "vip": Allowance(submissions=166, queries=1666),
-    "svip": Allowance(submissions=333, queries=5000),
-}
-
 
 class Account:
     """What a process does with one account. Every method may be awaited on any event loop.
@@ -53,19 +34,23 @@ class Account:
     Args:
         api_key: The account's key.
         base_url: The API's root.
-        group: The group whose rate limits hold.
+        allowance: What this process may do with it.
         retry: How long the client tries again by itself.
     """
 
     def __init__(
-        self, api_key: SecretStr, base_url: str, group: AccountGroup, retry: RetryPolicy
+        self, api_key: SecretStr, base_url: str, allowance: Allowance, retry: RetryPolicy
     ) -> None:
-        allowance = ALLOWANCES[group]
-        self._submissions = AsyncLimiter(allowance.submissions, BURST_SECONDS)
-        self._client = ToAPIsClient(api_key, base_url, retry=retry)
-        queries = AsyncLimiter(allowance.queries, BURST_SECONDS)
-        self._poller = Poller(self._client.status, queries)
-        self._characters = Poller(self._client.character_status, queries, wanted="characters")
+        client = ToAPIsClient(api_key, base_url, retry=retry, on_remaining=self._told)
+        self._client = client
+        self._buckets: dict[Category, Bucket] = {
+            "async_submit": Bucket(allowance.submissions, client.submissions),
+            "async_query": Bucket(allowance.queries, client.queries),
+        }
+        queries = self._buckets["async_query"]
+        self._times = RenderTimes()
+        self._poller = Poller(client.status, queries, self._times)
+        self._characters = Poller(client.character_status, queries, RenderTimes(), "characters")
         self._refused: asyncio.Future[APIError] = asyncio.get_running_loop().create_future()
 
     async def ready(self) -> None:
@@ -99,9 +84,22 @@ class Account:
         task_id: str,
         pace: Pace | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
+        expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait for a generation; see `Poller.wait`."""
-        return await in_background(self._poller.wait(task_id, pace, on_reply))
+        return await in_background(self._poller.wait(task_id, pace, on_reply, expected))
+
+    def notice(self, task_id: str) -> None:
+        """Ask for a generation that somebody waits for once, soon. May be called in any thread."""
+        _loop().call_soon_threadsafe(self._poller.notice, task_id)
+
+    async def learn(self, earlier: Mapping[str, Sequence[float]]) -> None:
+        """Know how many seconds generations took elsewhere, by kind; see `RenderTimes.told`."""
+        await in_background(self._learn(earlier))
+
+    async def learnt(self) -> dict[str, list[float]]:
+        """How many seconds generations took, by kind, the latest last."""
+        return await in_background(self._learnt())
 
     async def character_status(self, task_id: str) -> Reply:
         """See `ToAPIsClient.character_status`."""
@@ -133,9 +131,8 @@ class Account:
         return await in_background(self._client.models())
 
     async def _ready(self) -> None:
-        await self._client.submissions.pause()
         refused = self._refused
-        room = asyncio.ensure_future(self._submissions.acquire())
+        room = asyncio.ensure_future(self._buckets["async_submit"].acquire())
         try:
             either: set[asyncio.Future[Any]] = {room, refused}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -143,6 +140,15 @@ class Account:
                 raise copy(refused.result())
         finally:
             room.cancel()
+
+    async def _learn(self, earlier: Mapping[str, Sequence[float]]) -> None:
+        self._times.told(earlier)
+
+    async def _learnt(self) -> dict[str, list[float]]:
+        return {kind: list(seconds) for kind, seconds in self._times.by_kind.items() if kind}
+
+    async def _told(self, category: Category, remaining: float) -> None:
+        await self._buckets[category].told(remaining)
 
     async def _submit(
         self, request: Request, business_id: str | None, uploads: Mapping[str, str]
@@ -163,8 +169,16 @@ def account(
     base_url: str,
     group: AccountGroup = "default",
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    share: float = 1.0,
 ) -> Account:
     """The account of a key, the same one for everybody in this process.
+
+    Args:
+        api_key: The account's key.
+        base_url: The API's root.
+        group: The group whose rate limits hold.
+        retry: How long the client tries again by itself.
+        share: The part of the limits that this process may use, above 0.
 
     Example:
         ```python
@@ -172,13 +186,15 @@ def account(
         ```
     """
     with _lock:
-        return _account(api_key, api_root(base_url), group, retry)
+        return _account(api_key, api_root(base_url), ALLOWANCES[group].shared(share), retry)
 
 
 @cache
-def _account(api_key: SecretStr, base_url: str, group: AccountGroup, retry: RetryPolicy) -> Account:
+def _account(
+    api_key: SecretStr, base_url: str, allowance: Allowance, retry: RetryPolicy
+) -> Account:
     async def make() -> Account:
-        return Account(api_key, base_url, group, retry)
+        return Account(api_key, base_url, allowance, retry)
 
     return asyncio.run_coroutine_threadsafe(make(), _loop()).result()
 

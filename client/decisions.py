@@ -6,9 +6,9 @@ unknown, and an unknown is never sent again before it was looked up.
 
 import email.utils
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import httpx
 
@@ -32,6 +32,10 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.replies import Answer, ErrorBody, Reply, read_error, read_reply
 
 T = TypeVar("T")
+
+Category = Literal["async_submit", "async_query"]  # of the account's buckets, as headers name them
+
+_CATEGORIES: dict[str, Category] = {one: one for one in get_args(Category)}
 
 # Raised before a byte of the request left: nobody can have acted on it.
 NOT_SENT = (
@@ -144,6 +148,21 @@ def failure_error(reply: Reply) -> GenerationFailed:
     if reply.failure.code:
         error.about(code=reply.failure.code)
     return error
+
+
+def remaining_in(headers: Mapping[str, str]) -> tuple[Category, float] | None:
+    """What is left of one of the account's buckets, where a reply tells it ([D]).
+
+    Args:
+        headers: Of the reply, by lower-case names.
+
+    Example:
+        >>> remaining_in({"x-ratelimit-category": "async_query", "x-ratelimit-remaining": "499"})
+        ('async_query', 499.0)
+    """
+    category = _CATEGORIES.get(headers.get("x-ratelimit-category", ""))
+    remaining = headers.get("x-ratelimit-remaining", "").strip()
+    return (category, float(remaining)) if category and remaining.isdecimal() else None
 
 
 def retry_after(headers_value: str | None, now: float) -> float | None:

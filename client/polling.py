@@ -1,7 +1,7 @@
 """Waiting for many generations with one scheduler.
 
 A heap of due times and one loop serve all of them: what waits costs an entry, not a coroutine
-that sleeps. When to ask next and what an answer means are pure functions.
+that sleeps. When to ask next (`pacing`) and what an answer means are pure functions.
 """
 
 import asyncio
@@ -9,11 +9,10 @@ import heapq
 import itertools
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from aiolimiter import AsyncLimiter
-
+from prefect_toapis.client.allowance import Bucket
 from prefect_toapis.client.decisions import failure_error
 from prefect_toapis.client.errors import (
     NotFound,
@@ -22,9 +21,12 @@ from prefect_toapis.client.errors import (
     ToAPIsError,
     Transient,
 )
+from prefect_toapis.client.pacing import RenderTimes, next_age, worth_of
 from prefect_toapis.client.replies import Reply
 
 Wanted = Literal["outputs", "characters"]
+
+_SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `Pace.every`
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class Pace:
     """When to ask, in seconds. The defaults are the provider's advice ([D]).
 
     Args:
-        first: Before the first query.
-        every: Between two queries; more when the account's allowance asks for it.
+        first: Before the first query, at least.
+        every: Between two queries while nothing is known of how long it takes: less than that
+            where the end is near, more where it isn't or where the account's allowance asks for it.
         patience: How long to wait for one generation in one run.
         grace: How long a task may be unknown after its submission, a completed one without a URL,
             and the API out of order.
@@ -48,17 +51,53 @@ class Pace:
 CHARACTER_PACE = Pace(first=5.0, every=5.0, patience=300.0)  # [D], the advice for characters
 
 
-def next_query_in(asked: int, in_flight: int, pace: Pace, queries_per_second: float) -> float:
-    """Seconds until a generation is asked for again, before jitter.
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a generation before it is asked for.
 
     Args:
-        asked: How often it was asked for already.
-        in_flight: How many generations wait, this one included.
-        pace: The pace for one generation alone.
-        queries_per_second: What the account may ask; with many in flight each waits its turn.
+        kind: Those of one kind take about as long.
+        age: Seconds since it was submitted.
     """
-    alone = pace.first if asked == 0 else pace.every
-    return max(alone, in_flight / queries_per_second) if asked else alone
+
+    kind: str = ""
+    age: float = 0.0
+
+
+def next_query_in(
+    asked: int, expected: Expected, progress: float | None, pace: Pace, times: RenderTimes
+) -> float:
+    """Seconds until a generation is asked for again by itself, before jitter.
+
+    Args:
+        asked: How often it was asked for in this run.
+        expected: Its kind, and its age now.
+        progress: In percent, where the provider tells it.
+        pace: The pace while nothing is known.
+        times: How long others took.
+    """
+    if asked == 0 and expected.age > pace.first:  # of an earlier run: it may be done
+        return 0.0
+    belief = times.belief(expected.kind)
+    worth = worth_of(pace.every, belief.typical)
+    planned = next_age(belief, expected.age, worth, progress) - expected.age
+    delay = min(max(planned, _SHORTEST * pace.every), _LONGEST * pace.every)
+    return max(delay, pace.first) if asked == 0 else delay
+
+
+def stretched(pace: Pace, demand: float, per_second: float) -> Pace:
+    """The pace where all together would ask for more than the account may.
+
+    Args:
+        pace: Of one alone.
+        demand: Queries a second that all who wait would make, this one included.
+        per_second: Queries a second that may be made.
+
+    Example:
+        >>> stretched(Pace(every=10), demand=100, per_second=50).every
+        20.0
+    """
+    return replace(pace, every=pace.every * max(demand / per_second, 1.0))
 
 
 def verdict(
@@ -97,14 +136,19 @@ def verdict(
     return None
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     task_id: str
     pace: Pace
+    expected: Expected
     result: "asyncio.Future[Reply]"
     since: float
     asked: int = 0
     odd_since: float | None = None
+    progress: float | None = None
+    rate: float = 0.0  # queries a second that it would make alone
+    turn: int = 0  # its entry in the heap; earlier ones are void
+    noticed: bool = False
     on_reply: Callable[[Reply], None] = field(default=lambda _: None)
 
 
@@ -113,24 +157,29 @@ class Poller:
 
     Args:
         ask: Asks for one generation, by task id.
-        limiter: The account's allowance of queries, which several schedulers may share.
+        bucket: The account's allowance of queries, which several schedulers may share.
+        times: How long generations took; it learns from what it waits for.
         wanted: What a completed one must have.
     """
 
     def __init__(
         self,
         ask: Callable[[str], Awaitable[Reply]],
-        limiter: AsyncLimiter,
+        bucket: Bucket,
+        times: RenderTimes,
         wanted: Wanted = "outputs",
     ) -> None:
         self._ask = ask
-        self._limiter = limiter
+        self._bucket = bucket
+        self._times = times
         self._wanted: Wanted = wanted
         self._due: list[tuple[float, int, _Waiting]] = []
-        self._order = itertools.count()
+        self._order = itertools.count(1)
         self._changed = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._queries: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, set[_Waiting]] = {}
+        self._demand = 0.0
         self.in_flight = 0
 
     async def wait(
@@ -138,6 +187,7 @@ class Poller:
         task_id: str,
         pace: Pace | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
+        expected: Expected = Expected(),
     ) -> Reply:
         """Wait until a generation is completed.
 
@@ -145,6 +195,7 @@ class Poller:
             task_id: The generation.
             pace: When to ask, and for how long.
             on_reply: Called with every reply, to show progress.
+            expected: What is known of it.
 
         Raises:
             GenerationFailed: The provider ended it without a video.
@@ -155,49 +206,92 @@ class Poller:
         """
         clock = asyncio.get_running_loop()
         waiting = _Waiting(
-            task_id, pace or Pace(), clock.create_future(), clock.time(), on_reply=on_reply
+            task_id,
+            pace or Pace(),
+            expected,
+            clock.create_future(),
+            clock.time(),
+            on_reply=on_reply,
         )
         self.in_flight += 1
+        same = self._waiting.setdefault(task_id, set())
+        same.add(waiting)
         try:
             self._schedule(waiting)
             return await waiting.result
         finally:
             self.in_flight -= 1
+            self._unschedule(waiting)
+            same.discard(waiting)
+            if not same:
+                self._waiting.pop(task_id, None)
+
+    def notice(self, task_id: str) -> None:
+        """Ask for a generation once, now: something is said to have happened to it."""
+        for waiting in self._waiting.get(task_id, ()):
+            if waiting.turn:
+                self._unschedule(waiting)
+                self._push(waiting, 0.0)
+            else:  # it is being asked for now, and the answer may be older than the news
+                waiting.noticed = True
 
     def _schedule(self, waiting: _Waiting) -> None:
-        rate = self._limiter.max_rate / self._limiter.time_period
-        delay = next_query_in(waiting.asked, self.in_flight, waiting.pace, rate)
-        delay *= random.uniform(0.9, 1.1)  # noqa: S311 - spreads the queries, guards no secret
-        when = asyncio.get_running_loop().time() + delay
-        heapq.heappush(self._due, (when, next(self._order), waiting))
+        if waiting.noticed:
+            waiting.noticed = False
+            self._push(waiting, 0.0)
+            return
+        age = waiting.expected.age + asyncio.get_running_loop().time() - waiting.since
+        expected = Expected(waiting.expected.kind, age)
+        asked, progress, pace = waiting.asked, waiting.progress, waiting.pace
+        alone = next_query_in(asked, expected, progress, pace, self._times)
+        waiting.rate = 1 / max(alone, _SHORTEST * pace.every)
+        self._demand += waiting.rate
+        together = stretched(pace, self._demand, self._bucket.per_second)
+        delay = next_query_in(asked, expected, progress, together, self._times)
+        # Spreads the queries, guards no secret.
+        self._push(waiting, delay * random.uniform(0.9, 1.1))  # noqa: S311
+
+    def _push(self, waiting: _Waiting, delay: float) -> None:
+        when, waiting.turn = asyncio.get_running_loop().time() + delay, next(self._order)
+        heapq.heappush(self._due, (when, waiting.turn, waiting))
         self._changed.set()
         if self._loop is None or self._loop.done():
             self._loop = asyncio.create_task(self._run())
+
+    def _unschedule(self, waiting: _Waiting) -> None:
+        self._demand = max(self._demand - waiting.rate, 0.0)
+        waiting.rate, waiting.turn = 0.0, 0
 
     async def _run(self) -> None:
         """Start each query when it is due and the allowance has room; end when nothing waits."""
         clock = asyncio.get_running_loop()
         while self._due:
             self._changed.clear()
-            wait = self._due[0][0] - clock.time()
-            if wait > 0:
-                await _wait_at_most(self._changed, wait)
+            when, turn, waiting = self._due[0]
+            if turn != waiting.turn:  # its task was cancelled, or it was brought forward
+                heapq.heappop(self._due)
                 continue
-            _, _, waiting = heapq.heappop(self._due)
-            if waiting.result.done():  # its task was cancelled
+            if when > clock.time():
+                timer = clock.call_at(when, self._changed.set)
+                await self._changed.wait()
+                timer.cancel()
                 continue
-            await self._limiter.acquire()
+            heapq.heappop(self._due)
+            self._unschedule(waiting)
+            await self._bucket.acquire()
             query = asyncio.create_task(self._query(waiting))
             self._queries.add(query)
             query.add_done_callback(self._queries.discard)
 
     async def _query(self, waiting: _Waiting) -> None:
         final: Reply | Exception | None
+        if waiting.result.done():  # its task was cancelled
+            return
         try:
             final = await self._ask_once(waiting)
         except Exception as error:  # noqa: BLE001 - whatever it is, who waits must hear of it
             final = error
-        if waiting.result.done():  # its task was cancelled
+        if waiting.result.done():  # likewise
             return
         if final is None:
             self._schedule(waiting)
@@ -215,21 +309,19 @@ class Poller:
         except ToAPIsError as error:
             answer = error
         if isinstance(answer, Reply):
+            waiting.progress = answer.progress
             waiting.on_reply(answer)
         if isinstance(answer, Transient) or _is_done(answer):
             waiting.odd_since = now if waiting.odd_since is None else waiting.odd_since
         else:
             waiting.odd_since = None
         odd_for = 0.0 if waiting.odd_since is None else now - waiting.odd_since
-        return verdict(answer, now - waiting.since, odd_for, waiting.pace, self._wanted)
+        result = verdict(answer, now - waiting.since, odd_for, waiting.pace, self._wanted)
+        if isinstance(result, Reply):
+            age = waiting.expected.age + now - waiting.since
+            self._times.saw(waiting.expected.kind, result.took or age)
+        return result
 
 
 def _is_done(answer: Reply | ToAPIsError) -> bool:
     return isinstance(answer, Reply) and answer.status == "completed"
-
-
-async def _wait_at_most(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except asyncio.TimeoutError:
-        return

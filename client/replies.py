@@ -136,6 +136,7 @@ class Reply:
         characters: What a character task made, or a video with `character_create` ([A]).
         failure: The provider's reason, where it names one.
         created_at: When the provider took it (Unix seconds), where it is told.
+        completed_at: When it was done (Unix seconds), where it is told.
         expires_at: When the results are gone (Unix seconds), where it is told.
     """
 
@@ -146,7 +147,16 @@ class Reply:
     characters: tuple[CharacterReply, ...] = ()
     failure: ErrorBody | None = None
     created_at: float | None = None
+    completed_at: float | None = None
     expires_at: float | None = None
+
+    @property
+    def took(self) -> float | None:
+        """Seconds from the provider's taking it to its completion, where that is told."""
+        if self.created_at is None or self.completed_at is None:
+            return None
+        took = self.completed_at - self.created_at
+        return took if took > 0 else None
 
 
 def read_reply(payload: Any) -> Reply | None:
@@ -177,6 +187,7 @@ def read_reply(payload: Any) -> Reply | None:
         characters=_characters(payload),
         failure=read_error(payload) if payload.get("error") else None,
         created_at=_number(payload.get("created_at")),
+        completed_at=_number(payload.get("completed_at")),
         expires_at=_number(payload.get("expires_at")),
     )
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from io import SEEK_END, BytesIO
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -14,7 +14,13 @@ from pydantic import SecretStr
 from typing_extensions import Self, Unpack
 
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.decisions import Accepted, query_result, submission_outcome
+from prefect_toapis.client.decisions import (
+    Accepted,
+    Category,
+    query_result,
+    remaining_in,
+    submission_outcome,
+)
 from prefect_toapis.client.errors import (
     APIError,
     BadRequest,
@@ -69,6 +75,7 @@ class ToAPIsClient:
         api_key: The key.
         base_url: The API's root, with or without `/v1`.
         retry: How long to try again what is safe to try again.
+        on_remaining: Told what is left of a bucket of the account, where a reply tells it.
 
     Attributes:
         submissions: The gate that submissions pass; the provider counts them apart ([D]).
@@ -91,6 +98,7 @@ class ToAPIsClient:
         base_url: str = DEFAULT_BASE_URL,
         *,
         retry: RetryPolicy | None = None,
+        on_remaining: Callable[[Category, float], Awaitable[None]] | None = None,
     ) -> None:
         key = api_key.get_secret_value()
         if not key or not key.isascii() or not key.isprintable() or " " in key:
@@ -98,6 +106,7 @@ class ToAPIsClient:
         self._key = api_key
         self._root = api_root(base_url)
         self._retry = retry or RetryPolicy()
+        self._on_remaining = on_remaining
         self.submissions = Gate(time.monotonic)
         self.queries = Gate(time.monotonic)
         self._http = httpx.AsyncClient(
@@ -316,6 +325,8 @@ class ToAPIsClient:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return error
+        if self._on_remaining and (told := remaining_in(response.headers)):
+            await self._on_remaining(*told)
         # No reply has reason to hold the key; one that echoes it must not carry it any further.
         text = response.text.replace(self._key.get_secret_value(), "[key]")
         return Answer(response.status_code, text, dict(response.headers))

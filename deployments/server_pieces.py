@@ -11,7 +11,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
-from prefect_toapis.client.account import ALLOWANCES, BURST_SECONDS, AccountGroup
+from prefect_toapis.client.allowance import ALLOWANCES, BURST_SECONDS, AccountGroup
 from prefect_toapis.deployments.pieces import Outcome, Piece
 from prefect_toapis.flows.defaults import DEFAULT
 from prefect_toapis.tasks.allowance import SUBMISSIONS

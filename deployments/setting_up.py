@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
-from prefect_toapis.client.account import AccountGroup
+from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.deployments.alarms import failure_alarm, zombie_alarm
 from prefect_toapis.deployments.bucket_pieces import AbortRule
 from prefect_toapis.deployments.pieces import Line, Piece, set_up_piece

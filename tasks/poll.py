@@ -1,5 +1,8 @@
 """Poll: wait for a generation."""
 
+from dataclasses import replace
+from datetime import datetime, timezone
+
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.generation import Generation
@@ -7,9 +10,14 @@ from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
+from prefect_toapis.client.polling import Expected, Pace
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.tasks.notices import notices
 from prefect_toapis.tasks.steps import account_of, named, pace_of, step
+
+_WHEN_TOLD = 300.0  # seconds between two queries of what a webhook will tell of
 
 
 @step(named("wait for", "generation"))
@@ -52,7 +60,9 @@ async def poll_video(
 
     api = account_of(credentials, settings)
     try:
-        reply = await api.wait(generation.task_id, pace_of(settings), show)
+        expected = Expected(generation.kind, generation.age(datetime.now(timezone.utc)))
+        pace = await _pace(api, generation.task_id, settings)
+        reply = await api.wait(generation.task_id, pace, show, expected)
     except GenerationFailed as error:
         _about(error, generation)
         if bucket and generation.shot:
@@ -63,6 +73,20 @@ async def poll_video(
         raise
     get_run_logger().debug("%s: rendered", generation.label)
     return generation.after(reply)
+
+
+async def _pace(api: Account, task_id: str, settings: RunSettings) -> Pace:
+    """When to ask; news that webhooks bring are looked at besides."""
+    pace = pace_of(settings)
+    heard = None if settings.notify == "poll" else notices()
+    if heard is None:
+        return pace
+    await heard.listen(api)
+    if heard.told_of(task_id):  # before anybody waited
+        return replace(pace, first=0)
+    if settings.notify == "auto" or not heard.connected:
+        return pace
+    return replace(pace, first=max(pace.first, _WHEN_TOLD), every=max(pace.every, _WHEN_TOLD))
 
 
 def _about(error: ToAPIsError, generation: Generation) -> ToAPIsError:

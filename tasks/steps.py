@@ -77,7 +77,13 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Account
     if problem := credentials.problem():
         raise Unauthorized(problem)
     policy = RetryPolicy(budget=settings.retry_seconds)
-    return account(credentials.api_key, credentials.base_url, settings.account_group, policy)
+    return account(
+        credentials.api_key,
+        credentials.base_url,
+        settings.account_group,
+        policy,
+        settings.account_share,
+    )
 
 
 def pace_of(settings: RunSettings) -> Pace:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.client.account import ALLOWANCES, Account, AccountGroup, account, in_background
+from prefect_toapis.client.account import Account, account, in_background
+from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup
 from prefect_toapis.client.errors import (
     APIError,
     InsufficientBalance,

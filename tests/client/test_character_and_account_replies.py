@@ -39,7 +39,12 @@ MADE = {  # [D]
 
 def test_the_documented_reply_of_a_character_is_read() -> None:
     assert read_reply(MADE) == Reply(
-        "task_01KC0", "completed", progress=100, characters=(TURBO,), created_at=1765251461
+        "task_01KC0",
+        "completed",
+        progress=100,
+        characters=(TURBO,),
+        created_at=1765251461,
+        completed_at=1765251507,
     )
 
 

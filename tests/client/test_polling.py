@@ -2,13 +2,14 @@
 
 import asyncio
 import gc
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from aiolimiter import AsyncLimiter
 
+from prefect_toapis.client.allowance import Bucket
 from prefect_toapis.client.errors import (
     GenerationFailed,
     NotFound,
@@ -18,7 +19,16 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     Unavailable,
 )
-from prefect_toapis.client.polling import Pace, Poller, next_query_in, verdict
+from prefect_toapis.client.pacing import RenderTimes
+from prefect_toapis.client.polling import (
+    Expected,
+    Pace,
+    Poller,
+    next_query_in,
+    stretched,
+    verdict,
+)
+from prefect_toapis.client.pressure import Gate
 from prefect_toapis.client.replies import CharacterReply, ErrorBody, Output, Reply, Status
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
@@ -115,22 +125,52 @@ def test_a_failure_has_the_provider_s_reason() -> None:
     assert (failed.what, failed.code) == ("the generation failed: Too dark", "moderation")
 
 
+LEARNED = RenderTimes()
+LEARNED.saw("slow", *range(400, 600))
+LEARNED.saw("quick", *[20 + n / 10 for n in range(200)])
+
+
 @pytest.mark.parametrize(
-    ("asked", "in_flight", "per_second", "seconds"),
+    ("asked", "expected", "progress", "at_least", "at_most"),
     [
-        (0, 1, 50, 5),
-        (0, 100_000, 50, 5),
-        (1, 1, 50, 10),
-        (9, 500, 50, 10),
-        (1, 501, 50, 10.02),
-        (1, 5_000, 50, 100),
-        (1, 5_000, 500, 10),
+        (0, Expected(), None, 5, 15),  # the advice, where nothing is known
+        (1, Expected(age=5), None, 5, 15),
+        (3, Expected(age=150), None, 5, 15),
+        (0, Expected("slow"), None, 30, 60),  # none ends so soon, but who knows
+        (3, Expected("slow", age=500), None, 1, 6),
+        (3, Expected("slow", age=598), None, 1, 3),  # all others had ended by now
+        (3, Expected("slow", age=100), 20, 40, 60),
+        (3, Expected("slow", age=420), 95, 1, 5),
+        (3, Expected("quick", age=30), None, 3, 9),
+        (0, Expected("quick"), None, 10, 30),
+        (3, Expected("quick", age=10_000), None, 10, 60),
+        (0, Expected(age=5.1), None, 0, 0),  # submitted by an earlier run: it may be done
+        (0, Expected(age=9_000), None, 0, 0),
     ],
 )
-def test_the_more_wait_the_slower_each_is_asked_for(
-    asked: int, in_flight: int, per_second: float, seconds: float
+def test_when_to_ask_next(
+    asked: int, expected: Expected, progress: float | None, at_least: float, at_most: float
 ) -> None:
-    assert next_query_in(asked, in_flight, PACE, per_second) == pytest.approx(seconds)
+    seconds = next_query_in(asked, expected, progress, PACE, LEARNED)
+    assert at_least <= seconds <= at_most
+
+
+def test_nothing_is_asked_for_before_the_first_query_is_due() -> None:
+    assert next_query_in(0, Expected(), None, replace(PACE, first=90), LEARNED) == 90
+
+
+@pytest.mark.parametrize(
+    ("demand", "per_second", "seconds"), [(1, 50, 10), (50, 50, 10), (51, 50, 10.2), (500, 50, 100)]
+)
+def test_the_more_wait_the_slower_each_is_asked_for(
+    demand: float, per_second: float, seconds: float
+) -> None:
+    together = stretched(PACE, demand, per_second)
+    assert together.every == pytest.approx(seconds)
+    alone, slower = (
+        next_query_in(3, Expected(age=100), None, pace, LEARNED) for pace in (PACE, together)
+    )
+    assert (slower > alone) == (seconds > PACE.every)
 
 
 class Script:
@@ -150,10 +190,9 @@ class Script:
         return answer
 
 
-def poller_of(
-    ask: Callable[[str], Awaitable[Reply]], limiter: AsyncLimiter | None = None
-) -> Poller:
-    return Poller(ask, limiter or AsyncLimiter(1000, 1))
+def poller_of(ask: Callable[[str], Awaitable[Reply]], queries: float = 10_000) -> Poller:
+    """A scheduler that may ask so often in ten seconds."""
+    return Poller(ask, Bucket(queries, Gate(time.monotonic)), RenderTimes())
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -258,8 +297,11 @@ async def test_a_scheduler_that_had_nothing_left_to_do_begins_again() -> None:
 
 async def test_queries_keep_within_the_allowance_of_the_account() -> None:
     script = Script(RENDERING)
-    poller = poller_of(script, AsyncLimiter(3, 1_000))
-    waits = [asyncio.create_task(poller.wait(f"v{n}", FAST)) for n in range(10)]
+    poller = poller_of(script, 3)
+    waits = [asyncio.create_task(poller.wait(f"v{n}", Pace(first=3600))) for n in range(10)]
+    await until(lambda: poller.in_flight == 10)
+    for number in range(10):
+        poller.notice(f"v{number}")  # all are due now
     await until(lambda: script.asked.total() == 3)
     await asyncio.sleep(0.1)
     assert script.asked.total() == 3
@@ -318,6 +360,66 @@ async def test_a_slow_query_does_not_hold_up_the_others() -> None:
     assert not slow.done()
     go_on.set()
     assert await slow == DONE
+
+
+async def test_news_of_a_generation_are_looked_at_at_once() -> None:
+    script = Script(DONE)
+    poller = poller_of(script)
+    wait = asyncio.create_task(poller.wait("video_1", Pace(first=3600)))
+    other = asyncio.create_task(poller.wait("video_2", Pace(first=3600)))
+    await until(lambda: poller.in_flight == 2)
+    poller.notice("video_1")
+    assert await asyncio.wait_for(wait, 20) == DONE
+    assert script.asked == {"video_1": 1}
+    other.cancel()
+
+
+async def test_news_that_are_wrong_or_of_strangers_do_no_harm() -> None:
+    script = Script(RENDERING)
+    poller = poller_of(script)
+    wait = asyncio.create_task(poller.wait("video_1", Pace(first=3600)))
+    await until(lambda: poller.in_flight == 1)
+    for _ in range(3):
+        poller.notice("stranger")
+    poller.notice("video_1")
+    await until(lambda: script.asked["video_1"] == 1)
+    await asyncio.sleep(0.05)
+    assert script.asked == {"video_1": 1}
+    assert not wait.done()
+    wait.cancel()
+
+
+async def test_news_in_the_middle_of_a_query_bring_another_one() -> None:
+    asking, go_on, asked = asyncio.Event(), asyncio.Event(), 0
+
+    async def ask(task_id: str) -> Reply:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            asking.set()
+            await go_on.wait()
+            return RENDERING
+        return DONE
+
+    poller = poller_of(ask)
+    wait = asyncio.create_task(poller.wait("video_1", Pace(first=3600)))
+    await until(lambda: poller.in_flight == 1)
+    poller.notice("video_1")
+    await asking.wait()
+    poller.notice("video_1")
+    go_on.set()
+    assert await asyncio.wait_for(wait, 20) == DONE
+    assert asked == 2
+
+
+async def test_what_it_waited_for_teaches_it_how_long_such_generations_take() -> None:
+    times = RenderTimes()
+    told = Reply("v", "completed", outputs=DONE.outputs, created_at=100.0, completed_at=184.0)
+    poller = Poller(Script(told), Bucket(1000, Gate(time.monotonic)), times)
+    await poller.wait("v", FAST, expected=Expected("sora-2 10"))
+    poller = Poller(Script(DONE), Bucket(1000, Gate(time.monotonic)), times)
+    await poller.wait("v", FAST, expected=Expected("sora-2 10", age=70.0))
+    assert [round(took) for took in times.by_kind["sora-2 10"]] == [84, 70]
 
 
 # Against the provider

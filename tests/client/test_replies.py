@@ -60,6 +60,7 @@ def test_the_documented_replies_are_read() -> None:
         progress=100,
         outputs=(Output("https://files.toapis.com/sora/7712.mp4", "mp4"),),
         created_at=1768380222,
+        completed_at=1768380514,
         expires_at=1768466914,
     )
     assert read_reply(FAILED) == Reply(

@@ -17,7 +17,7 @@ Make = Callable[..., Awaitable[Any]]
 def brief() -> Iterator[Simulator]:
     """A provider whose results live for a second."""
     settings = SimulatorSettings(
-        api_keys=("test-key",), account_group=None, render_seconds=0.1, result_lifetime_seconds=1
+        api_keys=("test-key",), account_group=None, render_seconds=1, result_lifetime_seconds=1
     )
     with Simulator(settings) as running:
         yield running
@@ -31,7 +31,7 @@ async def left_for_too_long(make: Make, brief: Simulator, quick: RunSettings) ->
     hasty = quick.model_copy(update={"patience_seconds": 0.001})
     began = await make(["a dog"], credentials=at(brief), settings=hasty, on_failure="tolerate")
     assert "Run the batch again: it goes on waiting" in began.open[0].error
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(2.5)
 
 
 async def test_an_expired_one_is_failed_said_to_be_paid_and_not_bought_again(

@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("client", "batches", "blocks", "tasks", "flows", "cli", "simulator", "deployments")
+FOLDERS = (
+    "client",
+    "batches",
+    "blocks",
+    "tasks",
+    "flows",
+    "cli",
+    "simulator",
+    "receiver",
+    "deployments",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,219 @@
+"""How late a completed generation is noticed, on a clock that runs as fast as it can.
+
+The scheduler is the real one; the provider is a function. The yardstick is computed: the least
+delay that any schedule can bring with as many queries, knowing all but the end of this generation.
+
+    python -m benchmarks.time_to_notice
+"""
+
+import asyncio
+import random
+import selectors
+import statistics
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from prefect_toapis.client.allowance import ALLOWANCES, Bucket
+from prefect_toapis.client.pacing import KEPT, RenderTimes
+from prefect_toapis.client.polling import Expected, Pace, Poller
+from prefect_toapis.client.pressure import Gate
+from prefect_toapis.client.replies import Output, Reply
+
+QUICKEST, SLOWEST = 60, 300  # seconds: "most videos take 1 to 5 minutes" ([D])
+MEAN = (QUICKEST + SLOWEST) / 2
+VIDEOS = 2_000
+IN_FLIGHT = 3_000
+PATIENCE = Pace(patience=100_000)
+KIND = "sora-2 10"
+
+Telling = Callable[[float], float | None]
+"""The progress, in percent, that the provider tells at a part (0 to 1) of the way."""
+
+
+_TICK = 1e-6  # seconds: a clock that stands still would let a timer be due for ever
+
+
+class _Leaping(selectors.DefaultSelector):
+    """Waits for nothing: the time goes on instead."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += (timeout or 0.0) + _TICK
+        return super().select(0)
+
+
+def in_virtual_time(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a loop whose clock leaps to whatever is due next."""
+    selector = _Leaping()
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = lambda: selector.now  # type: ignore[method-assign]
+    try:
+        loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
+@dataclass
+class Watched:
+    """Generations under one scheduler, and what came of it.
+
+    Args:
+        group: Whose allowance of queries holds.
+        seed: Of the render times and the progress.
+        telling: What the provider tells of the progress of a generation.
+    """
+
+    group: str
+    seed: int
+    telling: Callable[[random.Random], Telling] = lambda _: lambda _: None
+    delays: list[float] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.times = RenderTimes()
+        self.times.saw(KIND, *[float(round(self._took())) for _ in range(KEPT)])  # earlier batches
+        self.ends: dict[str, tuple[float, float, Telling]] = {}
+
+    def _took(self) -> float:
+        return self.chance.uniform(QUICKEST, SLOWEST)
+
+    def poller(self) -> Poller:
+        allowance = {str(name): one for name, one in ALLOWANCES.items()}[self.group]
+        gate = Gate(asyncio.get_running_loop().time)
+        return Poller(self._ask, Bucket(allowance.queries, gate), self.times)
+
+    async def make(self, name: str, poller: Poller) -> None:
+        """Submit one, wait for it, and note how late that was noticed."""
+        clock, took = asyncio.get_running_loop(), self._took()
+        self.ends[name] = (clock.time(), took, self.telling(self.chance))
+        await poller.wait(name, PATIENCE, expected=Expected(KIND))
+        self.delays.append(clock.time() - self.ends[name][0] - took)
+
+    async def _ask(self, name: str) -> Reply:
+        begin, took, telling = self.ends[name]
+        self.asked[name] += 1
+        part = (asyncio.get_running_loop().time() - begin) / took
+        if part < 1:
+            return Reply(name, "in_progress", progress=telling(part))
+        # The provider tells whole seconds.
+        done = Output("https://files.example/a.mp4")
+        return Reply(name, "completed", outputs=(done,), created_at=0, completed_at=round(took))
+
+    @property
+    def queries(self) -> float:
+        return self.asked.total() / len(self.delays)
+
+
+async def in_a_row(watched: Watched) -> None:
+    """Submit some every second, far below any limit."""
+    poller, waits = watched.poller(), []
+    for number in range(VIDEOS):
+        waits.append(asyncio.create_task(watched.make(f"video_{number}", poller)))
+        await asyncio.sleep(0.5)
+    await asyncio.gather(*waits)
+
+
+async def all_the_time(watched: Watched) -> None:
+    """Keep thousands in flight for half an hour; its first ten minutes are not counted."""
+    poller, clock = watched.poller(), asyncio.get_running_loop()
+
+    async def slot(number: int) -> None:
+        await asyncio.sleep(watched.chance.uniform(0, MEAN))
+        turn = 0
+        while clock.time() < 1_800:
+            await watched.make(f"video_{number}_{turn}", poller)
+            turn += 1
+
+    slots = asyncio.gather(*map(slot, range(IN_FLIGHT)))
+    await asyncio.sleep(600)
+    watched.delays.clear()
+    watched.asked.clear()
+    await slots
+
+
+def unsteady(chance: random.Random) -> Telling:
+    """A progress that runs ahead or behind, stands still for a while, and then jumps."""
+    stall = chance.uniform(0, 0.7)
+    jump = stall + chance.uniform(0.05, 0.3)
+    bias, told = chance.gauss(0, 6), 0.0
+
+    def tell(part: float) -> float:
+        nonlocal told
+        seen = stall if stall < part < jump else part
+        told = max(told, min(99.0, 100 * seen + bias + chance.gauss(0, 3)))
+        return round(told)
+
+    return tell
+
+
+@lru_cache(maxsize=512)
+def best(price: float, step: float = 2.0) -> tuple[float, float]:
+    """Queries and delay of the schedule with the least delay + price x queries, on average."""
+    spans = round((SLOWEST - QUICKEST) / step)
+    cost, queries, delay = ([0.0] * (spans + 1) for _ in range(3))
+    for here in range(spans - 1, -1, -1):
+        left = spans - here
+
+        def outcome(then: int, left: int = left, here: int = here) -> tuple[float, int]:
+            found = (then - here) / left
+            return found * (then - here) * step / 2 + price + (1 - found) * cost[then], then
+
+        cost[here], then = min(map(outcome, range(here + 1, spans + 1)))
+        found = (then - here) / left
+        queries[here] = 1 + (1 - found) * queries[then]
+        delay[here] = found * (then - here) * step / 2 + (1 - found) * delay[then]
+    return queries[0], delay[0]
+
+
+def least_delay(queries: float) -> float:
+    """The least average delay, in seconds, that so many queries a video can bring."""
+    cheap, dear = 0.001, 2_000.0
+    for _ in range(25):
+        price = (cheap * dear) ** 0.5
+        cheap, dear = (price, dear) if best(price)[0] > queries else (cheap, price)
+    (more, less_delay), (fewer, more_delay) = best(cheap), best(dear)
+    part = 0.0 if more == fewer else (more - queries) / (more - fewer)  # a mixture of both
+    return less_delay + part * (more_delay - less_delay)
+
+
+def inevitable_delay(per_second: float) -> float:
+    """The least average delay with thousands in flight and so many queries a second."""
+    delay = 0.0
+    for _ in range(10):  # who is noticed late keeps its place for longer
+        delay = least_delay(per_second * (MEAN + delay) / IN_FLIGHT)
+    return delay
+
+
+def main() -> None:
+    """Print what was asked beside what was reached."""
+    for seed in (1, 2, 3):
+        plain = Watched("svip", seed)
+        in_virtual_time(in_a_row(plain))
+        delay, least = statistics.mean(plain.delays), least_delay(plain.queries)
+        print(
+            f"seed {seed}: without progress: {plain.queries:.1f} queries a video, "
+            f"{delay:.2f} s late on average, {delay / least:.2f} x the optimum (asked: 1.15)"
+        )
+        told = Watched("svip", seed, unsteady)
+        in_virtual_time(in_a_row(told))
+        print(
+            f"seed {seed}: with unsteady progress: {told.queries:.1f} queries a video (asked: 12), "
+            f"{statistics.median(told.delays):.2f} s late in the median (asked: 4)"
+        )
+        many = Watched("default", seed)
+        in_virtual_time(all_the_time(many))
+        delay, least = statistics.mean(many.delays), inevitable_delay(50)
+        print(
+            f"seed {seed}: 3,000 in flight, 50 queries a second: {many.queries:.1f} queries a "
+            f"video, {delay:.1f} s late on average, {delay / least:.2f} x the inevitable "
+            f"{least:.1f} s (asked: 1.2)"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What an account may do in a while, and how much of it this process may use."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from aiolimiter import AsyncLimiter
+
+from prefect_toapis.client.pressure import Gate
+
+AccountGroup = Literal["default", "vip", "svip"]
+
+BURST_SECONDS = 10.0  # [D]: each bucket holds ten seconds' worth
+_NEARLY_EMPTY = 0.2  # of a bucket: from here on somebody else uses it too
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What an account may do in ten seconds ([D], the table of rate limits)."""
+
+    submissions: float
+    queries: float
+
+    def shared(self, share: float) -> "Allowance":
+        """The part of it that one of several processes may use.
+
+        Args:
+            share: Above 0, 1 at most.
+
+        Example:
+            >>> Allowance(submissions=50, queries=500).shared(0.5)
+            Allowance(submissions=25.0, queries=250.0)
+        """
+        return Allowance(self.submissions * share, self.queries * share)
+
+
+ALLOWANCES: dict[AccountGroup, Allowance] = {
+    "default": Allowance(submissions=50, queries=500),
+    "vip": Allowance(submissions=166, queries=1666),
+    "svip": Allowance(submissions=333, queries=5000),
+}
+
+
+def usable(per_second: float, remaining: float, holds: float) -> float:
+    """The rate at which to use a bucket that others may use too.
+
+    Where this process alone uses it, the provider tells of as much as is left. Where less is left,
+    it uses less: several that do so come to share what there is.
+
+    Args:
+        per_second: What may be used at most.
+        remaining: What the provider says is left (`X-RateLimit-Remaining`).
+        holds: What is left when nobody uses it.
+
+    Example:
+        >>> usable(50, remaining=400, holds=500), usable(50, remaining=25, holds=500)
+        (50.0, 12.5)
+    """
+    full_enough = max(_NEARLY_EMPTY * holds, 1.0)
+    return per_second * min(max(remaining, 1.0) / full_enough, 1.0)
+
+
+class Bucket:
+    """One of an account's two buckets, as far as this process may empty it.
+
+    It belongs to one event loop.
+
+    Args:
+        in_ten_seconds: How many requests; as many may come at once.
+        gate: Paused while the account pushes back.
+    """
+
+    def __init__(self, in_ten_seconds: float, gate: Gate) -> None:
+        self._rate = in_ten_seconds / BURST_SECONDS
+        self._holds = max(in_ten_seconds, 1.0)
+        self._limiter = AsyncLimiter(self._holds, self._holds / self._rate)
+        self._gate = gate
+        self._remaining = self._holds
+
+    async def acquire(self) -> None:
+        """Wait until there is room for one request, and nobody is pushing back."""
+        await self._gate.pause()
+        await self._limiter.acquire()
+
+    @property
+    def per_second(self) -> float:
+        """How many requests a second are bearable for now."""
+        return usable(self._rate, self._remaining, self._holds)
+
+    async def told(self, remaining: float) -> None:
+        """Use no more at once than the provider says is left."""
+        self._remaining = remaining
+        while self._limiter.has_capacity(max(remaining, 0.0) + 1):
+            await self._limiter.acquire()  # there is room, so it doesn't wait
