@@ -1,16 +1,19 @@
 """What of a batch is open: paid, or perhaps paid, and not stored yet."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.manifest import Unstored
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.record import Attempt, may_be_paid
+from prefect_toapis.batches.record import Attempt, is_attempt, may_be_paid
 from prefect_toapis.batches.record_reading import latest
 from prefect_toapis.client.replies import Reply
 
 LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
+_DEPTH_OF_A_SHOT = 2  # batch/shot/file
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,11 @@ class OpenShot:
     shot: Shot
     attempt: Attempt
     reply: Reply | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the provider says that it is over, well or badly."""
+        return self.reply is not None and self.reply.status in {"completed", "failed"}
 
     @property
     def expires_at(self) -> datetime:
@@ -91,6 +99,31 @@ def failed_shots(
         for shot, one in found
         if one and not may_be_paid(one)
     }
+
+
+def unstored_attempts(keys: Iterable[str]) -> dict[str, list[str]]:
+    """The attempts of shots that aren't stored, by their batches, as a bucket's keys tell.
+
+    Args:
+        keys: All of the bucket's, or of some batches.
+
+    Example:
+        >>> unstored_attempts(["b/plan.json", "b/dog-abcdefghijkl/attempt-1.json"])
+        {'b': ['b/dog-abcdefghijkl/attempt-1.json']}
+    """
+    below: defaultdict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        if key.count("/") >= _DEPTH_OF_A_SHOT:
+            below[key.rsplit("/", _DEPTH_OF_A_SHOT)[0]].append(key)
+    found: dict[str, list[str]] = {}
+    for batch, some in below.items():
+        inventory = take_inventory(batch, some)
+        stored = {inventory.folders[one] for one in inventory.stored}
+        missing = set(inventory.folders.values()) - stored
+        attempts = [one for one in some if is_attempt(one) and one.rpartition("/")[0] in missing]
+        if attempts:
+            found[batch] = attempts
+    return found
 
 
 def _shown(moment: datetime) -> str:

@@ -16,7 +16,16 @@ async def read_record(folder: str, store: Store) -> defaultdict[str, list[Attemp
     Raises:
         StoreError: The record can't be read.
     """
-    keys = [key for key in await store.list_keys(f"{folder}/") if is_attempt(key)]
+    keys = await store.list_keys(f"{folder}/")
+    return await read_attempts([key for key in keys if is_attempt(key)], store)
+
+
+async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, list[Attempt]]:
+    """The attempts under some keys, by the shot's or character's own folder.
+
+    Raises:
+        StoreError: The record can't be read.
+    """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
     async def read(key: str) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prefect.logging import get_run_logger
 from pydantic import ValidationError
@@ -25,6 +26,7 @@ from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.references import references_in
 from prefect_toapis.flows.characters import make_characters
 from prefect_toapis.flows.fan_out import FanOut
+from prefect_toapis.flows.learning import learning
 from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.preflight import Ready, prepare
 from prefect_toapis.flows.publishing import publish, publish_plan
@@ -46,19 +48,40 @@ async def run_batch(order: Order) -> Manifest:
         manifest = await gather_manifest(ready, {})
         await publish_plan(manifest)
         return manifest
-    ready, lacking = await _cast(ready)
-    left = await _keep_plan(ready)
-    lacking |= await _upload(ready)
-    progress = current_progress()
-    fan_out = FanOut(ready, progress, lacking)
-    async with watched(progress, ready.batch, ready.spec.settings):
+    begun = await begin(ready)
+    ready, progress = begun.ready, current_progress()
+    fan_out = FanOut(ready, progress, begun.lacking)
+    async with watched(progress, ready.batch, ready.spec.settings), learning(ready):
         await fan_out.run()
-    manifest = await gather_manifest(ready, fan_out.unstored, left)
+    manifest = await gather_manifest(ready, fan_out.unstored, begun.left)
     await publish(ready, manifest)
     _report(manifest)
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
         raise BatchFailed(what, manifest)
     return manifest
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A batch whose shots can be submitted.
+
+    Args:
+        ready: With the characters that were made for it.
+        lacking: Why some shots lack a character or a file, by the shots' ids.
+        left: What earlier plans left behind.
+    """
+
+    ready: Ready
+    lacking: dict[str, ToAPIsError]
+    left: list[Shot]
+
+
+async def begin(ready: Ready) -> Begun:
+    """What comes before the shots: characters are made, the plan is kept, files are uploaded."""
+    ready, lacking = await _cast(ready)
+    left = await _keep_plan(ready)
+    lacking |= await _upload(ready)
+    return Begun(ready, lacking, left)
 
 
 async def _cast(ready: Ready) -> tuple[Ready, dict[str, ToAPIsError]]:

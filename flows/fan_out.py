@@ -26,7 +26,9 @@ from prefect_toapis.flows.run_tasks import Step
 from prefect_toapis.tasks import download_video, poll_video, submit_video
 
 
-class _Steps(NamedTuple):
+class Steps(NamedTuple):
+    """The tasks that a shot goes through."""
+
     submit: Step[Generation]
     poll: Step[Generation]
     download: Step[list[StoredVideo]]
@@ -57,7 +59,7 @@ class FanOut:
         in_flight = asyncio.Semaphore(settings.max_in_flight)
         downloads = asyncio.Semaphore(settings.downloads_at_once)
         tasks = self.ready.tasks
-        steps = _Steps(tasks.bind(submit_video), tasks.bind(poll_video), tasks.bind(download_video))
+        steps = Steps(tasks.bind(submit_video), tasks.bind(poll_video), tasks.bind(download_video))
 
         async def make(shot: Shot) -> None:
             async with in_flight:
@@ -81,7 +83,7 @@ class FanOut:
         if self._under_way:
             get_run_logger().warning("%s", still_under_way(self.ready.batch, self._under_way))
 
-    async def _make(self, shot: Shot, steps: _Steps, downloads: asyncio.Semaphore) -> None:
+    async def _make(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         if self._stopped:
             reason = f"not submitted, because the account was refused: {self._stopped.what}"
             self.unstored[shot.shot_id] = Unstored(status="planned", reason=reason)
@@ -101,7 +103,7 @@ class FanOut:
             self.unstored[shot.shot_id] = Unstored(status="open", reason=reason)
             self.progress.set(shot.label, "open")
 
-    async def _bring(self, shot: Shot, steps: _Steps, downloads: asyncio.Semaphore) -> None:
+    async def _bring(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         """Submit, wait and store."""
         generation = await steps.submit(shot)
         self._under_way[shot.label] = generation.task_id

@@ -45,9 +45,14 @@ async def publish(ready: Ready, manifest: Manifest) -> None:
     Raises:
         StoreError: The bucket didn't take it, however often Prefect tried again.
     """
+    await publish_so_far(ready, manifest)
+    tell(batch_completed(manifest))
+
+
+async def publish_so_far(ready: Ready, manifest: Manifest) -> None:
+    """As `publish`, of a batch that goes on without a run: nobody is told that it has ended."""
     await _as_task(ready, manifest)
     await _show(ready, manifest)
-    tell(batch_completed(manifest))
 
 
 async def publish_plan(manifest: Manifest) -> None:

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
     from prefect_toapis.client.requests import RemixRequest, VideoRequest
     from prefect_toapis.flows import (
+        collect_batch,
         create_characters,
         generate_from_spec,
         generate_videos,
         reconcile_batch,
+        submit_batch,
     )
     from prefect_toapis.tasks import (
         create_character,
@@ -49,6 +51,7 @@ __all__ = [
     "Variant",
     "VideoBucket",
     "VideoRequest",
+    "collect_batch",
     "create_character",
     "create_characters",
     "download_video",
@@ -59,6 +62,7 @@ __all__ = [
     "poll_video",
     "reconcile_batch",
     "remix_video",
+    "submit_batch",
     "submit_video",
     "upload_clip",
     "upload_image",
@@ -83,6 +87,7 @@ _HOMES = {
     "Variant": "batches.spec",
     "VideoBucket": "blocks",
     "VideoRequest": "client.requests",
+    "collect_batch": "flows",
     "create_character": "tasks",
     "create_characters": "flows",
     "download_video": "tasks",
@@ -93,6 +98,7 @@ _HOMES = {
     "poll_video": "tasks",
     "reconcile_batch": "flows",
     "remix_video": "tasks",
+    "submit_batch": "flows",
     "submit_video": "tasks",
     "upload_clip": "tasks",
     "upload_image": "tasks",

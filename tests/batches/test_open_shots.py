@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
-from prefect_toapis.batches.open_shots import OpenShot, failed_shots, open_shots
+from prefect_toapis.batches.open_shots import (
+    OpenShot,
+    failed_shots,
+    open_shots,
+    unstored_attempts,
+)
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.record import Attempt, State
 from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.client.replies import Reply
+from prefect_toapis.client.replies import Reply, Status
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 (SHOT,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots
@@ -94,3 +99,36 @@ def test_a_failure_keeps_its_reason() -> None:
     lost = attempt("failed", 2, failure="a worker was lost", task_id="video_2")
     row = failed_shots([SHOT], {SHOT.folder: [lost]})[SHOT.shot_id]
     assert (row.reason, row.task_id) == ("attempt 2 was failed: a worker was lost", "video_2")
+
+
+FOLDER = "b/dog-abcdefghijkl"
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ([], {}),
+        (["plan.json", "b/plan.json", "b/manifest.jsonl"], {}),
+        ([f"{FOLDER}/attempt-1.json"], {"b": [f"{FOLDER}/attempt-1.json"]}),
+        ([f"{FOLDER}/attempt-1.json", f"{FOLDER}/shot.json"], {}),
+        (
+            [f"{FOLDER}/attempt-1.json", "c/cat-abcdefghijkl/shot.json"],
+            {"b": [f"{FOLDER}/attempt-1.json"]},
+        ),
+        (["a/b/c/attempt-1.json"], {}),
+    ],
+)
+def test_the_keys_tell_which_shots_were_sent_and_are_not_stored(
+    keys: list[str], found: dict[str, list[str]]
+) -> None:
+    assert unstored_attempts(keys) == found
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"),
+    [("queued", False), ("in_progress", False), ("completed", True), ("failed", True)],
+)
+def test_what_the_provider_calls_over_has_ended(status: Status, ended: bool) -> None:
+    sent = attempt("accepted")
+    assert OpenShot(SHOT, sent, Reply("video_1", status)).has_ended is ended
+    assert not OpenShot(SHOT, sent).has_ended

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from tests.prefect_server import PREFECT, PrefectServer
 
@@ -105,6 +106,7 @@ def client(server: dict[str, str]) -> Iterator[SyncPrefectClient]:
     api = server["PREFECT_API_URL"]
     with temporary_settings({PREFECT_API_URL: api}), SyncPrefectClient(api) as opened:
         yield opened
+    EventsWorker.drain_all()  # it would go on sending the events of later tests to this server
 
 
 @contextmanager

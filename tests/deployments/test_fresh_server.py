@@ -74,7 +74,7 @@ def test_setup_makes_it_all_and_the_second_time_changes_nothing(
         assert "test-key" not in output
 
 
-def test_the_four_deployments_are_there_and_one_night_is_made_at_a_time(
+def test_the_shipped_deployments_are_there_and_one_night_is_made_at_a_time(
     deployed: "Studio", client: SyncPrefectClient
 ) -> None:
     flows = {flow.id: flow.name for flow in client.read_flows()}
@@ -84,6 +84,8 @@ def test_the_four_deployments_are_there_and_one_night_is_made_at_a_time(
         "generate-from-spec/on-demand",
         NIGHTLY,
         "create-characters/on-demand",
+        "submit-batch/on-demand",
+        "collect-batch/on-events",
     }
     nightly = found[NIGHTLY]
     assert nightly.parameters["spec"] == deployed.bucket.uri("specs/nightly.yaml")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from prefect_toapis.batches.events import GENERATION_COMPLETED, GENERATION_FAILED
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.alarms import TAG
 from prefect_toapis.deployments.server_pieces import WORK_POOL
@@ -27,3 +28,14 @@ def test_the_night_s_name_is_dated_in_the_time_zone_of_its_schedule() -> None:
     zone = re.fullmatch(r"nightly-\{scheduled:(.+)\}", NIGHTLY["parameters"]["batch"])
     assert zone
     assert zone[1] == schedule["timezone"]
+
+
+def test_what_is_told_after_a_run_was_set_off_is_seen_by_that_run_or_sets_off_another() -> None:
+    [collecting] = [one for one in DEPLOYMENTS if one["name"] == "on-events"]
+    [trigger] = collecting["triggers"]
+    assert set(trigger["expect"]) == {GENERATION_COMPLETED, GENERATION_FAILED}
+    assert trigger["threshold"] == 1
+    # For `within` after an event, Prefect heeds no other: the run must not begin before that.
+    assert trigger["schedule_after"] >= trigger["within"]
+    assert trigger["parameters"]["told_within_seconds"] > 2 * trigger["schedule_after"]
+    assert collecting["schedules"]

@@ -6,9 +6,15 @@ import pytest
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 
-from prefect_toapis.flows import create_characters, generate_from_spec, generate_videos
+from prefect_toapis.flows import (
+    collect_batch,
+    create_characters,
+    generate_from_spec,
+    generate_videos,
+    submit_batch,
+)
 
-FLOWS = [generate_videos, generate_from_spec, create_characters]
+FLOWS = [generate_videos, generate_from_spec, create_characters, submit_batch, collect_batch]
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
@@ -22,13 +28,20 @@ def test_every_parameter_is_described(flow: Flow[..., Any]) -> None:
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_a_flow_has_a_name_and_says_what_it_does(flow: Flow[..., Any]) -> None:
-    assert flow.name.startswith(("generate-", "create-"))
+    assert flow.name.startswith(("generate-", "create-", "submit-", "collect-"))
     assert flow.description
 
 
 def test_only_what_can_not_be_guessed_is_required() -> None:
     assert parameter_schema(generate_videos).required == ["scenes"]
     assert parameter_schema(generate_from_spec).required == ["spec"]
+    assert not parameter_schema(collect_batch).required
+
+
+def test_a_batch_is_submitted_with_the_parameters_that_it_is_generated_with() -> None:
+    generated, submitted = (parameter_schema(one) for one in (generate_videos, submit_batch))
+    assert list(submitted.properties) == list(generated.properties)
+    assert submitted.required == generated.required
 
 
 CARDS = ["Scene", "Variant", "Character", "Cast", "Role", "RunSettings", "Price"]

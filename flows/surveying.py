@@ -1,0 +1,108 @@
+"""What became of a batch: as its bucket tells, and then as the provider does."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.errors import InvalidBatch
+from prefect_toapis.batches.inventory import take_inventory
+from prefect_toapis.batches.manifest import Unstored
+from prefect_toapis.batches.open_shots import (
+    OpenShot,
+    failed_shots,
+    open_shots,
+    unstored_attempts,
+)
+from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.plan_file import plan_key, read_plan
+from prefect_toapis.batches.record_reading import read_attempts
+from prefect_toapis.batches.spec import BatchSpec, RunSettings
+from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.replies import Reply
+from prefect_toapis.flows.preflight import Ready
+from prefect_toapis.tasks.steps import account_of
+
+_QUERIES_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A batch whose shots may be finished, and none bought.
+
+    Args:
+        ready: With the shots of the latest plan.
+        left: What earlier plans left behind.
+        open: What can still be finished, of both.
+        failed: What surely has no video, by shot id.
+    """
+
+    ready: Ready
+    left: Sequence[Shot]
+    open: Sequence[OpenShot]
+    failed: dict[str, Unstored]
+
+    def only(self, some: Iterable[OpenShot]) -> Ready:
+        """The batch, as if it had some of the open shots alone."""
+        return replace(self.ready, shots=[one.shot for one in some])
+
+
+async def survey(
+    batch: str, credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings
+) -> Survey:
+    """What the bucket tells of a batch.
+
+    Args:
+        batch: Its name.
+        credentials: Whose account paid.
+        bucket: Where the batch is.
+        settings: Waits and bounds; what buys is switched off.
+
+    Raises:
+        InvalidBatch: There is no such batch.
+        StoreError: The bucket doesn't answer, or its plan or record is damaged.
+    """
+    store, key = BucketStore(bucket), plan_key(batch)
+    content = await store.read(key)
+    if content is None:
+        raise InvalidBatch([f"batch: there is no {bucket.uri(key)}, so nothing was bought for it"])
+    plan = read_plan(content, bucket.uri(key))
+    keys = await store.list_keys(f"{batch}/")
+    inventory = take_inventory(batch, keys)
+    buys_nothing = {"retry_failed": "none", "on_absent": "stop", "on_expired": "stop"}
+    spec = BatchSpec(settings=settings.model_copy(update=buys_nothing))
+    shots, left = ([inventory.place(one) for one in some] for some in (plan.shots, plan.left))
+    ready = Ready(batch, spec, {}, credentials, bucket, inventory, shots)
+    record = await read_attempts(unstored_attempts(keys).get(batch, []), store)
+    unstored = [shot for shot in [*shots, *left] if not inventory.has(shot)]
+    return Survey(ready, left, open_shots(unstored, record), failed_shots(unstored, record))
+
+
+async def asked(
+    shots: Iterable[OpenShot], credentials: ToAPIsCredentials, settings: RunSettings
+) -> list[OpenShot]:
+    """What the provider says of each now; where it says nothing, they are as they were.
+
+    Args:
+        shots: To be asked for: by task id, or else by business id, where that is possible.
+        credentials: Whose account paid.
+        settings: Account group and retries.
+    """
+    api, at_once = account_of(credentials, settings), asyncio.Semaphore(_QUERIES_AT_ONCE)
+
+    async def reply(one: OpenShot) -> Reply | None:
+        if one.attempt.task_id:
+            return await api.status(one.attempt.task_id)
+        return await api.find(one.attempt.business_id) if one.shot.findable else None
+
+    async def ask(one: OpenShot) -> OpenShot:
+        async with at_once:
+            try:
+                return replace(one, reply=await reply(one))
+            except ToAPIsError as error:
+                get_run_logger().warning("%s: its state can't be told: %s", one.shot.label, error)
+                return one
+
+    return await asyncio.gather(*map(ask, shots))

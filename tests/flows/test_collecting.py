@@ -1,0 +1,208 @@
+"""Storing what has been rendered meanwhile, without buying or waiting."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, cast
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.events.filters import EventFilter, EventResourceFilter
+
+from prefect_toapis import (
+    Manifest,
+    RunSettings,
+    ToAPIsCredentials,
+    Variant,
+    VideoBucket,
+    collect_batch,
+    submit_batch,
+)
+from prefect_toapis.batches.errors import BatchFailed, InvalidBatch, StoreError
+from prefect_toapis.client.webhooks import Ended, Webhook
+from prefect_toapis.receiver.app import prefect_event
+from prefect_toapis.simulator import Drop, Replace, Simulator, SimulatorSettings
+
+Make = Callable[..., Awaitable[Any]]
+RENDERING = 100.0  # seconds, of the provider's clock
+
+
+class Clock:
+    """The provider's: it goes on by itself, and leaps when it is told."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def simulator(clock: Clock) -> Iterator[Simulator]:
+    settings = SimulatorSettings(
+        api_keys=("test-key",), account_group=None, render_seconds=RENDERING
+    )
+    with Simulator(settings, clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def submit(
+    credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
+) -> Callable[..., Awaitable[Manifest]]:
+    """Submits a batch, but for what it is told."""
+    flow = cast("Callable[..., Awaitable[Manifest]]", submit_batch)
+    usual: dict[str, Any] = {
+        "variants": [Variant(name="short", model="sora-2-vip", duration=1)],
+        "credentials": credentials,
+        "bucket": bucket,
+        "settings": quick,
+        "on_failure": "tolerate",
+    }
+    return lambda scenes, batch="b", **told: flow(scenes, batch=batch, **{**usual, **told})
+
+
+@pytest.fixture
+def collect(
+    credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
+) -> Callable[..., Awaitable[list[Manifest]]]:
+    """Collects every batch of the bucket, but for what it is told."""
+    flow = cast("Callable[..., Awaitable[list[Manifest]]]", collect_batch)
+    usual = {"credentials": credentials, "bucket": bucket, "settings": quick}
+    return lambda batch=None, **told: flow(batch, **{**usual, **told})
+
+
+async def test_what_renders_is_left_and_what_is_rendered_is_stored_once(
+    submit: Make, collect: Make, simulator: Simulator, clock: Clock, bucket: VideoBucket
+) -> None:
+    await submit(["a dog", "a cat"])
+    [early] = await collect()
+    assert len(early.open) == 2
+    assert all("is queued" in row.error or "is in progress" in row.error for row in early.open)
+    assert not simulator.ledger.downloads
+    clock.ahead += RENDERING
+    [manifest] = await collect()
+    assert manifest.shots("stored") == len(simulator.ledger.submissions) == 2
+    kept = bucket.load_manifest("b")
+    assert kept.shots("stored") == 2
+    assert await collect() == []
+    [named] = await collect("b")
+    assert named.shots("stored") == simulator.ledger.downloads.total() == 2
+
+
+async def test_of_all_batches_each_gets_what_has_ended(
+    submit: Make, collect: Make, simulator: Simulator, clock: Clock
+) -> None:
+    await submit(["a dog"], "first")
+    clock.ahead += RENDERING
+    await submit(["a dog"], "second")
+    first, second = await collect()
+    assert (first.batch, first.shots("stored")) == ("first", 1)
+    assert (second.batch, second.shots("open")) == ("second", 1)
+    assert len(simulator.ledger.submissions) == 2
+
+
+async def test_after_events_only_those_are_asked_for_that_were_told_of(
+    submit: Make, collect: Make, simulator: Simulator, clock: Clock
+) -> None:
+    await submit(["a dog", "a cat"], "first")
+    await submit(["a dog"], "second")
+    clock.ahead += RENDERING
+    assert await collect(told_within_seconds=600) == []
+    told = simulator.ledger.paid[0].task_id
+    assert told
+    await tell(told, *[f"of somebody else {number}" for number in range(60)])  # several pages
+    [manifest] = await collect(told_within_seconds=600)
+    assert [row.task_id for row in manifest.stored] == [told]
+    assert set(simulator.ledger.queries) == {told}
+    both = await collect()
+    assert [one.shots("stored") for one in both] == [2, 1]
+
+
+async def tell(first: str, *later: str) -> None:
+    """What the receiver does, and then Prefect's database has it."""
+    now = time.time()
+    events = [
+        prefect_event(
+            Webhook(f"evt_{task_id}", "generation.completed"),
+            Ended(task_id, "completed"),
+            now - len(later) + number,
+        )
+        for number, task_id in enumerate([first, *later])
+    ]
+    about = EventFilter(resource=EventResourceFilter(id=[f"toapis.generation.{first}"]))
+    async with get_client() as client:
+        content = [event.model_dump(mode="json") for event in events]
+        await client.request("POST", "/events", json=content)
+        for _ in range(300):
+            if (await client.read_events(about, limit=1)).events:
+                return
+            await asyncio.sleep(0.1)
+    raise AssertionError("the event is not there")
+
+
+async def test_what_a_run_waits_for_is_left_to_it(
+    make: Make, collect: Make, simulator: Simulator, clock: Clock
+) -> None:
+    running = asyncio.ensure_future(make(["a dog"]))
+    await simulator.await_for(lambda: simulator.ledger.queries)
+    [seen] = await collect()
+    assert seen.shots("open") == 1
+    asked = simulator.ledger.queries.total()
+    clock.ahead += RENDERING
+    manifest = await running
+    assert manifest.shots("stored") == simulator.ledger.downloads.total() == 1
+    assert simulator.ledger.queries.total() > asked
+    assert await collect() == []
+
+
+@pytest.mark.parametrize("on_failure", ["fail", "tolerate"])
+async def test_what_the_provider_failed_is_said_once_and_stops_no_other(
+    submit: Make, collect: Make, clock: Clock, on_failure: str
+) -> None:
+    await submit(["fail me", "a dog"])
+    clock.ahead += RENDERING
+    if on_failure == "fail":
+        with pytest.raises(BatchFailed, match="b: 1 of 2 that have ended are not stored") as failed:
+            await collect(on_failure=on_failure)
+        manifest = failed.value.manifest
+    else:
+        [manifest] = await collect(on_failure=on_failure)
+    assert (manifest.shots("stored"), manifest.shots("failed")) == (1, 1)
+    assert await collect() == []
+
+
+async def test_a_batch_that_can_not_be_read_stops_no_other(
+    submit: Make, collect: Make, clock: Clock, bucket: VideoBucket
+) -> None:
+    await submit(["a dog"], "a")
+    await submit(["a dog"], "b")
+    clock.ahead += RENDERING
+    bucket.write("a/plan.json", b"{", "application/json")
+    with pytest.raises(StoreError, match=r"a/plan\.json is damaged"):
+        await collect(on_failure="tolerate")
+    [manifest] = await collect("b")
+    assert manifest.shots("stored") == 1
+
+
+async def test_a_submission_without_an_answer_is_found_and_stored(
+    submit: Make, collect: Make, simulator: Simulator, clock: Clock, quick: RunSettings
+) -> None:
+    away = Replace(operation="status", status=502, times=None)
+    simulator.faults.add(Drop(operation="submit", when="after"), away)
+    await submit(["a dog"])
+    simulator.faults.clear()
+    clock.ahead += RENDERING
+    settled = quick.model_copy(update={"settle_seconds": 0})
+    [manifest] = await collect(settings=settled)
+    assert manifest.shots("stored") == len(simulator.ledger.submissions) == 1
+
+
+async def test_a_batch_that_is_not_there_is_a_fault(collect: Make) -> None:
+    assert await collect() == []
+    with pytest.raises(InvalidBatch, match=r"there is no s3://.*/nothing/plan\.json"):
+        await collect("nothing")
