@@ -7,6 +7,7 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 ├── InvalidCatalogue         the catalogue of models that TOAPIS_CATALOGUE names can't be read
 ├── APIError                 the API answered, and asking again will not change it
 │   ├── BadRequest           400: parameters
+│   │   └── WebhookNotConfigured  a callback_url that the key has no webhook for
 │   ├── Unauthorized         401, 403: the key; stops the batch
 │   ├── InsufficientBalance  402: no balance; stops the batch
 │   ├── NotFound             404: no such task for this key's user

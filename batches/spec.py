@@ -183,6 +183,12 @@ class RunSettings(BaseModel):
         description="auto: ask for the status, and at once when a webhook tells that it changed. "
         "webhook: hardly ask at all while Prefect's events can be heard. poll: only ask.",
     )
+    callback_url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="Where the provider sends a webhook when a generation ends: the URL that is "
+        "set up for the key, but for path and query. Empty: none is asked for.",
+    )
     patience_seconds: float = Field(
         default=3600, gt=0, description="How long a run waits for one generation, in seconds."
     )

@@ -45,6 +45,7 @@ from prefect_toapis.client.errors import (
     SubmissionUnknown,
     ToAPIsError,
     Transient,
+    WebhookNotConfigured,
 )
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
@@ -308,6 +309,8 @@ def is_refusal(error: ToAPIsError) -> bool:
     if isinstance(error, GenerationFailed):
         reason = f"{error.code or ''} {error.what}".lower()
         return "policy" in reason or "moderation" in reason
+    if isinstance(error, WebhookNotConfigured):  # the account's set-up, not the request
+        return False
     return isinstance(error, PolicyRefused) or error.http_status == 400
 
 

@@ -15,7 +15,12 @@ from pydantic import SecretStr
 
 from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup, Allowance, Bucket
 from prefect_toapis.client.decisions import Accepted, Category
-from prefect_toapis.client.errors import APIError, InsufficientBalance, Unauthorized
+from prefect_toapis.client.errors import (
+    APIError,
+    InsufficientBalance,
+    Unauthorized,
+    WebhookNotConfigured,
+)
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace, Poller
@@ -67,9 +72,10 @@ class Account:
         business_id: str | None = None,
         *,
         uploads: Mapping[str, str] = {},
+        callback_url: str | None = None,
     ) -> Accepted:
         """Submit; call `ready` first. See `ToAPIsClient.submit`."""
-        return await in_background(self._submit(request, business_id, uploads))
+        return await in_background(self._submit(request, business_id, uploads, callback_url))
 
     async def find(self, business_id: str) -> Reply | None:
         """See `ToAPIsClient.find`."""
@@ -151,11 +157,17 @@ class Account:
         await self._buckets[category].told(remaining)
 
     async def _submit(
-        self, request: Request, business_id: str | None, uploads: Mapping[str, str]
+        self,
+        request: Request,
+        business_id: str | None,
+        uploads: Mapping[str, str],
+        callback_url: str | None,
     ) -> Accepted:
         try:
-            return await self._client.submit(request, business_id, uploads=uploads)
-        except (Unauthorized, InsufficientBalance) as refusal:
+            return await self._client.submit(
+                request, business_id, uploads=uploads, callback_url=callback_url
+            )
+        except (Unauthorized, InsufficientBalance, WebhookNotConfigured) as refusal:
             self._refused.set_result(refusal)  # for those that wait in `ready` now
             self._refused = asyncio.get_running_loop().create_future()
             raise

@@ -28,6 +28,7 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     Unavailable,
     UnreadableReply,
+    WebhookNotConfigured,
 )
 from prefect_toapis.client.replies import Answer, ErrorBody, Reply, read_error, read_reply
 
@@ -207,6 +208,8 @@ def _api_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
     if answer.http_status in {408, 503}:
         return Unavailable(f"the API is out of order: {body.message}", **facts)
     kind = _ERRORS.get(answer.http_status, BadRequest)
+    if "webhook_not_configured" in {body.code, body.kind}:
+        kind = WebhookNotConfigured
     return kind(f"the API refuses: {body.message}", **facts)
 
 

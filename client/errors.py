@@ -117,6 +117,15 @@ class BadRequest(APIError):
     advice = "Change the request as the message says."
 
 
+class WebhookNotConfigured(BadRequest):
+    """400 `webhook_not_configured`: the key has no such webhook. Stops the rest of a batch."""
+
+    advice = (
+        "Set the webhook up for this key at the provider: settings.callback_url may differ from "
+        "its URL in path and query only. Or leave settings.callback_url empty."
+    )
+
+
 class Unauthorized(APIError):
     """401 or 403: the API does not know the key. Stops the rest of a batch."""
 

@@ -134,6 +134,7 @@ class ToAPIsClient:
         business_id: str | None = None,
         *,
         uploads: Mapping[str, str] = {},
+        callback_url: str | None = None,
     ) -> Accepted:
         """Submit a request for a video, a character or a remix ([P], [D]). This spends money.
 
@@ -144,6 +145,7 @@ class ToAPIsClient:
             request: Checked against the catalogue before anything is sent.
             business_id: The caller's own id, by which `find` looks the task up.
             uploads: The URLs of uploads, by reference: they go out in place of the references.
+            callback_url: Where the webhook of this task goes ([D]).
 
         Returns:
             The accepted generation, with the task id to ask for.
@@ -161,6 +163,8 @@ class ToAPIsClient:
         if what := unchecked(request, catalogue):
             logger.info("%s", what)
         body = with_urls(request.body(business_id), uploads)
+        if callback_url:
+            body["callback_url"] = callback_url
         deadline = self._deadline()
 
         async def once() -> Accepted:

@@ -19,6 +19,7 @@ from prefect_toapis.client.errors import (
     ResultExpired,
     ToAPIsError,
     Unauthorized,
+    WebhookNotConfigured,
 )
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
@@ -118,7 +119,7 @@ class FanOut:
 
     def _note(self, shot: Shot, error: ToAPIsError) -> None:
         self._under_way.pop(shot.label, None)
-        stops = isinstance(error, (Unauthorized, InsufficientBalance))
+        stops = isinstance(error, (Unauthorized, InsufficientBalance, WebhookNotConfigured))
         if stops and not self._stopped:
             self._stopped = error
             get_run_logger().error("Nothing more is submitted: %s", error)

@@ -16,6 +16,7 @@ from prefect.runtime import flow_run, task_run
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Submissions
 from prefect_toapis.blocks import ToAPIsCredentials
+from prefect_toapis.client.account import Account
 from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import Transient
 from prefect_toapis.client.replies import Reply
@@ -34,7 +35,7 @@ def submissions_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Sub
     Raises:
         Unauthorized: The key can't be one: it is empty, or masked.
     """
-    return SharedSubmissions(account_of(credentials, settings))
+    return SharedSubmissions(account_of(credentials, settings), settings.callback_url)
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,11 @@ class SharedSubmissions:
 
     Args:
         own: This process's, with an allowance of its own.
+        callback_url: Where the provider sends the webhook of each; None: it is told nothing.
     """
 
-    own: Submissions
+    own: Account
+    callback_url: str | None = None
 
     async def ready(self) -> None:
         """Wait until both allowances have room for one submission.
@@ -72,7 +75,9 @@ class SharedSubmissions:
         uploads: Mapping[str, str] = MappingProxyType({}),
     ) -> Accepted:
         """As this process's own."""
-        return await self.own.submit(request, business_id, uploads=uploads)
+        return await self.own.submit(
+            request, business_id, uploads=uploads, callback_url=self.callback_url
+        )
 
     async def find(self, business_id: str) -> Reply | None:
         """As this process's own."""

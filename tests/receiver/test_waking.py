@@ -54,7 +54,7 @@ def make(bucket: VideoBucket) -> Callable[..., Awaitable[Manifest]]:
 async def test_without_a_poll_of_its_own_a_run_hears_of_every_end(
     receiver: Served, make: Callable[..., Awaitable[Manifest]], no_aws_settings: None
 ) -> None:
-    patient = RunSettings(poll_first_seconds=HOUR, poll_every_seconds=HOUR)
+    patient = RunSettings(notify="webhook", poll_first_seconds=HOUR, poll_every_seconds=HOUR)
     with provider(receiver, doubled=0.3, forged=0.3) as simulator:
         manifest = await asyncio.wait_for(make(simulator, 20, patient), 120)
         assert manifest.shots("stored") == len(simulator.ledger.submissions) == 20
