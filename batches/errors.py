@@ -41,16 +41,18 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 │   ├── WebhookStale         it fits, but was made more than 5 minutes away
 │   └── WebhookUnreadable    the provider's own, but not understood
 ├── InvalidBatch             everything wrong with a plan (.faults); nothing was sent
+├── ShardFailed              some shots of one shard of a batch aren't stored (.unstored)
 └── BatchFailed              some shots of a finished batch failed (.manifest)
 ```
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from prefect_toapis.client.errors import Money, SubmissionUnknown, ToAPIsError, Transient
 
 if TYPE_CHECKING:
-    from prefect_toapis.batches.manifest import Manifest
+    from prefect_toapis.batches.manifest import Manifest, Unstored
 
 
 class SubmissionAbsent(SubmissionUnknown):
@@ -139,6 +141,26 @@ class BatchFailed(ToAPIsError):
         super().__init__(what, money=_money(manifest))
         self.args = (what, manifest)
         self.manifest = manifest
+
+
+class ShardFailed(ToAPIsError):
+    """Some shots of a shard failed or stayed open; the others are stored.
+
+    Args:
+        shard: Which, of which batch.
+        shots: How many it has.
+        unstored: The reason of each shot that isn't stored, by its id.
+    """
+
+    advice = "The batch's manifest has each reason; running the batch again buys nothing it has."
+
+    def __init__(self, shard: str, shots: int, unstored: "Mapping[str, Unstored]") -> None:
+        why = next(iter(unstored.values())).reason
+        what = f"{shard}: {len(unstored)} of {shots} shots are not stored; the first one: {why}"
+        spent = len(unstored) < shots or any(one.status == "open" for one in unstored.values())
+        super().__init__(what, money="maybe spent" if spent else "not spent")
+        self.args = (shard, shots, unstored)
+        self.unstored = unstored
 
 
 def _money(manifest: "Manifest") -> Money:

@@ -22,6 +22,7 @@ class PlanFile(BaseModel):
         destination: Bucket and prefix.
         shots: Those of the latest plan.
         left: Those of earlier plans that were sent, and are neither stored nor in the latest plan.
+        shards: Where it is split: the ids of the shots that each run makes.
     """
 
     version: int = PLAN_VERSION
@@ -30,6 +31,7 @@ class PlanFile(BaseModel):
     destination: str
     shots: list[Shot] = []
     left: list[Shot] = []
+    shards: list[list[str]] = []
 
     def to_json(self) -> bytes:
         """What is written: no signature of a URL is in it."""

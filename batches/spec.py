@@ -169,6 +169,22 @@ class RunSettings(BaseModel):
         default=500, ge=1, description="Shots under way at once, from submission to storage."
     )
     downloads_at_once: int = Field(default=4, ge=1, le=32, description="Videos stored at once.")
+    shard_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="A batch with more shots to make is split over several runs, each of so many "
+        "shots at most: take hundreds, because each run needs seconds to start. Empty: never.",
+    )
+    shards_at_once: int = Field(
+        default=4,
+        ge=1,
+        description="Runs of a split batch at once; they divide the account's rate limits.",
+    )
+    shard_deployment: str = Field(
+        default="run-shard/on-demand",
+        pattern="^[^/]+/[^/]+$",
+        description="What runs the parts of a split batch: the deployment of run_shard.",
+    )
     poll_first_seconds: float = Field(
         default=5, gt=0, description="Seconds before the first status query of a generation."
     )

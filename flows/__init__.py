@@ -4,6 +4,7 @@ from prefect_toapis.flows.characters import create_characters
 from prefect_toapis.flows.collecting import collect_batch
 from prefect_toapis.flows.generation import generate_from_spec, generate_videos
 from prefect_toapis.flows.reconciling import reconcile_batch
+from prefect_toapis.flows.run_shard import run_shard
 from prefect_toapis.flows.submitting import submit_batch
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "generate_from_spec",
     "generate_videos",
     "reconcile_batch",
+    "run_shard",
     "submit_batch",
 ]

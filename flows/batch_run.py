@@ -30,6 +30,7 @@ from prefect_toapis.flows.learning import learning
 from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.preflight import Ready, prepare
 from prefect_toapis.flows.publishing import publish, publish_plan
+from prefect_toapis.flows.sharding import Sharding
 from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.flows.watching import watched
 
@@ -49,11 +50,9 @@ async def run_batch(order: Order) -> Manifest:
         await publish_plan(manifest)
         return manifest
     begun = await begin(ready)
-    ready, progress = begun.ready, current_progress()
-    fan_out = FanOut(ready, progress, begun.lacking)
-    async with watched(progress, ready.batch, ready.spec.settings), learning(ready):
-        await fan_out.run()
-    manifest = await gather_manifest(ready, fan_out.unstored, begun.left)
+    ready = begun.ready
+    unstored = await (_make_in_shards if ready.shards > 1 else _make_here)(begun)
+    manifest = await gather_manifest(ready, unstored, begun.plan.left)
     await publish(ready, manifest)
     _report(manifest)
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
@@ -68,20 +67,38 @@ class Begun:
     Args:
         ready: With the characters that were made for it.
         lacking: Why some shots lack a character or a file, by the shots' ids.
-        left: What earlier plans left behind.
+        plan: As the bucket keeps it.
     """
 
     ready: Ready
     lacking: dict[str, ToAPIsError]
-    left: list[Shot]
+    plan: PlanFile
+
+
+async def _make_here(begun: Begun) -> dict[str, Unstored]:
+    """Make every shot in this run; the reasons of those that aren't stored."""
+    ready, progress = begun.ready, current_progress()
+    fan_out = FanOut(ready, progress, begun.lacking)
+    async with watched(progress, ready.batch, ready.spec.settings), learning(ready):
+        await fan_out.run()
+    return fan_out.unstored
+
+
+async def _make_in_shards(begun: Begun) -> dict[str, Unstored]:
+    """Have every shot made by other runs; the reasons of those that aren't stored."""
+    ready, progress = begun.ready, current_progress()
+    sharding = Sharding(ready, progress, begun.lacking)
+    async with watched(progress, ready.batch, ready.spec.settings):
+        await sharding.run(begun.plan)
+    return sharding.unstored
 
 
 async def begin(ready: Ready) -> Begun:
     """What comes before the shots: characters are made, the plan is kept, files are uploaded."""
     ready, lacking = await _cast(ready)
-    left = await _keep_plan(ready)
+    plan = await _keep_plan(ready)
     lacking |= await _upload(ready)
-    return Begun(ready, lacking, left)
+    return Begun(ready, lacking, plan)
 
 
 async def _cast(ready: Ready) -> tuple[Ready, dict[str, ToAPIsError]]:
@@ -102,8 +119,8 @@ async def _cast(ready: Ready) -> tuple[Ready, dict[str, ToAPIsError]]:
     return ready.knowing(made), lacking
 
 
-async def _keep_plan(ready: Ready) -> list[Shot]:
-    """Write the plan; what earlier ones left behind."""
+async def _keep_plan(ready: Ready) -> PlanFile:
+    """Write the plan, and what earlier ones left behind."""
     patient, key = ready.patient(), plan_key(ready.batch)
     content = await patient(ready.store.read, key)
     earlier = read_plan(content, ready.bucket.uri(key)) if content else None
@@ -118,7 +135,7 @@ async def _keep_plan(ready: Ready) -> list[Shot]:
     await patient(ready.store.write, key, plan.to_json(), JSON)
     if left:
         get_run_logger().warning("%s", words_of_left(ready.batch, left))
-    return left
+    return plan
 
 
 async def _upload(ready: Ready) -> dict[str, ToAPIsError]:

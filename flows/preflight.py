@@ -15,6 +15,7 @@ from prefect_toapis.batches.naming import batch_name
 from prefect_toapis.batches.plan import Plan, Shot, plan_batch
 from prefect_toapis.batches.prices import Cost, budget_faults
 from prefect_toapis.batches.registry import read_known
+from prefect_toapis.batches.shards import shard_count
 from prefect_toapis.batches.spec import BatchSpec, Character
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.retrying import RetryPolicy
@@ -23,6 +24,7 @@ from prefect_toapis.flows.defaults import bucket_or_default, credentials_or_defa
 from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.run_names import run_facts
 from prefect_toapis.flows.run_tasks import RunTasks
+from prefect_toapis.flows.shard_checks import shard_faults
 from prefect_toapis.flows.sources import Sources, read_sources
 
 T = TypeVar("T")
@@ -81,6 +83,11 @@ class Ready:
         return sorted(missing, key=lambda shot: not self.inventory.knows(shot))
 
     @property
+    def shards(self) -> int:
+        """How many runs make it; 1: this one alone."""
+        return shard_count(len(self.to_buy), self.spec.settings.shard_size)
+
+    @property
     def uri(self) -> str:
         """Where the batch is."""
         return self.bucket.uri(self.batch)
@@ -93,6 +100,7 @@ class Ready:
             f"{_count(len(self.shots), 'shot')}: {stored} stored, {len(self.to_buy)} to buy",
             f"{_count(len(self.to_make), 'character')} to make" if self.to_make else "",
             f"for {self.cost.in_words}" if self.cost else "",
+            f"in {self.shards} shards" if self.shards > 1 else "",
         ]
         return "; ".join(filter(None, parts))
 
@@ -126,6 +134,9 @@ async def prepare(order: Order) -> Ready:
         ready = replace(ready, cost=await cost_of_run(ready, order.spec.settings))
         limits = order.spec.budget_credits, order.spec.settings.keep_credits
         faults += budget_faults(ready.cost or Cost(), *limits, balance)
+    if ready.shards > 1:
+        deployment = order.spec.settings.shard_deployment
+        faults += await shard_faults(ready.to_buy, credentials, bucket, deployment)
     if faults:
         raise InvalidBatch(faults)
     _announce(order, plan, ready)

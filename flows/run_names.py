@@ -24,6 +24,16 @@ def run_name() -> str:
     return name_of(flow_run.parameters, run_facts())
 
 
+def shard_name(parameters: Mapping[str, Any]) -> str:
+    """The name of a run that makes one shard, by the parameters of its flow.
+
+    Example:
+        >>> shard_name({"batch": "lisbon", "shard": 2})
+        'lisbon: shard 2'
+    """
+    return f"{parameters['batch']}: shard {parameters['shard']}"
+
+
 def name_of(parameters: Mapping[str, Any], facts: RunFacts) -> str:
     """The name of a run, by the parameters of its flow.
 

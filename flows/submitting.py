@@ -94,7 +94,7 @@ async def submit_batch(  # noqa: PLR0913 - as generate_videos
             "max_videos": max_videos,
             "budget_credits": budget_credits,
             "on_failure": on_failure,
-            "settings": settings,
+            "settings": settings.model_copy(update={"shard_size": None}),  # one run submits all
         }
     )
     return await _submit(Order(spec, credentials, bucket, dry_run))
@@ -111,7 +111,7 @@ async def _submit(order: Order) -> Manifest:
     fan_out = Submitting(ready, current_progress(), begun.lacking)
     async with watched(fan_out.progress, ready.batch, ready.spec.settings):
         await fan_out.run()
-    manifest = await gather_manifest(ready, fan_out.unstored, begun.left)
+    manifest = await gather_manifest(ready, fan_out.unstored, begun.plan.left)
     await publish_so_far(ready, manifest)
     get_run_logger().info(
         "%d generations of batch %s are under way; collect-batch stores what is rendered",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         generate_from_spec,
         generate_videos,
         reconcile_batch,
+        run_shard,
         submit_batch,
     )
     from prefect_toapis.tasks import (
@@ -62,6 +63,7 @@ __all__ = [
     "poll_video",
     "reconcile_batch",
     "remix_video",
+    "run_shard",
     "submit_batch",
     "submit_video",
     "upload_clip",
@@ -98,6 +100,7 @@ _HOMES = {
     "poll_video": "tasks",
     "reconcile_batch": "flows",
     "remix_video": "tasks",
+    "run_shard": "flows",
     "submit_batch": "flows",
     "submit_video": "tasks",
     "upload_clip": "tasks",

@@ -32,6 +32,14 @@ def test_what_is_kept_has_no_signatures_and_is_read_again() -> None:
     assert read_plan(content, "b/plan.json") == plan_of([shot.unsigned()], [shot.unsigned()])
 
 
+def test_shards_are_kept_and_a_plan_without_them_has_none() -> None:
+    shots = shots_of(scenes=["1", "2"])
+    split = plan_of(shots, []).model_copy(update={"shards": [[one.shot_id] for one in shots]})
+    assert read_plan(split.to_json(), "b/plan.json") == split
+    assert b"shards" not in plan_of(shots, []).to_json()
+    assert read_plan(plan_of(shots, []).to_json(), "b/plan.json").shards == []
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"batch": 1}', b"[]"])
 def test_a_damaged_plan_is_named(content: bytes) -> None:
     with pytest.raises(StoreError, match=r"b/plan\.json is damaged"):

@@ -26,6 +26,8 @@ SERVER = {
     "NO_PROXY": "127.0.0.1,localhost",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "3",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
 }
@@ -96,7 +98,7 @@ def deployed(studio: Studio, set_up_twice: tuple[str, str]) -> Studio:
 def worker(deployed: Studio, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A process worker of the pool."""
     log = tmp_path_factory.mktemp("worker") / "worker.log"
-    with _running([*PREFECT, "worker", "start", "--pool", "videos"], deployed.environment, log):
+    with running([*PREFECT, "worker", "start", "--pool", "videos"], deployed.environment, log):
         yield
 
 
@@ -110,7 +112,7 @@ def client(server: dict[str, str]) -> Iterator[SyncPrefectClient]:
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
+def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
     with log.open("w") as output:
         process = subprocess.Popen(
             command, env=environment, cwd=log.parent, stdout=output, stderr=output

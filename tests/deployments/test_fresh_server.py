@@ -84,6 +84,7 @@ def test_the_shipped_deployments_are_there_and_one_night_is_made_at_a_time(
         "generate-from-spec/on-demand",
         NIGHTLY,
         "create-characters/on-demand",
+        "run-shard/on-demand",
         "submit-batch/on-demand",
         "collect-batch/on-events",
     }

@@ -1,0 +1,91 @@
+"""One shard of a large batch: a flow of its own, so that several workers make a batch."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from prefect.runtime import flow_run
+
+from prefect_toapis.batches.errors import InvalidBatch, ShardFailed
+from prefect_toapis.batches.inventory import take_inventory
+from prefect_toapis.batches.plan_file import plan_key, read_plan
+from prefect_toapis.batches.progress import current_progress
+from prefect_toapis.batches.spec import BatchSpec, RunSettings
+from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.form_schema import OrEmpty
+from prefect_toapis.flows.fan_out import FanOut
+from prefect_toapis.flows.learning import learning
+from prefect_toapis.flows.preflight import Ready, blocks_or_faults
+from prefect_toapis.flows.run_names import shard_name
+from prefect_toapis.flows.watching import watched
+from prefect_toapis.tasks.calling import either_flow
+
+
+def _run_name() -> str:
+    return shard_name(flow_run.parameters)
+
+
+@either_flow(name="run-shard", flow_run_name=_run_name)
+async def run_shard(
+    batch: str,
+    shard: int,
+    *,
+    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
+    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
+) -> int:
+    """Make one shard of a batch, as the plan in the bucket has it.
+
+    generate_videos starts these runs where `settings.shard_size` splits a batch, waits for them
+    and writes the manifest. A shot is bought once, however often and by whichever run its shard
+    is made.
+
+    Args:
+        batch: Its name.
+        shard: Which: 1 is the first.
+        credentials: Whose ToAPIs account pays. Empty: the block named "default".
+        bucket: Where the batch is. Empty: the block named "default".
+        settings: Waits, bounds and retries of this shard.
+
+    Returns:
+        How many shots are stored: all of the shard.
+
+    Raises:
+        InvalidBatch: There is no such shard, or the key or bucket is no good.
+        ShardFailed: Some of its shots aren't stored.
+
+    Example:
+        ```python
+        await run_shard("lisbon", 1)
+        ```
+    """
+    faults: list[str] = []
+    account, place = await blocks_or_faults(credentials, bucket, faults)
+    if account is None or place is None:
+        raise InvalidBatch(faults)
+    bare = Ready(batch, BatchSpec(settings=settings), {}, account, place, take_inventory(batch, []))
+    ready = await _read_shard(bare, shard)
+    fan_out = FanOut(ready, current_progress())
+    async with watched(fan_out.progress, f"{batch}-shard-{shard}", settings), learning(ready):
+        await fan_out.run()
+    if fan_out.unstored:
+        raise ShardFailed(f"shard {shard} of {batch}", len(ready.shots), fan_out.unstored)
+    return len(ready.shots)
+
+
+async def _read_shard(bare: Ready, shard: int) -> Ready:
+    """The shots of a shard, with what the bucket has of them.
+
+    Raises:
+        InvalidBatch: There is no such shard.
+        StoreError: The bucket doesn't answer, or its plan is damaged.
+    """
+    patient, key = bare.patient(), plan_key(bare.batch)
+    content = await patient(bare.store.read, key)
+    plan = read_plan(content, bare.bucket.uri(key)) if content else None
+    if plan is None or not 1 <= shard <= len(plan.shards):
+        there = f"{len(plan.shards)} shards" if plan else "no plan"
+        raise InvalidBatch([f"shard: {bare.bucket.uri(key)} has no shard {shard}: {there}"])
+    ids = set(plan.shards[shard - 1])
+    inventory = take_inventory(bare.batch, await patient(bare.store.list_keys, f"{bare.batch}/"))
+    shots = [inventory.place(shot) for shot in plan.shots if shot.shot_id in ids]
+    return replace(bare, inventory=inventory, shots=shots)
