@@ -1,6 +1,7 @@
 """Before a batch is split: whether other runs can be started, and can load what they need."""
 
 from collections.abc import Sequence
+from importlib.resources import files
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
@@ -9,7 +10,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.shards import unplannable
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
-from prefect_toapis.deployments import PREFECT_FILE
+
+_PREFECT_FILE = files("prefect_toapis") / "deployments" / "prefect.yaml"
 
 
 async def shard_faults(
@@ -48,7 +50,7 @@ async def _missing(deployment: str) -> list[str]:
         try:
             await client.read_deployment_by_name(deployment)
         except ObjectNotFound:
-            deploy = f"prefect deploy --prefect-file {PREFECT_FILE} -n {deployment}"
+            deploy = f"prefect deploy --prefect-file {_PREFECT_FILE} -n {deployment}"
             fault = f"settings.shard_deployment: the Prefect server has no {deployment}"
             return [f"{fault}; deploy it: `{deploy}`"]
     return []
