@@ -1,0 +1,154 @@
+"""What subjects talk to, each in a process of its own, so that its CPU isn't counted."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from benchmarks.job import Job
+
+from prefect_toapis.blocks import S3Credentials
+from prefect_toapis.cli.local_s3 import local_s3
+from prefect_toapis.simulator import SimulatorSettings
+
+_START_SECONDS = 120
+# As the docs advise for large runs with SQLite.
+_PREFECT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A running simulator.
+
+    Args:
+        url: Of its API.
+        api_key: That it accepts.
+    """
+
+    url: str
+    api_key: str
+
+    def ledger(self) -> dict[str, Any]:
+        """What was asked and paid so far."""
+        answer = httpx.get(f"{self.url}/_simulator/ledger", trust_env=False, timeout=60)
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def queries(self) -> int:
+        """How many status queries came so far."""
+        return sum(self.ledger()["queries"].values())
+
+
+@dataclass(frozen=True)
+class Services:
+    """S3 and Prefect, for all runs of a benchmark.
+
+    Args:
+        store: Credentials for the S3 server.
+        folder: Where its buckets are.
+        prefect: The environment for who uses the Prefect server.
+    """
+
+    store: S3Credentials
+    folder: Path
+    prefect: dict[str, str]
+
+    @contextmanager
+    def job(self, provider: Provider, shots: int, **more: Any) -> Iterator[Job]:
+        """A job with a bucket of its own, which is thrown away at the end."""
+        name = f"benchmark-{uuid4().hex[:12]}"
+        self.store.get_client().create_bucket(Bucket=name)
+        secret = self.store.aws_secret_access_key
+        assert secret
+        yield Job(
+            api=provider.url,
+            api_key=provider.api_key,
+            endpoint=self.store.endpoint_url or "",
+            access_key=self.store.aws_access_key_id or "",
+            secret_key=secret.get_secret_value(),
+            bucket=name,
+            shots=shots,
+            **more,
+        )
+        shutil.rmtree(self.folder / name)
+
+
+@contextmanager
+def services() -> Iterator[Services]:
+    """An S3 server and a Prefect server (SQLite), with databases of their own."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
+        (folder / "s3").mkdir()
+        store = stack.enter_context(local_s3(folder / "s3"))
+        prefect = stack.enter_context(_prefect_server(folder))
+        yield Services(store, folder / "s3", prefect)
+
+
+@contextmanager
+def provider(settings: SimulatorSettings) -> Iterator[Provider]:
+    """A simulator, until the end."""
+    command = [sys.executable, "-m", "benchmarks.provider", settings.model_dump_json()]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        url, api_key = process.stdout.readline().split()
+        try:
+            yield Provider(url, api_key)
+        finally:
+            process.stdin.close()
+
+
+@contextmanager
+def _prefect_server(folder: Path) -> Iterator[dict[str, str]]:
+    home = folder / "prefect"
+    home.mkdir()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    api = f"http://127.0.0.1:{port}/api"
+    environment = _PREFECT | {"PREFECT_HOME": str(home)}
+    where = ["--host", "127.0.0.1", "--port", str(port)]
+    start = partial(
+        subprocess.Popen,
+        [sys.executable, "-m", "prefect", "--no-prompt", "server", "start", *where],
+        env=os.environ | environment,
+        cwd=home,
+    )
+    with (home / "server.log").open("w") as log:
+        server = start(stdout=log, stderr=log)
+        try:
+            _wait_for(f"{api}/health", home / "server.log")
+            yield environment | {"PREFECT_API_URL": api}
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait_for(url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    raise RuntimeError(f"the Prefect server did not start: {log.read_text()}")
