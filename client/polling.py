@@ -8,9 +8,10 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from prefect_toapis.client.allowance import Bucket
 from prefect_toapis.client.decisions import failure_error
@@ -27,6 +28,7 @@ from prefect_toapis.client.replies import Reply
 Wanted = Literal["outputs", "characters"]
 
 _SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `Pace.every`
+_PLANNED_AT_ONCE = 50  # waits, some milliseconds of work, before others have their turn
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def stretched(pace: Pace, demand: float, per_second: float) -> Pace:
         >>> stretched(Pace(every=10), demand=100, per_second=50).every
         20.0
     """
-    return replace(pace, every=pace.every * max(demand / per_second, 1.0))
+    return replace(pace, every=pace.every * demand / per_second) if demand > per_second else pace
 
 
 def verdict(
@@ -143,6 +145,7 @@ class _Waiting:
     expected: Expected
     result: "asyncio.Future[Reply]"
     since: float
+    told_at: float  # when the latest answer came, or since when it waits
     asked: int = 0
     odd_since: float | None = None
     progress: float | None = None
@@ -150,6 +153,9 @@ class _Waiting:
     turn: int = 0  # its entry in the heap; earlier ones are void
     noticed: bool = False
     on_reply: Callable[[Reply], None] = field(default=lambda _: None)
+
+    def age_at(self, now: float) -> float:
+        return self.expected.age + now - self.since
 
 
 class Poller:
@@ -177,7 +183,8 @@ class Poller:
         self._order = itertools.count(1)
         self._changed = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
-        self._queries: set[asyncio.Task[None]] = set()
+        self._working: set[asyncio.Task[None]] = set()
+        self._seen: Counter[str] = Counter()
         self._waiting: dict[str, set[_Waiting]] = {}
         self._demand = 0.0
         self.in_flight = 0
@@ -204,14 +211,10 @@ class Poller:
             NotFound: The provider doesn't know it, for longer than the grace.
             ToAPIsError: What the query itself raises, as `ToAPIsClient.status`.
         """
-        clock = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         waiting = _Waiting(
-            task_id,
-            pace or Pace(),
-            expected,
-            clock.create_future(),
-            clock.time(),
-            on_reply=on_reply,
+            task_id, pace or Pace(), expected, loop.create_future(), now, now, on_reply=on_reply
         )
         self.in_flight += 1
         same = self._waiting.setdefault(task_id, set())
@@ -240,20 +243,24 @@ class Poller:
             waiting.noticed = False
             self._push(waiting, 0.0)
             return
-        age = waiting.expected.age + asyncio.get_running_loop().time() - waiting.since
-        expected = Expected(waiting.expected.kind, age)
+        expected = Expected(waiting.expected.kind, waiting.age_at(waiting.told_at))
         asked, progress, pace = waiting.asked, waiting.progress, waiting.pace
         alone = next_query_in(asked, expected, progress, pace, self._times)
         waiting.rate = 1 / max(alone, _SHORTEST * pace.every)
         self._demand += waiting.rate
         together = stretched(pace, self._demand, self._bucket.per_second)
-        delay = next_query_in(asked, expected, progress, together, self._times)
+        delay = (
+            alone
+            if together is pace
+            else next_query_in(asked, expected, progress, together, self._times)
+        )
         # Spreads the queries, guards no secret.
-        self._push(waiting, delay * random.uniform(0.9, 1.1))  # noqa: S311
+        due = waiting.told_at + delay * random.uniform(0.9, 1.1)  # noqa: S311
+        self._push(waiting, due)
 
-    def _push(self, waiting: _Waiting, delay: float) -> None:
-        when, waiting.turn = asyncio.get_running_loop().time() + delay, next(self._order)
-        heapq.heappush(self._due, (when, waiting.turn, waiting))
+    def _push(self, waiting: _Waiting, due: float) -> None:
+        waiting.turn = next(self._order)
+        heapq.heappush(self._due, (due, waiting.turn, waiting))
         self._changed.set()
         if self._loop is None or self._loop.done():
             self._loop = asyncio.create_task(self._run())
@@ -279,9 +286,12 @@ class Poller:
             heapq.heappop(self._due)
             self._unschedule(waiting)
             await self._bucket.acquire()
-            query = asyncio.create_task(self._query(waiting))
-            self._queries.add(query)
-            query.add_done_callback(self._queries.discard)
+            self._begin(self._query(waiting))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
 
     async def _query(self, waiting: _Waiting) -> None:
         final: Reply | Exception | None
@@ -308,6 +318,7 @@ class Poller:
             answer = await self._ask(waiting.task_id)
         except ToAPIsError as error:
             answer = error
+        waiting.told_at = asyncio.get_running_loop().time()
         if isinstance(answer, Reply):
             waiting.progress = answer.progress
             waiting.on_reply(answer)
@@ -318,9 +329,24 @@ class Poller:
         odd_for = 0.0 if waiting.odd_since is None else now - waiting.odd_since
         result = verdict(answer, now - waiting.since, odd_for, waiting.pace, self._wanted)
         if isinstance(result, Reply):
-            age = waiting.expected.age + now - waiting.since
-            self._times.saw(waiting.expected.kind, result.took or age)
+            self._learn(waiting.expected.kind, result.took or waiting.age_at(now))
         return result
+
+    def _learn(self, kind: str, took: float) -> None:
+        self._times.saw(kind, took)
+        self._seen[kind] += 1
+        if self._seen[kind].bit_count() == 1:  # 1, 2, 4, 8, ...: much more is known than before
+            self._begin(self._plan_anew(kind))
+
+    async def _plan_anew(self, kind: str) -> None:
+        """Have the others of a kind use what is known now: they may be due much earlier."""
+        waits = [one for same in self._waiting.values() for one in same]
+        for number, waiting in enumerate(waits):
+            if waiting.turn and waiting.expected.kind == kind:
+                self._unschedule(waiting)
+                self._schedule(waiting)
+            if number % _PLANNED_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
 
 def _is_done(answer: Reply | ToAPIsError) -> bool:

@@ -26,6 +26,8 @@ from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.run_tasks import Step
 from prefect_toapis.tasks import download_video, poll_video, submit_video
 
+SUBMITTED_AT_ONCE = 64  # enough for the largest account's 33 a second, each with two writes to S3
+
 
 class Steps(NamedTuple):
     """The tasks that a shot goes through."""
@@ -33,6 +35,10 @@ class Steps(NamedTuple):
     submit: Step[Generation]
     poll: Step[Generation]
     download: Step[list[StoredVideo]]
+
+
+class _NothingMore(Exception):
+    """The account was refused, and a shot whose turn came later is not submitted."""
 
 
 @dataclass
@@ -51,6 +57,9 @@ class FanOut:
     lacking: Mapping[str, ToAPIsError] = field(default_factory=dict)
     unstored: dict[str, Unstored] = field(default_factory=dict)
 
+    _turns: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(SUBMITTED_AT_ONCE), init=False
+    )
     _stopped: ToAPIsError | None = None
     _under_way: dict[str, str] = field(default_factory=dict)  # task ids by the shots' labels
 
@@ -85,10 +94,6 @@ class FanOut:
             get_run_logger().warning("%s", still_under_way(self.ready.batch, self._under_way))
 
     async def _make(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
-        if self._stopped:
-            reason = f"not submitted, because the account was refused: {self._stopped.what}"
-            self.unstored[shot.shot_id] = Unstored(status="planned", reason=reason)
-            return
         try:
             try:
                 await self._bring(shot, steps, downloads)
@@ -96,6 +101,9 @@ class FanOut:
                 if self.ready.spec.settings.on_expired == "stop":
                     raise
                 await self._bring(shot, steps, downloads)  # it is recorded: this buys it anew
+        except _NothingMore as refused:
+            reason = f"not submitted, because the account was refused: {refused}"
+            self.unstored[shot.shot_id] = Unstored(status="planned", reason=reason)
         except ToAPIsError as error:
             self._note(shot, error)
         except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
@@ -106,7 +114,7 @@ class FanOut:
 
     async def _bring(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         """Submit, wait and store."""
-        generation = await steps.submit(shot)
+        generation = await self._submit(shot, steps)
         self._under_way[shot.label] = generation.task_id
         self.progress.set(shot.label, "queued")
         generation = await steps.poll(generation)
@@ -116,6 +124,13 @@ class FanOut:
         self.progress.set(shot.label, "stored")
         self._under_way.pop(shot.label, None)
         tell(shot_stored(shot, self.ready.uri, videos))
+
+    async def _submit(self, shot: Shot, steps: Steps) -> Generation:
+        """Submit when it is its turn: hundreds at once would only wait for each other."""
+        async with self._turns:
+            if self._stopped:
+                raise _NothingMore(self._stopped.what)
+            return await steps.submit(shot)
 
     def _note(self, shot: Shot, error: ToAPIsError) -> None:
         self._under_way.pop(shot.label, None)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from prefect.utilities.annotations import quote
+
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.tasks.calling import EitherTask
@@ -31,5 +33,10 @@ class RunTasks:
     def bind(self, task: EitherTask[Any, Any]) -> Step[Any]:
         """A task that takes its subject alone: a shot, a generation, a character or a file."""
         patient: EitherTask[Any, Any] = with_delays(task, self.settings)
-        blocks = {"credentials": self.credentials, "bucket": self.bucket}
-        return partial(patient, **blocks, settings=self.settings)
+        # Quoted: Prefect would search them for results of other tasks, several times for each run.
+        shared = {
+            "credentials": quote(self.credentials),
+            "bucket": quote(self.bucket),
+            "settings": quote(self.settings),
+        }
+        return partial(patient, **shared)

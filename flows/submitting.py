@@ -140,7 +140,7 @@ class Submitting(FanOut):
     async def _bring(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         """Submit, and leave it."""
         del downloads
-        generation = await steps.submit(shot)
+        generation = await self._submit(shot, steps)
         self.submitted.add(shot.shot_id)
         self.unstored[shot.shot_id] = Unstored(
             status="open",
