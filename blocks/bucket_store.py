@@ -1,12 +1,9 @@
 """A video bucket for async code."""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from threading import Event
-from typing import TypeVar
 
 from typing_extensions import Self
 
@@ -14,18 +11,14 @@ from prefect_toapis.blocks.ranges import sha256_of
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader
+from prefect_toapis.blocks.thread_pools import in_request_thread, in_transfer_thread
 from prefect_toapis.blocks.video_bucket import VideoBucket
-
-UPLOADS_AT_ONCE = 8  # each holds a few parts of 8 MB
-
-_T = TypeVar("_T")
 
 
 class BucketStore:
     """The `Store` of a batch over a `VideoBucket`, with streaming uploads.
 
-    The work is done in threads that all stores of a process share, and never in the event loop's
-    own. Uploads have threads to themselves, so that a slow one never holds up a record.
+    The work is done in threads that all stores of a process share (`thread_pools`).
 
     Args:
         bucket: Where to.
@@ -59,27 +52,27 @@ class BucketStore:
 
     async def read(self, key: str) -> bytes | None:
         """The content under a key; None if there is none. Raises as `VideoBucket.read`."""
-        return await _in(_threads(), partial(self.bucket.read, key))
+        return await in_request_thread(partial(self.bucket.read, key))
 
     async def write(self, key: str, content: bytes, content_type: str) -> None:
         """Put content under a key, over whatever is there. Raises as `VideoBucket.write`."""
-        await _in(_threads(), partial(self.bucket.write, key, content, content_type))
+        await in_request_thread(partial(self.bucket.write, key, content, content_type))
 
     async def create(self, key: str, content: bytes, content_type: str) -> bool:
         """Put content under a key unless there is some. Raises as `VideoBucket.create`."""
-        return await _in(_threads(), partial(self.bucket.create, key, content, content_type))
+        return await in_request_thread(partial(self.bucket.create, key, content, content_type))
 
     async def list_keys(self, prefix: str) -> list[str]:
         """Every key that starts with a prefix. Raises as `VideoBucket.keys`."""
-        return await _in(_threads(), partial(self.bucket.list_keys, prefix))
+        return await in_request_thread(partial(self.bucket.list_keys, prefix))
 
     async def head(self, key: str) -> StoredObject | None:
         """What is under a key; None if nothing is. Raises as `VideoBucket.head`."""
-        return await _in(_threads(), partial(self.bucket.head, key))
+        return await in_request_thread(partial(self.bucket.head, key))
 
     async def abort_unfinished(self, prefix: str, before: datetime) -> list[str]:
         """Remove what is left of uploads. Raises as `VideoBucket.abort_unfinished`."""
-        return await _in(_threads(), partial(self.bucket.abort_unfinished, prefix, before))
+        return await in_request_thread(partial(self.bucket.abort_unfinished, prefix, before))
 
     async def sha256(self, key: str, size: int) -> str:
         """The hash of what is under a key, in hex, read as a stream.
@@ -88,11 +81,11 @@ class BucketStore:
             key: Of the object.
             size: Of the object, in bytes.
         """
-        return await _in(_threads(), partial(sha256_of, self.bucket, key, size))
+        return await in_transfer_thread(partial(sha256_of, self.bucket, key, size))
 
     async def probe(self) -> StoreTraits:
         """A write probe. Raises as `VideoBucket.probe`."""
-        return await _in(_threads(), self.bucket.probe)
+        return await in_request_thread(self.bucket.probe)
 
     async def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
@@ -104,9 +97,8 @@ class BucketStore:
         """
         source = _Stoppable(reader)
         try:
-            await _in(
-                _upload_threads(),
-                partial(self.bucket.upload, key, source, content_type, metadata),
+            await in_transfer_thread(
+                partial(self.bucket.upload, key, source, content_type, metadata)
             )
         except asyncio.CancelledError:
             source.stopped.set()
@@ -122,17 +114,3 @@ class _Stoppable:
         if self.stopped.is_set():
             raise InterruptedError("the upload was cancelled")
         return self._reader.read(size)
-
-
-async def _in(threads: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
-    return await asyncio.get_running_loop().run_in_executor(threads, work)
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=16, thread_name_prefix="toapis-s3")
-
-
-@cache
-def _upload_threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=UPLOADS_AT_ONCE, thread_name_prefix="toapis-s3-upload")

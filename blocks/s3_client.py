@@ -1,12 +1,14 @@
-"""One boto3 client for each block, made on first use."""
+"""One boto3 client for each block, and what sends its uploads, made on first use."""
 
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from prefect_toapis.blocks.s3_credentials import S3Credentials
+from prefect_toapis.blocks.streaming import new_transfers
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from s3transfer.manager import TransferManager
 
 
 class ClientOnce:
@@ -20,6 +22,7 @@ class ClientOnce:
         self._lock = Lock()
         self._made_with: S3Credentials | None = None
         self._client: S3Client | None = None
+        self._transfers: TransferManager | None = None
 
     def get(self, credentials: S3Credentials | None) -> "S3Client":
         """The client for these credentials (None: boto3's own chain).
@@ -32,7 +35,16 @@ class ClientOnce:
             if self._client is None or self._made_with is not credentials:
                 self._client = (credentials or S3Credentials()).get_client()
                 self._made_with = credentials
+                self._transfers = None
             return self._client
+
+    def transfers(self, credentials: S3Credentials | None) -> "TransferManager":
+        """What sends the uploads of this client. Raises as `get`."""
+        client = self.get(credentials)
+        with self._lock:
+            if self._transfers is None:
+                self._transfers = new_transfers(client)
+            return self._transfers
 
     def __eq__(self, other: object) -> bool:
         """All are equal: two blocks are the same whether or not they were used."""

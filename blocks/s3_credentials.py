@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 AddressingStyle = Literal["auto", "path", "virtual"]
 
-CONNECTIONS = 40  # the threads of BucketStore, each upload with two of its own
+CONNECTIONS = 54  # one for each thread of thread_pools, and of those that send parts
 
 _CHAIN = {  # what botocore calls its sources
     "env": "environment variables",

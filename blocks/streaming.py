@@ -1,13 +1,15 @@
-"""Streaming to S3 from a reader that can't seek, in bounded memory."""
+"""Streaming to S3 from readers that can't seek, in bounded memory."""
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from boto3.s3.transfer import TransferConfig
+    from mypy_boto3_s3 import S3Client
+    from s3transfer.manager import TransferManager
 
 PART = 8 * 1024 * 1024  # bytes; S3 takes 10,000 parts, so up to 80 GB
-PARTS_IN_MEMORY = 2
-THREADS_PER_UPLOAD = 2
+PARTS_AT_ONCE = 6  # being sent or ready for it, of all uploads together
+UPLOADS_AT_ONCE = 32  # each fills one part
 
 
 class Reader(Protocol):
@@ -32,15 +34,12 @@ class WholeReads:
 
     def read(self, size: int | None = None, /) -> bytes:
         """Exactly `size` bytes, or all that is left if there are fewer; None: all that is left."""
-        pieces = []
+        whole = BytesIO()  # unlike a list of pieces, it never holds them twice
         missing = PART if size is None else size
-        while missing > 0:
-            piece = self._piece(missing)
-            if not piece:
-                break
-            pieces.append(piece)
+        while missing > 0 and (piece := self._piece(missing)):
+            whole.write(piece)
             missing = PART if size is None else missing - len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return whole.getvalue()
 
     def _piece(self, size: int) -> bytes:
         try:
@@ -50,15 +49,23 @@ class WholeReads:
             raise
 
 
-def transfer_config() -> "TransferConfig":
-    """Bounds for one upload: its parts in memory, and its threads."""
-    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - 0.4 s, so only when needed
+def new_transfers(client: "S3Client") -> "TransferManager":
+    """What sends the parts of all uploads of a client, in threads that it keeps.
+
+    An upload alone has all of them; many share them, so that memory doesn't grow with their size
+    or number, but for the part that each is filling.
+    """
+    from boto3.s3.transfer import (  # noqa: PLC0415 - 0.4 s, so only when needed
+        TransferConfig,
+        create_transfer_manager,
+    )
 
     config = TransferConfig(
         multipart_threshold=PART,
         multipart_chunksize=PART,
-        max_concurrency=THREADS_PER_UPLOAD,
+        max_concurrency=PARTS_AT_ONCE,
         preferred_transfer_client="classic",  # the other one doesn't heed these bounds
     )
-    config.max_in_memory_upload_chunks = PARTS_IN_MEMORY
-    return config
+    config.max_in_memory_upload_chunks = PARTS_AT_ONCE
+    config.max_submission_concurrency = UPLOADS_AT_ONCE
+    return create_transfer_manager(client, config)

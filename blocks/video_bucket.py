@@ -30,7 +30,7 @@ from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import error_code, translate, was_repeated
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
-from prefect_toapis.blocks.streaming import Reader, WholeReads, transfer_config
+from prefect_toapis.blocks.streaming import Reader, WholeReads
 from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
 
 if TYPE_CHECKING:
@@ -285,6 +285,8 @@ class VideoBucket(Block):
     ) -> None:
         """Stream a reader to a key, in parts of 8 MB of which a few at most are in memory.
 
+        All uploads of a bucket share the threads that send parts.
+
         The key shows the whole object or nothing of it.
 
         Args:
@@ -306,13 +308,10 @@ class VideoBucket(Block):
         source = WholeReads(reader)
         extra = {**self._put_settings(), "ContentType": content_type, "Metadata": metadata or {}}
         try:
-            self._s3.upload_fileobj(
-                cast("IO[bytes]", source),
-                self.bucket_name,
-                self._full(key),
-                ExtraArgs=extra,
-                Config=transfer_config(),
-            )
+            transfers = self._client.transfers(self.credentials)
+            transfers.upload(
+                cast("IO[bytes]", source), self.bucket_name, self._full(key), extra
+            ).result()
         except boto_errors() as error:
             if error is source.error:
                 raise

@@ -1,6 +1,5 @@
 """Download: stream the results of a generation into the bucket."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.ranges import open_stored
+from prefect_toapis.blocks.thread_pools import in_transfer_thread
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import (
     DownloadFailed,
@@ -210,7 +210,7 @@ class _Download:
             return True
         if reader.length not in {None, there.size}:
             return False
-        await asyncio.to_thread(_read_through, reader)
+        await in_transfer_thread(partial(_read_through, reader))
         same = (there.size, await self.store.sha256(key, there.size))
         return same == (reader.size, reader.sha256)
 
@@ -235,14 +235,14 @@ class _Download:
     async def _opened(self, url: str, kind: Kind) -> AsyncIterator[ResultReader]:
         patience = Patience.within(self.retry.budget)
         open_it = partial(ResultReader, url, kind, base_url=self.base_url, patience=patience)
-        reader = await asyncio.to_thread(open_it)
+        reader = await in_transfer_thread(open_it)
         try:
             yield reader
         finally:
             reader.close()
 
     async def _store_first_frame(self, video: StoredVideo) -> str:
-        frame = await asyncio.to_thread(_first_frame, self.store.bucket, video)
+        frame = await in_transfer_thread(partial(_first_frame, self.store.bucket, video))
         stem = f"thumbnail-{video.output}"
         for name in self._names(stem):
             key = f"{self.folder}/{name}.jpg"

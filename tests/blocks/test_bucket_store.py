@@ -8,8 +8,7 @@ import pytest
 from prefect_toapis.batches.errors import StoreMissing
 from prefect_toapis.batches.store import Store
 from prefect_toapis.blocks import BucketStore, S3Credentials, VideoBucket
-from prefect_toapis.blocks.bucket_store import UPLOADS_AT_ONCE
-from prefect_toapis.blocks.streaming import PART
+from prefect_toapis.blocks.streaming import PART, UPLOADS_AT_ONCE
 
 
 async def test_it_does_what_a_store_must(aws_bucket: VideoBucket) -> None:

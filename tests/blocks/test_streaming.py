@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.blocks.streaming import PART, PARTS_IN_MEMORY, WholeReads, transfer_config
+from prefect_toapis.blocks.streaming import WholeReads
 
 
 class Dripping:
@@ -47,9 +47,3 @@ def test_the_error_of_the_reader_is_kept_and_raised() -> None:
     with pytest.raises(KeyError) as caught:
         whole.read(7)
     assert whole.error is caught.value
-
-
-def test_an_upload_is_bounded() -> None:
-    config = transfer_config()
-    assert config.multipart_chunksize == PART
-    assert config.max_in_memory_upload_chunks == PARTS_IN_MEMORY

@@ -23,7 +23,7 @@ from prefect_toapis.batches.errors import (
 )
 from prefect_toapis.blocks import S3Credentials, VideoBucket
 from prefect_toapis.blocks.s3_errors import error_code
-from prefect_toapis.blocks.streaming import PART
+from prefect_toapis.blocks.streaming import PART, PARTS_AT_ONCE
 from prefect_toapis.blocks.video_bucket import PROBE_KEY
 
 
@@ -238,7 +238,23 @@ def test_an_upload_holds_a_few_parts_at_most(bucket: VideoBucket) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 6 * PART
+    assert peak < (PARTS_AT_ONCE + 3) * PART
+
+
+def test_uploads_at_once_share_the_parts_that_are_in_memory(bucket: VideoBucket) -> None:
+    bucket.write("warm", b"", "text/plain")
+
+    def upload(number: int) -> None:
+        bucket.upload(f"long-{number}.mp4", Zeros(100_000_000), "video/mp4")
+
+    with ThreadPoolExecutor(4) as four:
+        tracemalloc.start()
+        try:
+            list(four.map(upload, range(4)))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < (PARTS_AT_ONCE + 4 + 3) * PART  # each fills one besides
 
 
 @pytest.mark.parametrize("store", ["bucket", "aws_bucket"])
