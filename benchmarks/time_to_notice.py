@@ -8,13 +8,13 @@ delay that any schedule can bring with as many queries, knowing all but the end 
 
 import asyncio
 import random
-import selectors
 import statistics
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+
+from tests.virtual_time import in_virtual_time
 
 from prefect_toapis.client.allowance import ALLOWANCES, Bucket
 from prefect_toapis.client.pacing import KEPT, RenderTimes
@@ -31,30 +31,6 @@ KIND = "sora-2 10"
 
 Telling = Callable[[float], float | None]
 """The progress, in percent, that the provider tells at a part (0 to 1) of the way."""
-
-
-_TICK = 1e-6  # seconds: a clock that stands still would let a timer be due for ever
-
-
-class _Leaping(selectors.DefaultSelector):
-    """Waits for nothing: the time goes on instead."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self.now += (timeout or 0.0) + _TICK
-        return super().select(0)
-
-
-def in_virtual_time(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine in a loop whose clock leaps to whatever is due next."""
-    selector = _Leaping()
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.now  # type: ignore[method-assign]
-    try:
-        loop.run_until_complete(work)
-    finally:
-        loop.close()
 
 
 @dataclass

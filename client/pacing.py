@@ -9,6 +9,7 @@ from how long such generations took so far, and from the progress of this one.
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import exp, sqrt
 
 KEPT = 256  # times of one kind: the latest count
@@ -48,6 +49,13 @@ class Belief:
         """Half take longer than this."""
         return self.edges[len(self.edges) // 2]
 
+    @cached_property
+    def until_typical(self) -> float:
+        """What lies between the submission and the typical end, in units of `worth`."""
+        spans = len(self.edges) - 1
+        ahead = zip(self.edges, self.edges[1:], range(spans, 0, -1), strict=False)
+        return sum(_worth(1 / (b - a), n, n - 1) for a, b, n in ahead if b <= self.typical)
+
     def weights(self, age: float, progress: float | None) -> list[float]:
         """How likely each span is by what the provider says of the progress; not normalised.
 
@@ -75,6 +83,11 @@ def _told_apart(times: Iterable[float]) -> list[float]:
     )
 
 
+def _worth(density: float, left: float, ends_left: float) -> float:
+    """The integral of sqrt(density / what is left) over a span of that density."""
+    return 2 * (sqrt(left) - sqrt(ends_left)) / sqrt(density)
+
+
 def next_age(belief: Belief, age: float, worth: float, progress: float | None = None) -> float:
     """At which age to ask again.
 
@@ -99,9 +112,8 @@ def next_age(belief: Belief, age: float, worth: float, progress: float | None = 
     ]
     left = sum((b - a) * density for a, b, density in ahead)
     for a, b, density in ahead:
-        # Over the span, the integral of sqrt(density / what is left).
         ends_left = max(left - (b - a) * density, 0.0)
-        whole = 2 * (sqrt(left) - sqrt(ends_left)) / sqrt(density)
+        whole = _worth(density, left, ends_left)
         if whole >= worth:
             stop = sqrt(left) - worth * sqrt(density) / 2
             return a + (left - stop * stop) / density
@@ -111,9 +123,12 @@ def next_age(belief: Belief, age: float, worth: float, progress: float | None = 
     return start + worth * sqrt(_TAIL * start)
 
 
-def worth_of(every: float, typical: float) -> float:
-    """What a query is worth to one who would ask each `every` seconds, knowing nothing."""
-    return every / sqrt(typical)
+def worth_of(every: float, belief: Belief) -> float:
+    """What a query is worth to one who would ask each `every` seconds, knowing nothing.
+
+    What takes less than that is asked for all the same, when half of its kind have ended.
+    """
+    return min(every / sqrt(belief.typical), belief.until_typical)
 
 
 @dataclass

@@ -81,7 +81,7 @@ def next_query_in(
     if asked == 0 and expected.age > pace.first:  # of an earlier run: it may be done
         return 0.0
     belief = times.belief(expected.kind)
-    worth = worth_of(pace.every, belief.typical)
+    worth = worth_of(pace.every, belief)
     planned = next_age(belief, expected.age, worth, progress) - expected.age
     delay = min(max(planned, _SHORTEST * pace.every), _LONGEST * pace.every)
     return max(delay, pace.first) if asked == 0 else delay

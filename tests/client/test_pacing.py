@@ -45,10 +45,17 @@ def test_the_spans_of_a_belief_are_in_order(took: list[float]) -> None:
 def test_the_closer_the_likely_end_the_closer_the_queries() -> None:
     chance = random.Random(3)
     belief = Belief.of([chance.uniform(60, 300) for _ in range(KEPT)])
-    worth = worth_of(10, belief.typical)
+    worth = worth_of(10, belief)
     gaps = {age: next_age(belief, age, worth) - age for age in (60, 200, 290)}
     assert list(gaps.values()) == sorted(gaps.values(), reverse=True)
     assert next_age(belief, 0, worth) > 40, "none ended before 60 s"
+
+
+@pytest.mark.parametrize("typical", [0.5, 3, 9, 30])
+def test_what_takes_less_than_the_pace_is_asked_for_when_half_have_ended(typical: float) -> None:
+    belief = Belief.of([typical] * KEPT)
+    first = next_age(belief, 0, worth_of(10, belief))
+    assert first <= belief.typical * 1.01
 
 
 def test_progress_brings_the_end_nearer_or_puts_it_off() -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+import statistics
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from tests.virtual_time import in_virtual_time
 
 from prefect_toapis.client.allowance import Bucket
 from prefect_toapis.client.errors import (
@@ -38,6 +40,7 @@ FAST = Pace(first=0.01, every=0.02, patience=20, grace=20)
 DONE = Reply("video_1", "completed", outputs=(Output("https://files.example/a.mp4"),))
 NO_URL = Reply("video_1", "completed")
 RENDERING = Reply("video_1", "in_progress", progress=50)
+RENDERING_UNTOLD = Reply("video_1", "in_progress")
 ODD = Reply("video_1", "unknown")
 FAILED = Reply("video_1", "failed", failure=ErrorBody("Too dark", "moderation"))
 UNKNOWN_TASK = NotFound("No such task")
@@ -410,6 +413,30 @@ async def test_news_in_the_middle_of_a_query_bring_another_one() -> None:
     go_on.set()
     assert await asyncio.wait_for(wait, 20) == DONE
     assert asked == 2
+
+
+def test_what_is_learnt_is_used_by_those_that_wait_already() -> None:
+    begun: dict[str, float] = {}
+    late: list[float] = []
+
+    async def scenario() -> None:
+        clock = asyncio.get_running_loop()
+
+        async def ask(task_id: str) -> Reply:
+            return DONE if clock.time() >= begun[task_id] + 30 else RENDERING_UNTOLD
+
+        async def wait(number: int) -> None:
+            task_id = f"video_{number}"
+            await asyncio.sleep(number / 50)
+            begun[task_id] = clock.time()
+            await poller.wait(task_id, Pace(), expected=Expected("of 30 s"))
+            late.append(clock.time() - begun[task_id] - 30)
+
+        poller = Poller(ask, Bucket(10_000, Gate(clock.time)), RenderTimes())
+        await asyncio.gather(*map(wait, range(500)))
+
+    in_virtual_time(scenario())
+    assert statistics.median(late) < 4  # on its own, each is found about 7 s late
 
 
 async def test_what_it_waited_for_teaches_it_how_long_such_generations_take() -> None:
