@@ -423,7 +423,8 @@ def test_what_is_learnt_is_used_by_those_that_wait_already() -> None:
         clock = asyncio.get_running_loop()
 
         async def ask(task_id: str) -> Reply:
-            return DONE if clock.time() >= begun[task_id] + 30 else RENDERING_UNTOLD
+            over = clock.time() >= begun[task_id] + 30
+            return replace(DONE, created_at=0, completed_at=30) if over else RENDERING_UNTOLD
 
         async def wait(number: int) -> None:
             task_id = f"video_{number}"
