@@ -24,6 +24,8 @@ class Job:
         group: The account group whose limits the client keeps to.
         first: Seconds before the first status query.
         every: Seconds between two of them, for subjects that ask at fixed times.
+        watch: How many seconds to look at what waits, for subjects that only wait.
+        urls: Of the files to store, for subjects that only store.
     """
 
     api: str
@@ -37,6 +39,8 @@ class Job:
     group: str = "svip"
     first: float = 5.0
     every: float = 10.0
+    watch: float = 0.0
+    urls: tuple[str, ...] = ()
 
     def environment(self, report: Path) -> dict[str, str]:
         """For the subject's process."""

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import httpx
 from benchmarks.job import Job
 
 from prefect_toapis.blocks import S3Credentials
-from prefect_toapis.cli.local_s3 import local_s3
+from prefect_toapis.cli.local_s3 import local_s3, require_rclone
 from prefect_toapis.simulator import SimulatorSettings
 
 _START_SECONDS = 120
@@ -71,15 +71,15 @@ class Services:
     prefect: dict[str, str]
 
     @contextmanager
-    def job(self, provider: Provider, shots: int, **more: Any) -> Iterator[Job]:
+    def job(self, provider: Provider | None, shots: int, **more: Any) -> Iterator[Job]:
         """A job with a bucket of its own, which is thrown away at the end."""
         name = f"benchmark-{uuid4().hex[:12]}"
         self.store.get_client().create_bucket(Bucket=name)
         secret = self.store.aws_secret_access_key
         assert secret
         yield Job(
-            api=provider.url,
-            api_key=provider.api_key,
+            api=provider.url if provider else "",
+            api_key=provider.api_key if provider else "",
             endpoint=self.store.endpoint_url or "",
             access_key=self.store.aws_access_key_id or "",
             secret_key=secret.get_secret_value(),
@@ -118,12 +118,32 @@ def provider(settings: SimulatorSettings) -> Iterator[Provider]:
 
 
 @contextmanager
+def web_server(folder: Path) -> Iterator[str]:
+    """The files of a folder over plain HTTP (rclone), until the end: its URL."""
+    port, log = _free_port(), folder.with_suffix(".log")
+    command = [require_rclone(), "serve", "http", str(folder), "--addr", f"127.0.0.1:{port}"]
+    with log.open("w") as said:
+        server = subprocess.Popen([*command, "--config", ""], stdout=said, stderr=said)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/", log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
 def _prefect_server(folder: Path) -> Iterator[dict[str, str]]:
     home = folder / "prefect"
     home.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     api = f"http://127.0.0.1:{port}/api"
     environment = _PREFECT | {"PREFECT_HOME": str(home)}
     where = ["--host", "127.0.0.1", "--port", str(port)]
@@ -146,9 +166,8 @@ def _prefect_server(folder: Path) -> Iterator[dict[str, str]]:
 def _wait_for(url: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        try:
+        with suppress(httpx.HTTPError):
             if httpx.get(url, trust_env=False).is_success:
                 return
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    raise RuntimeError(f"the Prefect server did not start: {log.read_text()}")
+        time.sleep(0.2)
+    raise RuntimeError(f"a server did not start: {log.read_text()}")

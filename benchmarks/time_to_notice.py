@@ -2,8 +2,6 @@
 
 The scheduler is the real one; the provider is a function. The yardstick is computed: the least
 delay that any schedule can bring with as many queries, knowing all but the end of this generation.
-
-    python -m benchmarks.time_to_notice
 """
 
 import asyncio
@@ -14,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from benchmarks.report import Outcome, Row, at_most
 from tests.virtual_time import in_virtual_time
 
 from prefect_toapis.client.allowance import ALLOWANCES, Bucket
@@ -165,31 +164,48 @@ def inevitable_delay(per_second: float) -> float:
     return delay
 
 
-def main() -> None:
-    """Print what was asked beside what was reached."""
-    for seed in (1, 2, 3):
-        plain = Watched("svip", seed)
-        in_virtual_time(in_a_row(plain))
-        delay, least = statistics.mean(plain.delays), least_delay(plain.queries)
-        print(
-            f"seed {seed}: without progress: {plain.queries:.1f} queries a video, "
-            f"{delay:.2f} s late on average, {delay / least:.2f} x the optimum (asked: 1.15)"
-        )
-        told = Watched("svip", seed, unsteady)
-        in_virtual_time(in_a_row(told))
-        print(
-            f"seed {seed}: with unsteady progress: {told.queries:.1f} queries a video (asked: 12), "
-            f"{statistics.median(told.delays):.2f} s late in the median (asked: 4)"
-        )
-        many = Watched("default", seed)
-        in_virtual_time(all_the_time(many))
-        delay, least = statistics.mean(many.delays), inevitable_delay(50)
-        print(
-            f"seed {seed}: 3,000 in flight, 50 queries a second: {many.queries:.1f} queries a "
-            f"video, {delay:.1f} s late on average, {delay / least:.2f} x the inevitable "
-            f"{least:.1f} s (asked: 1.2)"
-        )
+@dataclass(frozen=True)
+class Size:
+    """How often it is done."""
+
+    seeds: tuple[int, ...] = (1, 2, 3)
 
 
-if __name__ == "__main__":
-    main()
+FULL = Size()
+QUICK = Size((1,))
+
+
+def run(size: Size) -> Outcome:
+    """Measure it; the worst of the seeds counts."""
+    told = [_of_seed(seed) for seed in size.seeds]
+    worst = {name: max(one[name] for one in told) for name in told[0]}
+    rows = [
+        at_most("without progress: delay, to the optimum", worst["to the optimum"], 1.15),
+        Row("without progress: delay on average", worst["delay"], "s"),
+        Row("without progress: queries a video", worst["queries"]),
+        at_most("with unsteady progress: delay in the median", worst["delay, told"], 4, "s"),
+        at_most("with unsteady progress: queries a video", worst["queries, told"], 12, ""),
+        at_most("3,000 in flight: delay, to the inevitable", worst["to the inevitable"], 1.2),
+        Row("3,000 in flight: delay on average", worst["delay, many"], "s"),
+    ]
+    what = f"{VIDEOS} videos on a clock that leaps, the worst of {len(size.seeds)} seeds"
+    return Outcome("time_to_notice", what, rows, {"seeds": told})
+
+
+def _of_seed(seed: int) -> dict[str, float]:
+    plain = Watched("svip", seed)
+    in_virtual_time(in_a_row(plain))
+    told = Watched("svip", seed, unsteady)
+    in_virtual_time(in_a_row(told))
+    many = Watched("default", seed)
+    in_virtual_time(all_the_time(many))
+    delay, delay_of_many = statistics.mean(plain.delays), statistics.mean(many.delays)
+    return {
+        "queries": plain.queries,
+        "delay": delay,
+        "to the optimum": delay / least_delay(plain.queries),
+        "queries, told": told.queries,
+        "delay, told": statistics.median(told.delays),
+        "delay, many": delay_of_many,
+        "to the inevitable": delay_of_many / inevitable_delay(50),
+    }

@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from s3transfer.manager import TransferManager
 
-PART = 8 * 1024 * 1024  # bytes; S3 takes 10,000 parts, so up to 80 GB
-PARTS_AT_ONCE = 6  # being sent or ready for it, of all uploads together
+PART = 5 * 1024 * 1024  # bytes: the least that S3 takes, and 10,000 of them, so up to 50 GB
+PARTS_AT_ONCE = 4  # being sent or ready for it, of all uploads together; more bring no speed
 UPLOADS_AT_ONCE = 32  # each fills one part
 
 

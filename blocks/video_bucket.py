@@ -283,7 +283,7 @@ class VideoBucket(Block):
     def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
     ) -> None:
-        """Stream a reader to a key, in parts of 8 MB of which a few at most are in memory.
+        """Stream a reader to a key, in parts of 5 MiB of which a few at most are in memory.
 
         All uploads of a bucket share the threads that send parts.
 

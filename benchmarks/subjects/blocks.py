@@ -8,7 +8,9 @@ from prefect_toapis import S3Credentials, ToAPIsCredentials, VideoBucket
 
 def credentials_of(job: Job) -> ToAPIsCredentials:
     """The account at the simulator."""
-    return ToAPIsCredentials(api_key=SecretStr(job.api_key), base_url=job.api)
+    return ToAPIsCredentials(
+        api_key=SecretStr(job.api_key or "none"), base_url=job.api or job.endpoint
+    )
 
 
 def bucket_of(job: Job) -> VideoBucket:

@@ -1,0 +1,53 @@
+"""This project, with everything submitted and nothing done: what waiting costs."""
+
+import asyncio
+import os
+import time
+from statistics import quantiles
+
+from benchmarks.job import Job, given_job
+from benchmarks.subjects.ours import make
+from benchmarks.subjects.reporting import measured, memory
+
+from prefect_toapis.batches.progress import Progress, showing
+from prefect_toapis.client.account import in_background
+
+_STEP = 0.01  # seconds
+
+
+async def all_wait(progress: Progress, shots: int) -> None:
+    """Until each was asked for at least once."""
+    while progress.counts()["rendering"] < shots:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.5)
+
+
+async def late(seconds: float) -> float:
+    """How late this loop comes to what is due, in seconds: 99 of 100 times less than that."""
+    lags, end = [], time.perf_counter() + seconds
+    while (began := time.perf_counter()) < end:
+        await asyncio.sleep(_STEP)
+        lags.append(time.perf_counter() - began - _STEP)
+    return quantiles(lags, n=100)[-1]
+
+
+async def watch(job: Job) -> None:
+    """Submit, look at what waits for a while, and leave without an end."""
+    with showing(Progress()) as progress, measured() as told:
+        batch = asyncio.create_task(make(job))
+        done, _ = await asyncio.wait(
+            {batch, asyncio.create_task(all_wait(progress, job.shots))},
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if batch in done:
+            raise RuntimeError("it ended too early") from batch.exception()
+        cpu, began = time.process_time(), time.perf_counter()
+        here, there = await asyncio.gather(late(job.watch), in_background(late(job.watch)))
+        told["late"] = {"flow": here, "background": there}
+        told["waiting_cpu"] = (time.process_time() - cpu) / (time.perf_counter() - began)
+        told["waiting"] = job.shots
+        told["memory"] = memory("VmRSS") - told["idle"]
+    os._exit(0)  # ending thousands of tasks is not looked at
+
+
+if __name__ == "__main__":
+    asyncio.run(watch(given_job()))
