@@ -15,6 +15,7 @@ from prefect_toapis.client.errors import Transient, Unauthorized
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.calling import EitherTask, either_task
+from prefect_toapis.tasks.log_lines import STEPS
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +32,7 @@ def step(name: str | Callable[[], str]) -> Callable[[Callable[P, R]], EitherTask
     Args:
         name: What its runs are called.
     """
-    return either_task(
+    as_task = either_task(
         task_run_name=name,
         retries=len(RETRY_DELAYS),
         retry_delay_seconds=RETRY_DELAYS,
@@ -39,6 +40,13 @@ def step(name: str | Callable[[], str]) -> Callable[[Callable[P, R]], EitherTask
         cache_policy=NO_CACHE,
         persist_result=False,
     )
+
+    def decorate(function: Callable[P, R]) -> EitherTask[P, R]:
+        task: EitherTask[P, R] = as_task(function)
+        STEPS.add(task.name)
+        return task
+
+    return decorate
 
 
 def with_delays(task: EitherTask[P, R], settings: RunSettings) -> EitherTask[P, R]:
