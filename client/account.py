@@ -52,6 +52,9 @@ class Account:
             "async_submit": Bucket(allowance.submissions, client.submissions),
             "async_query": Bucket(allowance.queries, client.queries),
         }
+        # Between its turn and its sending a submission's record is written: those of a burst may
+        # come to the provider closer together than they had their turns.
+        self._sending = Bucket(allowance.submissions, client.submissions)
         queries = self._buckets["async_query"]
         self._times = RenderTimes()
         self._poller = Poller(client.status, queries, self._times)
@@ -163,6 +166,7 @@ class Account:
         uploads: Mapping[str, str],
         callback_url: str | None,
     ) -> Accepted:
+        await self._sending.acquire()
         try:
             return await self._client.submit(
                 request, business_id, uploads=uploads, callback_url=callback_url

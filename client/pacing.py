@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import exp, sqrt
+from statistics import median
 
 KEPT = 256  # times of one kind: the latest count
 _SPANS = 64  # of a belief, each as likely as the others before anything is known of the progress
@@ -20,6 +21,9 @@ _TAIL = 0.5  # of its age: how much longer what took longer than ever is expecte
 
 # "Most videos take 1 to 5 minutes, long ones 10" ([D]); any may be quicker.
 ADVISED = (20.0, 60.0, 90.0, 120.0, 160.0, 200.0, 250.0, 300.0, 420.0, 600.0)
+# Once some were seen, others may take about as long, and a few much longer: without these, one
+# that ends a second later than all others would be looked for a minute later.
+_LIKE_THE_TYPICAL = (0.75, 0.9, 1.0, 1.05, 1.1, 1.15, 1.25, 1.4, 1.8, 3.0)
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,10 @@ class Belief:
 
     @classmethod
     def of(cls, took: Iterable[float]) -> "Belief":
-        """From the times seen, in seconds, and the provider's advice."""
-        times = _told_apart([*took, *ADVISED])
+        """From the times seen, in seconds, or else from the provider's advice."""
+        seen = list(took)
+        guessed = [median(seen) * part for part in _LIKE_THE_TYPICAL] if seen else ADVISED
+        times = _told_apart([*seen, *guessed])
         step = max(1.0, len(times) / _SPANS)
         picked = [times[min(round(n * step), len(times)) - 1] for n in range(1, _SPANS + 1)]
         return cls((0.0, *sorted({*picked, times[-1]})))

@@ -318,7 +318,7 @@ class Poller:
             answer = await self._ask(waiting.task_id)
         except ToAPIsError as error:
             answer = error
-        waiting.told_at = asyncio.get_running_loop().time()
+        before, waiting.told_at = waiting.told_at, asyncio.get_running_loop().time()
         if isinstance(answer, Reply):
             waiting.progress = answer.progress
             waiting.on_reply(answer)
@@ -329,7 +329,10 @@ class Poller:
         odd_for = 0.0 if waiting.odd_since is None else now - waiting.odd_since
         result = verdict(answer, now - waiting.since, odd_for, waiting.pace, self._wanted)
         if isinstance(result, Reply):
-            self._learn(waiting.expected.kind, result.took or waiting.age_at(now))
+            took = result.took or waiting.age_at(now)
+            if waiting.asked > 1:  # the provider's clock begins later than ours
+                took = max(took, waiting.age_at(before))
+            self._learn(waiting.expected.kind, took)
         return result
 
     def _learn(self, kind: str, took: float) -> None:

@@ -141,7 +141,8 @@ LEARNED.saw("quick", *[20 + n / 10 for n in range(200)])
         (3, Expected(age=150), None, 5, 15),
         (0, Expected("slow"), None, 30, 60),  # none ends so soon, but who knows
         (3, Expected("slow", age=500), None, 1, 6),
-        (3, Expected("slow", age=598), None, 1, 3),  # all others had ended by now
+        (3, Expected("slow", age=598), None, 1, 4),  # all others had ended by now
+        (3, Expected("quick", age=41), None, 1, 15),  # likewise, and seldom much later
         (3, Expected("slow", age=100), 20, 40, 60),
         (3, Expected("slow", age=420), 95, 1, 5),
         (3, Expected("quick", age=30), None, 3, 9),
