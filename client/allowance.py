@@ -11,6 +11,7 @@ AccountGroup = Literal["default", "vip", "svip"]
 
 BURST_SECONDS = 10.0  # [D]: each bucket holds ten seconds' worth
 _NEARLY_EMPTY = 0.2  # of a bucket: from here on somebody else uses it too
+_IN_RESERVE = 0.1  # of a bucket: requests may arrive closer together than they were sent
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,15 @@ class Bucket:
     It belongs to one event loop.
 
     Args:
-        in_ten_seconds: How many requests; as many may come at once.
+        in_ten_seconds: How many requests; nearly as many may come at once.
         gate: Paused while the account pushes back.
     """
 
     def __init__(self, in_ten_seconds: float, gate: Gate) -> None:
         self._rate = in_ten_seconds / BURST_SECONDS
         self._holds = max(in_ten_seconds, 1.0)
-        self._limiter = AsyncLimiter(self._holds, self._holds / self._rate)
+        at_once = max(self._holds * (1 - _IN_RESERVE), 1.0)
+        self._limiter = AsyncLimiter(at_once, at_once / self._rate)
         self._gate = gate
         self._remaining = self._holds
 

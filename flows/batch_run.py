@@ -1,14 +1,14 @@
 """Carrying an order out: prepare, fan out, gather, report."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from prefect.logging import get_run_logger
-from pydantic import ValidationError
 
 from prefect_toapis.batches.characters import id_of
-from prefect_toapis.batches.errors import BatchFailed, StoreError
+from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.batches.gallery import GALLERY_FILE
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.manifest import (
@@ -31,6 +31,7 @@ from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.preflight import Ready, prepare
 from prefect_toapis.flows.publishing import publish, publish_plan
 from prefect_toapis.flows.sharding import Sharding
+from prefect_toapis.flows.stored_shots import read_stored
 from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.flows.watching import watched
 
@@ -51,8 +52,8 @@ async def run_batch(order: Order) -> Manifest:
         return manifest
     begun = await begin(ready)
     ready = begun.ready
-    unstored = await (_make_in_shards if ready.shards > 1 else _make_here)(begun)
-    manifest = await gather_manifest(ready, unstored, begun.plan.left)
+    made = await (_make_in_shards if ready.shards > 1 else _make_here)(begun)
+    manifest = await gather_manifest(ready, made.unstored, begun.plan.left, made.stored)
     await publish(ready, manifest)
     _report(manifest)
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
@@ -75,22 +76,22 @@ class Begun:
     plan: PlanFile
 
 
-async def _make_here(begun: Begun) -> dict[str, Unstored]:
-    """Make every shot in this run; the reasons of those that aren't stored."""
+async def _make_here(begun: Begun) -> FanOut:
+    """Make every shot in this run."""
     ready, progress = begun.ready, current_progress()
     fan_out = FanOut(ready, progress, begun.lacking)
     async with watched(progress, ready.batch, ready.spec.settings), learning(ready):
         await fan_out.run()
-    return fan_out.unstored
+    return fan_out
 
 
-async def _make_in_shards(begun: Begun) -> dict[str, Unstored]:
-    """Have every shot made by other runs; the reasons of those that aren't stored."""
+async def _make_in_shards(begun: Begun) -> Sharding:
+    """Have every shot made by other runs."""
     ready, progress = begun.ready, current_progress()
     sharding = Sharding(ready, progress, begun.lacking)
     async with watched(progress, ready.batch, ready.spec.settings):
         await sharding.run(begun.plan)
-    return sharding.unstored
+    return sharding
 
 
 async def begin(ready: Ready) -> Begun:
@@ -153,7 +154,10 @@ async def _upload(ready: Ready) -> dict[str, ToAPIsError]:
 
 
 async def gather_manifest(
-    ready: Ready, unstored: dict[str, Unstored], left: Sequence[Shot] = ()
+    ready: Ready,
+    unstored: Mapping[str, Unstored],
+    left: Sequence[Shot] = (),
+    known: Mapping[str, StoredShot] = MappingProxyType({}),
 ) -> Manifest:
     """The table of a batch as the bucket has it now.
 
@@ -161,18 +165,14 @@ async def gather_manifest(
         ready: The batch.
         unstored: The reasons of this run, by shot id.
         left: What earlier plans left behind.
+        known: What was read already, by its key.
     """
     keys = await ready.patient()(ready.store.list_keys, f"{ready.batch}/")
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
     async def read(key: str) -> StoredShot | None:
         async with at_once:
-            content = await ready.patient()(ready.store.read, key)
-        try:
-            return StoredShot.model_validate_json(content) if content else None
-        except ValidationError as error:
-            what = f"{ready.bucket.uri(key)} is damaged, or of a later version"
-            raise StoreError(what) from error
+            return known.get(key) or await read_stored(ready, key)
 
     found = await asyncio.gather(*[read(key) for key in keys if key.endswith(f"/{SHOT_FILE}")])
     stored = [shot for shot in found if shot]

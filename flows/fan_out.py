@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -10,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.events import shot_failed, shot_stored
 from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.manifest import StoredVideo, Unstored
+from prefect_toapis.batches.manifest import StoredShot, StoredVideo, Unstored, shot_key
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.progress import Progress
 from prefect_toapis.batches.reports import still_under_way
@@ -24,6 +25,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.run_tasks import Step
+from prefect_toapis.flows.stored_shots import read_stored
 from prefect_toapis.flows.unkept_results import unkept_results
 from prefect_toapis.tasks import download_video, poll_video, submit_video
 
@@ -51,12 +53,14 @@ class FanOut:
         progress: Told where every shot is.
         lacking: Why some shots lack a character or a file, by the shots' ids.
         unstored: Filled with the reason for each shot that could not be stored, by its id.
+        stored: Filled with what the bucket has of each shot that was stored, by its key.
     """
 
     ready: Ready
     progress: Progress
     lacking: Mapping[str, ToAPIsError] = field(default_factory=dict)
     unstored: dict[str, Unstored] = field(default_factory=dict)
+    stored: dict[str, StoredShot] = field(default_factory=dict)
 
     _turns: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(SUBMITTED_AT_ONCE), init=False
@@ -125,7 +129,15 @@ class FanOut:
             videos = await steps.download(generation)
         self.progress.set(shot.label, "stored")
         self._under_way.pop(shot.label, None)
+        await self._read_back(shot)
         tell(shot_stored(shot, self.ready.uri, videos))
+
+    async def _read_back(self, shot: Shot) -> None:
+        """Now, while others render, and not all together when the last one is stored."""
+        key = shot_key(shot)
+        with suppress(StoreError):  # whoever gathers them asks again
+            if found := await read_stored(self.ready, key):
+                self.stored[key] = found
 
     async def _submit(self, shot: Shot, steps: Steps) -> Generation:
         """Submit when it is its turn: hundreds at once would only wait for each other."""

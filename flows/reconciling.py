@@ -78,7 +78,8 @@ async def reconcile_batch(
     fan_out = FanOut(found.only(found.open), current_progress())
     async with watched(fan_out.progress, found.ready.batch, settings):
         await fan_out.run()
-    manifest = await gather_manifest(found.ready, found.failed | fan_out.unstored, found.left)
+    unstored = found.failed | fan_out.unstored
+    manifest = await gather_manifest(found.ready, unstored, found.left, fan_out.stored)
     await publish(found.ready, manifest)
     if manifest.open:
         raise BatchFailed(f"{len(manifest.open)} of {len(found.open)} are still open", manifest)

@@ -16,7 +16,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelling
 
 from prefect_toapis.batches.inventory import take_inventory
-from prefect_toapis.batches.manifest import Unstored
+from prefect_toapis.batches.manifest import StoredShot, Unstored
 from prefect_toapis.batches.plan_file import PlanFile, plan_key
 from prefect_toapis.batches.progress import Progress
 from prefect_toapis.batches.shards import shard_count, split
@@ -40,12 +40,14 @@ class Sharding:
         progress: Told of the shots of a shard when its run has ended.
         lacking: Why some shots lack a character or a file, by the shots' ids.
         unstored: Filled with the reason for each shot that could not be stored, by its id.
+        stored: Stays empty: each run knows its own.
     """
 
     ready: Ready
     progress: Progress
     lacking: Mapping[str, ToAPIsError] = field(default_factory=dict)
     unstored: dict[str, Unstored] = field(default_factory=dict)
+    stored: Mapping[str, StoredShot] = field(default_factory=dict, init=False)
 
     _under_way: set[UUID] = field(default_factory=set)
     _told_late: bool = False

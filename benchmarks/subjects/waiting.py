@@ -16,8 +16,8 @@ _STEP = 0.01  # seconds
 
 
 async def all_wait(progress: Progress, shots: int) -> None:
-    """Until each was asked for at least once."""
-    while progress.counts()["rendering"] < shots:  # noqa: ASYNC110 - nothing tells of it
+    """Until each is submitted."""
+    while progress.counts()["queued"] < shots:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.5)
 
 

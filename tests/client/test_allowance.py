@@ -55,7 +55,7 @@ async def taken_at_once(bucket: Bucket) -> int:
 
 
 @pytest.mark.parametrize(
-    ("remaining", "at_once"), [(None, 30), (100, 30), (30, 30), (7, 7), (0, 0)]
+    ("remaining", "at_once"), [(None, 27), (100, 27), (30, 27), (7, 7), (0, 0)]
 )
 async def test_no_more_is_used_at_once_than_the_provider_says_is_left(
     remaining: float | None, at_once: int

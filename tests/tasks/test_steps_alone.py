@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -243,6 +244,7 @@ async def test_tasks_are_named_after_what_they_work_on(
     quick: RunSettings,
     log: pytest.LogCaptureFixture,
 ) -> None:
+    log.set_level(logging.DEBUG, "prefect.task_runs")
     await one_video(DOG, credentials, bucket, quick)
     names = {record.__dict__.get("task_run_name") for record in log.records}
     shot = single_shot(DOG, bucket.uri())
@@ -251,6 +253,23 @@ async def test_tasks_are_named_after_what_they_work_on(
         f"wait for {shot.label}",
         f"store {shot.label}",
     }
+
+
+async def test_the_log_has_what_came_of_a_step_and_not_that_it_completed_besides(
+    simulator: Simulator,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    quick: RunSettings,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    await one_video(DOG, credentials, bucket, quick)
+    said = [record.message for record in log.records if record.name == "prefect.task_runs"]
+    assert sum("submitted as video_" in line for line in said) == 1
+    assert not any("Finished in state Completed" in line for line in said)
+    refused = DOG.model_copy(update={"prompt": "refuse me"})
+    with pytest.raises(PolicyRefused):
+        await one_video(refused, credentials, bucket, quick)
+    assert any("Finished in state Failed" in record.message for record in log.records)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
