@@ -47,6 +47,7 @@ def run(size: Size) -> Outcome:
                 provider(settings) as simulated,
                 ready.job(simulated, shots[name], watch=size.watch) as job,
             ):
+                ready.rest()
                 measured = run_subject("waiting", job, ready.prefect)
                 ledger = simulated.ledger()
                 assert len(ledger["submissions"]) == shots[name]

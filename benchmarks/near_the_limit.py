@@ -44,6 +44,7 @@ def run(size: Size) -> Outcome:
                 provider(settings) as simulated,
                 ready.job(simulated, size.shots, group="vip") as job,
             ):
+                ready.rest()
                 measured = run_subject(subject, job, ready.prefect)
                 assert measured.told["videos"] == size.shots
                 ledger = simulated.ledger()

@@ -23,6 +23,7 @@ from prefect_toapis.cli.local_s3 import local_s3, require_rclone
 from prefect_toapis.simulator import SimulatorSettings
 
 _START_SECONDS = 120
+_AT_REST = 0.2  # seconds of CPU in two
 # As the docs advise for large runs with SQLite.
 _PREFECT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -64,11 +65,25 @@ class Services:
         store: Credentials for the S3 server.
         folder: Where its buckets are.
         prefect: The environment for who uses the Prefect server.
+        server: The Prefect server's process.
     """
 
     store: S3Credentials
     folder: Path
     prefect: dict[str, str]
+    server: int
+
+    def server_cpu(self) -> float:
+        """The CPU that the Prefect server used so far, in seconds."""
+        fields = Path(f"/proc/{self.server}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rest(self) -> None:
+        """Wait until the Prefect server has done what an earlier run left it."""
+        used = -1.0
+        while self.server_cpu() - used > _AT_REST:
+            used = self.server_cpu()
+            time.sleep(2)
 
     @contextmanager
     def job(self, provider: Provider | None, shots: int, **more: Any) -> Iterator[Job]:
@@ -99,8 +114,8 @@ def services() -> Iterator[Services]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         (folder / "s3").mkdir()
         store = stack.enter_context(local_s3(folder / "s3"))
-        prefect = stack.enter_context(_prefect_server(folder))
-        yield Services(store, folder / "s3", prefect)
+        prefect, server = stack.enter_context(_prefect_server(folder))
+        yield Services(store, folder / "s3", prefect, server)
 
 
 @contextmanager
@@ -142,7 +157,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _prefect_server(folder: Path) -> Iterator[dict[str, str]]:
+def _prefect_server(folder: Path) -> Iterator[tuple[dict[str, str], int]]:
     home = folder / "prefect"
     home.mkdir()
     port = _free_port()
@@ -159,7 +174,7 @@ def _prefect_server(folder: Path) -> Iterator[dict[str, str]]:
         server = start(stdout=log, stderr=log)
         try:
             _wait_for(f"{api}/health", home / "server.log")
-            yield environment | {"PREFECT_API_URL": api}
+            yield environment | {"PREFECT_API_URL": api}, server.pid
         finally:
             server.terminate()
             server.wait()
