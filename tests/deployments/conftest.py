@@ -25,6 +25,10 @@ SERVER = {
     "DO_NOT_TRACK": "1",
     "NO_PROXY": "127.0.0.1,localhost",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # With the usual 15 connections several workers can block SQLite for a minute: the one that
+    # may write waits for a connection, which all have that wait for it.
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "100",
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "50",
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "3",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
