@@ -1,14 +1,17 @@
 """This project, with everything submitted and nothing done: what waiting costs."""
 
 import asyncio
+import json
 import os
 import time
+from pathlib import Path
 from statistics import quantiles
 
-from benchmarks.job import Job, given_job
-from benchmarks.subjects.ours import make
+from benchmarks.job import Job, given_job, report_path
+from benchmarks.subjects.blocks import bucket_of, credentials_of
 from benchmarks.subjects.reporting import measured, memory
 
+from prefect_toapis import generate_from_spec
 from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.client.account import in_background
 
@@ -30,10 +33,28 @@ async def late(seconds: float) -> float:
     return quantiles(lags, n=100)[-1]
 
 
+def write_spec(job: Job, spec: Path) -> None:
+    """As a file: thousands of scenes are more than Prefect takes as parameters."""
+    settings = {"account_group": job.group, "max_in_flight": job.shots}
+    content = {
+        "scenes": [
+            {"name": f"scene-{n}", "prompt": prompt} for n, prompt in enumerate(job.prompts)
+        ],
+        "variants": [{"duration": 10}],
+        "batch": "benchmark",
+        "max_videos": job.shots,
+        "settings": settings,
+    }
+    spec.write_text(json.dumps(content))
+
+
 async def watch(job: Job) -> None:
     """Submit, look at what waits for a while, and leave without an end."""
     with showing(Progress()) as progress, measured() as told:
-        batch = asyncio.create_task(make(job))
+        spec = report_path().with_name("spec.json")
+        write_spec(job, spec)
+        blocks = {"credentials": credentials_of(job), "bucket": bucket_of(job)}
+        batch = asyncio.ensure_future(generate_from_spec(str(spec), **blocks))
         done, _ = await asyncio.wait(
             {batch, asyncio.create_task(all_wait(progress, job.shots))},
             return_when=asyncio.FIRST_COMPLETED,
