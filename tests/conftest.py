@@ -25,6 +25,7 @@ from prefect.settings import (
 )
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
+from tests.provider_clock import ProviderClock
 
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
@@ -33,10 +34,16 @@ from prefect_toapis.simulator import Simulator, SimulatorSettings
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
+def clock() -> ProviderClock:
+    """The provider's, which the test may stop or put forward."""
+    return ProviderClock()
+
+
+@pytest.fixture
+def simulator(clock: ProviderClock) -> Iterator[Simulator]:
     """A provider of its own for each test, fast and without rate limits."""
     settings = SimulatorSettings(api_keys=("test-key",), account_group=None, render_seconds=0.2)
-    with Simulator(settings) as running:
+    with Simulator(settings, clock=clock) as running:
         yield running
 
 

@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.provider_clock import ProviderClock
+
 from prefect_toapis.simulator import Simulator
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -16,10 +18,13 @@ settings: {poll_first_seconds: 0.1, poll_every_seconds: 0.1, patience_seconds: 0
 """
 
 
-def test_shows_what_is_open_and_finishes_it(run: Run, tmp_path: Path, simulator: Simulator) -> None:
+def test_shows_what_is_open_and_finishes_it(
+    run: Run, tmp_path: Path, simulator: Simulator, clock: ProviderClock
+) -> None:
     spec = tmp_path / "dogs.yaml"
     spec.write_text(SPEC)
-    began = run("generate", str(spec))
+    with clock.stopped():
+        began = run("generate", str(spec))
     assert began.returncode == 1
     [paid] = simulator.ledger.paid
     shown = run("reconcile", "dogs", "--dry-run")

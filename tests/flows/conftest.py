@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
+from tests.provider_clock import ProviderClock
 
 from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.flows import generate_videos
@@ -33,3 +34,18 @@ def make(
         return await flow(scenes, **usual | told)
 
     return make
+
+
+@pytest.fixture
+def leave(
+    make: Callable[..., Awaitable[Any]], clock: ProviderClock, quick: RunSettings
+) -> Callable[..., Awaitable[Any]]:
+    """As `make`, but the run submits, waits for nothing and leaves what it bought open."""
+    hasty = quick.model_copy(update={"patience_seconds": 0.001})
+
+    async def leave(scenes: list[Any], **told: Any) -> Manifest:
+        with clock.stopped():
+            left: Manifest = await make(scenes, settings=hasty, on_failure="tolerate", **told)
+        return left
+
+    return leave

@@ -129,14 +129,13 @@ async def test_failed_shots_are_bought_again_where_the_settings_say_so(
 
 
 async def test_a_record_that_can_not_be_read_buys_nothing_and_stops_no_other_shot(
+    leave: Make,
     make: Make,
     simulator: Simulator,
-    quick: RunSettings,
     bucket: VideoBucket,
     log: pytest.LogCaptureFixture,
 ) -> None:
-    hasty = quick.model_copy(update={"patience_seconds": 0.001})
-    await make(["a dog"], settings=hasty, on_failure="tolerate")
+    await leave(["a dog"])
     [record] = attempts(bucket)
     bucket.write(record, b"not a record", "application/json")
     with pytest.raises(BatchFailed, match="1 of 2 shots open") as failed:

@@ -28,20 +28,10 @@ def reconcile(
     return lambda **told: flow(**{"batch": "b", **usual, **told})
 
 
-@pytest.fixture
-def hasty(quick: RunSettings) -> RunSettings:
-    """Submits, and waits for nothing."""
-    return quick.model_copy(update={"patience_seconds": 0.001})
-
-
 async def test_what_is_open_is_shown_then_stored_and_nothing_is_bought(
-    make: Make,
-    reconcile: Make,
-    hasty: RunSettings,
-    simulator: Simulator,
-    log: pytest.LogCaptureFixture,
+    leave: Make, reconcile: Make, simulator: Simulator, log: pytest.LogCaptureFixture
 ) -> None:
-    await make(["a dog", "a cat"], settings=hasty, on_failure="tolerate")
+    await leave(["a dog", "a cat"])
     shown = await reconcile(dry_run=True)
     task_ids = {paid.task_id for paid in simulator.ledger.paid}
     assert {row.task_id for row in shown.open} == task_ids
@@ -57,13 +47,13 @@ async def test_what_is_open_is_shown_then_stored_and_nothing_is_bought(
 
 
 async def test_shots_of_an_earlier_plan_are_finished_too(
+    leave: Make,
     make: Make,
     reconcile: Make,
-    hasty: RunSettings,
     simulator: Simulator,
     log: pytest.LogCaptureFixture,
 ) -> None:
-    await make(["a dog"], settings=hasty, on_failure="tolerate")
+    await leave(["a dog"])
     edited = await make(["a bigger dog"])
     assert [(row.scene, row.status, row.in_plan) for row in edited.rows] == [
         ("a-bigger-dog", "stored", True),

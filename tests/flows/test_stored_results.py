@@ -61,15 +61,14 @@ async def test_a_transfer_that_breaks_off_goes_on_with_one_request_more(
 
 
 async def test_a_broken_thumbnail_is_no_reason_to_lose_the_video(
+    leave: Make,
     make: Make,
     simulator: Simulator,
     bucket: VideoBucket,
-    quick: RunSettings,
     log: pytest.LogCaptureFixture,
 ) -> None:
     variants = [Variant(name="short", model="sora-2-vip", duration=1, thumbnail=True)]
-    hasty = quick.model_copy(update={"patience_seconds": 0.001})
-    began = await make(["a dog"], variants=variants, settings=hasty, on_failure="tolerate")
+    began = await leave(["a dog"], variants=variants)
     reply = completed(simulator, began.open[0].task_id)
     reply["result"]["data"][0]["thumbnail_url"] = f"{simulator.media_url}/not/there.jpg"
     simulator.faults.add(Replace(operation="status", status=200, body=json.dumps(reply)))

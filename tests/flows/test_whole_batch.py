@@ -161,11 +161,10 @@ async def test_several_outputs_and_thumbnails_of_one_generation_are_all_stored(
 
 
 async def test_fewer_outputs_than_ordered_are_stored_and_said(
-    make: Make, simulator: Simulator, quick: RunSettings
+    leave: Make, make: Make, simulator: Simulator
 ) -> None:
     two = {"variants": [Variant(model="sora-2-vip", duration=1, n=2)]}
-    hasty = quick.model_copy(update={"patience_seconds": 0.001})
-    began = await make(["a dog"], on_failure="tolerate", settings=hasty, **two)
+    began = await leave(["a dog"], **two)
     assert "still" in began.open[0].error
     reply = completed(simulator, began.open[0].task_id)
     del reply["result"]["data"][1]
