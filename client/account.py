@@ -39,14 +39,11 @@ class Account:
     Args:
         api_key: The account's key.
         base_url: The API's root.
-        allowance: What this process may do with it.
-        retry: How long the client tries again by itself.
     """
 
-    def __init__(
-        self, api_key: SecretStr, base_url: str, allowance: Allowance, retry: RetryPolicy
-    ) -> None:
-        client = ToAPIsClient(api_key, base_url, retry=retry, on_remaining=self._told)
+    def __init__(self, api_key: SecretStr, base_url: str) -> None:
+        client = ToAPIsClient(api_key, base_url, on_remaining=self._told)
+        allowance = ALLOWANCES["default"]
         self._client = client
         self._buckets: dict[Category, Bucket] = {
             "async_submit": Bucket(allowance.submissions, client.submissions),
@@ -60,6 +57,18 @@ class Account:
         self._poller = Poller(client.status, queries, self._times)
         self._characters = Poller(client.character_status, queries, RenderTimes(), "characters")
         self._refused: asyncio.Future[APIError] = asyncio.get_running_loop().create_future()
+
+    def keep_to(self, allowance: Allowance, retry: RetryPolicy) -> None:
+        """What everybody in this process keeps to from now on. May be called in any thread.
+
+        Args:
+            allowance: What this process may do with the account.
+            retry: How long the client tries again by itself.
+        """
+        self._client.retry = retry
+        self._buckets["async_query"].holds(allowance.queries)
+        for bucket in (self._buckets["async_submit"], self._sending):
+            bucket.holds(allowance.submissions)
 
     async def ready(self) -> None:
         """Wait until the allowance has room for one submission.
@@ -178,6 +187,7 @@ class Account:
 
 
 _lock = threading.Lock()
+_terms: dict[Account, tuple[Allowance, RetryPolicy]] = {}
 
 
 def account(
@@ -188,6 +198,9 @@ def account(
     share: float = 1.0,
 ) -> Account:
     """The account of a key, the same one for everybody in this process.
+
+    There is one even for those that ask for it with other limits: what was asked for last holds
+    for all, so that the process as a whole keeps to it.
 
     Args:
         api_key: The account's key.
@@ -201,16 +214,19 @@ def account(
         reply = await account(SecretStr(key), "https://toapis.com").wait("video_01K8")
         ```
     """
+    terms = (ALLOWANCES[group].shared(share), retry)
     with _lock:
-        return _account(api_key, api_root(base_url), ALLOWANCES[group].shared(share), retry)
+        shared = _account(api_key, api_root(base_url))
+        if _terms.get(shared) != terms:
+            _terms[shared] = terms
+            shared.keep_to(*terms)
+        return shared
 
 
 @cache
-def _account(
-    api_key: SecretStr, base_url: str, allowance: Allowance, retry: RetryPolicy
-) -> Account:
+def _account(api_key: SecretStr, base_url: str) -> Account:
     async def make() -> Account:
-        return Account(api_key, base_url, allowance, retry)
+        return Account(api_key, base_url)
 
     return asyncio.run_coroutine_threadsafe(make(), _loop()).result()
 

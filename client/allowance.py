@@ -12,6 +12,7 @@ AccountGroup = Literal["default", "vip", "svip"]
 BURST_SECONDS = 10.0  # [D]: each bucket holds ten seconds' worth
 _NEARLY_EMPTY = 0.2  # of a bucket: from here on somebody else uses it too
 _IN_RESERVE = 0.1  # of a bucket: requests may arrive closer together than they were sent
+_AT_ONCE = BURST_SECONDS * (1 - _IN_RESERVE)
 
 
 @dataclass(frozen=True)
@@ -71,25 +72,38 @@ class Bucket:
     """
 
     def __init__(self, in_ten_seconds: float, gate: Gate) -> None:
-        self._rate = in_ten_seconds / BURST_SECONDS
-        self._holds = max(in_ten_seconds, 1.0)
-        at_once = max(self._holds * (1 - _IN_RESERVE), 1.0)
-        self._limiter = AsyncLimiter(at_once, at_once / self._rate)
+        # It holds seconds, of which a request takes as many as its rate says: so what was used
+        # already counts after `holds` too.
+        self._limiter = AsyncLimiter(_AT_ONCE, _AT_ONCE)
+        self._owed = 0.0  # seconds that a request took beyond what there is at once
         self._gate = gate
-        self._remaining = self._holds
+        self.holds(in_ten_seconds)
+
+    def holds(self, in_ten_seconds: float) -> None:
+        """Use it to another extent from now on. May be called in any thread."""
+        self._rate = in_ten_seconds / BURST_SECONDS
+        self._full = self._remaining = max(in_ten_seconds, 1.0)
 
     async def acquire(self) -> None:
         """Wait until there is room for one request, and nobody is pushing back."""
         await self._gate.pause()
-        await self._limiter.acquire()
+        while self._owed > 0:
+            part = min(self._owed, _AT_ONCE)
+            self._owed -= part
+            await self._limiter.acquire(part)
+        needed = 1 / self._rate
+        taken = min(needed, _AT_ONCE)
+        self._owed += needed - taken
+        await self._limiter.acquire(taken)
 
     @property
     def per_second(self) -> float:
         """How many requests a second are bearable for now."""
-        return usable(self._rate, self._remaining, self._holds)
+        return usable(self._rate, self._remaining, self._full)
 
     async def told(self, remaining: float) -> None:
         """Use no more at once than the provider says is left."""
         self._remaining = remaining
-        while self._limiter.has_capacity(max(remaining, 0.0) + 1):
-            await self._limiter.acquire()  # there is room, so it doesn't wait
+        one = min(1 / self._rate, _AT_ONCE)
+        while self._limiter.has_capacity(one * (max(remaining, 0.0) + 1)):
+            await self._limiter.acquire(one)  # there is room, so it doesn't wait

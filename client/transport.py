@@ -78,6 +78,7 @@ class ToAPIsClient:
         on_remaining: Told what is left of a bucket of the account, where a reply tells it.
 
     Attributes:
+        retry: How long to try again what is safe to try again.
         submissions: The gate that submissions pass; the provider counts them apart ([D]).
         queries: The gate of everything else.
 
@@ -105,7 +106,7 @@ class ToAPIsClient:
             raise ValueError("api_key is empty, or holds characters that no key has")
         self._key = api_key
         self._root = api_root(base_url)
-        self._retry = retry or RetryPolicy()
+        self.retry = retry or RetryPolicy()
         self._on_remaining = on_remaining
         self.submissions = Gate(time.monotonic)
         self.queries = Gate(time.monotonic)
@@ -176,7 +177,7 @@ class ToAPIsClient:
                     outcome.error.about(business_id=business_id)
                 raise outcome.error
 
-        return await self._retry.caller()(once)
+        return await self.retry.caller()(once)
 
     async def status(self, task_id: str) -> Reply:
         """Ask how a generation is doing ([D] `GET /v1/videos/generations/{task_id}`).
@@ -302,11 +303,11 @@ class ToAPIsClient:
                     raise result
                 return result
 
-        return await self._retry.caller()(once)
+        return await self.retry.caller()(once)
 
     def _deadline(self) -> float:
         """Until when a call may wait for its turn; a call without retries waits for one."""
-        return time.monotonic() + max(self._retry.budget, LONGEST_PAUSE)
+        return time.monotonic() + max(self.retry.budget, LONGEST_PAUSE)
 
     async def _send(
         self,

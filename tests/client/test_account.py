@@ -94,6 +94,27 @@ def test_an_account_is_the_same_for_everybody_with_its_key() -> None:
     assert account(SecretStr("key-1"), "https://other.example") is not one
 
 
+def test_it_is_one_for_those_that_ask_with_other_limits_too() -> None:
+    key = SecretStr("key-4")
+    one = account(key, "https://toapis.example")
+    assert account(key, "https://toapis.example", "vip", RETRY, share=0.5) is one
+
+
+def test_runs_with_other_limits_in_one_process_keep_to_the_account_s_together() -> None:
+    async def submit(api: Account, number: int) -> None:
+        await api.ready()
+        await api.submit(DOG, f"mine-{number}")
+
+    async def all_at_once(url: str) -> None:
+        runs = [account(KEY, url), account(KEY, url, retry=RETRY)]
+        await asyncio.gather(*(submit(runs[number % 2], number) for number in range(60)))
+
+    settings = SimulatorSettings(api_keys=("test-key",), account_group="default")
+    with Simulator(settings) as simulator:
+        asyncio.run(all_at_once(simulator.url))
+        assert len(simulator.ledger.submissions) == len(simulator.ledger.paid) == 60
+
+
 def test_a_key_or_a_base_url_that_can_be_none_is_refused() -> None:
     with pytest.raises(ValueError, match="api_key"):
         account(SecretStr(""), "https://toapis.example")

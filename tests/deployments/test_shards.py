@@ -19,8 +19,9 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 from tests.deployments.conftest import Studio, running
-from tests.deployments.test_submit_and_collect import Clock, save_blocks, until
+from tests.deployments.test_submit_and_collect import save_blocks, until
 from tests.prefect_server import PREFECT
+from tests.provider_clock import ProviderClock
 
 from prefect_toapis import S3Credentials, VideoBucket
 from prefect_toapis.simulator import Simulator, SimulatorSettings
@@ -81,13 +82,7 @@ class Batches:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """The provider's."""
-    return Clock()
-
-
-@pytest.fixture
-def provider(clock: Clock) -> Iterator[Simulator]:
+def provider(clock: ProviderClock) -> Iterator[Simulator]:
     """Renders for as long as the test likes."""
     settings = SimulatorSettings(
         api_keys=("test-key",), account_group=None, render_seconds=RENDERING
@@ -133,7 +128,7 @@ def test_three_workers_make_one_batch_whatever_befalls_them_and_each_video_is_pa
     several_workers: ExitStack,
     deployed: Studio,
     provider: Simulator,
-    clock: Clock,
+    clock: ProviderClock,
     tmp_path: Path,
 ) -> None:
     run = batches.start("dogs", 9, 3)
@@ -148,7 +143,7 @@ def test_three_workers_make_one_batch_whatever_befalls_them_and_each_video_is_pa
     # One of the runs dies, the others go on.
     os.kill(int(str(shards[1].infrastructure_pid).rpartition(":")[2]), signal.SIGKILL)
     until(lambda: batches.client.read_flow_run(shards[1].id).state_name == "Crashed")
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     assert batches.ended(run).state_name == "Failed"
     manifest = batches.bucket.load_manifest("dogs")
     assert (manifest.shots("stored"), manifest.shots("open")) == (6, 3)
@@ -157,7 +152,7 @@ def test_three_workers_make_one_batch_whatever_befalls_them_and_each_video_is_pa
     # Other shards go on with the same batch, and a larger plan adds to it.
     again = batches.start("dogs", 11, 4)
     until(lambda: len(provider.ledger.paid) == 11)
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     assert batches.ended(again).state_name == "Completed"
     assert len(batches.shards_of(again)) == 2
     assert len(provider.ledger.submissions) == len(provider.ledger.paid) == 11
@@ -170,7 +165,7 @@ def test_who_cancels_a_batch_cancels_its_shards(
     several_workers: ExitStack,
     deployed: Studio,
     provider: Simulator,
-    clock: Clock,
+    clock: ProviderClock,
     tmp_path: Path,
 ) -> None:
     run = batches.start("cats", 3, 2)

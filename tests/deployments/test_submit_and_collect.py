@@ -23,6 +23,7 @@ from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from pydantic import SecretStr
 from tests.deployments.conftest import Studio
+from tests.provider_clock import ProviderClock
 from tests.receiver.conftest import SECRET, Served
 
 from prefect_toapis import S3Credentials, ToAPIsCredentials, VideoBucket
@@ -37,15 +38,6 @@ NAME = "zero-workers"
 AUTOMATION = "toapis: collect what has been rendered"
 
 
-class Clock:
-    """The provider's: it goes on by itself, and leaps when it is told."""
-
-    ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
 @pytest.fixture
 def served(server: dict[str, str], tmp_path: Path) -> Iterator[Served]:
     """A receiver of the fresh server."""
@@ -55,7 +47,7 @@ def served(server: dict[str, str], tmp_path: Path) -> Iterator[Served]:
 
 
 @contextmanager
-def provider(served: Served, clock: Clock) -> Iterator[Simulator]:
+def provider(served: Served, clock: ProviderClock) -> Iterator[Simulator]:
     url, secret = f"{served.url}/webhook", SecretStr(SECRET)
     webhooks = WebhookSettings(url=url, secret=secret, every_task=True, doubled=0.3)
     settings = SimulatorSettings(
@@ -124,7 +116,7 @@ async def test_fifty_videos_are_stored_and_no_run_lives_while_they_render(
     client: SyncPrefectClient,
     moto_server: S3Credentials,
 ) -> None:
-    clock = Clock()
+    clock = ProviderClock()
     await hurry(server)
     with provider(served, clock) as simulator:
         bucket, blocks = await save_blocks(server, simulator, moto_server)
@@ -147,7 +139,7 @@ async def test_fifty_videos_are_stored_and_no_run_lives_while_they_render(
         assert len(simulator.ledger.paid) == VIDEOS
         assert not simulator.ledger.deliveries
         queries = simulator.ledger.queries.total()
-        clock.ahead += RENDERING
+        clock.skip(RENDERING)
         assert not alive(client)
 
         def stored() -> bool:
