@@ -44,7 +44,7 @@ REJECTED: list[tuple[Fault, type[ToAPIsError], str]] = [
     (refusal(402, "insufficient_quota"), InsufficientBalance, "transient"),
     (refusal(401, "unauthorized"), Unauthorized, "transient"),
     (refusal(429, "rate_limit_exceeded"), RateLimited, "transient"),
-    (refusal(429, "rate_limit_exceeded", **{"retry-after": "60"}), RateLimited, "transient"),
+    (refusal(429, "rate_limit_exceeded", **{"retry-after": "3"}), RateLimited, "transient"),
     (refusal(503, "rate_limit_unavailable"), Unavailable, "transient"),
 ]
 
