@@ -35,6 +35,22 @@ class Hashing:
         return content
 
 
+def s3_client(job: Job) -> Any:
+    """The bucket's."""
+    return boto3.client(
+        "s3",
+        endpoint_url=job.endpoint,
+        aws_access_key_id=job.access_key,
+        aws_secret_access_key=job.secret_key,
+        region_name="us-east-1",
+        config=Config(
+            s3={"addressing_style": "path"},
+            max_pool_connections=50,
+            request_checksum_calculation="when_required",
+        ),
+    )
+
+
 class Script:
     """All videos of a job."""
 
@@ -47,18 +63,7 @@ class Script:
             timeout=60,
         )
         self.media = httpx.Client(timeout=60)
-        self.s3: Any = boto3.client(
-            "s3",
-            endpoint_url=job.endpoint,
-            aws_access_key_id=job.access_key,
-            aws_secret_access_key=job.secret_key,
-            region_name="us-east-1",
-            config=Config(
-                s3={"addressing_style": "path"},
-                max_pool_connections=50,
-                request_checksum_calculation="when_required",
-            ),
-        )
+        self.s3 = s3_client(job)
         self.threads = ThreadPoolExecutor(job.downloads)
 
     async def run(self) -> list[str]:
