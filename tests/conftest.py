@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from prefect.settings import (
 )
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
+from tests.prefect_server import COVERAGE
 from tests.provider_clock import ProviderClock
 
 from prefect_toapis.batches.spec import RunSettings
@@ -200,7 +202,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",  # tasks may run without a flow
         **dict.fromkeys(IDLE, False),
     }
-    with temporary_settings({**settings}), prefect_test_harness(server_startup_timeout=120):
+    with ExitStack() as stack:
+        stack.enter_context(temporary_settings({**settings}))
+        with pytest.MonkeyPatch.context() as unmeasured:
+            for name in COVERAGE:
+                unmeasured.delenv(name, raising=False)
+            stack.enter_context(prefect_test_harness(server_startup_timeout=120))
         yield
 
 

@@ -13,6 +13,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from tests.postgres import postgres
 from tests.prefect_server import PREFECT, PrefectServer
 
 from prefect_toapis import S3Credentials, VideoBucket
@@ -25,10 +26,6 @@ SERVER = {
     "DO_NOT_TRACK": "1",
     "NO_PROXY": "127.0.0.1,localhost",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # With the usual 15 connections several workers can block SQLite for a minute: the one that
-    # may write waits for a connection, which all have that wait for it.
-    "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "100",
-    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "50",
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "3",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
@@ -51,10 +48,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     home = tmp_path_factory.mktemp("fresh-server")
     theirs = ("PREFECT_", "AWS_", "TOAPIS_")
     own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
-    fresh = PrefectServer(home, own | SERVER)
-    fresh.start()
-    yield fresh.environment
-    fresh.stop()
+    with postgres() as url:
+        database = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url}
+        fresh = PrefectServer(home, own | SERVER | database)
+        fresh.start()
+        yield fresh.environment
+        fresh.stop()
 
 
 @pytest.fixture(scope="session")
