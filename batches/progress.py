@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from prefect_toapis.batches.manifest import StoredShot
+
 Phase = Literal["waiting", "queued", "rendering", "storing", "stored", "failed", "open"]
 ENDED: tuple[Phase, ...] = ("stored", "failed", "open")
 
@@ -22,6 +24,7 @@ class Progress:
         began: When each shot of this run was submitted or found again, by the clock.
         took: How many seconds each needed from then until it was stored.
         bought: The shots whose generation this run paid for.
+        done: What was written of the shots that were stored just now, by shot id.
         made: The characters whose creation this run paid for.
     """
 
@@ -30,6 +33,7 @@ class Progress:
     began: dict[str, float] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
     bought: set[str] = field(default_factory=set)
+    done: dict[str, StoredShot] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     clock: Callable[[], float] = field(default=time.monotonic, compare=False)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -13,7 +12,7 @@ from prefect_toapis.batches.events import shot_failed, shot_stored
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredShot, StoredVideo, Unstored, shot_key
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.progress import Progress
+from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.batches.reports import still_under_way
 from prefect_toapis.client.errors import (
     InsufficientBalance,
@@ -25,7 +24,6 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.run_tasks import Step
-from prefect_toapis.flows.stored_shots import read_stored
 from prefect_toapis.flows.unkept_results import unkept_results
 from prefect_toapis.tasks import download_video, poll_video, submit_video
 
@@ -53,7 +51,7 @@ class FanOut:
         progress: Told where every shot is.
         lacking: Why some shots lack a character or a file, by the shots' ids.
         unstored: Filled with the reason for each shot that could not be stored, by its id.
-        stored: Filled with what the bucket has of each shot that was stored, by its key.
+        stored: Filled with what `shot.json` says of each shot that was stored, by its key.
     """
 
     ready: Ready
@@ -88,7 +86,7 @@ class FanOut:
                 self._note(shot, error)
         to_buy = [shot for shot in self.ready.to_buy if shot.shot_id not in self.lacking]
         try:
-            with unkept_results():
+            with unkept_results(), showing(self.progress):
                 await asyncio.gather(*map(make, to_buy))
         except BaseException:  # cancelled, or told to end: no shot's own error comes to here
             self._tell_what_goes_on()
@@ -129,15 +127,9 @@ class FanOut:
             videos = await steps.download(generation)
         self.progress.set(shot.label, "stored")
         self._under_way.pop(shot.label, None)
-        await self._read_back(shot)
+        if done := self.progress.done.pop(shot.shot_id, None):
+            self.stored[shot_key(shot)] = done
         tell(shot_stored(shot, self.ready.uri, videos))
-
-    async def _read_back(self, shot: Shot) -> None:
-        """Now, while others render, and not all together when the last one is stored."""
-        key = shot_key(shot)
-        with suppress(StoreError):  # whoever gathers them asks again
-            if found := await read_stored(self.ready, key):
-                self.stored[key] = found
 
     async def _submit(self, shot: Shot, steps: Steps) -> Generation:
         """Submit when it is its turn: hundreds at once would only wait for each other."""

@@ -16,6 +16,7 @@ from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
 from prefect_toapis.batches.naming import slug
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
+from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.submission import Buyer
@@ -153,6 +154,7 @@ class _Download:
         )
         content = done.model_dump_json(indent=1, exclude_none=True).encode()
         await self.store.write(shot_key(shot), content, JSON)
+        current_progress().done[shot.shot_id] = done
 
     async def _refreshed(self) -> Generation:
         reply = await self.api.status(self.generation.task_id)
