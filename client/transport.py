@@ -1,9 +1,11 @@
 """The HTTP client: a thin shell around the decisions."""
 
+import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from io import SEEK_END, BytesIO
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -55,13 +57,20 @@ logger = logging.getLogger("prefect_toapis")
 
 CHARACTER_TASKS = "/v1/characters_tasks"
 
+# Others wait outside of httpx: what its pool does for each grows with the square of both.
+REQUESTS_AT_ONCE = 64
+
 # The retry budget and the longest last try come to less than the time that a submission is given
 # to settle: 60 + 10 + 10 + 5 + 30 of 120 seconds.
 _TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 _UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 # A connection that the server closes just as a submission goes out makes an unknown outcome:
 # none is used again that was idle for longer than servers surely keep it.
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+_LIMITS = httpx.Limits(
+    max_connections=REQUESTS_AT_ONCE,
+    max_keepalive_connections=REQUESTS_AT_ONCE,
+    keepalive_expiry=2.0,
+)
 
 
 class ToAPIsClient:
@@ -110,6 +119,7 @@ class ToAPIsClient:
         self._on_remaining = on_remaining
         self.submissions = Gate(time.monotonic)
         self.queries = Gate(time.monotonic)
+        self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._http = httpx.AsyncClient(
             timeout=_TIMEOUT, limits=_LIMITS, headers={"User-Agent": "prefect-toapis"}
         )
@@ -309,6 +319,18 @@ class ToAPIsClient:
         """Until when a call may wait for its turn; a call without retries waits for one."""
         return time.monotonic() + max(self.retry.budget, LONGEST_PAUSE)
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One of the requests at once. Nothing is sent so late that it would not settle in time."""
+        try:
+            await asyncio.wait_for(self._turns.acquire(), _TIMEOUT.pool)
+        except asyncio.TimeoutError:
+            raise httpx.PoolTimeout("too many other requests are under way") from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
     async def _send(
         self,
         method: str,
@@ -320,14 +342,15 @@ class ToAPIsClient:
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            response = await self._http.request(
-                method,
-                self._root + path,
-                headers=headers,
-                content=None if body is None else json.dumps(body).encode(),
-                files={"file": upload} if upload else None,
-                timeout=_UPLOAD_TIMEOUT if upload else _TIMEOUT,
-            )
+            async with self._turn():
+                response = await self._http.request(
+                    method,
+                    self._root + path,
+                    headers=headers,
+                    content=None if body is None else json.dumps(body).encode(),
+                    files={"file": upload} if upload else None,
+                    timeout=_UPLOAD_TIMEOUT if upload else _TIMEOUT,
+                )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return error
         if self._on_remaining and (told := remaining_in(response.headers)):

@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
+from prefect_toapis.client import transport
 from prefect_toapis.client.errors import (
     BadRequest,
     InsufficientBalance,
@@ -23,8 +25,8 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.client.transport import ToAPIsClient
-from prefect_toapis.simulator import Hide, Replace, Simulator, SimulatorSettings
+from prefect_toapis.client.transport import REQUESTS_AT_ONCE, ToAPIsClient
+from prefect_toapis.simulator import Hide, Hold, Replace, Simulator, SimulatorSettings
 
 KEY = "test-key"
 DOG = VideoRequest(prompt="A dog")
@@ -233,6 +235,26 @@ async def test_the_key_that_a_reply_echoes_never_shows(
             await call
         assert "[key]" in str(raised.value)
         assert KEY not in f"{raised.value!s} {raised.value!r} {vars(raised.value)}"
+
+
+async def test_a_submission_whose_turn_does_not_come_in_time_is_never_sent(
+    simulator: Simulator, hasty: ToAPIsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_TIMEOUT", httpx.Timeout(30, pool=0.1))
+    simulator.faults.add(Hold(operation="status", times=None))
+    others = [asyncio.create_task(hasty.status("video_1")) for _ in range(REQUESTS_AT_ONCE)]
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if len(simulator.faults.held) == REQUESTS_AT_ONCE:
+            break
+    with pytest.raises(NotSent):
+        await hasty.submit(DOG)
+    simulator.faults.clear()
+    simulator.faults.release()
+    await asyncio.gather(*others, return_exceptions=True)
+    assert simulator.ledger.submissions == []
+    await hasty.submit(DOG)
+    assert len(simulator.ledger.paid) == 1
 
 
 # The way to it
