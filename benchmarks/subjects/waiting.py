@@ -20,7 +20,7 @@ _STEP = 0.01  # seconds
 
 async def all_wait(progress: Progress, shots: int) -> None:
     """Until each is submitted."""
-    while progress.counts()["queued"] < shots:  # noqa: ASYNC110 - nothing tells of it
+    while len(progress.began) < shots:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.5)
 
 
