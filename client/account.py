@@ -43,7 +43,7 @@ class Account:
 
     def __init__(self, api_key: SecretStr, base_url: str) -> None:
         client = ToAPIsClient(api_key, base_url, on_remaining=self._told)
-        allowance = ALLOWANCES["default"]
+        allowance = self._allowance = ALLOWANCES["default"]
         self._client = client
         self._buckets: dict[Category, Bucket] = {
             "async_submit": Bucket(allowance.submissions, client.submissions),
@@ -66,6 +66,9 @@ class Account:
             retry: How long the client tries again by itself.
         """
         self._client.retry = retry
+        if allowance == self._allowance:  # else what the provider said is left would be forgotten
+            return
+        self._allowance = allowance
         self._buckets["async_query"].holds(allowance.queries)
         for bucket in (self._buckets["async_submit"], self._sending):
             bucket.holds(allowance.submissions)
@@ -187,7 +190,6 @@ class Account:
 
 
 _lock = threading.Lock()
-_terms: dict[Account, tuple[Allowance, RetryPolicy]] = {}
 
 
 def account(
@@ -214,12 +216,9 @@ def account(
         reply = await account(SecretStr(key), "https://toapis.com").wait("video_01K8")
         ```
     """
-    terms = (ALLOWANCES[group].shared(share), retry)
     with _lock:
         shared = _account(api_key, api_root(base_url))
-        if _terms.get(shared) != terms:
-            _terms[shared] = terms
-            shared.keep_to(*terms)
+        shared.keep_to(ALLOWANCES[group].shared(share), retry)
         return shared
 
 

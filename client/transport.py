@@ -322,8 +322,10 @@ class ToAPIsClient:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """One of the requests at once. Nothing is sent so late that it would not settle in time."""
+        mine = self._turns.acquire()
         try:
-            await asyncio.wait_for(self._turns.acquire(), _TIMEOUT.pool)
+            # Waiting for a while takes a task of its own, which few requests need.
+            await (asyncio.wait_for(mine, _TIMEOUT.pool) if self._turns.locked() else mine)
         except asyncio.TimeoutError:
             raise httpx.PoolTimeout("too many other requests are under way") from None
         try:
