@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.events.filters import EventFilter, EventResourceFilter
+from tests.provider_clock import ProviderClock
 
 from prefect_toapis import (
     Manifest,
@@ -27,22 +28,8 @@ Make = Callable[..., Awaitable[Any]]
 RENDERING = 100.0  # seconds, of the provider's clock
 
 
-class Clock:
-    """The provider's: it goes on by itself, and leaps when it is told."""
-
-    ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def simulator(clock: Clock) -> Iterator[Simulator]:
+def simulator(clock: ProviderClock) -> Iterator[Simulator]:
     settings = SimulatorSettings(
         api_keys=("test-key",), account_group=None, render_seconds=RENDERING
     )
@@ -77,14 +64,14 @@ def collect(
 
 
 async def test_what_renders_is_left_and_what_is_rendered_is_stored_once(
-    submit: Make, collect: Make, simulator: Simulator, clock: Clock, bucket: VideoBucket
+    submit: Make, collect: Make, simulator: Simulator, clock: ProviderClock, bucket: VideoBucket
 ) -> None:
     await submit(["a dog", "a cat"])
     [early] = await collect()
     assert len(early.open) == 2
     assert all("is queued" in row.error or "is in progress" in row.error for row in early.open)
     assert not simulator.ledger.downloads
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     [manifest] = await collect()
     assert manifest.shots("stored") == len(simulator.ledger.submissions) == 2
     kept = bucket.load_manifest("b")
@@ -95,10 +82,10 @@ async def test_what_renders_is_left_and_what_is_rendered_is_stored_once(
 
 
 async def test_of_all_batches_each_gets_what_has_ended(
-    submit: Make, collect: Make, simulator: Simulator, clock: Clock
+    submit: Make, collect: Make, simulator: Simulator, clock: ProviderClock
 ) -> None:
     await submit(["a dog"], "first")
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     await submit(["a dog"], "second")
     first, second = await collect()
     assert (first.batch, first.shots("stored")) == ("first", 1)
@@ -107,11 +94,11 @@ async def test_of_all_batches_each_gets_what_has_ended(
 
 
 async def test_after_events_only_those_are_asked_for_that_were_told_of(
-    submit: Make, collect: Make, simulator: Simulator, clock: Clock
+    submit: Make, collect: Make, simulator: Simulator, clock: ProviderClock
 ) -> None:
     await submit(["a dog", "a cat"], "first")
     await submit(["a dog"], "second")
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     assert await collect(told_within_seconds=600) == []
     told = simulator.ledger.paid[0].task_id
     assert told
@@ -146,14 +133,14 @@ async def tell(first: str, *later: str) -> None:
 
 
 async def test_what_a_run_waits_for_is_left_to_it(
-    make: Make, collect: Make, simulator: Simulator, clock: Clock
+    make: Make, collect: Make, simulator: Simulator, clock: ProviderClock
 ) -> None:
     running = asyncio.ensure_future(make(["a dog"]))
     await simulator.await_for(lambda: simulator.ledger.queries)
     [seen] = await collect()
     assert seen.shots("open") == 1
     asked = simulator.ledger.queries.total()
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     manifest = await running
     assert manifest.shots("stored") == simulator.ledger.downloads.total() == 1
     assert simulator.ledger.queries.total() > asked
@@ -162,10 +149,10 @@ async def test_what_a_run_waits_for_is_left_to_it(
 
 @pytest.mark.parametrize("on_failure", ["fail", "tolerate"])
 async def test_what_the_provider_failed_is_said_once_and_stops_no_other(
-    submit: Make, collect: Make, clock: Clock, on_failure: str
+    submit: Make, collect: Make, clock: ProviderClock, on_failure: str
 ) -> None:
     await submit(["fail me", "a dog"])
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     if on_failure == "fail":
         with pytest.raises(BatchFailed, match="b: 1 of 2 that have ended are not stored") as failed:
             await collect(on_failure=on_failure)
@@ -177,11 +164,11 @@ async def test_what_the_provider_failed_is_said_once_and_stops_no_other(
 
 
 async def test_a_batch_that_can_not_be_read_stops_no_other(
-    submit: Make, collect: Make, clock: Clock, bucket: VideoBucket
+    submit: Make, collect: Make, clock: ProviderClock, bucket: VideoBucket
 ) -> None:
     await submit(["a dog"], "a")
     await submit(["a dog"], "b")
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     bucket.write("a/plan.json", b"{", "application/json")
     with pytest.raises(StoreError, match=r"a/plan\.json is damaged"):
         await collect(on_failure="tolerate")
@@ -190,13 +177,13 @@ async def test_a_batch_that_can_not_be_read_stops_no_other(
 
 
 async def test_a_submission_without_an_answer_is_found_and_stored(
-    submit: Make, collect: Make, simulator: Simulator, clock: Clock, quick: RunSettings
+    submit: Make, collect: Make, simulator: Simulator, clock: ProviderClock, quick: RunSettings
 ) -> None:
     away = Replace(operation="status", status=502, times=None)
     simulator.faults.add(Drop(operation="submit", when="after"), away)
     await submit(["a dog"])
     simulator.faults.clear()
-    clock.ahead += RENDERING
+    clock.skip(RENDERING)
     settled = quick.model_copy(update={"settle_seconds": 0})
     [manifest] = await collect(settings=settled)
     assert manifest.shots("stored") == len(simulator.ledger.submissions) == 1
