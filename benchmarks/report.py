@@ -42,6 +42,14 @@ class Row:
             return None
         return self.reached <= self.asked if self.bound == "at most" else self.reached >= self.asked
 
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """A line of a table: of what, asked, reached, and whether it holds."""
+        asked = "" if self.asked is None else f"{self.bound} {self.asked:g} {self.unit}".rstrip()
+        number = f"{self.reached:,.0f}" if self.reached >= 100 else f"{self.reached:.3g}"
+        holds = {None: "", True: "yes", False: "no"}[self.holds]
+        return self.what, asked, f"{number} {self.unit}".rstrip(), holds
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -77,9 +85,7 @@ def show(outcome: Outcome) -> None:
     for heading in ("asked", "reached", "holds"):
         table.add_column(heading, justify="right")
     for row in outcome.rows:
-        asked = "" if row.asked is None else f"{row.bound} {row.asked:g} {row.unit}"
-        holds = {None: "", True: "yes", False: "no"}[row.holds]
-        table.add_row(row.what, asked, f"{row.reached:.3g} {row.unit}", holds)
+        table.add_row(*row.cells)
     Console(width=110).print(table)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.report import RESULTS
+from benchmarks.report import RESULTS, Row
 
 
 def table(kept: dict[str, Any]) -> Iterator[str]:
@@ -14,9 +14,8 @@ def table(kept: dict[str, Any]) -> Iterator[str]:
     yield "| | asked | reached | |"
     yield "|---|---|---|---|"
     for row in kept["rows"]:
-        asked = "" if row["asked"] is None else f"{row['bound']} {row['asked']:g} {row['unit']}"
-        holds = {None: "", True: "yes", False: "no"}[row["holds"]]
-        yield f"| {row['what']} | {asked.strip()} | {row['reached']:.3g} {row['unit']} | {holds} |"
+        del row["holds"]  # it follows from the rest
+        yield f"| {' | '.join(Row(**row).cells)} |"
 
 
 def main() -> None:
