@@ -169,7 +169,7 @@ def _unknown_columns(table: Table) -> Iterator[str]:
 
 def _load(text: str, name: str) -> Any:
     data = (
-        json.loads(text) if name.endswith(".json") else yaml.load(text, _Loader)  # noqa: S506 - safe
+        json.loads(text) if name.endswith(".json") else yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     )
     json.dumps(data, ensure_ascii=False).encode()  # the record must be able to hold it
     return data
