@@ -28,6 +28,8 @@ from prefect_toapis.client.replies import Reply
 Wanted = Literal["outputs", "characters"]
 
 _SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `Pace.every`
+# A query takes some 2 ms of CPU: more of them would cost more than their news is worth.
+ASKED_PER_SECOND = 150.0
 _PLANNED_AT_ONCE = 50  # waits, some milliseconds of work, before others have their turn
 
 
@@ -248,7 +250,8 @@ class Poller:
         alone = next_query_in(asked, expected, progress, pace, self._times)
         waiting.rate = 1 / max(alone, _SHORTEST * pace.every)
         self._demand += waiting.rate
-        together = stretched(pace, self._demand, self._bucket.per_second)
+        bearable = min(self._bucket.per_second, ASKED_PER_SECOND)
+        together = stretched(pace, self._demand, bearable)
         delay = (
             alone
             if together is pace

@@ -21,10 +21,10 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     WebhookNotConfigured,
 )
+from prefect_toapis.flows.interpreter import made_for_many_shots
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.run_tasks import Step
-from prefect_toapis.flows.short_turns import short_turns
 from prefect_toapis.flows.unkept_results import unkept_results
 from prefect_toapis.tasks import download_video, poll_video, submit_video
 
@@ -87,7 +87,7 @@ class FanOut:
                 self._note(shot, error)
         to_buy = [shot for shot in self.ready.to_buy if shot.shot_id not in self.lacking]
         try:
-            with unkept_results(), showing(self.progress), short_turns():
+            with unkept_results(), showing(self.progress), made_for_many_shots():
                 await asyncio.gather(*map(make, to_buy))
         except BaseException:  # cancelled, or told to end: no shot's own error comes to here
             self._tell_what_goes_on()

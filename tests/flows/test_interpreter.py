@@ -1,0 +1,59 @@
+"""Python's own settings, while batches are made."""
+
+import gc
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from prefect_toapis.flows.interpreter import FIRST_SEARCH, TURN, made_for_many_shots
+
+USUAL_TURN, USUAL_SEARCHES = 0.005, (700, 10, 10)
+
+
+@pytest.fixture(autouse=True)
+def as_python_has_it() -> Iterator[None]:
+    def reset() -> None:
+        sys.setswitchinterval(USUAL_TURN)
+        gc.set_threshold(*USUAL_SEARCHES)
+
+    reset()
+    yield
+    reset()
+
+
+def assert_usual() -> None:
+    assert sys.getswitchinterval() == pytest.approx(USUAL_TURN)
+    assert gc.get_threshold() == USUAL_SEARCHES
+
+
+def assert_for_many_shots() -> None:
+    assert sys.getswitchinterval() == pytest.approx(TURN)
+    assert gc.get_threshold() == (FIRST_SEARCH, *USUAL_SEARCHES[1:])
+
+
+def test_it_holds_until_the_last_batch_ends() -> None:
+    first, second = made_for_many_shots(), made_for_many_shots()
+    with first:
+        second.__enter__()
+        assert_for_many_shots()
+    assert_for_many_shots()
+    second.__exit__(None, None, None)
+    assert_usual()
+
+
+@pytest.mark.parametrize("searches", [(50_000, 20, 30), (0, 0, 0)])
+def test_what_somebody_set_further_already_stays(searches: tuple[int, int, int]) -> None:
+    sys.setswitchinterval(0.0001)
+    gc.set_threshold(*searches)
+    with made_for_many_shots():
+        assert sys.getswitchinterval() == pytest.approx(0.0001)
+        assert gc.get_threshold() == searches
+    assert sys.getswitchinterval() == pytest.approx(0.0001)
+    assert gc.get_threshold() == searches
+
+
+def test_an_error_ends_it_too() -> None:
+    with pytest.raises(RuntimeError), made_for_many_shots():
+        raise RuntimeError
+    assert_usual()
