@@ -1,36 +1,35 @@
 """The command line: `prefect-toapis`."""
 
+import sys
+from importlib.metadata import version
+
 from cyclopts import App
 
-from prefect_toapis.cli import (
-    account,
-    characters,
-    demo,
-    gallery,
-    generate,
-    reconcile,
-    setup,
-    simulator,
-    webhooks,
-)
+_COMMANDS = {  # each is imported when it is called: most need little of the others
+    "balance": "account",
+    "characters": "characters",
+    "demo": "demo",
+    "gallery": "gallery",
+    "generate": "generate",
+    "models": "account",
+    "reconcile": "reconcile",
+    "setup": "setup",
+    "simulator": "simulator",
+    "webhooks": "webhooks",
+}
 
 app = App(
     name="prefect-toapis",
     help="Prompts in, finished videos in your own S3 bucket.",
+    version=lambda: version("prefect-toapis"),
     version_flags=["--version"],
 )
-app.command(account.balance)
-app.command(characters.characters)
-app.command(demo.demo)
-app.command(gallery.gallery)
-app.command(generate.generate)
-app.command(account.models)
-app.command(reconcile.reconcile)
-app.command(setup.setup)
-app.command(simulator.simulator)
-app.command(webhooks.webhooks)
+for name, module in _COMMANDS.items():
+    app.command(f"{__name__}.{module}:{name}", name=name)
 
 
 def main() -> None:
     """What the `prefect-toapis` script calls."""
+    if not _COMMANDS.keys() & {*sys.argv[1:]}:
+        app.resolved_commands()  # the overview says what each does
     app()

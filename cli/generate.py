@@ -7,7 +7,7 @@ from rich.console import Console
 
 from prefect_toapis.cli.display import outcome, planned
 from prefect_toapis.cli.running import run_shown
-from prefect_toapis.flows import generate_from_spec
+from prefect_toapis.flows.generation import generate_from_spec
 
 
 def generate(

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from prefect_toapis.cli.display import reconciled
 from prefect_toapis.cli.running import run_shown
-from prefect_toapis.flows import reconcile_batch
+from prefect_toapis.flows.reconciling import reconcile_batch
 
 
 def reconcile(

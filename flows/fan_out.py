@@ -26,7 +26,9 @@ from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.run_tasks import Step
 from prefect_toapis.flows.unkept_results import unkept_results
-from prefect_toapis.tasks import download_video, poll_video, submit_video
+from prefect_toapis.tasks.download import download_video
+from prefect_toapis.tasks.poll import poll_video
+from prefect_toapis.tasks.submit import submit_video
 
 SUBMITTED_AT_ONCE = 64  # enough for the largest account's 33 a second, each with two writes to S3
 

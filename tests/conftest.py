@@ -26,7 +26,7 @@ from prefect.settings import (
 )
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
-from tests.prefect_server import COVERAGE
+from tests.environments import COVERAGE, unmeasured
 from tests.provider_clock import ProviderClock
 
 from prefect_toapis.batches.spec import RunSettings
@@ -232,6 +232,7 @@ def environment_with(
             "AWS_ENDPOINT_URL": store.endpoint_url,
             "AWS_REGION": store.region_name,
         }
-        return {**os.environ, **{name: value for name, value in given.items() if value}}
+        known = {name: value for name, value in given.items() if value}
+        return unmeasured({**os.environ, **known})
 
     return environment

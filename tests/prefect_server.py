@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from tests.environments import unmeasured
 
-COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")  # what has it measure a process
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 _SECONDS = 120
 
@@ -46,12 +46,10 @@ class PrefectServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         where = ["--host", "127.0.0.1", "--port", str(self.port)]
-        # Prefect's code isn't ours, and measuring it takes half as long again.
-        unmeasured = {name: text for name, text in self.environment.items() if name not in COVERAGE}
         with (self.home / "server.log").open("a") as log:
             self.process = subprocess.Popen(
                 [*PREFECT, "server", "start", *where],
-                env=unmeasured,
+                env=unmeasured(self.environment),
                 cwd=self.home,
                 stdout=log,
                 stderr=log,

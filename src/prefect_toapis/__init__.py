@@ -12,26 +12,19 @@ if TYPE_CHECKING:
     from prefect_toapis.batches.spec import Cast, Character, Role, RunSettings, Scene, Variant
     from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
     from prefect_toapis.client.requests import RemixRequest, VideoRequest
-    from prefect_toapis.flows import (
-        collect_batch,
-        create_characters,
-        generate_from_spec,
-        generate_videos,
-        reconcile_batch,
-        run_shard,
-        submit_batch,
-    )
-    from prefect_toapis.tasks import (
-        create_character,
-        download_video,
-        get_balance,
-        poll_character,
-        poll_video,
-        remix_video,
-        submit_video,
-        upload_clip,
-        upload_image,
-    )
+    from prefect_toapis.flows.characters import create_characters
+    from prefect_toapis.flows.collecting import collect_batch
+    from prefect_toapis.flows.generation import generate_from_spec, generate_videos
+    from prefect_toapis.flows.reconciling import reconcile_batch
+    from prefect_toapis.flows.run_shard import run_shard
+    from prefect_toapis.flows.submitting import submit_batch
+    from prefect_toapis.tasks.balance import get_balance
+    from prefect_toapis.tasks.characters import create_character, poll_character
+    from prefect_toapis.tasks.download import download_video
+    from prefect_toapis.tasks.poll import poll_video
+    from prefect_toapis.tasks.remix import remix_video
+    from prefect_toapis.tasks.submit import submit_video
+    from prefect_toapis.tasks.uploads import upload_clip, upload_image
 
 __all__ = [
     "Cast",
@@ -89,22 +82,22 @@ _HOMES = {
     "Variant": "batches.spec",
     "VideoBucket": "blocks",
     "VideoRequest": "client.requests",
-    "collect_batch": "flows",
-    "create_character": "tasks",
-    "create_characters": "flows",
-    "download_video": "tasks",
-    "generate_from_spec": "flows",
-    "generate_videos": "flows",
-    "get_balance": "tasks",
-    "poll_character": "tasks",
-    "poll_video": "tasks",
-    "reconcile_batch": "flows",
-    "remix_video": "tasks",
-    "run_shard": "flows",
-    "submit_batch": "flows",
-    "submit_video": "tasks",
-    "upload_clip": "tasks",
-    "upload_image": "tasks",
+    "collect_batch": "flows.collecting",
+    "create_character": "tasks.characters",
+    "create_characters": "flows.characters",
+    "download_video": "tasks.download",
+    "generate_from_spec": "flows.generation",
+    "generate_videos": "flows.generation",
+    "get_balance": "tasks.balance",
+    "poll_character": "tasks.characters",
+    "poll_video": "tasks.poll",
+    "reconcile_batch": "flows.reconciling",
+    "remix_video": "tasks.remix",
+    "run_shard": "flows.run_shard",
+    "submit_batch": "flows.submitting",
+    "submit_video": "tasks.submit",
+    "upload_clip": "tasks.uploads",
+    "upload_image": "tasks.uploads",
 }
 
 

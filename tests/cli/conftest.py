@@ -1,6 +1,5 @@
 """The command line as a user has it: a process of its own, with an environment."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL
+from tests.environments import of_a_user
 
 from prefect_toapis import S3Credentials, VideoBucket
 from prefect_toapis.simulator import Simulator
@@ -18,8 +18,7 @@ COMMAND = [sys.executable, "-m", "prefect_toapis.cli"]
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The developer's own, without the settings that decide where things go."""
-    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    own = of_a_user()
     return own | {"HOME": str(home), "DO_NOT_TRACK": "1", "COLUMNS": "120"} | more
 
 

@@ -1,12 +1,12 @@
 """`prefect-toapis demo`, in an empty home folder."""
 
 import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import av
+from tests.environments import of_a_user, unmeasured
 
 from prefect_toapis import Manifest
 
@@ -18,8 +18,7 @@ def test_eight_videos_land_in_the_folder_as_asked_and_the_home_keeps_its_profile
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    own = unmeasured(of_a_user())
     ended = subprocess.run(
         [sys.executable, "-m", "prefect_toapis.cli", "demo", "--folder", "videos-here"],
         cwd=tmp_path,

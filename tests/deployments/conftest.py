@@ -1,6 +1,5 @@
 """A Prefect server as it is in production, set up and deployed to as a data engineer does it."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from tests.environments import of_a_user, unmeasured
 from tests.postgres import postgres
 from tests.prefect_server import PREFECT, PrefectServer
 
@@ -46,8 +46,7 @@ class Studio(NamedTuple):
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A fresh server that schedules and whose automations act: the environment to find it by."""
     home = tmp_path_factory.mktemp("fresh-server")
-    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    own = unmeasured(of_a_user())
     with postgres() as url:
         database = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url}
         fresh = PrefectServer(home, own | SERVER | database)

@@ -1,6 +1,5 @@
 """The example with an event, run as it stands: at a server with triggers, after a real batch."""
 
-import os
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.environments import of_a_user, unmeasured
 
 from prefect_toapis import ToAPIsCredentials, VideoBucket
 
@@ -29,8 +29,7 @@ def environment(
     tmp_path: Path, credentials: ToAPIsCredentials, bucket: VideoBucket
 ) -> dict[str, str]:
     """Of a user with a server, an account and a bucket of his own."""
-    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    own = unmeasured(of_a_user())
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

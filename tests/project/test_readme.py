@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from prefect.settings import PREFECT_API_URL
+from tests.environments import of_a_user, unmeasured
 
 from prefect_toapis import S3Credentials, ToAPIsCredentials, VideoBucket
 from prefect_toapis.cli.local_s3 import local_s3
@@ -98,8 +99,7 @@ def store(tmp_path: Path) -> Iterator[S3Credentials]:
 @pytest.fixture
 def reader(tmp_path: Path, store: S3Credentials, prefect_server: None) -> dict[str, str]:
     """The environment of a reader, with AWS credentials and nothing of this package's."""
-    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    own = unmeasured(of_a_user())
     assert store.aws_secret_access_key
     return own | {
         "HOME": str(tmp_path),

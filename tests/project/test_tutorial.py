@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL
+from tests.environments import of_a_user, unmeasured
 
 from prefect_toapis.blocks import S3Credentials
 from prefect_toapis.cli.local_s3 import local_s3
@@ -66,8 +67,7 @@ def with_line(spec: str, line: str) -> str:
 def test_the_tutorial_s_commands_show_what_it_says(
     tmp_path: Path, provider: Simulator, store: S3Credentials, prefect_server: None
 ) -> None:
-    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    own = unmeasured(of_a_user())
     environment = own | {
         "HOME": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 from starlette.types import ASGIApp
+from tests.environments import of_a_user
 
 from prefect_toapis.client.webhooks import WebhookSecrets
 from prefect_toapis.receiver import webhook_app
@@ -177,8 +177,7 @@ class Served:
 @pytest.fixture
 def receiver(prefect_server: None, tmp_path: Path) -> Iterator[Served]:
     """The receiver as a user starts it, with a real Prefect server."""
-    theirs = ("PREFECT_", "AWS_", "TOAPIS_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    own = of_a_user()
     environment = own | {
         "HOME": str(tmp_path),
         "DO_NOT_TRACK": "1",

@@ -1,12 +1,12 @@
 """The fixture that the package offers, used as the page about it says."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.environments import of_a_user, unmeasured
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "testing.md").read_text(encoding="utf-8")
@@ -15,8 +15,7 @@ FILES = dict(re.findall(r'^```python title="([^"]+)"\n(.*?)^```$', PAGE, re.MULT
 
 def run_pytest(folder: Path) -> tuple[int, str]:
     """The tests of a folder, in an environment with nothing of this package's."""
-    theirs = ("PREFECT_", "AWS_", "TOAPIS_", "PYTEST_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    own = unmeasured(of_a_user())
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=folder,

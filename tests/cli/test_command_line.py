@@ -1,0 +1,45 @@
+"""The command line as a whole: what it offers, and which version it is."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from prefect_toapis.cli import main
+
+
+def shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> str:
+    monkeypatch.setattr(sys, "argv", ["prefect-toapis", *arguments])
+    monkeypatch.setenv("COLUMNS", "120")
+    with pytest.raises(SystemExit):
+        main()
+    return capsys.readouterr().out
+
+
+def test_says_what_each_command_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overview = shown(monkeypatch, capsys, "--help")
+    assert "balance      Show what the account has left, in credits." in overview
+    assert "webhooks     Take the provider's webhooks." in overview
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("demo", "--version")])
+def test_says_its_own_version(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    assert shown(monkeypatch, capsys, *arguments).strip() == version("prefect-toapis")
+
+
+def test_a_command_imports_nothing_of_the_others() -> None:
+    look = (
+        "import sys; from prefect_toapis.cli import app; app(['balance', '--help'], exit_on_error="
+        "False, result_action='return_value'); print([n for n in sys.modules if 'demo' in n])"
+    )
+    ended = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert ended.stdout.endswith("[]\n")
