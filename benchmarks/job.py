@@ -24,7 +24,8 @@ class Job:
         group: The account group whose limits the client keeps to.
         first: Seconds before the first status query.
         every: Seconds between two of them, for subjects that ask at fixed times.
-        watch: How many seconds to look at what waits, for subjects that only wait.
+        watch: For how many seconds shots are to be under way, on average, for subjects that only
+            wait.
         urls: Of the files to store, for subjects that only store.
     """
 

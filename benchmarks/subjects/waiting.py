@@ -5,7 +5,7 @@ import json
 import os
 import time
 from pathlib import Path
-from statistics import quantiles
+from statistics import mean, quantiles
 
 from benchmarks.job import Job, given_job, report_path
 from benchmarks.subjects.blocks import bucket_of, credentials_of
@@ -16,12 +16,18 @@ from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.client.account import in_background
 
 _STEP = 0.01  # seconds
+_LEAST = 30.0  # seconds to look at what waits
 
 
 async def all_wait(progress: Progress, shots: int) -> None:
     """Until each is submitted."""
     while len(progress.began) < shots:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.5)
+
+
+def under_way(progress: Progress) -> float:
+    """For how long the shots have been under way, on average, in seconds."""
+    return progress.clock() - mean(progress.began.values())
 
 
 async def late(seconds: float) -> float:
@@ -49,7 +55,7 @@ def write_spec(job: Job, spec: Path) -> None:
 
 
 async def watch(job: Job) -> None:
-    """Submit, look at what waits for a while, and leave without an end."""
+    """Submit, look until shots have waited for as long as the job says, and leave them."""
     with showing(Progress()) as progress, measured() as told:
         spec = report_path().with_name("spec.json")
         write_spec(job, spec)
@@ -62,10 +68,12 @@ async def watch(job: Job) -> None:
         if batch in done:
             raise RuntimeError("it ended too early") from batch.exception()
         cpu, began = time.process_time(), time.perf_counter()
-        here, there = await asyncio.gather(late(job.watch), in_background(late(job.watch)))
+        told["submitting"] = max(progress.began.values()) - min(progress.began.values())
+        left = max(job.watch - under_way(progress), _LEAST)
+        here, there = await asyncio.gather(late(left), in_background(late(left)))
         told["late"] = {"flow": here, "background": there}
         told["waiting_cpu"] = (time.process_time() - cpu) / (time.perf_counter() - began)
-        told["waiting"] = job.shots
+        told["under_way"] = under_way(progress)
         told["memory"] = memory("VmRSS") - told["idle"]
     os._exit(0)  # ending thousands of tasks is not looked at
 
