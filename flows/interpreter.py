@@ -5,7 +5,8 @@ A request of the background loop needs the lock some twenty times, so that with 
 under way replies came seconds late, though nobody was short of CPU.
 
 And the garbage collector looks through everything that is there, again and again while there gets
-more of it: with 5,000 shots under way it took a sixth of the CPU, more than a second at a time.
+more of it: with 5,000 shots under way it took a sixth of the CPU, and more than a second at a time
+in which nothing else went on. Now what it has looked through once isn't looked through again.
 """
 
 import gc
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 from threading import Lock
 
 TURN = 0.0005  # seconds
-FIRST_SEARCH = 20_000  # new objects: what requests and tasks leave behind waits no longer
+SEARCHES = (20_000, 5, 2)  # new objects before the first one, then how many before a wider one
+_WIDEST = 2  # of a search: it looks through everything
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,10 @@ class _Settings:
     def now(cls) -> "_Settings":
         return cls(sys.getswitchinterval(), gc.get_threshold())
 
-    def for_many_shots(self) -> "_Settings":
-        first, *later = self.searches
-        if first:  # 0: somebody has turned the collector off
-            first = max(first, FIRST_SEARCH)
-        return _Settings(min(TURN, self.turn), (first, later[0], later[1]))
+    @property
+    def searches_often(self) -> bool:
+        """Whether the collector is as Python has it: on, not rarer than here, nothing frozen."""
+        return 0 < self.searches[0] <= SEARCHES[0] and gc.get_freeze_count() == 0
 
     def apply(self) -> None:
         gc.set_threshold(*self.searches)
@@ -46,6 +47,25 @@ class _Batches:
         self.under_way = 0
         self.before = _Settings.now()
 
+    def begin(self) -> None:
+        self.before = before = _Settings.now()
+        often = before.searches_often
+        _Settings(min(TURN, before.turn), SEARCHES if often else before.searches).apply()
+        if often:
+            gc.callbacks.append(_spare)
+
+    def end(self) -> None:
+        if _spare in gc.callbacks:
+            gc.callbacks.remove(_spare)
+            gc.unfreeze()
+        self.before.apply()
+
+
+def _spare(phase: str, search: dict[str, int]) -> None:
+    """Have the next searches leave out what was found to be in use."""
+    if phase == "stop" and search["generation"] == _WIDEST:
+        gc.freeze()
+
 
 _batches = _Batches()
 
@@ -55,8 +75,7 @@ def made_for_many_shots() -> Iterator[None]:
     """Shorter turns of threads, rarer searches for garbage; when the last batch ends, as before."""
     with _batches.lock:
         if _batches.under_way == 0:
-            _batches.before = _Settings.now()
-            _batches.before.for_many_shots().apply()
+            _batches.begin()
         _batches.under_way += 1
     try:
         yield
@@ -64,4 +83,4 @@ def made_for_many_shots() -> Iterator[None]:
         with _batches.lock:
             _batches.under_way -= 1
             if _batches.under_way == 0:
-                _batches.before.apply()
+                _batches.end()

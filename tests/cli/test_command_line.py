@@ -8,6 +8,9 @@ import pytest
 
 from prefect_toapis.cli import main
 
+# It doesn't see that the arguments come from `sys.argv`, as those of a user do.
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
+
 
 def shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str

@@ -23,6 +23,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import (
+    ASKED_PER_SECOND,
     Expected,
     Pace,
     Poller,
@@ -311,6 +312,29 @@ async def test_queries_keep_within_the_allowance_of_the_account() -> None:
     assert script.asked.total() == 3
     for wait in waits:
         wait.cancel()
+
+
+def test_thousands_are_not_asked_for_more_often_than_a_process_bears() -> None:
+    """Even where the account may ask 500 times a second."""
+    asked = 0
+
+    async def ask(_task_id: str) -> Reply:
+        nonlocal asked
+        asked += 1
+        return RENDERING_UNTOLD
+
+    async def scenario() -> float:
+        clock = asyncio.get_running_loop()
+        poller = Poller(ask, Bucket(5000, Gate(clock.time)), RenderTimes())
+        waits = [asyncio.create_task(poller.wait(f"v{n}")) for n in range(3000)]
+        await asyncio.sleep(60)  # until they are spread
+        before = asked
+        await asyncio.sleep(100)
+        for wait in waits:
+            wait.cancel()
+        return (asked - before) / 100
+
+    assert in_virtual_time(scenario()) == pytest.approx(ASKED_PER_SECOND, rel=0.15)
 
 
 async def test_a_cancelled_wait_leaves_the_others_and_is_not_asked_for_again() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prefect_toapis.flows.interpreter import FIRST_SEARCH, TURN, made_for_many_shots
+from prefect_toapis.flows.interpreter import SEARCHES, TURN, made_for_many_shots
 
 USUAL_TURN, USUAL_SEARCHES = 0.005, (700, 10, 10)
 
@@ -16,6 +16,7 @@ def as_python_has_it() -> Iterator[None]:
     def reset() -> None:
         sys.setswitchinterval(USUAL_TURN)
         gc.set_threshold(*USUAL_SEARCHES)
+        gc.unfreeze()
 
     reset()
     yield
@@ -25,11 +26,12 @@ def as_python_has_it() -> Iterator[None]:
 def assert_usual() -> None:
     assert sys.getswitchinterval() == pytest.approx(USUAL_TURN)
     assert gc.get_threshold() == USUAL_SEARCHES
+    assert gc.get_freeze_count() == 0
 
 
 def assert_for_many_shots() -> None:
     assert sys.getswitchinterval() == pytest.approx(TURN)
-    assert gc.get_threshold() == (FIRST_SEARCH, *USUAL_SEARCHES[1:])
+    assert gc.get_threshold() == SEARCHES
 
 
 def test_it_holds_until_the_last_batch_ends() -> None:
@@ -51,6 +53,25 @@ def test_what_somebody_set_further_already_stays(searches: tuple[int, int, int])
         assert gc.get_threshold() == searches
     assert sys.getswitchinterval() == pytest.approx(0.0001)
     assert gc.get_threshold() == searches
+
+
+def test_what_was_found_in_use_is_left_out_until_the_last_batch_ends() -> None:
+    gc.collect()
+    assert gc.get_freeze_count() == 0
+    with made_for_many_shots():
+        gc.collect()
+        assert gc.get_freeze_count() > 0
+    assert_usual()
+    gc.collect()
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_somebody_left_out_already_stays_so() -> None:
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    with made_for_many_shots():
+        gc.collect()
+    assert gc.get_freeze_count() == pytest.approx(frozen, rel=0.1)
 
 
 def test_an_error_ends_it_too() -> None:
