@@ -20,8 +20,8 @@ _LEAST = 30.0  # seconds to look at what waits
 
 
 async def all_wait(progress: Progress, shots: int) -> None:
-    """Until each is submitted."""
-    while len(progress.began) < shots:  # noqa: ASYNC110 - nothing tells of it
+    """Until each is submitted, or its submission failed."""
+    while len(progress.phases) < shots or progress.counts()["waiting"]:  # noqa: ASYNC110
         await asyncio.sleep(0.5)
 
 
@@ -69,6 +69,7 @@ async def watch(job: Job) -> None:
             raise RuntimeError("it ended too early") from batch.exception()
         cpu, began = time.process_time(), time.perf_counter()
         told["submitting"] = max(progress.began.values()) - min(progress.began.values())
+        told["failed"] = progress.ended
         left = max(job.watch - under_way(progress), _LEAST)
         here, there = await asyncio.gather(late(left), in_background(late(left)))
         told["late"] = {"flow": here, "background": there}
