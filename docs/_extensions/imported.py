@@ -4,4 +4,6 @@ Prefect parses docstrings with griffe when flows and blocks are made, which is w
 is imported for its page; what griffe says of it there would count as warnings of this build.
 """
 
-import prefect_toapis.cli  # noqa: F401 - for its effect
+from prefect_toapis.cli import app
+
+app.resolved_commands()  # each is imported when it is asked for
