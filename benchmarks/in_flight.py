@@ -49,6 +49,7 @@ def run(size: Size) -> Outcome:
                 ready.rest()
                 measured = run_subject("waiting", job, ready.prefect)
                 ledger = simulated.ledger()
+                assert len(ledger["submissions"]) == shots[name] - measured.told["failed"]
                 measured.told["shots"] = shots[name]
                 measured.told["throttled"] = ledger["throttled"]
                 asked = sum(ledger["queries"].values())

@@ -204,9 +204,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     }
     with ExitStack() as stack:
         stack.enter_context(temporary_settings({**settings}))
-        with pytest.MonkeyPatch.context() as unmeasured:
+        with pytest.MonkeyPatch.context() as environment:
             for name in COVERAGE:
-                unmeasured.delenv(name, raising=False)
+                environment.delenv(name, raising=False)
             stack.enter_context(prefect_test_harness(server_startup_timeout=120))
         yield
 

@@ -21,7 +21,8 @@ _LEAST = 30.0  # seconds to look at what waits
 
 async def all_wait(progress: Progress, shots: int) -> None:
     """Until each is submitted, or its submission failed."""
-    while len(progress.phases) < shots or progress.counts()["waiting"]:  # noqa: ASYNC110
+    # Nothing tells of it.
+    while len(progress.phases) < shots or progress.counts()["waiting"]:  # noqa: ASYNC110 - as said
         await asyncio.sleep(0.5)
 
 
