@@ -1,5 +1,6 @@
 """Streaming to S3 from readers that can't seek, in bounded memory."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
 PART = 5 * 1024 * 1024  # bytes: the least that S3 takes, and 10,000 of them, so up to 50 GB
 PARTS_AT_ONCE = 4  # being sent or ready for it, of all uploads together; more bring no speed
 UPLOADS_AT_ONCE = 32  # each fills one part
+
+# The allocator keeps apart what each thread took: with a thread for each upload, memory that is
+# free again for one would be no use to the others.
+_ROOMS = ThreadPoolExecutor(1, thread_name_prefix="toapis-parts")
 
 
 class Reader(Protocol):
@@ -34,12 +39,14 @@ class WholeReads:
 
     def read(self, size: int | None = None, /) -> bytes:
         """Exactly `size` bytes, or all that is left if there are fewer; None: all that is left."""
-        whole = BytesIO()  # unlike a list of pieces, it never holds them twice
         missing = PART if size is None else size
+        whole = _ROOMS.submit(_room, missing).result()
         while missing > 0 and (piece := self._piece(missing)):
             whole.write(piece)
             missing = PART if size is None else missing - len(piece)
-        return whole.getvalue()
+        if missing == 0:
+            return whole.getvalue()  # the room itself, not a copy
+        return whole.getbuffer()[: whole.tell()].tobytes()  # the room goes back in one piece
 
     def _piece(self, size: int) -> bytes:
         try:
@@ -47,6 +54,16 @@ class WholeReads:
         except BaseException as error:
             self.error = error
             raise
+
+
+def _room(size: int) -> BytesIO:
+    """Memory for `size` bytes, taken at once: what grows is copied again and again."""
+    room = BytesIO()
+    if size > 0:
+        room.seek(size - 1)
+        room.write(b"\0")
+        room.seek(0)
+    return room
 
 
 def new_transfers(client: "S3Client") -> "TransferManager":
