@@ -63,7 +63,10 @@ def store(url: str, key: str) -> str:
 def usual() -> list[str]:
     """All of them."""
     api()
-    urls = [wait.submit(submit.submit(prompt)) for prompt in JOB.prompts]
+    urls = [
+        wait.submit(submit.submit(prompt))  # type: ignore[call-overload] # Prefect takes futures
+        for prompt in JOB.prompts
+    ]
     stored = [store.submit(url, f"{number}.mp4") for number, url in enumerate(urls)]
     return [one.result() for one in stored]
 
