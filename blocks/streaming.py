@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -12,6 +12,7 @@ PART = 5 * 1024 * 1024  # bytes: the least that S3 takes, and 10,000 of them, so
 PARTS_AT_ONCE = 4  # being sent or ready for it, of all uploads together; more bring no speed
 UPLOADS_AT_ONCE = 32  # each fills one part
 
+_SMALL = 1024 * 1024  # bytes: a read of no more gets no room
 # The allocator keeps apart what each thread took: with a thread for each upload, memory that is
 # free again for one would be no use to the others.
 _ROOMS = ThreadPoolExecutor(1, thread_name_prefix="toapis-parts")
@@ -34,19 +35,40 @@ class WholeReads:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._start = b""
         self.error: BaseException | None = None
         """What the reader raised, if it did."""
 
-    def read(self, size: int | None = None, /) -> bytes:
-        """Exactly `size` bytes, or all that is left if there are fewer; None: all that is left."""
-        missing = PART if size is None else size
-        whole = _ROOMS.submit(_room, missing).result()
+    @property
+    def as_file(self) -> "IO[bytes]":
+        """For boto3, which says that it wants more than it uses."""
+        return cast("IO[bytes]", self)
+
+    def single_part(self) -> bytes | None:
+        """All of it, where that is less than a part. If not, `read` a part of it first."""
+        self._start = self.read(PART)
+        return self._start if len(self._start) < PART else None
+
+    def read(self, size: int, /) -> bytes:
+        """Exactly `size` bytes, or all that is left if there are fewer."""
+        if self._start:
+            start, self._start = self._start, b""
+            return start
+        small = BytesIO()
+        if self._fill(small, min(size, _SMALL)) or size <= _SMALL:
+            return small.getvalue()
+        room = _ROOMS.submit(_room, size).result()
+        room.write(small.getbuffer())
+        if self._fill(room, size - _SMALL):
+            return room.getbuffer()[: room.tell()].tobytes()  # the room goes back in one piece
+        return room.getvalue()  # the room itself, not a copy
+
+    def _fill(self, whole: BytesIO, missing: int) -> int:
+        """Read so many bytes, and say how many of them there weren't."""
         while missing > 0 and (piece := self._piece(missing)):
             whole.write(piece)
-            missing = PART if size is None else missing - len(piece)
-        if missing == 0:
-            return whole.getvalue()  # the room itself, not a copy
-        return whole.getbuffer()[: whole.tell()].tobytes()  # the room goes back in one piece
+            missing -= len(piece)
+        return missing
 
     def _piece(self, size: int) -> bytes:
         try:
@@ -59,10 +81,9 @@ class WholeReads:
 def _room(size: int) -> BytesIO:
     """Memory for `size` bytes, taken at once: what grows is copied again and again."""
     room = BytesIO()
-    if size > 0:
-        room.seek(size - 1)
-        room.write(b"\0")
-        room.seek(0)
+    room.seek(size - 1)
+    room.write(b"\0")
+    room.seek(0)
     return room
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -285,7 +285,7 @@ class VideoBucket(Block):
     ) -> None:
         """Stream a reader to a key, in parts of 5 MiB of which a few at most are in memory.
 
-        All uploads of a bucket share the threads that send parts.
+        All uploads of a bucket share the threads that send parts; less than a part needs none.
 
         The key shows the whole object or nothing of it.
 
@@ -305,13 +305,15 @@ class VideoBucket(Block):
                 bucket.upload("clips/clip.mp4", file, "video/mp4")
             ```
         """
-        source = WholeReads(reader)
-        extra = {**self._put_settings(), "ContentType": content_type, "Metadata": metadata or {}}
+        source, about = WholeReads(reader), {"Metadata": metadata or {}}
         try:
-            transfers = self._client.transfers(self.credentials)
-            transfers.upload(
-                cast("IO[bytes]", source), self.bucket_name, self._full(key), extra
-            ).result()
+            content = source.single_part()
+            if content is None:
+                extra = {**self._put_settings(), "ContentType": content_type, **about}
+                transfers = self._client.transfers(self.credentials)
+                transfers.upload(source.as_file, self.bucket_name, self._full(key), extra).result()
+            else:
+                self._put(key, content, content_type, **about)
         except boto_errors() as error:
             if error is source.error:
                 raise

@@ -30,6 +30,7 @@ Wanted = Literal["outputs", "characters"]
 _SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `Pace.every`
 # A query takes some 2 ms of CPU: more of them would cost more than their news is worth.
 ASKED_PER_SECOND = 150.0
+_SPREAD = 0.1  # of the time until a query: what was submitted together isn't asked for together
 _PLANNED_AT_ONCE = 50  # waits, some milliseconds of work, before others have their turn
 
 
@@ -257,8 +258,8 @@ class Poller:
             if together is pace
             else next_query_in(asked, expected, progress, together, self._times)
         )
-        # Spreads the queries, guards no secret.
-        due = waiting.told_at + delay * random.uniform(0.9, 1.1)  # noqa: S311
+        spread = _SPREAD * min(delay, together.every)
+        due = waiting.told_at + delay + random.uniform(-spread, spread)  # noqa: S311 - no secret
         self._push(waiting, due)
 
     def _push(self, waiting: _Waiting, due: float) -> None:

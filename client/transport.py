@@ -65,11 +65,13 @@ REQUESTS_AT_ONCE = 64
 _TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 _UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 # A connection that the server closes just as a submission goes out makes an unknown outcome:
-# none is used again that was idle for longer than servers surely keep it.
+# none is used again that was idle for longer than servers surely keep it. And not even that long:
+# with each request, httpx's pool asks the system about each idle one, and gives up Python's lock
+# each time. After a burst of submissions that took a tenth of a batch's time.
 _LIMITS = httpx.Limits(
     max_connections=REQUESTS_AT_ONCE,
     max_keepalive_connections=REQUESTS_AT_ONCE,
-    keepalive_expiry=2.0,
+    keepalive_expiry=0.2,
 )
 
 
