@@ -30,6 +30,6 @@ for name, module in _COMMANDS.items():
 
 def main() -> None:
     """What the `prefect-toapis` script calls."""
-    if not _COMMANDS.keys() & {*sys.argv[1:]}:
+    if not {*_COMMANDS, *app.version_flags} & {*sys.argv[1:]}:
         app.resolved_commands()  # the overview says what each does
     app()

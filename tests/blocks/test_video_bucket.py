@@ -234,7 +234,7 @@ def test_an_upload_holds_a_few_parts_at_most(bucket: VideoBucket) -> None:
     bucket.write("warm", b"", "text/plain")  # what boto3 loads once is not the upload's
     tracemalloc.start()
     try:
-        bucket.upload("long.mp4", Zeros(200_000_000), "video/mp4")
+        bucket.upload("long.mp4", Zeros(60_000_000), "video/mp4")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -245,7 +245,7 @@ def test_uploads_at_once_share_the_parts_that_are_in_memory(bucket: VideoBucket)
     bucket.write("warm", b"", "text/plain")
 
     def upload(number: int) -> None:
-        bucket.upload(f"long-{number}.mp4", Zeros(100_000_000), "video/mp4")
+        bucket.upload(f"long-{number}.mp4", Zeros(40_000_000), "video/mp4")
 
     with ThreadPoolExecutor(4) as four:
         tracemalloc.start()

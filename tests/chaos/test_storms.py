@@ -12,7 +12,7 @@ from prefect_toapis import Manifest, RunSettings, VideoBucket
 from prefect_toapis.batches.errors import StoreUnavailable
 from prefect_toapis.simulator import Hide, Simulator, Weather
 
-SHOTS = int(os.environ.get("CHAOS_SHOTS", "100"))
+SHOTS = int(os.environ.get("CHAOS_SHOTS", "40"))
 RUNS = 6  # at most: what a run leaves open, the next one goes on with
 
 
@@ -49,7 +49,7 @@ async def test_what_shows_up_later_than_it_may_is_never_paid_twice_and_named(
 ) -> None:
     simulator.faults.storm = Weather(seed=seed, share=0.2)
     simulator.faults.add(Hide(seconds=3600, times=None))  # longer than anybody waits
-    shots = max(20, SHOTS // 5)
+    shots = max(8, SHOTS // 5)
     scenes = [f"scene {number}" for number in range(shots)]
     brief = {"on_absent": "stop", "settle_seconds": 0.5, "grace_seconds": 0.5}
     settings = resilient.model_copy(update=brief)
