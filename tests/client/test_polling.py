@@ -337,6 +337,36 @@ def test_thousands_are_not_asked_for_more_often_than_a_process_bears() -> None:
     assert in_virtual_time(scenario()) == pytest.approx(ASKED_PER_SECOND, rel=0.15)
 
 
+def test_what_was_submitted_together_is_asked_for_about_when_it_is_planned() -> None:
+    """A long wait is spread by a second at most: later, a video would wait for nothing."""
+    times = RenderTimes()
+    times.saw("long", *[300.0] * 50)
+    planned = next_query_in(0, Expected("long"), None, Pace(), times)
+    first: dict[str, float] = {}
+
+    async def ask(task_id: str) -> Reply:
+        first.setdefault(task_id, asyncio.get_running_loop().time())
+        return RENDERING_UNTOLD
+
+    async def scenario() -> float:
+        clock = asyncio.get_running_loop()
+        poller = Poller(ask, Bucket(10_000, Gate(clock.time)), times)
+        waits = [
+            asyncio.create_task(poller.wait(f"v{number}", expected=Expected("long")))
+            for number in range(40)
+        ]
+        began = clock.time()
+        await asyncio.sleep(planned + 2)
+        for wait in waits:
+            wait.cancel()
+        return began
+
+    due = in_virtual_time(scenario()) + planned
+    assert len(first) == 40
+    assert all(abs(one - due) < 1.1 for one in first.values())
+    assert max(first.values()) - min(first.values()) > 0.5
+
+
 async def test_a_cancelled_wait_leaves_the_others_and_is_not_asked_for_again() -> None:
     script = Script(gone=[RENDERING], stays=[*[RENDERING] * 20, DONE])
     poller = poller_of(script)
