@@ -9,7 +9,7 @@ from tests.chaos.conftest import Make
 from tests.chaos.faulty_store import FaultyStore
 
 from prefect_toapis import Manifest, RunSettings, VideoBucket
-from prefect_toapis.batches.errors import StoreUnavailable
+from prefect_toapis.batches.errors import InvalidBatch, StoreUnavailable
 from prefect_toapis.simulator import Hide, Simulator, Weather
 
 SHOTS = int(os.environ.get("CHAOS_SHOTS", "40"))
@@ -22,8 +22,8 @@ async def through(make: Make, scenes: list[str], **told: Any) -> list[Manifest]:
     for _ in range(RUNS):
         try:
             manifests.append(await make(scenes, on_failure="tolerate", **told))
-        except StoreUnavailable as error:  # such a run is over, and the next one goes on
-            Console().print(f"a run ended: {error.what}")
+        except (StoreUnavailable, InvalidBatch) as error:  # the store let no run begin, or go on
+            Console().print(f"a run ended: {error}")
             continue
         if manifests[-1].shots("stored") == len(scenes):
             break
