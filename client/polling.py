@@ -30,7 +30,8 @@ Wanted = Literal["outputs", "characters"]
 _SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `Pace.every`
 # A query takes some 2 ms of CPU: more of them would cost more than their news is worth.
 ASKED_PER_SECOND = 150.0
-_SPREAD = 0.1  # of the time until a query: what was submitted together isn't asked for together
+# Of the time until a query, or of `Pace.every`: what was submitted together isn't asked together.
+_SPREAD = 0.1
 _PLANNED_AT_ONCE = 50  # waits, some milliseconds of work, before others have their turn
 
 
