@@ -83,12 +83,14 @@ class Unstored(BaseModel):
     Args:
         status: `failed`: surely without a video; `open`: it may still become one.
         reason: What happened and what can be done.
+        reply: The first characters of a reply that could not be understood.
     """
 
     status: Literal["failed", "open", "planned"]
     reason: str | None = None
     task_id: str | None = None
     business_id: str | None = None
+    reply: str | None = None
 
 
 class ManifestRow(BaseModel):
@@ -103,6 +105,7 @@ class ManifestRow(BaseModel):
         characters: The usernames of those that came with it (`character_create`).
         note: What isn't as ordered.
         error: Why it isn't stored.
+        reply: The first characters of a reply of the provider that could not be understood.
     """
 
     version: int = MANIFEST_VERSION
@@ -132,6 +135,7 @@ class ManifestRow(BaseModel):
     in_plan: bool = True
     note: str | None = None
     error: str | None = None
+    reply: str | None = None
 
     @property
     def label(self) -> str:
@@ -386,4 +390,5 @@ def _unstored_row(shot: Shot, why: Unstored, *, in_plan: bool) -> ManifestRow:
         error=why.reason,
         task_id=why.task_id,
         business_id=why.business_id,
+        reply=why.reply,
     )

@@ -42,6 +42,7 @@ COLUMNS = {
     "in_plan": "bool",
     "note": "string",
     "error": "string",
+    "reply": "string",
 }
 _AS_JSON = "request"  # its fields differ from model to model
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prefect_toapis.client.account_replies import CREDITS_PER_USD, Balance
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.replies import CREDITS_PER_USD, Balance
 from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
 
 _DECIMALS = 6  # of a credit: three times 0.1 is 0.3, as a person reckons

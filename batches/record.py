@@ -32,6 +32,7 @@ class Attempt(BaseModel):
         sends: How often it was sent: more than once only by `on_absent="resend"`.
         run: The flow run that sent it.
         task_id: The provider's generation, once accepted.
+        reply: The first characters of a reply that could not be understood, for people.
         failure: Why, for one that was rejected, failed or expired.
         failure_kind: Whether trying again may help.
     """
@@ -46,6 +47,7 @@ class Attempt(BaseModel):
     sends: int = 1
     run: str | None = None
     task_id: str | None = None
+    reply: str | None = None
     ended_at: datetime | None = None
     failure: str | None = None
     failure_kind: FailureKind | None = None

@@ -174,6 +174,12 @@ class Buyer:
             state = "expired" if isinstance(error, ResultExpired) else "failed"
             await self._end(item, attempt, state, error)
 
+    async def keep_reply(self, item: Buyable, error: ToAPIsError) -> None:
+        """Record the reply that an error keeps, so that a person can fetch the video by hand."""
+        attempt = await self.latest(item)
+        if attempt and error.reply and attempt.reply != error.reply:
+            await self._write(item, attempt.model_copy(update={"reply": error.reply}))
+
     async def _buy(self, item: Buyable) -> Attempt:
         settings = self.settings
         step = next_step(await self.latest(item), settings.retry_failed, settings.on_expired)

@@ -13,6 +13,7 @@ from typing import IO, Any, TypeVar
 
 from pydantic import SecretStr
 
+from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup, Allowance, Bucket
 from prefect_toapis.client.decisions import Accepted, Category
 from prefect_toapis.client.errors import (
@@ -24,7 +25,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace, Poller
-from prefect_toapis.client.replies import Balance, Reply
+from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient

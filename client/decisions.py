@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 import httpx
 
+from prefect_toapis.client.error_bodies import ErrorBody, read_error
 from prefect_toapis.client.errors import (
     APIError,
     BadRequest,
@@ -30,7 +31,7 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
     WebhookNotConfigured,
 )
-from prefect_toapis.client.replies import Answer, ErrorBody, Reply, read_error, read_reply
+from prefect_toapis.client.replies import Answer, Reply, read_reply
 
 T = TypeVar("T")
 

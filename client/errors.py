@@ -18,6 +18,7 @@ class Facts(TypedDict, total=False):
     task_id: str
     business_id: str
     money: Money
+    reply: str
 
 
 _MONEY_SENTENCE: dict[Money, str] = {
@@ -33,7 +34,8 @@ class ToAPIsError(Exception):
     Args:
         what: What happened, in one sentence.
         **facts: The data, each kept as an attribute: `shot` (its label), `http_status`, `code`,
-            `request_id`, `retry_after` (seconds), `task_id`, `business_id`, `money`.
+            `request_id`, `retry_after` (seconds), `task_id`, `business_id`, `money`,
+            `reply` (the first characters of one that can't be understood, safe to show).
 
     Example:
         ```python
@@ -55,6 +57,7 @@ class ToAPIsError(Exception):
     task_id: str | None = None
     business_id: str | None = None
     money: Money = "not spent"
+    reply: str | None = None
 
     def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
         super().__init__(what)

@@ -4,12 +4,13 @@ Nothing here decides; it only says what a reply holds. [W] of the reference list
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from prefect_toapis.client.error_bodies import ErrorBody, read_error
+from prefect_toapis.client.json_values import number_of, text_of
 from prefect_toapis.client.urls import without_queries
 
 Status = Literal["queued", "in_progress", "completed", "failed", "unknown"]
@@ -30,7 +31,6 @@ _STATUSES: dict[str, Status] = {
     "cancelled": "failed",
     "canceled": "failed",
 }
-CREDITS_PER_USD = 200.0  # [D], where a balance doesn't tell
 _EXCERPT = 200  # characters of a reply that can't be understood
 
 
@@ -71,40 +71,12 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class ErrorBody:
-    """An error as the API words it."""
-
-    message: str
-    code: str | None = None
-    kind: str | None = None  # the `type` field
-
-
-@dataclass(frozen=True)
 class Output:
     """Where one result of a generation can be fetched, for 24 hours."""
 
     url: str = field(repr=False)  # signed
     format: str | None = None
     thumbnail_url: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Balance:
-    """What a key or an account has left ([D]). Credits are the stable unit.
-
-    Args:
-        remain_credits: What is left, in credits; None where it is unlimited or not told.
-        used_credits: What was used, in credits, where it is told.
-        remain_balance: What is left, in US dollars; None where it is unlimited or not told.
-        unlimited: Whether nothing limits it.
-        credits_per_usd: How many credits make a US dollar.
-    """
-
-    remain_credits: float | None
-    used_credits: float | None
-    remain_balance: float | None
-    unlimited: bool
-    credits_per_usd: float
 
 
 @dataclass(frozen=True)
@@ -174,7 +146,7 @@ def read_reply(payload: Any) -> Reply | None:
     inner = payload.get("data")
     if isinstance(inner, dict) and not {"id", "task_id", "status"} & payload.keys():
         payload = inner  # [W] a gateway wraps the task in `data`
-    task_id = _text(payload.get("task_id")) or _text(payload.get("id"))
+    task_id = text_of(payload.get("task_id")) or text_of(payload.get("id"))
     raw = payload.get("status")
     if task_id is None and not isinstance(raw, str):
         return None
@@ -182,88 +154,14 @@ def read_reply(payload: Any) -> Reply | None:
     return Reply(
         task_id=task_id,
         status=status,
-        progress=_number(payload.get("progress")),
+        progress=number_of(payload.get("progress")),
         outputs=_outputs(payload),
         characters=_characters(payload),
         failure=read_error(payload) if payload.get("error") else None,
-        created_at=_number(payload.get("created_at")),
-        completed_at=_number(payload.get("completed_at")),
-        expires_at=_number(payload.get("expires_at")),
+        created_at=number_of(payload.get("created_at")),
+        completed_at=number_of(payload.get("completed_at")),
+        expires_at=number_of(payload.get("expires_at")),
     )
-
-
-def read_upload(payload: Any) -> str | None:
-    """The URL of an uploaded file ([D]); None if the reply holds none.
-
-    Example:
-        >>> read_upload({"success": True, "data": {"url": "https://files.toapis.com/a.jpg"}})
-        'https://files.toapis.com/a.jpg'
-    """
-    url = _text(_inner(payload).get("url"))
-    return url if url and url.startswith(("https://", "http://")) else None
-
-
-def read_balance(payload: Any) -> Balance | None:
-    """A balance ([D]); None if the reply tells none.
-
-    Example:
-        >>> read_balance({"success": True, "remain_credits": "2100"}).remain_credits
-        2100.0
-    """
-    told = _inner(payload)
-    dollars, remain = _number(told.get("remain_balance")), _number(told.get("remain_credits"))
-    unlimited = dollars == -1 or str(told.get("unlimited_quota")).strip().lower() in {"true", "1"}
-    if dollars is None and remain is None and not unlimited:
-        return None
-    rate = _number(told.get("credits_per_usd")) or CREDITS_PER_USD
-    if remain is None and dollars is not None:
-        remain = dollars * rate
-    return Balance(
-        remain_credits=None if unlimited else remain,
-        used_credits=_number(told.get("used_credits")),
-        remain_balance=None if unlimited else dollars,
-        unlimited=unlimited,
-        credits_per_usd=rate,
-    )
-
-
-def read_models(payload: Any) -> list[str] | None:
-    """The names of models ([D]); None if the reply has no list of them.
-
-    Example:
-        >>> read_models({"success": True, "object": "list", "data": [{"id": "sora-2"}]})
-        ['sora-2']
-    """
-    listed = payload.get("data") if isinstance(payload, dict) else None
-    if not isinstance(listed, list):
-        return None
-    names = [_text(one.get("id") if isinstance(one, dict) else one) for one in listed]
-    return [name for name in names if name]
-
-
-def read_error(payload: Any) -> ErrorBody | None:
-    """The error in a reply's JSON; None if it holds none.
-
-    [W]: an error may be a bare string, have no code, or stand in another field.
-
-    Example:
-        >>> read_error({"error": {"code": 402, "message": "No balance"}})
-        ErrorBody(message='No balance', code='402', kind=None)
-    """
-    if not isinstance(payload, dict):
-        return None
-    error = payload.get("error")
-    if isinstance(error, dict):
-        message = _text(error.get("message"))
-        code, kind = _text(error.get("code")), _text(error.get("type"))
-        if not (message or code or kind):
-            return None
-        return ErrorBody(without_queries(message or code or kind or ""), code, kind)
-    if text := _text(error):
-        return ErrorBody(without_queries(text))
-    if payload.get("success") is False:
-        return ErrorBody(without_queries(_text(payload.get("message")) or "no reason given"))
-    return None
 
 
 def _outputs(payload: dict[str, Any]) -> tuple[Output, ...]:
@@ -272,9 +170,9 @@ def _outputs(payload: dict[str, Any]) -> tuple[Output, ...]:
         return ()
     shared = _thumbnail(payload) or _thumbnail(result)
     found = [
-        Output(url, _text(item.get("format")), _thumbnail(item) or shared)
+        Output(url, text_of(item.get("format")), _thumbnail(item) or shared)
         for item in result["data"]
-        if isinstance(item, dict) and (url := _text(item.get("url")))
+        if isinstance(item, dict) and (url := text_of(item.get("url")))
     ]
     return tuple(found)
 
@@ -288,42 +186,16 @@ def _characters(payload: dict[str, Any]) -> tuple[CharacterReply, ...]:
     found = [
         CharacterReply(
             username,
-            id=_text(one.get("id")),
-            display_name=_text(one.get("display_name")),
-            picture_url=_text(one.get("profile_picture_url")),
+            id=text_of(one.get("id")),
+            display_name=text_of(one.get("display_name")),
+            picture_url=text_of(one.get("profile_picture_url")),
         )
         for one in first
-        if isinstance(one, dict) and (username := _text(one.get("username")))
+        if isinstance(one, dict) and (username := text_of(one.get("username")))
     ]
     return tuple(found)
 
 
-def _inner(payload: Any) -> dict[str, Any]:
-    """What `data` holds, or the reply itself; nothing if the reply says that it went wrong."""
-    if not isinstance(payload, dict) or payload.get("success") is False:
-        return {}
-    inner = payload.get("data")
-    return inner if isinstance(inner, dict) else payload
-
-
 def _thumbnail(holder: dict[str, Any]) -> str | None:
     """[A]: no source says in which field a thumbnail's URL comes back."""
-    return _text(holder.get("thumbnail_url")) or _text(holder.get("thumbnail"))
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value).strip() or None
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    try:
-        number = float(str(value).strip().removesuffix("%"))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    return text_of(holder.get("thumbnail_url")) or text_of(holder.get("thumbnail"))

@@ -15,6 +15,7 @@ import httpx
 from pydantic import SecretStr
 from typing_extensions import Self, Unpack
 
+from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import (
     Accepted,
@@ -36,15 +37,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
 from prefect_toapis.client.pressure import LONGEST_PAUSE, Gate
 from prefect_toapis.client.references import with_urls
-from prefect_toapis.client.replies import (
-    Answer,
-    Balance,
-    Reply,
-    read_balance,
-    read_models,
-    read_reply,
-    read_upload,
-)
+from prefect_toapis.client.replies import Answer, Reply, read_reply
 from prefect_toapis.client.requests import GENERATIONS, Request
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.rules import check, not_uploaded, unchecked

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
+from prefect_toapis.client.error_bodies import read_error
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.client.replies import read_error
 
 ID_HEADER = "x-toapis-webhook-id"
 TIMESTAMP_HEADER = "x-toapis-webhook-timestamp"

@@ -19,9 +19,9 @@ from prefect_toapis.batches.record_reading import latest, read_record
 from prefect_toapis.batches.spec import Character, RunSettings
 from prefect_toapis.batches.store import Store
 from prefect_toapis.blocks import ToAPIsCredentials
+from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import APIError, Transient, Unauthorized
-from prefect_toapis.client.replies import Balance
 from prefect_toapis.client.requests import Request
 from prefect_toapis.tasks.steps import account_of
 

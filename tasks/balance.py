@@ -2,7 +2,7 @@
 
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials
-from prefect_toapis.client.replies import Balance
+from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.tasks.steps import account_of, step
 
 

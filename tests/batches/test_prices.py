@@ -17,8 +17,8 @@ from prefect_toapis.batches.prices import (
     generation_credits,
     price_of,
 )
+from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.replies import Balance
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, VideoRequest
 
 CATALOGUE = Catalogue.extended(

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from prefect_toapis.client.account_replies import read_models
 from prefect_toapis.client.decisions import query_result
 from prefect_toapis.client.errors import (
     BadRequest,
@@ -25,7 +26,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.polling import CHARACTER_PACE
 from prefect_toapis.client.references import reference
-from prefect_toapis.client.replies import Answer, read_models
+from prefect_toapis.client.replies import Answer
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Drop, Fault, Replace, Simulator, SimulatorSettings

@@ -12,6 +12,7 @@ import pytest
 from tests.virtual_time import in_virtual_time
 
 from prefect_toapis.client.allowance import Bucket
+from prefect_toapis.client.error_bodies import ErrorBody
 from prefect_toapis.client.errors import (
     GenerationFailed,
     NotFound,
@@ -32,7 +33,7 @@ from prefect_toapis.client.polling import (
     verdict,
 )
 from prefect_toapis.client.pressure import Gate
-from prefect_toapis.client.replies import CharacterReply, ErrorBody, Output, Reply, Status
+from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Hide, Replace, Simulator

@@ -15,6 +15,7 @@ from prefect_toapis.client.decisions import (
     retry_after,
     submission_outcome,
 )
+from prefect_toapis.client.error_bodies import ErrorBody
 from prefect_toapis.client.errors import (
     BadRequest,
     GenerationFailed,
@@ -27,7 +28,7 @@ from prefect_toapis.client.errors import (
     Unavailable,
     UnreadableReply,
 )
-from prefect_toapis.client.replies import Answer, ErrorBody, Reply, read_reply
+from prefect_toapis.client.replies import Answer, Reply, read_reply
 
 QUEUED = {"id": "video_1", "object": "generation.task", "model": "sora-2", "status": "queued"}
 API_ERROR = {"error": {"code": "some_code", "message": "The reason", "type": "some_type"}}

@@ -7,14 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.client.replies import (
-    Answer,
-    ErrorBody,
-    Output,
-    Reply,
-    read_error,
-    read_reply,
-)
+from prefect_toapis.client.error_bodies import ErrorBody, read_error
+from prefect_toapis.client.replies import Answer, Output, Reply, read_reply
 
 QUEUED = {  # [P] the page's own example
     "id": "video_01K8SGYNNNVBQTXNR4MM964S7K",

@@ -74,7 +74,7 @@ def test_modules_are_named_like_none_of_the_standard_library() -> None:
 
 @pytest.mark.parametrize("module", modules())
 def test_a_module_is_short_enough_to_be_read_in_one_go(module: str) -> None:
-    assert len((ROOT / module).read_text().splitlines()) <= 400
+    assert len((ROOT / module).read_text().splitlines()) <= 450
 
 
 def test_the_public_names_are_imported_from_where_type_checkers_find_them() -> None:
