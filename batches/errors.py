@@ -33,6 +33,8 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 ├── StoreError               the bucket refuses
 │   ├── StoreAccessRefused   credentials or rights
 │   ├── StoreMissing         no such bucket
+│   ├── DocumentDamaged      a JSON document in the bucket can't be relied on (.uri)
+│   ├── DocumentTooNew       a later version of this package wrote it (.uri)
 │   └── StoreUnavailable     out of order (also Transient)
 ├── WebhookRefused           a request is not taken as a webhook
 │   ├── WebhookTooLarge      its body
@@ -94,6 +96,47 @@ class StoreMissing(StoreError):
     """There is no such bucket."""
 
     advice = "Create the bucket, or correct its name."
+
+
+class DocumentDamaged(StoreError):
+    """A JSON document in the bucket is empty, cut, or not about what its key says.
+
+    Args:
+        uri: Of the object.
+        why: What is wrong with it.
+    """
+
+    money: Money = "maybe spent"
+    advice = (
+        "Restore an earlier version of the object; delete it only if you are sure that it records "
+        "no purchase."
+    )
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(f"{uri} is damaged: {why}")
+        self.args = (uri, why)
+        self.uri = uri
+
+
+class DocumentTooNew(StoreError):
+    """A JSON document in the bucket was written by a later version of this package.
+
+    Args:
+        uri: Of the object.
+        version: Of its form.
+        known: The latest version that is known here.
+    """
+
+    money: Money = "maybe spent"
+    advice = "Upgrade prefect-toapis here; nothing was overwritten."
+
+    def __init__(self, uri: str, version: int, known: int) -> None:
+        super().__init__(
+            f"{uri} was written by a later version of prefect-toapis: its form is version "
+            f"{version}, and this one knows up to {known}"
+        )
+        self.args = (uri, version, known)
+        self.uri = uri
 
 
 class StoreUnavailable(StoreError, Transient):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field
 
 from prefect_toapis.batches import manifest_tables, reading
+from prefect_toapis.batches.documents import Moment
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
@@ -44,7 +45,7 @@ class StoredVideo(BaseModel):
     output: int
     key: str
     uri: str
-    size: int
+    size: int = Field(ge=0)
     sha256: str
     content_type: str
     thumbnail_key: str | None = None
@@ -63,8 +64,8 @@ class StoredShot(BaseModel):
     business_id: str
     attempt: int
     run: str | None = None
-    submitted_at: datetime | None = None
-    stored_at: datetime
+    submitted_at: Moment | None = None
+    stored_at: Moment
     videos: list[StoredVideo]
     characters: list[str] = []
 

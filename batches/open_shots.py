@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.manifest import Unstored
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.record import Attempt, is_attempt, may_be_paid
+from prefect_toapis.batches.record import RECORDS, Attempt, is_attempt, may_be_paid
 from prefect_toapis.batches.record_reading import latest
 from prefect_toapis.client.replies import Reply
 
@@ -77,10 +77,10 @@ def open_shots(shots: Iterable[Shot], record: Mapping[str, Sequence[Attempt]]) -
     """Those that may still become videos.
 
     Args:
-        shots: That aren't stored, in the folders that the bucket has for them.
-        record: Their attempts, by folder.
+        shots: That aren't stored, where the bucket has them.
+        record: Their attempts, by the folder of their record.
     """
-    found = ((shot, latest(record.get(shot.folder, []))) for shot in shots)
+    found = ((shot, latest(record.get(shot.record, []))) for shot in shots)
     return [OpenShot(shot, one) for shot, one in found if one and may_be_paid(one)]
 
 
@@ -88,7 +88,7 @@ def failed_shots(
     shots: Iterable[Shot], record: Mapping[str, Sequence[Attempt]]
 ) -> dict[str, Unstored]:
     """Why others surely have no video, by shot id, as their record tells."""
-    found = ((shot, latest(record.get(shot.folder, []))) for shot in shots)
+    found = ((shot, latest(record.get(shot.record, []))) for shot in shots)
     return {
         shot.shot_id: Unstored(
             status="failed",
@@ -114,16 +114,22 @@ def unstored_attempts(keys: Iterable[str]) -> dict[str, list[str]]:
     below: defaultdict[str, list[str]] = defaultdict(list)
     for key in keys:
         if key.count("/") >= _DEPTH_OF_A_SHOT:
-            below[key.rsplit("/", _DEPTH_OF_A_SHOT)[0]].append(key)
+            below[_batch_of(key)].append(key)
     found: dict[str, list[str]] = {}
     for batch, some in below.items():
         inventory = take_inventory(batch, some)
-        stored = {inventory.folders[one] for one in inventory.stored}
-        missing = set(inventory.folders.values()) - stored
+        missing = {
+            record for short, record in inventory.records.items() if short not in inventory.stored
+        }
         attempts = [one for one in some if is_attempt(one) and one.rpartition("/")[0] in missing]
         if attempts:
             found[batch] = attempts
     return found
+
+
+def _batch_of(key: str) -> str:
+    batch = key.rsplit("/", _DEPTH_OF_A_SHOT)[0]
+    return batch.removesuffix(f"/{RECORDS}")
 
 
 def _shown(moment: datetime) -> str:

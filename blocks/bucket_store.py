@@ -7,6 +7,7 @@ from threading import Event
 
 from typing_extensions import Self
 
+from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks.ranges import sha256_of
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
@@ -50,6 +51,10 @@ class BucketStore:
             raise ValueError(f"{uri!r}: give an object as s3://bucket/key")
         return cls(VideoBucket.from_uri(folder, credentials)), key
 
+    def uri(self, key: str = "") -> str:
+        """Where a key is; see `VideoBucket.uri`."""
+        return self.bucket.uri(key)
+
     async def read(self, key: str) -> bytes | None:
         """The content under a key; None if there is none. Raises as `VideoBucket.read`."""
         return await in_request_thread(partial(self.bucket.read, key))
@@ -65,6 +70,10 @@ class BucketStore:
     async def list_keys(self, prefix: str) -> list[str]:
         """Every key that starts with a prefix. Raises as `VideoBucket.keys`."""
         return await in_request_thread(partial(self.bucket.list_keys, prefix))
+
+    async def list_entries(self, prefix: str) -> dict[str, Entry]:
+        """Size and time of every key with a prefix. Raises as `VideoBucket.list_entries`."""
+        return await in_request_thread(partial(self.bucket.list_entries, prefix))
 
     async def head(self, key: str) -> StoredObject | None:
         """What is under a key; None if nothing is. Raises as `VideoBucket.head`."""

@@ -14,6 +14,7 @@ from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
+from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.aws_credentials import as_s3_credentials
 from prefect_toapis.blocks.bucket_rules import (
@@ -257,13 +258,21 @@ class VideoBucket(Block):
     # Not `keys`: Prefect would take a model with that method for a mapping.
     def list_keys(self, prefix: str = "") -> list[str]:
         """Every key that starts with a prefix; both are relative to the block's own prefix."""
+        return list(self.list_entries(prefix))
+
+    def list_entries(self, prefix: str = "") -> dict[str, Entry]:
+        """Size and time of what is under every key that starts with a prefix; see `list_keys`."""
         own = len(self._full(""))
         with self._translated("list", prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket_name, Prefix=self._full(prefix)
             )
             items = [item for page in pages for item in page.get("Contents", [])]
-        return [item["Key"][own:] for item in items if "Key" in item]
+        return {
+            item["Key"][own:]: Entry(item["Size"], item["LastModified"])
+            for item in items
+            if "Key" in item
+        }
 
     def head(self, key: str) -> StoredObject | None:
         """Size, ETag and content type of what is under a key; None if there is nothing."""

@@ -5,6 +5,7 @@ notebook's, none at all) use the same connections and the same scheduler.
 """
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from copy import copy
@@ -58,6 +59,9 @@ class Account:
         self._poller = Poller(client.status, queries, self._times)
         self._characters = Poller(client.character_status, queries, RenderTimes(), "characters")
         self._refused: asyncio.Future[APIError] = asyncio.get_running_loop().create_future()
+        secret = f"{api_root(base_url)}\n{api_key.get_secret_value()}".encode()
+        self.fingerprint = hashlib.sha256(b"prefect-toapis account\n" + secret).hexdigest()[:16]
+        """Says whether two submissions went to the same account, and nothing else about it."""
 
     def keep_to(self, allowance: Allowance, retry: RetryPolicy) -> None:
         """What everybody in this process keeps to from now on. May be called in any thread.

@@ -1,6 +1,5 @@
 """Carrying an order out: prepare, fan out, gather, report."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,7 +17,7 @@ from prefect_toapis.batches.manifest import (
     build_manifest,
 )
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.plan_file import PlanFile, left_behind, plan_key, read_plan
+from prefect_toapis.batches.plan_file import PlanFile, left_behind, plan_key
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.reports import headline, shortfall, words_of_left
 from prefect_toapis.batches.store import JSON
@@ -31,7 +30,7 @@ from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.preflight import Ready, prepare
 from prefect_toapis.flows.publishing import publish, publish_plan
 from prefect_toapis.flows.sharding import Sharding
-from prefect_toapis.flows.stored_shots import read_stored
+from prefect_toapis.flows.stored_shots import read_stored_shots
 from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.flows.watching import watched
 
@@ -122,10 +121,7 @@ async def _cast(ready: Ready) -> tuple[Ready, dict[str, ToAPIsError]]:
 
 async def _keep_plan(ready: Ready) -> PlanFile:
     """Write the plan, and what earlier ones left behind."""
-    patient, key = ready.patient(), plan_key(ready.batch)
-    content = await patient(ready.store.read, key)
-    earlier = read_plan(content, ready.bucket.uri(key)) if content else None
-    left = left_behind(earlier, ready.shots, ready.inventory)
+    left = left_behind(ready.earlier, ready.shots, ready.inventory)
     plan = PlanFile(
         batch=ready.batch,
         plan=ready.in_words,
@@ -133,7 +129,7 @@ async def _keep_plan(ready: Ready) -> PlanFile:
         shots=ready.shots,
         left=left,
     )
-    await patient(ready.store.write, key, plan.to_json(), JSON)
+    await ready.patient()(ready.store.write, plan_key(ready.batch), plan.to_json(), JSON)
     if left:
         get_run_logger().warning("%s", words_of_left(ready.batch, left))
     return plan
@@ -167,15 +163,12 @@ async def gather_manifest(
         left: What earlier plans left behind.
         known: What was read already, by its key.
     """
-    keys = await ready.patient()(ready.store.list_keys, f"{ready.batch}/")
-    at_once = asyncio.Semaphore(_READS_AT_ONCE)
-
-    async def read(key: str) -> StoredShot | None:
-        async with at_once:
-            return known.get(key) or await read_stored(ready, key)
-
-    found = await asyncio.gather(*[read(key) for key in keys if key.endswith(f"/{SHOT_FILE}")])
-    stored = [shot for shot in found if shot]
+    known = {**ready.stored, **known}
+    patient = ready.patient()
+    entries = await patient(ready.store.list_entries, f"{ready.batch}/")
+    keys = [key for key in entries if key.endswith(f"/{SHOT_FILE}") and key not in known]
+    read = await read_stored_shots(keys, entries, ready.store, patient)
+    stored = [*known.values(), *read.found.values()]
     manifest = build_manifest(ready.batch, ready.uri, ready.shots, stored, unstored, left)
     return manifest.model_copy(update={"plan": ready.in_words})
 

@@ -81,11 +81,12 @@ async def _read_shard(bare: Ready, shard: int) -> Ready:
     """
     patient, key = bare.patient(), plan_key(bare.batch)
     content = await patient(bare.store.read, key)
-    plan = read_plan(content, bare.bucket.uri(key)) if content else None
+    plan = read_plan(content, key, bare.bucket.uri(key)) if content is not None else None
     if plan is None or not 1 <= shard <= len(plan.shards):
         there = f"{len(plan.shards)} shards" if plan else "no plan"
         raise InvalidBatch([f"shard: {bare.bucket.uri(key)} has no shard {shard}: {there}"])
     ids = set(plan.shards[shard - 1])
-    inventory = take_inventory(bare.batch, await patient(bare.store.list_keys, f"{bare.batch}/"))
+    entries = await patient(bare.store.list_entries, f"{bare.batch}/")
+    inventory = take_inventory(bare.batch, entries)
     shots = [inventory.place(shot) for shot in plan.shots if shot.shot_id in ids]
-    return replace(bare, inventory=inventory, shots=shots)
+    return await replace(bare, inventory=inventory, shots=shots).checked(entries)

@@ -91,7 +91,7 @@ async def create_character(
         task_id=attempt.task_id or "",
         business_id=attempt.business_id,
         character=unsigned(character),
-        folder=order.folder,
+        folder=attempt.folder or order.folder,  # a run that has another name for it may be faster
         attempt=attempt.attempt,
         submitted_at=attempt.sent_at,
     )

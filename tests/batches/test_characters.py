@@ -187,7 +187,7 @@ async def test_a_creation_is_recorded_and_bought_once(purchase: "Purchase") -> N
     assert paid.body["url"].endswith("secret")
     assert (first.business_id, first.shot_id) == (paid.business_id, signed.id)
     [(key, record)] = purchase.store.contents.items()
-    assert key == f"{signed.folder}/attempt-1.json"
+    assert key == f"characters/records/{signed.id}/attempt-1.json"
     assert b"accepted" in record
     assert b"secret" not in record
 
@@ -207,14 +207,15 @@ async def test_an_unknown_creation_always_stops_and_is_never_looked_up_or_sent_a
     assert purchase.sent == 1
     assert not simulator.ledger.queries
     told = str(raised.value)
-    assert told.startswith('Character "Turbo": nobody knows whether it was accepted')
+    assert told.startswith('Character "Turbo": it isn\'t known whether it was accepted')
     assert "no source says that it can be looked up" in told
     assert wanted.business_id(1) in told
-    assert f"its record is {wanted.folder}/attempt-1.json" in told
+    key = f"characters/records/{wanted.id}/attempt-1.json"
+    assert f"its record is s3://videos/{key}" in told
     assert raised.value.money == "maybe spent"
     assert "Only if you are sure that nothing came of it, delete the record" in told
     # What the words say can be done.
-    del purchase.store.contents[f"{wanted.folder}/attempt-1.json"]
+    del purchase.store.contents[key]
     assert (await purchase.buyer().buy(wanted)).state == "accepted"
 
 

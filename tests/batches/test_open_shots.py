@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.open_shots import (
     OpenShot,
     failed_shots,
@@ -17,7 +18,8 @@ from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.client.replies import Reply, Status
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
-(SHOT,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots
+(PLANNED,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots
+SHOT = take_inventory("b", []).place(PLANNED)
 RENDERING = Reply("video_1", "in_progress")
 DONE = Reply("video_1", "completed", expires_at=(SENT + timedelta(hours=24.5)).timestamp())
 
@@ -48,7 +50,7 @@ def attempt(state: State, number: int = 1, **known: Any) -> Attempt:
 )
 def test_the_latest_attempt_decides(states: list[State], expected: str | None) -> None:
     attempts = [attempt(state, number) for number, state in enumerate(states, 1)]
-    record = {SHOT.folder: list(reversed(attempts))}
+    record = {SHOT.record: list(reversed(attempts))}
     opened, failed = open_shots([SHOT], record), failed_shots([SHOT], record)
     assert [one.attempt for one in opened] == (attempts[-1:] if expected == "open" else [])
     assert list(failed) == ([SHOT.shot_id] if expected == "failed" else [])
@@ -97,7 +99,7 @@ def test_says_that_it_is_too_late() -> None:
 
 def test_a_failure_keeps_its_reason() -> None:
     lost = attempt("failed", 2, failure="a worker was lost", task_id="video_2")
-    row = failed_shots([SHOT], {SHOT.folder: [lost]})[SHOT.shot_id]
+    row = failed_shots([SHOT], {SHOT.record: [lost]})[SHOT.shot_id]
     assert (row.reason, row.task_id) == ("attempt 2 was failed: a worker was lost", "video_2")
 
 
