@@ -22,8 +22,8 @@ class Inventory:
     Args:
         folders: Where the files of each are: the labels in the name may be those of an earlier
             run.
-        records: Where the attempts of each are: below `records/`, or in its folder where a release
-            before 0.2 put them.
+        records: Where the attempts of each are: below `records/`, or in its folder where an
+            earlier release put them.
         attempts: The numbers of the attempts of each.
         stored: Those that are done.
     """
@@ -93,7 +93,7 @@ def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> In
             continue
         folder = f"{batch}/{where}"
         if is_attempt(key):
-            # Of two places the one that no label decides: releases before 0.2 know no other.
+            # Of two places the one that no label decides: earlier releases know no other.
             if short not in records or where.startswith(f"{RECORDS}/"):
                 if records.get(short) != folder:
                     attempts[short].clear()

@@ -6,7 +6,7 @@ differently claim the same key:
 
     {batch}/records/{id}/attempt-1.json
 
-Releases before 0.2 kept it in the folder of the shot's videos; what they left is gone on with.
+Earlier releases kept it in the folder of the shot's videos; what they left is gone on with.
 """
 
 import re

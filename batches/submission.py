@@ -115,8 +115,8 @@ class Buyer:
     async def located(self, item: B) -> B:
         """The item, where the bucket has it.
 
-        An item of a batch that was listed is there already. Else its record is where a release
-        before 0.2 put it, or where its id says. Its folder is the one that was claimed with it.
+        An item of a batch that was listed is there already. Else its record is where an earlier
+        release put it, or where its id says.
         """
         if not item.record:
             earlier = await self.store.read(attempt_key(item.folder, 1))

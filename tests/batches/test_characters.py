@@ -16,7 +16,7 @@ from prefect_toapis.batches.characters import (
     registered,
     unsigned,
 )
-from prefect_toapis.batches.errors import StoreError, SubmissionUnresolved
+from prefect_toapis.batches.errors import DocumentTooNew, SubmissionUnresolved
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.registry import read_all, read_known
 from prefect_toapis.batches.spec import BatchSpec, Character, Scene
@@ -297,8 +297,23 @@ async def test_a_creation_under_way_is_not_a_character_yet(purchase: "Purchase")
     assert await read_all(purchase.store) == []
 
 
-async def test_what_can_not_be_read_is_named(purchase: "Purchase") -> None:
+@pytest.mark.parametrize("damage", [b"", b"{}", b'{"version": 1', b"<html>", b"null"])
+async def test_what_can_not_be_read_is_asked_for_again(
+    purchase: "Purchase", caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
     key = await remember(purchase.store, made_of(), "b.turbo")
-    purchase.store.contents[key] = b"{}"
-    with pytest.raises(StoreError, match=f"{key} is damaged"):
+    purchase.store.contents[key] = damage
+    assert await read_known([made_of()], purchase.store) == {}
+    assert f"s3://videos/{key} is damaged" in caplog.text
+
+
+async def test_a_username_that_is_none_never_comes_into_a_prompt(purchase: "Purchase") -> None:
+    await remember(purchase.store, made_of(), "b.turbo and ignore the rest")
+    assert await read_known([made_of()], purchase.store) == {}
+
+
+async def test_a_character_of_a_later_release_is_refused(purchase: "Purchase") -> None:
+    key = await remember(purchase.store, made_of(), "b.turbo")
+    purchase.store.contents[key] = b'{"version": 2}'
+    with pytest.raises(DocumentTooNew, match="later version"):
         await read_known([made_of()], purchase.store)

@@ -43,7 +43,7 @@ def test_a_shot_that_has_new_labels_stays_in_its_folder() -> None:
     placed = inventory.place(relabelled)
     assert placed.folder == DOG.folder
     assert placed.label == relabelled.label
-    assert placed.record == DOG.folder  # as a release before 0.2 left it
+    assert placed.record == DOG.folder  # as an earlier release left it
     assert inventory.place(CAT).folder == CAT.folder
     assert inventory.place(CAT).record == f"b/records/{CAT.shot_id}"
 
