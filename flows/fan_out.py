@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.errors import StoreError, StoreMissing
 from prefect_toapis.batches.events import shot_failed, shot_stored
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredVideo, Unstored, shot_key
@@ -22,7 +22,7 @@ from prefect_toapis.client.errors import (
     ToAPIsError,
 )
 from prefect_toapis.flows.interpreter import made_for_many_shots
-from prefect_toapis.flows.outcomes import Outcomes
+from prefect_toapis.flows.outcomes import BUCKET_LOST, Outcomes
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.run_tasks import Step
@@ -167,6 +167,8 @@ class FanOut:
                 business_id=error.business_id or generation.business_id,
             )
         error.about(money=money_of(error, generation, known=self.ready.inventory.knows(shot)))
+        if isinstance(error, StoreMissing):
+            error.about(advice=BUCKET_LOST)
         why = Unstored(
             status=status_of(error),
             reason=str(error),

@@ -165,17 +165,25 @@ def not_written(
 
 def cause_in_words(cause: Exception) -> str:
     """What happened, without what it says of money and of what to do."""
-    return cause.what.rstrip(".") if isinstance(cause, ToAPIsError) else type(cause).__name__
+    if not isinstance(cause, ToAPIsError):
+        return type(cause).__name__
+    seen = [f"HTTP {cause.http_status}" if cause.http_status else None, cause.code]
+    facts = ", ".join(filter(None, seen))
+    return f"{cause.what.rstrip('.')}{f' ({facts})' if facts else ''}"
+
+
+# That it was there is known: each run proves it before anything is bought.
+BUCKET_LOST = (
+    "Bring the bucket back with what was in it before running the batch again: without the record "
+    "in it, another run pays for everything anew."
+)
 
 
 def _advice(batch: str, cause: Exception) -> str:
-    ids = "the results of the generations below can be fetched by their ids for 24 hours"
+    ids = "The results of these generations can be fetched by their ids for 24 hours."
     if isinstance(cause, StoreMissing):
-        return (
-            "Bring the bucket back with what was in it before running the batch again: the record "
-            f"was in it, and without the record another run pays for everything anew; {ids}."
-        )
-    again = f'run batch "{batch}" again: it goes on with what was bought and pays for nothing twice'
+        return f"{BUCKET_LOST} {ids}"
+    again = f'run batch "{batch}" again: it goes on with what was bought and pays nothing twice.'
     if isinstance(cause, ToAPIsError) and cause.advice:
-        return f"{cause.advice} Then {again}; {ids}."
-    return f"The log says more. {again[0].upper()}{again[1:]}; {ids}."
+        return f"{cause.advice} Then {again} {ids}"
+    return f"The log says more. R{again[1:]} {ids}"
