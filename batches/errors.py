@@ -101,7 +101,7 @@ class GenerationShared(ToAPIsError):
 class StoreError(ToAPIsError):
     """The bucket does not do what is needed."""
 
-    advice = "Correct what is named, then run the batch again: it goes on where it stopped."
+    advice = "Correct what is named."
 
 
 class StoreAccessRefused(StoreError):
@@ -161,15 +161,15 @@ class BatchFailed(ToAPIsError):
     def __init__(
         self, what: str, manifest: "Manifest", characters: Sequence[CharacterSpending] = ()
     ) -> None:
-        super().__init__(what, money=most_spent(spending_of(manifest.rows), characters))
+        shots = spending_of(manifest.rows)
+        super().__init__(
+            what,
+            money=most_spent(shots, characters),
+            spending=spent_in_words(shots, characters),
+        )
         self.args = (what, manifest, characters)
         self.manifest = manifest
         self.characters = characters
-
-    @property
-    def money_in_words(self) -> str:
-        """What was spent, shot by shot."""
-        return spent_in_words(spending_of(self.manifest.rows), self.characters)
 
 
 class ManifestNotWritten(BatchFailed):
@@ -197,16 +197,11 @@ class ShardFailed(ToAPIsError):
     def __init__(self, shard: str, shots: int, unstored: "Mapping[str, Unstored]") -> None:
         why = next(iter(unstored.values())).reason
         what = f"{shard}: {len(unstored)} of {shots} shots are not stored; the first one: {why}"
-        self._spending = [Spending(one.status, spent_on(one)) for one in unstored.values()]
-        self._spending += [Spending("stored", "spent")] * (shots - len(unstored))
-        super().__init__(what, money=most_spent(self._spending))
+        spending = [Spending("stored", "spent")] * (shots - len(unstored))
+        spending += [Spending(one.status, spent_on(one)) for one in unstored.values()]
+        super().__init__(what, money=most_spent(spending), spending=spent_in_words(spending))
         self.args = (shard, shots, unstored)
         self.unstored = unstored
-
-    @property
-    def money_in_words(self) -> str:
-        """What was spent, shot by shot."""
-        return spent_in_words(self._spending)
 
     def __str__(self) -> str:
         """With the generations of the shots that aren't stored."""

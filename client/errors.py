@@ -20,6 +20,7 @@ class Facts(TypedDict, total=False):
     money: Money
     reply: str
     advice: str
+    spending: str
 
 
 _MONEY_SENTENCE: dict[Money, str] = {
@@ -37,7 +38,8 @@ class ToAPIsError(Exception):
         **facts: The data, each kept as an attribute: `shot` (its label), `http_status`, `code`,
             `request_id`, `retry_after` (seconds), `task_id`, `business_id`, `money`,
             `reply` (the first characters of one that can't be understood, safe to show),
-            `advice` (what to do, where the cause is known better than the kind says).
+            `advice` (what to do, where the cause is known better than the kind says),
+            `spending` (what was spent, in sentences, where it concerns more than one generation).
 
     Example:
         ```python
@@ -61,6 +63,7 @@ class ToAPIsError(Exception):
     business_id: str | None = None
     money: Money = "not spent"
     reply: str | None = None
+    spending: str | None = None
 
     def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
         super().__init__(what)
@@ -98,6 +101,8 @@ class ToAPIsError(Exception):
     @property
     def money_in_words(self) -> str:
         """Whether money was spent, in sentences."""
+        if self.spending is not None:
+            return self.spending
         if self.money == "spent" and not self.ended:
             return f"{_MONEY_SENTENCE['spent']} Should the provider fail it, it isn't charged."
         return _MONEY_SENTENCE[self.money]

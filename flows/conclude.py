@@ -73,7 +73,7 @@ async def gather_manifest(ready: Ready, outcomes: Outcomes) -> Manifest:
                 return outcomes.stored.get(key) or await read_stored(ready, key)
             except StoreError as error:
                 get_run_logger().error("%s", error.what)
-                unreadable[key] = error
+                unreadable[key] = error.about(money="spent")
                 return None
 
     found = await asyncio.gather(*[read(key) for key in keys if key.endswith(f"/{SHOT_FILE}")])

@@ -133,7 +133,6 @@ def accounting(ready: Ready, outcomes: Outcomes) -> Iterator[None]:
     except Exception as error:
         if not outcomes.bought(ready):
             raise
-        get_run_logger().error("The run of batch %s breaks off", ready.batch, exc_info=error)
         manifest = outcomes.manifest(ready, cause_in_words(error))
         raise not_written(manifest, outcomes.characters, error) from error
 
@@ -160,6 +159,8 @@ def not_written(
         f"{cause_in_words(cause)}"
     )
     error = ManifestNotWritten(what, manifest, characters)
+    if isinstance(cause, ToAPIsError):  # the log shows it, too
+        cause.about(money=error.money, spending=error.spending or "")
     return error.about(advice=_advice(manifest.batch, cause))
 
 

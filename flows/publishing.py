@@ -24,6 +24,7 @@ from prefect_toapis.batches.reports import (
     shot_table,
     shown_videos,
 )
+from prefect_toapis.batches.spending import most_spent, spending_of, spent_in_words
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.flows.best_effort import best_effort
 from prefect_toapis.flows.gallery import sign_links, write_gallery
@@ -78,7 +79,12 @@ async def _as_task(ready: Ready, manifest: Manifest) -> None:
     async def publish() -> None:
         store = BucketStore(ready.bucket)
         key = f"{ready.batch}/{MANIFEST_FILE}"
-        await store.write(key, manifest.to_jsonl().encode(), JSONL)
+        try:
+            await store.write(key, manifest.to_jsonl().encode(), JSONL)
+        except StoreError as error:  # the task's state shows it, too
+            spent = spending_of(manifest.rows)
+            error.about(money=most_spent(spent), spending=spent_in_words(spent))
+            raise
         with best_effort(f"There is no new {MANIFEST_PARQUET}"):
             if has_pyarrow():
                 key = f"{ready.batch}/{MANIFEST_PARQUET}"

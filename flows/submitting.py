@@ -17,6 +17,7 @@ from prefect_toapis.batches.spec import (
     SceneLike,
     Variant,
 )
+from prefect_toapis.batches.spending import spent_on
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.flows.batch_run import batch_failed, begin
@@ -125,7 +126,10 @@ async def _submit(order: Order) -> Manifest:
     for why in refused:
         get_run_logger().error("%s: %s", why.status, why.reason)
     if refused and order.spec.on_failure == "fail":
-        what = f"{len(refused)} of {manifest.shots()} shots were not submitted"
+        perhaps = sum(spent_on(why) != "not spent" for why in refused)
+        what = f"{len(refused) - perhaps} of {manifest.shots()} shots were not submitted"
+        if perhaps:  # without an answer, or with a generation that is another shot's
+            what = f"{what}, and {perhaps} may have been"
         raise batch_failed(what, manifest, outcomes, fan_out.stopped)
     return manifest
 

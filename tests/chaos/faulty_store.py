@@ -52,6 +52,7 @@ class Refusal:
         path: A regular expression for its path and query.
         status: Of the answer.
         code: S3's.
+        page: What is answered in place of S3's XML, as HTML.
         skip: How many such requests pass before.
         lasting: Whether each request after it is refused, too; else only those that meet it.
     """
@@ -60,8 +61,15 @@ class Refusal:
     path: str
     status: int = 403
     code: str = "ExpiredToken"
+    page: str = ""
     skip: int = 0
     lasting: bool = True
+
+    def response(self) -> Response:
+        """What is answered."""
+        if self.page:
+            return Response(self.page, self.status, media_type="text/html")
+        return Response(_REFUSED.format(code=self.code), self.status)
 
 
 @dataclass
@@ -131,7 +139,7 @@ class FaultyStore:
         meets = self._meets(request)
         if refused := self._refused(request):
             self.failed[refused.code] += 1
-            await Response(_REFUSED.format(code=refused.code), refused.status)(scope, receive, send)
+            await refused.response()(scope, receive, send)
         elif self.away or meets == "before":
             if meets:
                 self.held.set()

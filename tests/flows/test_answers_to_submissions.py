@@ -6,10 +6,18 @@ from typing import Any
 
 import pytest
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, Variant, VideoBucket, submit_batch
-from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis import (
+    Manifest,
+    RunSettings,
+    ToAPIsCredentials,
+    Variant,
+    VideoBucket,
+    submit_batch,
+)
+from prefect_toapis.batches.errors import BatchFailed, ManifestNotWritten
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
+from prefect_toapis.flows import learning, publishing, watching
 from prefect_toapis.simulator import Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]
@@ -138,7 +146,7 @@ async def test_a_run_that_only_submits_tells_of_a_shared_generation(
     quick: RunSettings,
 ) -> None:
     simulator.faults.add(answer(200, {"id": "video_1", "status": "queued"}))
-    with pytest.raises(BatchFailed, match="1 of 2 shots were not submitted") as failed:
+    with pytest.raises(BatchFailed, match="0 of 2 shots were not submitted, and 1 may") as failed:
         await submit_batch(
             ["a dog", "a cat"],
             [Variant(name="short", model="sora-2-vip", duration=1)],
@@ -148,3 +156,35 @@ async def test_a_run_that_only_submits_tells_of_a_shared_generation(
             settings=quick,
         )
     assert all("video_1" in (row.note or "") for row in failed.value.manifest.rows)
+
+
+async def test_a_fault_of_ours_after_purchases_names_what_was_bought(
+    make: Make, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Manifest) -> str:  # no provider and no store brings such a fault about
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(Manifest, "to_jsonl", broken)
+    with pytest.raises(ManifestNotWritten, match="KeyError") as failed:
+        await make(["a dog", "a cat"], on_failure="tolerate")
+    assert failed.value.manifest.shots("stored") == 2
+    for one in simulator.ledger.paid:
+        assert str(one.task_id) in str(failed.value)
+        assert str(one.task_id) in log.text
+    monkeypatch.undo()
+    assert (await make(["a dog", "a cat"])).shots("stored") == 2
+    assert len(simulator.ledger.submissions) == 2
+
+
+async def test_a_fault_of_ours_in_what_is_only_shown_is_a_warning(
+    make: Make, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise KeyError("a fault of ours")
+
+    for name in ("shot_table", "write_gallery", "emit_event"):
+        monkeypatch.setattr(publishing, name, broken)
+    monkeypatch.setattr(learning, "read_render_times", broken)
+    monkeypatch.setattr(watching, "acreate_progress_artifact", broken)
+    assert (await make(["a dog"])).shots("stored") == 1
+    assert log.text.count("KeyError") >= 5

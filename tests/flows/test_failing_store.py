@@ -69,8 +69,8 @@ def assert_all_is_told(
     error: ManifestNotWritten, simulator: Simulator, log: pytest.LogCaptureFixture
 ) -> None:
     """Each shot has a row, and whatever was paid is named wherever a person looks."""
-    paid = {one.task_id: one.business_id for one in simulator.ledger.paid}
-    rows = {row.task_id: row for row in error.manifest.rows}
+    paid = {str(one.task_id): one.business_id for one in simulator.ledger.paid}
+    rows = {str(row.task_id): row for row in error.manifest.rows}
     assert len(error.manifest.rows) == len(SCENES)
     assert set(paid) <= set(rows)
     named = [line for line in log.messages if line.startswith("Generations of batch b: ")]
@@ -82,6 +82,8 @@ def assert_all_is_told(
         assert rows[task_id].money == "spent"
     assert all(row.error for row in error.manifest.rows if row.status != "stored")
     assert "Nothing was spent" not in str(error)
+    of_batch = [line for line in log.text.splitlines() if "manifest" in line or "list" in line]
+    assert not any("Nothing was spent" in line for line in of_batch)
     assert error.money == "spent"
 
 
@@ -143,6 +145,52 @@ async def test_a_policy_that_lets_nothing_be_written_leaves_paid_shots_open(
     store.refusal = None
     await make(SCENES, bucket=troubled)
     assert len(simulator.ledger.paid) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("HEAD", "video-1"), ("PUT", "video-1"), ("PUT", "shot.json")]
+)
+async def test_a_login_page_in_place_of_the_store_is_no_store(
+    make: Make,
+    simulator: Simulator,
+    store: FaultyStore,
+    troubled: VideoBucket,
+    method: str,
+    path: str,
+) -> None:
+    store.refusal = Refusal(method, path, status=200, page="<html>Please sign in</html>")
+    with pytest.raises(ManifestNotWritten, match="isn't S3") as failed:
+        await make(SCENES, bucket=troubled)
+    errors = [row.error or "" for row in failed.value.manifest.open]
+    assert errors
+    assert all("Check the endpoint URL" in one for one in errors)
+    assert not any("other content" in one for one in errors)
+    store.refusal = None
+    assert (await make(SCENES, bucket=troubled)).shots("stored") == 3
+    assert len(simulator.ledger.submissions) == 3
+
+
+CLIP = {"name": "Baron", "url": "https://media.example/baron.mp4", "timestamps": "1,3"}
+
+
+@pytest.mark.parametrize("path", [r"plan\.json", r"character\.json", r"characters/.*attempt-1"])
+async def test_a_character_that_is_paid_is_named(
+    make: Make,
+    simulator: Simulator,
+    store: FaultyStore,
+    troubled: VideoBucket,
+    path: str,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    store.refusal = Refusal("PUT", path, skip=int("attempt" in path))
+    with pytest.raises(ManifestNotWritten) as failed:
+        await make(["{character} runs"], bucket=troubled, characters=[CLIP])
+    [creation] = simulator.ledger.paid
+    assert str(creation.task_id) in str(failed.value)
+    assert str(creation.task_id) in log.text
+    assert 'the character "Baron" is paid' in str(failed.value)
+    [row] = failed.value.manifest.rows
+    assert row.money == "not spent"
 
 
 async def test_a_shot_json_that_can_t_be_read_concerns_its_own_shot(
@@ -245,6 +293,8 @@ async def test_a_shard_names_its_generations(
     with pytest.raises(ShardFailed) as failed:
         await run_shard("b", 1, **given)
     [paid] = simulator.ledger.paid
-    assert paid.task_id in str(failed.value)
+    assert str(paid.task_id) in str(failed.value)
     assert "Spent: 1 of 1 shot is open, and paid unless the provider fails it" in str(failed.value)
-    assert any(paid.task_id in one.getMessage() for one in log.records if one.levelname == "ERROR")
+    assert any(
+        str(paid.task_id) in one.getMessage() for one in log.records if one.levelname == "ERROR"
+    )
