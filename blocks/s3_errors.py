@@ -1,6 +1,7 @@
 """What S3 and boto3 raise, in the words of this package."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from prefect_toapis.batches.errors import (
@@ -38,6 +39,10 @@ _REFUSED_CODES = frozenset(  # those that don't come with 401 or 403 everywhere
         "TokenRefreshRequired",
         "UnrecognizedClientException",
     }
+)
+
+_NOT_S3 = (
+    "Check the endpoint URL of the S3 Credentials and any proxy between: what answers isn't S3."
 )
 
 # By name along the class's ancestors, because boto3 is imported on first use only.
@@ -82,6 +87,8 @@ def translate(error: Exception, *, operation: str, uri: str, credentials: str) -
     """
     response: dict[str, Any] | None = getattr(error, "response", None)
     what = f"Can't {operation} {uri} with {credentials}"
+    if type(error).__name__ == "ResponseParserError":  # its text is what was received
+        return StoreError(f"{what}: its answer can't be understood", advice=_NOT_S3)
     if response is None:
         return _of_class(error)(f"{what}: {_reason(error)}")
     answer, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
@@ -95,6 +102,23 @@ def translate(error: Exception, *, operation: str, uri: str, credentials: str) -
         facts["request_id"] = str(meta["RequestId"])
     reason = answer.get("Message") or "the store gives no reason"
     return _of_answer(code, status)(f"{what}: {reason}", **facts)
+
+
+def assure_s3(answer: Mapping[str, Any], *, operation: str, uri: str) -> None:
+    """Refuse what no S3 answers: a proxy's login page has status 200, too.
+
+    Args:
+        answer: As boto3 returns it.
+        operation: What was being done: "write".
+        uri: To what: `s3://bucket/key`.
+
+    Raises:
+        StoreError: It is a page of HTML without an ETag. Nothing was read or written.
+    """
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if "etag" not in headers and "html" in headers.get("content-type", ""):
+        what = f"Can't {operation} {uri}: a page of HTML answers in place of S3"
+        raise StoreError(what, advice=_NOT_S3)
 
 
 def error_code(error: Exception) -> str:

@@ -28,7 +28,7 @@ from prefect_toapis.blocks.bucket_rules import (
 )
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import error_code, translate, was_repeated
+from prefect_toapis.blocks.s3_errors import assure_s3, error_code, translate, was_repeated
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader, WholeReads
@@ -36,6 +36,7 @@ from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 PROBE_KEY = ".prefect-toapis-probe"
 
@@ -203,6 +204,7 @@ class VideoBucket(Block):
         with self._translated("read", key):
             try:
                 answer = self._s3.get_object(Bucket=self.bucket_name, Key=self._full(key))
+                assure_s3(answer, operation="read", uri=self.uri(key))
                 return answer["Body"].read()
             except boto_errors() as error:
                 if error_code(error) in _GONE:
@@ -267,7 +269,10 @@ class VideoBucket(Block):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket_name, Prefix=self._full(prefix)
             )
-            items = [item for page in pages for item in page.get("Contents", [])]
+            items: list[ObjectTypeDef] = []
+            for page in pages:
+                assure_s3(page, operation="list", uri=self.uri(prefix))
+                items += page.get("Contents", [])
         return {
             item["Key"][own:]: Entry(item["Size"], item["LastModified"])
             for item in items
@@ -283,6 +288,7 @@ class VideoBucket(Block):
                 if error_code(error) in _GONE:
                     return None
                 raise
+        assure_s3(answer, operation="look at", uri=self.uri(key))
         return StoredObject(
             size=answer["ContentLength"],
             etag=answer.get("ETag", "").strip('"'),
@@ -359,7 +365,7 @@ class VideoBucket(Block):
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def _put(self, key: str, content: bytes, content_type: str, **condition: Any) -> None:
-        self._s3.put_object(
+        answer = self._s3.put_object(
             Bucket=self.bucket_name,
             Key=self._full(key),
             Body=content,
@@ -367,6 +373,7 @@ class VideoBucket(Block):
             **self._put_settings(),
             **condition,
         )
+        assure_s3(answer, operation="write", uri=self.uri(key))
 
     def _put_if_absent(self, key: str, content: bytes, content_type: str) -> bool | None:
         """Whether it was put; None if the store refuses the condition."""

@@ -9,7 +9,7 @@ from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
 from rich.markup import escape
 
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
+from prefect_toapis.batches.errors import BatchFailed, InvalidBatch, ManifestNotWritten
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.cli.display import bars
@@ -53,6 +53,8 @@ def run_shown(console: Console, work: Callable[[], Manifest], *, verbose: bool) 
             manifest = work()
     except BatchFailed as error:
         manifest, failed = error.manifest, True
+        if isinstance(error, ManifestNotWritten):  # the table is all that is left of it
+            console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
     except ToAPIsError as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(2 if isinstance(error, InvalidBatch) else 1) from None

@@ -17,12 +17,7 @@ from pydantic import SecretStr
 from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup, Allowance, Bucket
 from prefect_toapis.client.decisions import Accepted, Category
-from prefect_toapis.client.errors import (
-    APIError,
-    InsufficientBalance,
-    Unauthorized,
-    WebhookNotConfigured,
-)
+from prefect_toapis.client.errors import ACCOUNT_REFUSED, APIError
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace, Poller
@@ -188,7 +183,7 @@ class Account:
             return await self._client.submit(
                 request, business_id, uploads=uploads, callback_url=callback_url
             )
-        except (Unauthorized, InsufficientBalance, WebhookNotConfigured) as refusal:
+        except ACCOUNT_REFUSED as refusal:
             self._refused.set_result(refusal)  # for those that wait in `ready` now
             self._refused = asyncio.get_running_loop().create_future()
             raise

@@ -17,6 +17,7 @@ from prefect_toapis.client.errors import (
     APIError,
     BadRequest,
     Facts,
+    Forbidden,
     GenerationFailed,
     InsufficientBalance,
     NotFound,
@@ -31,6 +32,7 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
     WebhookNotConfigured,
 )
+from prefect_toapis.client.refusals import Meaning, Refusal, read_refusal
 from prefect_toapis.client.replies import Answer, Reply, read_reply
 
 T = TypeVar("T")
@@ -49,13 +51,33 @@ NOT_SENT = (
     httpx.InvalidURL,
 )
 
+# A submission that is answered so bought nothing, whatever the body says. Of all others that are
+# no 2xx nobody knows: a gateway may answer them after it handed the submission on.
+BOUGHT_NOTHING = frozenset({400, 401, 402, 403, 405, 413, 414, 415, 422, 429, 431})
+
 _ERRORS: dict[int, type[APIError]] = {
     401: Unauthorized,
     402: InsufficientBalance,
-    403: Unauthorized,
+    403: Forbidden,
     404: NotFound,
     422: PolicyRefused,
 }
+_BY_MEANING: dict[Meaning, type[APIError]] = {
+    "webhook": WebhookNotConfigured,
+    "balance": InsufficientBalance,
+    "policy": PolicyRefused,
+    "key": Unauthorized,
+}
+
+_TOO_LARGE = "Shorten the prompt, or give fewer and shorter URLs; or raise the limit of the proxy."
+_ADVICE = {  # where the kind's own isn't about the cause
+    405: "Check the base URL: what answers there takes no submissions.",
+    413: _TOO_LARGE,
+    414: _TOO_LARGE,
+    415: "Check the base URL and any proxy between: what answers there takes no JSON.",
+    431: _TOO_LARGE,
+}
+_NOT_THE_API = "Check the base URL and any proxy or firewall between: what answers isn't the API."
 
 
 @dataclass(frozen=True)
@@ -83,29 +105,29 @@ class Unknown:
 Outcome = Accepted | Rejected | Unknown
 
 
-def submission_outcome(answer: Answer | Exception) -> Outcome:
+def submission_outcome(answer: Answer | Exception, *, of_task: bool = False) -> Outcome:
     """What became of a submission.
 
-    Rejected is only what can't have bought anything: no connection, an API error body with a 4xx
-    other than 408, and a 503 that says `rate_limit_unavailable` (the limiter stands before the
-    task, [D]). Accepted is only a 2xx with an id.
+    Accepted is only a 2xx with an id and without an error. Rejected is only what can't have bought
+    anything: no connection, a status of `BOUGHT_NOTHING` with any body, and a 503 that says
+    `rate_limit_unavailable` (the limiter stands before the task, [D]).
 
     Args:
         answer: The response, or what httpx raised in its place.
+        of_task: Whether an earlier task was named, to be remixed for one: a 404 `task_not_found`
+            is about that one ([D]), so that nothing was made.
     """
     if isinstance(answer, NOT_SENT):
         return Rejected(NotSent(f"no connection to the API: {_name(answer)}"))
     if isinstance(answer, Exception):
         return Unknown(SubmissionUnknown(f"no reply to the submission: {_name(answer)}"))
-    body = read_error(answer.payload)
-    if answer.http_status in range(200, 300) and body is None:
+    if answer.http_status in range(200, 300) and read_error(answer.payload) is None:
         reply = read_reply(answer.payload)
         if reply and reply.task_id:
             return Accepted(reply.task_id, reply)
-    if body and _surely_rejected(answer.http_status, body):
-        return Rejected(_api_error(answer, body))
-    what = f"the reply to the submission can't be understood: {_said(answer, body)}"
-    return Unknown(SubmissionUnknown(what, **_facts(answer, body)))
+    refusal = read_refusal(answer.payload, answer.text)
+    rejection = _rejection(answer, refusal, of_task)
+    return Rejected(rejection) if rejection else Unknown(_unknown(answer, refusal))
 
 
 def query_reply(answer: Answer | Exception) -> Reply | ToAPIsError:
@@ -196,21 +218,91 @@ def _no_reply(error: Exception) -> Transient:
     return Unavailable(f"no reply to a query: {_name(error)}")
 
 
-def _surely_rejected(http_status: int, body: ErrorBody) -> bool:
-    if http_status == 503:
-        return "rate_limit_unavailable" in {body.code, body.kind}
-    return http_status in range(400, 500) and http_status != 408
+def refusal_kind(http_status: int, meaning: Meaning | None) -> type[APIError | Transient]:
+    """The kind of a refused submission.
+
+    An empty balance, a key and a policy are known by the codes and texts of any shape; the status
+    alone decides where they say nothing, and where it says more than they do.
+
+    Args:
+        http_status: One of `BOUGHT_NOTHING`.
+        meaning: What the body's codes and text mean.
+
+    Example:
+        >>> refusal_kind(429, "balance").__name__, refusal_kind(429, "policy").__name__
+        ('InsufficientBalance', 'RateLimited')
+    """
+    if http_status in {401, 402, 429} and meaning not in {"balance", "webhook"}:
+        return RateLimited if http_status == 429 else _ERRORS[http_status]
+    if http_status == 422 and meaning == "parameters":
+        return BadRequest
+    by_status = _ERRORS.get(http_status, BadRequest)
+    return _BY_MEANING.get(meaning, by_status) if meaning else by_status
+
+
+def _rejection(answer: Answer, refusal: Refusal, of_task: bool) -> APIError | Transient | None:
+    """The error of a submission that bought nothing; None where that isn't certain."""
+    if answer.http_status in BOUGHT_NOTHING:
+        return _refused(answer, refusal)
+    facts = _with_code(answer, refusal)
+    if of_task and answer.http_status == 404 and "task_not_found" in refusal.codes:
+        return NotFound(f"the API refuses: {refusal.message}", **facts)
+    if answer.http_status == 503 and "rate_limit_unavailable" in refusal.codes:
+        return Unavailable(f"the API takes no submissions now: {refusal.message}", **facts)
+    return None
+
+
+def _refused(answer: Answer, refusal: Refusal) -> APIError | Transient:
+    kind = refusal_kind(answer.http_status, refusal.meaning)
+    facts = _with_code(answer, refusal)
+    if kind is RateLimited:
+        return kind(f"the rate limit is exceeded: {refusal.message}", **facts)
+    if refusal.page and refusal.meaning is None:
+        facts["advice"] = (
+            _NOT_THE_API if kind is not Unauthorized else f"{kind.advice} {_NOT_THE_API}"
+        )
+        return kind(f"a page in place of the API refuses: {refusal.message}", **facts)
+    if kind in {BadRequest, PolicyRefused} and answer.http_status in _ADVICE:
+        facts["advice"] = _ADVICE[answer.http_status]
+    return kind(f"the API refuses: {refusal.message}", **facts)
+
+
+def _unknown(answer: Answer, refusal: Refusal) -> SubmissionUnknown:
+    """It keeps what was said, and names what to look at where the API itself didn't answer."""
+    facts = _with_code(answer, refusal)
+    if answer.excerpt:
+        facts["reply"] = answer.excerpt
+    if read_error(answer.payload) or (answer.http_status >= 400 and answer.payload is not None):
+        what = f"the reply to the submission leaves open whether it was accepted: {refusal.message}"
+    else:
+        said = repr(answer.excerpt) if answer.excerpt else "an empty body"
+        what = f"the reply to the submission can't be understood: {said}"
+    elsewhere = answer.http_status < 400 and read_error(answer.payload) is None
+    if elsewhere or (answer.http_status == 404 and answer.payload is None):
+        facts["advice"] = f"{_NOT_THE_API} {SubmissionUnknown.advice}"
+    elif answer.http_status == 404:
+        facts["advice"] = f"Check the base URL and the model's name. {SubmissionUnknown.advice}"
+    return SubmissionUnknown(what, **facts)
+
+
+def _with_code(answer: Answer, refusal: Refusal) -> Facts:
+    facts = _facts(answer, None)
+    if refusal.code:
+        facts["code"] = refusal.code
+    return facts
 
 
 def _api_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
     facts = _facts(answer, body)
     if answer.http_status == 429:
-        return RateLimited(f"the account asks faster than it may: {body.message}", **facts)
+        return RateLimited(f"the rate limit is exceeded: {body.message}", **facts)
     if answer.http_status in {408, 503}:
         return Unavailable(f"the API is out of order: {body.message}", **facts)
     kind = _ERRORS.get(answer.http_status, BadRequest)
     if "webhook_not_configured" in {body.code, body.kind}:
         kind = WebhookNotConfigured
+    if kind is Forbidden and read_refusal(answer.payload, answer.text).meaning == "key":
+        kind = Unauthorized
     return kind(f"the API refuses: {body.message}", **facts)
 
 

@@ -296,6 +296,13 @@ class RemixRequest(BaseModel):
 Request = VideoRequest | CharacterRequest | RemixRequest
 
 
+def names_task(request: Request) -> bool:
+    """Whether a request is about an earlier task: a remix of it, or a character made from it."""
+    return isinstance(request, RemixRequest) or (
+        isinstance(request, CharacterRequest) and request.from_task is not None
+    )
+
+
 def _with_business_id(body: dict[str, Any], business_id: str | None) -> dict[str, Any]:
     return body | {"client_business_id": business_id} if business_id else body
 

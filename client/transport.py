@@ -38,7 +38,7 @@ from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
 from prefect_toapis.client.pressure import LONGEST_PAUSE, Gate
 from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import Answer, Reply, read_reply
-from prefect_toapis.client.requests import GENERATIONS, Request
+from prefect_toapis.client.requests import GENERATIONS, Request, names_task
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.rules import check, not_uploaded, unchecked
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
@@ -171,11 +171,12 @@ class ToAPIsClient:
         body = with_urls(request.body(business_id), uploads)
         if callback_url:
             body["callback_url"] = callback_url
-        deadline = self._deadline()
+        deadline, of_task = self._deadline(), names_task(request)
 
         async def once() -> Accepted:
             async with self.submissions.passage(deadline):
-                outcome = submission_outcome(await self._send("POST", request.path, body))
+                answer = await self._send("POST", request.path, body)
+                outcome = submission_outcome(answer, of_task=of_task)
                 if isinstance(outcome, Accepted):
                     return outcome
                 if business_id:

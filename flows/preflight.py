@@ -10,7 +10,7 @@ from stamina import BoundAsyncRetryingCaller
 from prefect_toapis.batches.characters import MadeCharacter, distinct
 from prefect_toapis.batches.errors import DocumentTooNew, InvalidBatch, StoreError
 from prefect_toapis.batches.files import File
-from prefect_toapis.batches.inventory import Inventory, take_inventory
+from prefect_toapis.batches.inventory import SHOT_FILE, Inventory, take_inventory
 from prefect_toapis.batches.manifest import StoredShot, shot_key
 from prefect_toapis.batches.naming import batch_name
 from prefect_toapis.batches.plan import Plan, Shot, plan_batch
@@ -132,10 +132,11 @@ class Ready:
         Raises:
             StoreError: The bucket doesn't answer.
         """
-        keys = [shot_key(shot) for shot in self.shots if self.inventory.has(shot)]
+        inventory = self.inventory
+        keys = [f"{inventory.folders[short]}/{SHOT_FILE}" for short in sorted(inventory.stored)]
         stored = await read_stored_shots(keys, entries, self.store, self.patient())
         missing = [shot for shot in self.shots if shot_key(shot) not in stored.found]
-        inventory = self.inventory.without(missing)
+        inventory = inventory.without(missing)
         blocked = stored.blocked(self.shots, inventory, self.store)
         return replace(self, inventory=inventory, stored=stored.found, blocked=blocked)
 

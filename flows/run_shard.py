@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Annotated
 
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from prefect_toapis.batches.errors import InvalidBatch, ShardFailed
@@ -67,8 +68,14 @@ async def run_shard(
     fan_out = FanOut(ready, current_progress())
     async with watched(fan_out.progress, f"{batch}-shard-{shard}", settings), learning(ready):
         await fan_out.run()
-    if fan_out.unstored:
-        raise ShardFailed(f"shard {shard} of {batch}", len(ready.shots), fan_out.unstored)
+    unstored = fan_out.outcomes.unstored
+    for why in unstored.values():  # whoever started this run may not be able to read the record
+        get_run_logger().error("%s: %s", why.status, why.reason)
+    if unstored:
+        error = ShardFailed(f"shard {shard} of {batch}", len(ready.shots), unstored)
+        if fan_out.stopped:
+            error.about(advice=f"{fan_out.stopped.advice} {error.advice}")
+        raise error
     return len(ready.shots)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import InvalidBatch
+from prefect_toapis.batches.errors import InvalidBatch, StoreError
 from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.manifest import Unstored
 from prefect_toapis.batches.open_shots import (
@@ -65,6 +65,16 @@ async def survey(
         InvalidBatch: There is no such batch.
         StoreError: The bucket doesn't answer, or its plan or record is damaged.
     """
+    try:
+        return await _survey(batch, credentials, bucket, settings)
+    except StoreError as error:  # what earlier runs bought is as it was
+        error.about(spending="This run bought nothing.")
+        raise
+
+
+async def _survey(
+    batch: str, credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings
+) -> Survey:
     store = BucketStore(bucket)
     entries = await store.list_entries(f"{batch}/")
     inventory = take_inventory(batch, entries)

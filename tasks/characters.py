@@ -129,6 +129,22 @@ async def poll_character(
         ```
     """
     store = BucketStore(bucket)
+    try:
+        return await _made(creation, store, credentials, settings)
+    except GenerationFailed as error:
+        _about(error, creation)
+        raise
+    except ToAPIsError as error:  # of the store, too: the creation is paid
+        _about(error, creation).about(money="spent")
+        raise
+
+
+async def _made(
+    creation: CharacterCreation,
+    store: BucketStore,
+    credentials: ToAPIsCredentials,
+    settings: RunSettings,
+) -> MadeCharacter:
     if made := await read_made(creation.folder, store):
         return made.model_copy(update={"name": creation.character.name})
     api = account_of(credentials, settings)
@@ -136,10 +152,6 @@ async def poll_character(
         reply = await api.wait_for_character(creation.task_id, _pace(settings))
     except GenerationFailed as error:
         await Buyer(api, store, settings).fail(creation.order, error)
-        _about(error, creation)
-        raise
-    except ToAPIsError as error:
-        _about(error, creation).about(money="spent")
         raise
     username = reply.characters[0].username.removeprefix("@")
     made = creation.made(username, datetime.now(timezone.utc))

@@ -227,6 +227,9 @@ class _Download:
             get_run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.what)
         except ValueError as error:
             get_run_logger().warning("%s: no first frame: %s", self.generation.label, error)
+        except Exception as error:  # noqa: BLE001 - of a decoder, for one: the video is stored
+            what = type(error).__name__
+            get_run_logger().warning("%s: no poster: %s", self.generation.label, what)
         return None
 
     async def _store_thumbnail(self, url: str, number: int) -> str:

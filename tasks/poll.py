@@ -5,7 +5,9 @@ from datetime import datetime, timezone
 
 from prefect.logging import get_run_logger
 
+from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.generation import Generation
+from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
@@ -66,13 +68,21 @@ async def poll_video(
     except GenerationFailed as error:
         _about(error, generation)
         if bucket and generation.shot:
-            await Buyer(api, BucketStore(bucket), settings).fail(generation.shot, error)
+            await _record_failure(generation.shot, error, Buyer(api, BucketStore(bucket), settings))
         raise
     except ToAPIsError as error:
         _about(error, generation).about(money="spent")
         raise
     get_run_logger().debug("%s: rendered", generation.label)
     return generation.after(reply)
+
+
+async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> None:
+    """Without a note of it, the next run asks again and hears the same."""
+    try:
+        await buyer.fail(shot, error)
+    except StoreError as refused:
+        get_run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.what)
 
 
 async def _pace(api: Account, task_id: str, settings: RunSettings) -> Pace:

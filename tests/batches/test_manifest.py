@@ -109,6 +109,7 @@ def test_a_row_tells_how_to_find_check_and_reproduce_a_video() -> None:
         attempt=2,
         submitted_at=NOON - timedelta(minutes=3),
         stored_at=NOON,
+        money="spent",
     )
     assert row.seconds == 180
 

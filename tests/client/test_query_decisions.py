@@ -18,6 +18,7 @@ from prefect_toapis.client.decisions import (
 from prefect_toapis.client.error_bodies import ErrorBody
 from prefect_toapis.client.errors import (
     BadRequest,
+    Forbidden,
     GenerationFailed,
     InsufficientBalance,
     NotFound,
@@ -47,7 +48,8 @@ def answer(status: int, body: Any = None, **headers: str) -> Answer:
         (400, API_ERROR, BadRequest),
         (401, API_ERROR, Unauthorized),
         (402, API_ERROR, InsufficientBalance),
-        (403, API_ERROR, Unauthorized),
+        (403, API_ERROR, Forbidden),
+        (403, {"error": {"code": "invalid_api_key"}}, Unauthorized),
         (404, API_ERROR, NotFound),
         (404, {"error": "task_not_found"}, NotFound),
         (408, API_ERROR, Unavailable),
