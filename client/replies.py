@@ -94,8 +94,7 @@ class Reply:
         progress: 0 to 100, where it is told.
         outputs: The results, where there are some.
         characters: What a character task made, or a video with `character_create` ([A]).
-        failure: The provider's reason, where it names one. A completed reply may have one, too:
-            then it gives a video and calls it failed at once.
+        failure: The provider's error, where it names one; one that isn't failed may have one, too.
         created_at: When the provider took it (Unix seconds), where that can be believed.
         completed_at: When it was done (Unix seconds), likewise.
         expires_at: When the results are gone (Unix seconds), likewise.
@@ -162,9 +161,10 @@ def read_reply(payload: Any) -> Reply | None:
     [W]: a `task_id` beside `id` is the one to query; numbers, strings and nulls may stand where
     the page shows something else; the generation may be wrapped.
 
-    A reply that gives results is completed whatever its status, unless that says that it still
-    waits or renders: a video that is there must not be lost. With an error in place of results, a
-    status that isn't known or missing is a failure.
+    Where the status isn't known or missing, a reply with results is completed, and one with an
+    error failed. A video that is there must not be lost: results count more than a word such as
+    `failed` or `cancelled` without a reason. And `expired` is no failure of what was completed or
+    gives results: that is paid, and a failure would be bought again.
 
     Example:
         >>> read_reply({"id": "video_1", "status": "queued", "progress": "0"}).task_id
@@ -207,16 +207,14 @@ def read_reply(payload: Any) -> Reply | None:
 def _status(
     said: Any, status: Status, has_outputs: bool, failure: ErrorBody | None, completed: float | None
 ) -> Status:
-    missing = said is None or (isinstance(said, str) and not said.strip())
-    if has_outputs and (missing or status in {"failed", "unknown"}):
+    text = said.strip().lower() if isinstance(said, str) else None
+    open_ = status == "unknown" or said is None or not text
+    expired = status == "failed" and text is not None and "expired" in text
+    if has_outputs and (open_ or expired or (status == "failed" and not failure)):
         return "completed"
-    if failure and (missing or status == "unknown"):
-        return "failed"
-    # What expired after its completion is paid: no failure, which would be bought again.
-    expired = isinstance(said, str) and "expired" in said.lower()
-    if expired and completed is not None and not failure:
+    if expired and completed is not None:
         return "completed"
-    return status
+    return "failed" if failure and open_ else status
 
 
 def _moment(task: Mapping[str, Any], names: tuple[str, ...]) -> float | None:

@@ -155,6 +155,7 @@ class FanOut:
             reason=str(error),
             task_id=error.task_id,
             business_id=error.business_id,
+            reply=error.reply,
         )
         self.unstored[shot.shot_id] = why
         self.progress.set(shot.label, "waiting" if status == "planned" else status)
