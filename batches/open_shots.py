@@ -10,6 +10,7 @@ from prefect_toapis.batches.manifest import Unstored
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.record import Attempt, is_attempt, may_be_paid
 from prefect_toapis.batches.record_reading import latest
+from prefect_toapis.client.json_values import is_moment
 from prefect_toapis.client.replies import Reply
 
 LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
@@ -42,11 +43,13 @@ class OpenShot:
 
     @property
     def _believed_expiry(self) -> datetime | None:
-        """As the provider tells, if that lies after the completion and after the submission."""
-        if self.reply is None or self.reply.expiry is None:
+        """As the provider tells, if that lies after the submission and the completion."""
+        reply = self.reply
+        if reply is None or reply.expires_at is None or not is_moment(reply.expires_at):
             return None
-        told = datetime.fromtimestamp(self.reply.expiry, timezone.utc)
-        return told if told > self.attempt.sent_at else None
+        told = datetime.fromtimestamp(reply.expires_at, timezone.utc)
+        contradicts = reply.completed_at is not None and reply.expiry is None
+        return told if told > self.attempt.sent_at and not contradicts else None
 
     def in_words(self, now: datetime) -> str:
         """What is known of it, and until when it can be stored.

@@ -1,5 +1,6 @@
 """The provider's reason for a failure, wherever it stands in a reply ([W])."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ _SAYS_NOTHING = {
     *("0", "200", "ok", "okay", "success", "succeed", "succeeded", "successful", "none"),
     *("null", "nil", "undefined", "false", "true", "noerror", "na", "completed", "done"),
 }
+_A_URL = re.compile(r"https?://\S+", re.IGNORECASE)  # [W] a result's, in `fail_reason`
 _DEPTH = 4
 
 
@@ -95,6 +97,6 @@ def _code(holder: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
 def _saying(value: Any) -> str | None:
     """A text, safe to show; None where it says nothing, or that all is well."""
     text = text_of(value)
-    if text is None or canonical(text) in _SAYS_NOTHING:
+    if text is None or canonical(text) in _SAYS_NOTHING or _A_URL.fullmatch(text):
         return None
     return sentence(text) or None

@@ -181,12 +181,14 @@ def read_reply(payload: Any) -> Reply | None:
     if not ids and not outputs and not isinstance(said, str):
         return None
     status, word = read_status(said)
-    completed_at = _moment(task, _COMPLETED)
+    timed = next((one for one in places if any(members(one, _CREATED + _COMPLETED))), task)
+    completed_at = _moment(timed, _COMPLETED)
     failure = read_failure(task, around)
     status = _status(said, status, bool(outputs), failure, completed_at)
     if status == "failed":
         failure = failure or read_words(task, around)
-    progress = number_of(next(members(task, ("progress",)), None))
+    told = (next(members(one, ("progress",)), None) for one in places)
+    progress = number_of(next((one for one in told if one is not None), None))
     return Reply(
         task_id=ids[0] if ids else None,
         status=status,
@@ -194,9 +196,9 @@ def read_reply(payload: Any) -> Reply | None:
         outputs=outputs,
         characters=_characters(task),
         failure=failure,
-        created_at=_moment(task, _CREATED),
+        created_at=_moment(timed, _CREATED),
         completed_at=completed_at,
-        expires_at=_moment(task, _EXPIRES),
+        expires_at=_moment(timed, _EXPIRES),
         other_ids=ids[1:],
         business_id=_business_id(places),
         word=word if status == "unknown" else None,

@@ -39,6 +39,7 @@ _STRONG = (
     *("file", "asset", "result", "output", "resource", "artifact", "content", "data", "path"),
     *("generated", "generation", "creation", "play"),
 )
+_RESULT_OR_REASON = "failreason"  # [W] it holds the URL of what succeeded
 _HOLDERS = ("result", "data", "outputs", "output", "videos", "video", "content", "taskresult")
 _FIRST_CHOICES = ("url", "videourl", "video", "resulturl", "outputurl", "output", "result")
 _LAST_CHOICES = re.compile(r"(?<!no)(?<!un)(?<!without)watermark|original|source|low|sd|stream")
@@ -210,7 +211,7 @@ class _Search:
         return _Found(tuple(by_url.values()), surely)
 
     def _of_text(self, value: Any, name: str, around: _Around) -> _Found:
-        strong = any(part in name for part in _STRONG)
+        strong = name == _RESULT_OR_REASON or any(part in name for part in _STRONG)
         url = _video_url(value, relative=strong)
         if url is None:
             return _NOTHING
@@ -230,6 +231,8 @@ def _order(name: str, value: Any) -> tuple[int, int]:
 
 
 def _is_no_result(name: str) -> bool:
+    if name == _RESULT_OR_REASON:
+        return False
     if name.startswith("ref"):
         return True
     bare = _MADE_OF_PICTURES.sub("video", name)
