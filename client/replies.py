@@ -185,6 +185,8 @@ def read_reply(payload: Any) -> Reply | None:
     completed_at = _moment(timed, _COMPLETED)
     failure = read_failure(task, around)
     status = _status(said, status, bool(outputs), failure, completed_at)
+    if status == "failed" and not ids:  # it may be the request that failed, and is no answer then
+        return None
     if status == "failed":
         failure = failure or read_words(task, around)
     told = (next(members(one, ("progress",)), None) for one in places)

@@ -60,10 +60,13 @@ def read_status(value: Any) -> tuple[Status, str | None]:
         return "queued", None
     if not isinstance(value, str):
         return "unknown", excerpt(text_of(value) or repr(value), _LONGEST_WORD)
-    status = _STATUSES.get(_bare(canonical(value)))
+    word = _bare(canonical(value))
+    status = _STATUSES.get(word) if word or not value.strip() else None
     if status is None and _ends_badly(value):
         status = "failed"
-    return (status, None) if status else ("unknown", excerpt(value, _LONGEST_WORD) or repr(value))
+    if status is None:
+        return "unknown", excerpt(value, _LONGEST_WORD) or repr(value)
+    return status, None
 
 
 def says_well(value: Any) -> bool:
