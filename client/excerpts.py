@@ -4,8 +4,8 @@ import re
 
 EXCERPT = 500  # characters that are kept of a reply that can't be understood
 
-# What is read of a text: enough, as what is taken out may be long. No search takes longer than its
-# text is long, as that may be hostile.
+# What is read of a text: enough, as what is taken out may be long. Every repetition that begins
+# anywhere is bounded, as the text may be hostile.
 _LOOKED_AT = 20_000  # characters
 _WORD = re.compile(r"[^\s\"'<>]+")
 _QUERY = re.compile(r"[?#]|\\u00(?:3f|23)", re.IGNORECASE)  # in raw JSON it may be an escape

@@ -179,7 +179,7 @@ def result_missing(reply: Reply, what: str) -> ResultMissing:
 def _still_rendering(reply: Reply, waited: float) -> StillRendering:
     what = f"still {reply.in_words} after {waited:.0f} seconds"
     if reply.word:
-        what = f"its status is still {reply.in_words} after {waited:.0f} seconds, which isn't known"
+        what = f"after {waited:.0f} seconds its status is {reply.in_words}, which is not known here"
     if reply.failure:
         what = f"{what}; the provider says: {reply.failure.message}"
     odd = reply.status == "unknown" or reply.failure

@@ -1,11 +1,10 @@
-"""Shots that are stored with fewer videos than were ordered: the rest is asked for, never bought."""
+"""Shots stored with fewer videos than were ordered: the rest is asked for, never bought."""
 
 import asyncio
 from dataclasses import dataclass
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.identity import FOLDER_ID
 from prefect_toapis.batches.inventory import SHOT_FILE
