@@ -78,7 +78,10 @@ class StoredShot(BaseModel):
         missing = self.shot.request.n - len(self.videos)
         if missing <= 0:
             return None
-        return f"{len(self.videos)} of {self.shot.request.n} ordered videos came back"
+        return (
+            f"{len(self.videos)} of {self.shot.request.n} ordered videos came back, {missing} "
+            f"missing; `prefect-toapis reconcile {self.shot.batch}` asks for the rest"
+        )
 
 
 class Unstored(BaseModel):

@@ -96,9 +96,9 @@ class Account:
         """See `ToAPIsClient.find`."""
         return await in_background(self._client.find(business_id))
 
-    async def status(self, task_id: str) -> Reply:
+    async def status(self, task_id: str, business_id: str | None = None) -> Reply:
         """See `ToAPIsClient.status`."""
-        return await in_background(self._client.status(task_id))
+        return await in_background(self._client.status(task_id, business_id))
 
     async def wait(
         self,
@@ -131,9 +131,10 @@ class Account:
         task_id: str,
         pace: Pace = CHARACTER_PACE,
         on_reply: Callable[[Reply], None] = lambda _: None,
+        expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait until a character is made; see `Poller.wait`."""
-        return await in_background(self._characters.wait(task_id, pace, on_reply))
+        return await in_background(self._characters.wait(task_id, pace, on_reply, expected))
 
     async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
         """See `ToAPIsClient.upload`. The background loop reads the content."""

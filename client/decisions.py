@@ -5,6 +5,7 @@ unknown, and an unknown is never sent again before it was looked up.
 """
 
 import email.utils
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
     WebhookNotConfigured,
 )
+from prefect_toapis.client.excerpts import sentence
 from prefect_toapis.client.refusals import Meaning, Refusal, read_refusal
 from prefect_toapis.client.replies import Answer, Reply, read_reply
 
@@ -54,6 +56,20 @@ NOT_SENT = (
 # A submission that is answered so bought nothing, whatever the body says. Of all others that are
 # no 2xx nobody knows: a gateway may answer them after it handed the submission on.
 BOUGHT_NOTHING = frozenset({400, 401, 402, 403, 405, 413, 414, 415, 422, 429, 431})
+# How routers say in a 404 that nothing is at an address, and how a task is said to be missing.
+_NO_ADDRESS = re.compile(
+    r"invalid url|no route|route not found|unknown (?:url|path|route|endpoint)|cannot get /"
+    r"|(?:url|path|page|endpoint|model)[ _]not[ _](?:found|exist)",
+    re.IGNORECASE,
+)
+_NO_TASK = re.compile(
+    r"(?:task|video|generation|job)s?\b.*(?:not|n't|no longer)\b.*(?:found|exist)"
+    r"|(?:task|video|generation|job)_not_(?:found|exist)"
+    r"|(?:no such|unknown|not find) (?:task|video|generation|job)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SHOWN = 200  # characters of a reply that can't be understood, in a message
+_SHOWN_ID = 80  # characters of an id from elsewhere
 
 _ERRORS: dict[int, type[APIError]] = {
     401: Unauthorized,
@@ -130,9 +146,39 @@ def submission_outcome(answer: Answer | Exception, *, of_task: bool = False) -> 
     return Rejected(rejection) if rejection else Unknown(_unknown(answer, refusal))
 
 
-def query_reply(answer: Answer | Exception) -> Reply | ToAPIsError:
-    """What a status query brought: what it tells of the generation, or what is wrong with it."""
-    return query_result(answer, read_reply)
+def query_reply(
+    answer: Answer | Exception, task_id: str | None = None, business_id: str | None = None
+) -> Reply | ToAPIsError:
+    """What a status query brought: what it tells of the generation, or what is wrong with it.
+
+    Args:
+        answer: The response, or what httpx raised in its place.
+        task_id: Which generation was asked for; None: it was looked up by its business id.
+        business_id: The caller's own id of it, where that is known.
+    """
+    reply = query_result(answer, read_reply)
+    if not isinstance(reply, Reply):
+        return reply
+    return foreign(reply, task_id, business_id) or reply
+
+
+def foreign(
+    reply: Reply, task_id: str | None = None, business_id: str | None = None
+) -> UnreadableReply | None:
+    """Why a reply is not about the generation that was asked for; None if it is.
+
+    Args:
+        reply: One that names no id and no business id is taken for the right one.
+        task_id: The provider's id that was asked for; [W] any id of the reply may be it.
+        business_id: The caller's own id of the generation.
+    """
+    if task_id and reply.task_id and task_id not in {reply.task_id, *reply.other_ids}:
+        what = f"the reply is about the generation {sentence(reply.task_id, _SHOWN_ID)}"
+    elif business_id and reply.business_id not in {None, business_id}:
+        what = f"the reply carries the business id {sentence(str(reply.business_id), _SHOWN_ID)}"
+    else:
+        return None
+    return UnreadableReply(f"{what}, which is not ours", **kept(reply))
 
 
 def query_result(
@@ -150,28 +196,36 @@ def query_result(
     if isinstance(answer, Exception):
         return _no_reply(answer)
     body = read_error(answer.payload)
-    facts = _facts(answer, body)
     well = answer.http_status in range(200, 300)
     if well and (found := read(answer.payload)) is not None:
         return found
     if body and well and said_no and answer.payload.get("success") is False:
-        return said_no(f"the API refuses: {body.message}", **facts)
-    if body and answer.http_status in range(400, 500):
-        return _api_error(answer, body)
+        return said_no(f"the API refuses: {body.message}", **_facts(answer, body))
+    if body and answer.http_status in range(400, 500) and _is_the_api_s(answer, body):
+        return _query_error(answer, body)
+    facts = _facts(answer, body)
     if answer.http_status in {408, 429} or answer.http_status >= 500:
         return Unavailable(f"the API is out of order: {_said(answer, body)}", **facts)
-    what = f"the reply to a query can't be understood: {_said(answer, body)}"
-    return UnreadableReply(what, **facts)
+    facts["reply"] = answer.excerpt
+    return UnreadableReply(
+        f"the reply to a query can't be understood: {_said(answer, body)}", **facts
+    )
 
 
 def failure_error(reply: Reply) -> GenerationFailed:
-    """A failed generation, with the provider's reason."""
+    """A failed generation, with the provider's reason, or else the reply itself."""
     if reply.failure is None:
-        return GenerationFailed("the generation failed; the provider gives no reason")
+        what = "the generation failed; the provider gives no reason"
+        return GenerationFailed(what, **kept(reply))
     error = GenerationFailed(f"the generation failed: {reply.failure.message}")
     if reply.failure.code:
         error.about(code=reply.failure.code)
     return error
+
+
+def kept(reply: Reply) -> Facts:
+    """The reply's first characters, for an error that can't say what they mean."""
+    return Facts(reply=found) if (found := reply.excerpt) else Facts()
 
 
 def remaining_in(headers: Mapping[str, str]) -> tuple[Category, float] | None:
@@ -292,6 +346,26 @@ def _with_code(answer: Answer, refusal: Refusal) -> Facts:
     return facts
 
 
+def _is_the_api_s(answer: Answer, body: ErrorBody) -> bool:
+    """Whether a 404 says that there is no such task, and not that nothing is at the address.
+
+    Only the API itself words errors as `error`, or with a `code`; from others the text must say it.
+    """
+    if answer.http_status != 404:
+        return True
+    text = f"{body.code or ''} {body.kind or ''} {body.message}"
+    if _NO_ADDRESS.search(text):
+        return False
+    has_its_form = bool(answer.payload.get("error") or answer.payload.get("code"))
+    return has_its_form or bool(_NO_TASK.search(text))
+
+
+def _query_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
+    if answer.http_status == 400 and _NO_TASK.search(body.code or ""):  # [W] a 404 in other words
+        return NotFound(f"the API refuses: {body.message}", **_facts(answer, body))
+    return _api_error(answer, body)
+
+
 def _api_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
     facts = _facts(answer, body)
     if answer.http_status == 429:
@@ -319,7 +393,13 @@ def _facts(answer: Answer, body: ErrorBody | None) -> Facts:
 
 
 def _said(answer: Answer, body: ErrorBody | None) -> str:
-    return body.message if body else repr(answer.excerpt) if answer.excerpt else "an empty body"
+    return (
+        body.message
+        if body
+        else repr(answer.excerpt[:_SHOWN])
+        if answer.excerpt
+        else "an empty body"
+    )
 
 
 def _name(error: Exception) -> str:

@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from io import SEEK_END, BytesIO
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -13,13 +15,15 @@ from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
-from typing_extensions import Self, Unpack
+from typing_extensions import Self
 
 from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import (
     Accepted,
     Category,
+    kept,
+    query_reply,
     query_result,
     remaining_in,
     submission_outcome,
@@ -27,7 +31,6 @@ from prefect_toapis.client.decisions import (
 from prefect_toapis.client.errors import (
     APIError,
     BadRequest,
-    Facts,
     InvalidRequest,
     NotFound,
     ToAPIsError,
@@ -37,7 +40,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
 from prefect_toapis.client.pressure import LONGEST_PAUSE, Gate
 from prefect_toapis.client.references import with_urls
-from prefect_toapis.client.replies import Answer, Reply, read_reply
+from prefect_toapis.client.replies import Answer, Reply
 from prefect_toapis.client.requests import GENERATIONS, Request, names_task
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.rules import check, not_uploaded, unchecked
@@ -185,18 +188,30 @@ class ToAPIsClient:
 
         return await self.retry.caller()(once)
 
-    async def status(self, task_id: str) -> Reply:
+    async def status(self, task_id: str, business_id: str | None = None) -> Reply:
         """Ask how a generation is doing ([D] `GET /v1/videos/generations/{task_id}`).
+
+        Args:
+            task_id: The provider's id of it.
+            business_id: The caller's own, where it is known: a reply that carries another one is
+                about another generation.
+
+        Returns:
+            The reply; the URLs of its results are absolute.
 
         Raises:
             NotFound: This key's user has no such task (or not yet).
             APIError: The API refuses the query.
             Transient: No usable reply within the retry budget.
         """
-        return await self._query(GENERATIONS, task_id, task_id=task_id)
+        return await self._query(GENERATIONS, task_id=task_id, business_id=business_id)
 
-    async def character_status(self, task_id: str) -> Reply:
+    async def character_status(self, task_id: str, business_id: str | None = None) -> Reply:
         """Ask how a character is doing ([D] `GET /v1/characters_tasks/{task_id}`).
+
+        Args:
+            task_id: As for `status`.
+            business_id: As for `status`.
 
         Returns:
             The reply; a completed one has `characters`.
@@ -204,7 +219,7 @@ class ToAPIsClient:
         Raises:
             ToAPIsError: As `status`.
         """
-        return await self._query(CHARACTER_TASKS, task_id, task_id=task_id)
+        return await self._query(CHARACTER_TASKS, task_id=task_id, business_id=business_id)
 
     async def find(self, business_id: str) -> Reply | None:
         """Look a generation up by the caller's own id ([D], the same path as `status`).
@@ -217,14 +232,14 @@ class ToAPIsClient:
             Transient: No usable reply within the retry budget.
         """
         try:
-            reply = await self._query(GENERATIONS, business_id, business_id=business_id)
+            reply = await self._query(GENERATIONS, business_id=business_id)
         except NotFound:
             return None
-        if reply.task_id in {None, business_id}:  # an echo of ours is nobody's task
-            raise UnreadableReply("the look-up found a generation without an id").about(
-                business_id=business_id
-            )
-        return reply
+        ids = [one for one in (reply.task_id, *reply.other_ids) if one not in {None, business_id}]
+        if not ids:  # an echo of ours is no task
+            what = "the look-up found a generation without an id"
+            raise UnreadableReply(what, **(kept(reply) | {"business_id": business_id}))
+        return replace(reply, task_id=ids[0], other_ids=tuple(ids[1:]))
 
     async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
         """Upload an image or a clip, for requests to name by its URL ([D]). It costs nothing.
@@ -283,12 +298,21 @@ class ToAPIsClient:
         """
         return await self._ask("GET", "/v1/models?type=video", read_models, said_no=BadRequest)
 
-    async def _query(self, base: str, wanted: str, **known: Unpack[Facts]) -> Reply:
+    async def _query(
+        self, base: str, *, task_id: str | None = None, business_id: str | None = None
+    ) -> Reply:
+        """Ask for a generation by the provider's id or else by the caller's own."""
+        wanted = quote(task_id or business_id or "", safe="")
+        decide = partial(query_reply, task_id=task_id, business_id=business_id)
         try:
-            return await self._ask("GET", f"{base}/{quote(wanted, safe='')}", read_reply)
+            reply = await self._decided("GET", f"{base}/{wanted}", decide)
         except ToAPIsError as error:
-            error.about(**known)
+            if task_id:
+                error.about(task_id=task_id)
+            if business_id:
+                error.about(business_id=business_id)
             raise
+        return reply.below(self._root)
 
     async def _ask(
         self,
@@ -299,12 +323,23 @@ class ToAPIsClient:
         said_no: type[APIError] | None = None,
         upload: _Part | None = None,
     ) -> T:
+        """Make a call that buys nothing, and read its reply."""
+        decide = partial(query_result, read=read, said_no=said_no)
+        return await self._decided(method, path, decide, upload)
+
+    async def _decided(
+        self,
+        method: str,
+        path: str,
+        decide: Callable[[Answer | Exception], T | ToAPIsError],
+        upload: _Part | None = None,
+    ) -> T:
         """Make a call that buys nothing, again and again within the retry budget."""
         deadline = self._deadline()
 
         async def once() -> T:
             async with self.queries.passage(deadline):
-                result = query_result(await self._send(method, path, upload=upload), read, said_no)
+                result = decide(await self._send(method, path, upload=upload))
                 if isinstance(result, ToAPIsError):
                     raise result
                 return result

@@ -109,7 +109,7 @@ async def asked(
 
     async def reply(one: OpenShot) -> Reply | None:
         if one.attempt.task_id:
-            return await api.status(one.attempt.task_id)
+            return await api.status(one.attempt.task_id, one.attempt.business_id)
         return await api.find(one.attempt.business_id) if one.shot.findable else None
 
     async def ask(one: OpenShot) -> OpenShot:

@@ -22,10 +22,10 @@ from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
-from prefect_toapis.client.polling import CHARACTER_PACE, Pace
+from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace
 from prefect_toapis.client.references import is_file
 from prefect_toapis.tasks.allowance import submissions_of
-from prefect_toapis.tasks.steps import account_of, named, pace_of, step
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, step
 from prefect_toapis.tasks.uploads import upload
 
 
@@ -149,9 +149,13 @@ async def _made(
         return made.model_copy(update={"name": creation.character.name})
     api = account_of(credentials, settings)
     try:
-        reply = await api.wait_for_character(creation.task_id, _pace(settings))
-    except GenerationFailed as error:
-        await Buyer(api, store, settings).fail(creation.order, error)
+        expected = Expected(business_id=creation.business_id)
+        reply = await api.wait_for_character(creation.task_id, _pace(settings), expected=expected)
+    except ToAPIsError as error:
+        buyer = Buyer(api, store, settings)
+        await keep_reply(buyer, creation.order, error)
+        if isinstance(error, GenerationFailed):
+            await buyer.fail(creation.order, error)
         raise
     username = reply.characters[0].username.removeprefix("@")
     made = creation.made(username, datetime.now(timezone.utc))

@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
+from itertools import count
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from pydantic import ValidationError
 
 from prefect_toapis.batches.characters import brought_along
 from prefect_toapis.batches.errors import StoreError
@@ -24,6 +26,7 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.ranges import open_stored
 from prefect_toapis.blocks.thread_pools import in_transfer_thread
 from prefect_toapis.client.account import Account
+from prefect_toapis.client.decisions import kept
 from prefect_toapis.client.errors import (
     DownloadFailed,
     ResultExpired,
@@ -32,10 +35,11 @@ from prefect_toapis.client.errors import (
     Unavailable,
 )
 from prefect_toapis.client.media import Kind
+from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
 from prefect_toapis.client.results import Patience, ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.tasks.steps import account_of, named, step
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, step
 
 _PIECE = 1024 * 1024  # bytes
 
@@ -58,7 +62,8 @@ async def download_video(
     it looks like a video. One that lies there already, of a run that died before it wrote
     `shot.json`, is compared with the result: the same bytes are adopted, others are never
     overwritten (`video-1-attempt-2.mp4` is the name then). `shot.json` is written last: where it
-    is, the shot is done. Characters that came with the video are remembered in the registry before.
+    is, the shot is done; one that has fewer videos than were ordered is added to. Characters that
+    came with the video are remembered in the registry before.
 
     Args:
         generation: What `poll_video` returned; one without URLs is asked for first.
@@ -88,12 +93,15 @@ async def download_video(
         videos = await download.run()
     except ToAPIsError as error:
         error.about(shot=generation.label, task_id=generation.task_id, money="spent")
-        if isinstance(error, ResultExpired) and generation.shot:
-            await Buyer(api, store, settings).fail(generation.shot, error)
+        if generation.shot:
+            buyer = Buyer(api, store, settings)
+            await keep_reply(buyer, generation.shot, error)
+            if isinstance(error, ResultExpired) and not await download.stored_before():
+                await buyer.fail(generation.shot, error)
         raise
     megabytes = sum(video.size for video in videos) / 1e6
-    count = f"{len(videos)} of {generation.n} videos" if generation.n > 1 else "stored"
-    get_run_logger().info("%s: %s, %.1f MB", generation.label, count, megabytes)
+    stored = f"{len(videos)} of {generation.n} videos" if generation.n > 1 else "stored"
+    get_run_logger().info("%s: %s, %.1f MB", generation.label, stored, megabytes)
     return videos
 
 
@@ -118,6 +126,20 @@ class _Download:
             await self._finish(self.generation.shot, current.characters, videos)
         return videos
 
+    async def stored_before(self) -> list[StoredVideo]:
+        """The videos of this generation that are there already, where fewer came than ordered."""
+        found = await self._earlier() if self.generation.n > 1 else None
+        videos = found.videos if found and found.task_id == self.generation.task_id else []
+        return [video for video in videos if await self.store.head(video.key) is not None]
+
+    async def _earlier(self) -> StoredShot | None:
+        shot = self.generation.shot
+        content = await self.store.read(shot_key(shot)) if shot else None
+        try:
+            return StoredShot.model_validate_json(content) if content else None
+        except ValidationError:  # it is written anew
+            return None
+
     async def _store_given(self) -> list[StoredVideo] | None:
         """None where no URLs were handed on, or they are no good any more: fresh ones decide."""
         try:
@@ -138,6 +160,8 @@ class _Download:
         self, shot: Shot, characters: Sequence[CharacterReply], videos: list[StoredVideo]
     ) -> None:
         now = datetime.now(timezone.utc)
+        before = await self._earlier() if self.generation.n > 1 else None
+        earlier = before.characters if before else []
         found = [brought_along(self.generation, shot, one, now) for one in characters]
         for key, made in found:
             await self.store.write(key, made.to_json(), JSON)
@@ -150,31 +174,49 @@ class _Download:
             submitted_at=self.generation.submitted_at,
             stored_at=now,
             videos=videos,
-            characters=[made.username for _, made in found],
+            characters=[made.username for _, made in found] or earlier,
         )
         content = done.model_dump_json(indent=1, exclude_none=True).encode()
         await self.store.write(shot_key(shot), content, JSON)
         current_progress().done[shot.shot_id] = done
 
     async def _refreshed(self) -> Generation:
-        reply = await self.api.status(self.generation.task_id)
-        current = self.generation.after(reply)
-        if not reply.outputs:
-            self._refuse_expired(current)
-            raise ResultMissing(f"its status is {reply.status}, and there is no URL of a result")
-        return current
+        generation = self.generation
+        reply = await self.api.status(generation.task_id, generation.business_id)
+        current = generation.after(reply)
+        if reply.status == "completed" and reply.outputs:
+            return current
+        self._refuse_expired(current)
+        if reply.status == "completed":
+            raise result_missing(reply, "URL")
+        what = f"its status is {reply.word or reply.status}, and there is no URL of a result"
+        raise ResultMissing(what, **kept(reply))
 
     def _refuse_expired(self, current: Generation) -> None:
-        if current.has_expired(datetime.now(timezone.utc)):
+        if current.status == "completed" and current.has_expired(datetime.now(timezone.utc)):
             raise ResultExpired("nobody fetched the result within 24 hours of its completion")
 
     async def _store_each(self, outputs: Sequence[Output]) -> list[StoredVideo]:
-        videos = []
-        for number, output in enumerate(outputs, 1):
-            video = await self.retry.caller()(self._store_video, output, number)
+        videos = await self.stored_before()
+        others, taken = list(videos), {video.output for video in videos}
+        free = (number for number in count(1) if number not in taken)
+        for output in outputs:
+            if others and (same := await self.retry.caller()(self._same, output, others)):
+                others.remove(same)
+                continue
+            video = await self.retry.caller()(self._store_video, output, next(free))
             poster = await self._store_poster(output, video)
             videos.append(video.model_copy(update={"thumbnail_key": poster}))
-        return videos
+        return sorted(videos, key=lambda video: video.output)
+
+    async def _same(self, output: Output, videos: Sequence[StoredVideo]) -> StoredVideo | None:
+        """Which of some stored videos a result is; None for another one."""
+        async with self._opened(output.url, "video") as reader:
+            if reader.length is not None and reader.length not in {one.size for one in videos}:
+                return None
+            await in_transfer_thread(partial(_read_through, reader))
+            same = (one for one in videos if (one.size, one.sha256) == (reader.size, reader.sha256))
+            return next(same, None)
 
     async def _store_video(self, output: Output, number: int) -> StoredVideo:
         key, reader = await self._stored(output.url, "video", f"video-{number}")

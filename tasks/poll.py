@@ -14,10 +14,10 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
-from prefect_toapis.client.polling import Expected, Pace
+from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.tasks.notices import notices
-from prefect_toapis.tasks.steps import account_of, named, pace_of, step
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, step
 
 _WHEN_TOLD = 300.0  # seconds between two queries of what a webhook will tell of
 
@@ -37,11 +37,13 @@ async def poll_video(
     Args:
         generation: What `submit_video` returned.
         credentials: Whose account it is.
-        bucket: Where to note it if it failed, so that a later run may try the shot again.
+        bucket: Where to note it if it failed, so that a later run may try the shot again; and the
+            beginning of a reply that can't be understood.
         settings: How often to ask and for how long.
 
     Returns:
-        The generation with the URLs of its results (private attributes).
+        The generation with the URLs of its results (private attributes). There may be fewer of
+        them than were ordered: then that is so since `settings.grace_seconds`.
 
     Raises:
         GenerationFailed: The provider ended it without a video.
@@ -62,16 +64,21 @@ async def poll_video(
 
     api = account_of(credentials, settings)
     try:
-        expected = Expected(generation.kind, generation.age(datetime.now(timezone.utc)))
-        pace = await _pace(api, generation.task_id, settings)
-        reply = await api.wait(generation.task_id, pace, show, expected)
-    except GenerationFailed as error:
-        _about(error, generation)
-        if bucket and generation.shot:
-            await _record_failure(generation.shot, error, Buyer(api, BucketStore(bucket), settings))
-        raise
+        reply = await api.wait(
+            generation.task_id,
+            await _pace(api, generation.task_id, settings),
+            show,
+            generation.expected(datetime.now(timezone.utc)),
+        )
     except ToAPIsError as error:
-        _about(error, generation).about(money="spent")
+        _about(error, generation)
+        if not isinstance(error, GenerationFailed):
+            error.about(money="spent")
+        if bucket and generation.shot:
+            buyer = Buyer(api, BucketStore(bucket), settings)
+            await keep_reply(buyer, generation.shot, error)
+            if isinstance(error, GenerationFailed):
+                await _record_failure(generation.shot, error, buyer)
         raise
     get_run_logger().debug("%s: rendered", generation.label)
     return generation.after(reply)
