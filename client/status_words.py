@@ -28,7 +28,9 @@ _WORDS: dict[Status, str] = {
         "unsuccessful crashed"
     ),
 }
-_STATUSES = {word: status for status, words in _WORDS.items() for word in words.split()}
+_STATUSES: dict[str, Status] = {
+    word: status for status, words in _WORDS.items() for word in words.split()
+}
 _STATUSES[""] = "queued"  # [W] a submission answered with an empty status
 # Before the word, as in TASK_STATUS_SUCCEED or video_generation_completed.
 _PREFIXES = ("task", "job", "video", "generation", "request", "status", "state")
