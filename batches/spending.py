@@ -1,15 +1,13 @@
 """What was spent on a batch, in words that are true of each of its shots. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from prefect_toapis.client.errors import Money
 
 if TYPE_CHECKING:
     from prefect_toapis.batches.manifest import ManifestRow, RowStatus, Unstored
-
-_RANK: Sequence[Money] = ("not spent", "maybe spent", "spent")
 
 
 class Spending(NamedTuple):
@@ -53,8 +51,10 @@ def most_spent(shots: Iterable[Spending], characters: Iterable[CharacterSpending
         >>> most_spent([Spending("failed", "not spent"), Spending("open", "maybe spent")])
         'maybe spent'
     """
-    money = [one.money for one in shots] + [one.money for one in characters]
-    return max(money, key=_RANK.index, default="not spent")
+    seen = {one.money for one in shots} | {one.money for one in characters}
+    if "spent" in seen:
+        return "spent"
+    return "maybe spent" if "maybe spent" in seen else "not spent"
 
 
 def spent_in_words(shots: Iterable[Spending], characters: Iterable[CharacterSpending] = ()) -> str:

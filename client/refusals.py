@@ -166,12 +166,10 @@ def _meaning(codes: Collection[str], texts: Iterable[str]) -> Meaning | None:
 
 
 def _first(patterns: Mapping[Meaning, str], words: Collection[str]) -> Meaning | None:
-    found = (
-        meaning
-        for meaning, pattern in patterns.items()
-        if any(re.search(pattern, word) for word in words)
-    )
-    return next(found, None)
+    for meaning, pattern in patterns.items():
+        if any(re.search(pattern, word) for word in words):
+            return meaning
+    return None
 
 
 def _code(fields: Iterable[tuple[str, str]]) -> str | None:
