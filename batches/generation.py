@@ -7,6 +7,7 @@ from typing_extensions import Self
 
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
+from prefect_toapis.client.texts import printable
 
 _SURELY_GONE = timedelta(hours=48)
 
@@ -42,7 +43,7 @@ class Generation(BaseModel):
     @property
     def label(self) -> str:
         """As people see it: its shot, or its id."""
-        return self.shot.label if self.shot else self.task_id
+        return self.shot.label if self.shot else printable(self.task_id)
 
     @property
     def outputs(self) -> tuple[Output, ...]:

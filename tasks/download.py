@@ -13,7 +13,7 @@ from prefect_toapis.batches.characters import brought_along
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
-from prefect_toapis.batches.naming import slug
+from prefect_toapis.batches.naming import as_metadata, task_folder
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
 from prefect_toapis.batches.progress import current_progress
@@ -62,7 +62,7 @@ async def download_video(
 
     Args:
         generation: What `poll_video` returned; one without URLs is asked for first.
-        credentials: Whose account it is; the key is not sent to the result's host.
+        credentials: Whose account it is; the key is sent to no host but the API's own.
         bucket: Where to.
         settings: How long to try again.
 
@@ -81,9 +81,8 @@ async def download_video(
         ```
     """
     store, api = BucketStore(bucket), account_of(credentials, settings)
-    download = _Download(
-        generation, api, store, credentials.base_url, RetryPolicy(budget=settings.retry_seconds)
-    )
+    retry = RetryPolicy(budget=settings.retry_seconds)
+    download = _Download(generation, api, store, credentials, retry)
     try:
         videos = await download.run()
     except ToAPIsError as error:
@@ -102,13 +101,13 @@ class _Download:
     generation: Generation
     api: Account
     store: BucketStore
-    base_url: str
+    credentials: ToAPIsCredentials
     retry: RetryPolicy
 
     @property
     def folder(self) -> str:
         shot = self.generation.shot
-        return shot.folder if shot else f"generations/{slug(self.generation.task_id)}"
+        return shot.folder if shot else f"generations/{task_folder(self.generation.task_id)}"
 
     async def run(self) -> list[StoredVideo]:
         current, videos = self.generation, await self._store_given()
@@ -207,7 +206,7 @@ class _Download:
         """Whether a result lies under a key now; False if something else does, and is kept."""
         there = await self.store.head(key)
         if there is None:
-            about = {"task-id": self.generation.task_id}
+            about = {"task-id": as_metadata(self.generation.task_id)}
             await self.store.upload(key, reader, reader.content_type, about)
             return True
         if reader.length not in {None, there.size}:
@@ -236,7 +235,8 @@ class _Download:
     @asynccontextmanager
     async def _opened(self, url: str, kind: Kind) -> AsyncIterator[ResultReader]:
         patience = Patience.within(self.retry.budget)
-        open_it = partial(ResultReader, url, kind, base_url=self.base_url, patience=patience)
+        account = {"base_url": self.credentials.base_url, "api_key": self.credentials.api_key}
+        open_it = partial(ResultReader, url, kind, **account, patience=patience)
         reader = await in_transfer_thread(open_it)
         try:
             yield reader
