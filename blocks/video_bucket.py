@@ -1,6 +1,8 @@
 """The block that says where videos are kept, and the few operations on it."""
 
 import os
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -27,7 +29,7 @@ from prefect_toapis.blocks.bucket_rules import (
 )
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import error_code, translate, was_repeated
+from prefect_toapis.blocks.s3_errors import NotS3, error_code, translate
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader, WholeReads
@@ -39,7 +41,11 @@ if TYPE_CHECKING:
 PROBE_KEY = ".prefect-toapis-probe"
 
 _GONE = frozenset({"404", "NoSuchKey"})
-_TAKEN = frozenset({"409", "412", "ConditionalRequestConflict", "PreconditionFailed"})
+_TAKEN = frozenset({"412", "PreconditionFailed"})
+_UNCLEAR = frozenset({*_TAKEN, "409", "ConditionalRequestConflict", "OperationAborted"})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
+
+RETRY_SECONDS = 20.0
 
 
 class VideoBucket(Block):
@@ -240,12 +246,28 @@ class VideoBucket(Block):
         with self._translated("write", key):
             self._put(key, content, content_type)
 
-    def create(self, key: str, content: bytes, content_type: str) -> bool:
+    def create(
+        self,
+        key: str,
+        content: bytes,
+        content_type: str,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> bool:
         """Put content under a key unless there is some; False if there was.
 
-        Safe between several writers where the store heeds `If-None-Match` (see `probe`).
+        Safe between several writers where the store heeds `If-None-Match` (see `probe`). False
+        means that something was seen under the key.
+
+        Args:
+            key: Where to.
+            content: What to put there.
+            content_type: Such as `application/json`.
+            retry_seconds: How long to try again while the store answers that it can't say yet.
+
+        Raises:
+            StoreUnavailable: It still can't.
         """
-        made = self._put_if_absent(key, content, content_type)
+        made = self._put_if_absent(key, content, content_type, retry_seconds)
         if made is not None:
             return made
         # The best that can be done at a store that refuses the condition: look first.
@@ -274,6 +296,8 @@ class VideoBucket(Block):
                 if error_code(error) in _GONE:
                     return None
                 raise
+            if "ContentLength" not in answer:
+                raise NotS3(self._s3.meta.endpoint_url, "an object without a length")
         return StoredObject(
             size=answer["ContentLength"],
             etag=answer.get("ETag", "").strip('"'),
@@ -318,6 +342,12 @@ class VideoBucket(Block):
             if error is source.error:
                 raise
             raise self._translate(error, "upload", key) from error
+        except KeyError as error:
+            if error is source.error:
+                raise
+            # boto3 misses what each of S3's answers has.
+            other = NotS3(self._s3.meta.endpoint_url, f"an answer without {error}")
+            raise self._translate(other, "upload", key) from error
 
     def abort_unfinished(self, prefix: str, before: datetime) -> list[str]:
         """Remove what dead processes left of uploads: the keys, with the bucket's own prefix."""
@@ -337,8 +367,12 @@ class VideoBucket(Block):
         """
         content = b"prefect-toapis writes this to see that it can. It may be deleted.\n"
         self.write(PROBE_KEY, content, "text/plain")
-        if self.read(PROBE_KEY) is None:
+        found = self.read(PROBE_KEY)
+        if found is None:
             raise StoreError(f"{self.uri(PROBE_KEY)} was written, but can't be found")
+        if found != content:
+            with self._translated("find what was written at", PROBE_KEY):
+                raise NotS3(self._s3.meta.endpoint_url, "something else than was written")
         again = self._put_if_absent(PROBE_KEY, content, "text/plain")
         return StoreTraits(conditional_create=again is False)
 
@@ -359,20 +393,29 @@ class VideoBucket(Block):
             **condition,
         )
 
-    def _put_if_absent(self, key: str, content: bytes, content_type: str) -> bool | None:
+    def _put_if_absent(
+        self, key: str, content: bytes, content_type: str, retry_seconds: float = RETRY_SECONDS
+    ) -> bool | None:
         """Whether it was put; None if the store refuses the condition."""
         call = uuid4().hex  # so that a repeated request can tell its own first one
+        pauses = _pauses(retry_seconds)
         with self._translated("create", key):
-            try:
-                self._put(key, content, content_type, IfNoneMatch="*", Metadata={"call": call})
-            except boto_errors() as error:
-                code = error_code(error)
-                if code in _TAKEN:
-                    return was_repeated(error) and self._made_by(key, call)
-                if code == "NotImplemented":
-                    return None
-                raise
-        return True
+            while True:
+                try:
+                    self._put(key, content, content_type, IfNoneMatch="*", Metadata={"call": call})
+                except boto_errors() as error:  # noqa: PERF203 - one request a turn
+                    code = error_code(error)
+                    if code == "NotImplemented":
+                        return None
+                    made_here = self._made_by(key, call) if code in _TAKEN else None
+                    if made_here is not None:
+                        return made_here
+                    pause = next(pauses, None) if code in _UNCLEAR else None
+                    if pause is None:
+                        raise
+                    time.sleep(pause)
+                else:
+                    return True
 
     def _put_settings(self) -> dict[str, Any]:
         settings = {
@@ -384,8 +427,14 @@ class VideoBucket(Block):
         }
         return {name: value for name, value in settings.items() if value}
 
-    def _made_by(self, key: str, call: str) -> bool:
-        answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
+    def _made_by(self, key: str, call: str) -> bool | None:
+        """Whether a call made what is under a key; None if there is nothing."""
+        try:
+            answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
+        except boto_errors() as error:
+            if error_code(error) in _GONE:
+                return None
+            raise
         return call in answer.get("Metadata", {}).values()
 
     @contextmanager
@@ -398,3 +447,12 @@ class VideoBucket(Block):
     def _translate(self, error: Exception, operation: str, key: str) -> StoreError:
         owner = self.describe_credentials()
         return translate(error, operation=operation, uri=self.uri(key), credentials=owner)
+
+
+def _pauses(budget: float) -> Iterator[float]:
+    """Seconds to wait after each try, with jitter, as long as there is time."""
+    spent, pause = 0.0, _FIRST_PAUSE
+    while spent + pause <= budget:
+        yield random.uniform(0.5, 1) * pause  # noqa: S311 - no secret
+        spent += pause
+        pause = min(2 * pause, _LONGEST_PAUSE)

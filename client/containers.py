@@ -15,14 +15,14 @@ _SEGMENT, _CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
 
 
 class ContainerCheck(ABC):
-    """Follows a file piece by piece, and says what is wrong with it.
+    r"""Follows a file piece by piece, and says what is wrong with it.
 
     Args:
         least: The length of the shortest header of a part.
 
     Example:
         >>> check = Boxes()
-        >>> check.feed(b"\\0\\0\\0\\x10ftypisom\\0\\0")
+        >>> check.feed(b"\0\0\0\x10ftypisom\0\0")
         >>> check.finish()
         'it ends 2 bytes before the end of its box ftyp'
     """

@@ -39,7 +39,7 @@ class LeastSpeed:
     window: float = 60.0
 
 
-def result_client(base_url: str, least: LeastSpeed = LeastSpeed()) -> httpx.Client:  # noqa: B008 - frozen
+def result_client(base_url: str, least: LeastSpeed = LeastSpeed()) -> httpx.Client:
     """The client for the results of an API; one for the process, safe to share between threads.
 
     It follows no redirects: `ResultSource` does.
@@ -140,7 +140,7 @@ class GuardedTransport(httpx.BaseTransport):
         private: bool,
         resolved: Resolve = resolve,
         inner: httpx.BaseTransport | None = None,
-        least: LeastSpeed = LeastSpeed(),  # noqa: B008 - frozen
+        least: LeastSpeed = LeastSpeed(),
     ) -> None:
         self._private = private
         self._resolve = resolved

@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from pydantic import SecretStr
@@ -49,7 +49,7 @@ class Patience:
     resumes: int = 5
     pause: float = 0.2
     resumes_in_all: int = 50
-    least: LeastSpeed = LeastSpeed()
+    least: LeastSpeed = field(default_factory=LeastSpeed)
 
     @classmethod
     def within(cls, budget: float) -> Self:
@@ -150,7 +150,7 @@ class ResultReader:
         *,
         base_url: str = DEFAULT_BASE_URL,
         api_key: SecretStr | None = None,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
+        patience: Patience = Patience(),
     ) -> None:
         self._url = url
         self._patience = patience

@@ -132,7 +132,7 @@ class ToAPIsClient:
         *,
         retry: RetryPolicy | None = None,
         on_remaining: Callable[[Category, float], Awaitable[None]] | None = None,
-        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        bounds: Bounds = Bounds(),
     ) -> None:
         if not is_possible_key(api_key):
             raise ValueError("api_key is empty, or holds characters that no key has")

@@ -235,8 +235,14 @@ class _Download:
     @asynccontextmanager
     async def _opened(self, url: str, kind: Kind) -> AsyncIterator[ResultReader]:
         patience = Patience.within(self.retry.budget)
-        account = {"base_url": self.credentials.base_url, "api_key": self.credentials.api_key}
-        open_it = partial(ResultReader, url, kind, **account, patience=patience)
+        open_it = partial(
+            ResultReader,
+            url,
+            kind,
+            base_url=self.credentials.base_url,
+            api_key=self.credentials.api_key,
+            patience=patience,
+        )
         reader = await in_transfer_thread(open_it)
         try:
             yield reader

@@ -82,7 +82,9 @@ async def buy(
         request = wanted.request if isinstance(wanted, Shot) else wanted
         return await _buy_unrecorded(request, api, uploads)
     shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
-    attempt = await Buyer(api, BucketStore(bucket), settings, run=flow_run.id).buy(shot)
+    attempt = await Buyer(
+        api, BucketStore(bucket, settings.retry_seconds), settings, run=flow_run.id
+    ).buy(shot)
     ours = attempt.run == flow_run.id
     if ours:
         current_progress().bought.add(shot.label)
