@@ -49,7 +49,7 @@ def task_folder(task_id: str) -> str:
         ('a-b', 'a-b-998d3ed8983acf3905221679')
     """
     name = slug(task_id)
-    if name == task_id and not _HASHED.fullmatch(name):
+    if name and name == task_id and not _HASHED.fullmatch(name):
         return name
     digest = hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
     return "-".join(filter(None, [name, digest]))

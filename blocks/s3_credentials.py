@@ -223,7 +223,7 @@ class S3Credentials(CredentialsBlock):
             config=self._config(session),
         )
         refuse = partial(_refuse_page, client.meta.endpoint_url)
-        client.meta.events.register("before-parse.s3", refuse)
+        client.meta.events.register("response-received.s3", refuse)
         return client
 
     def _session(self) -> "Session":
@@ -332,12 +332,12 @@ def _is_set(session: "Session", name: str) -> bool:
     return bool(os.environ.get(f"AWS_{name.upper()}") or session.get_scoped_config().get(name))
 
 
-def _refuse_page(
-    endpoint: str, operation_model: Any, response_dict: dict[str, Any], **_: Any
-) -> None:
-    """Called by botocore with each answer, before it is read as S3's."""
+def _refuse_page(endpoint: str, response_dict: dict[str, Any] | None, **_: Any) -> None:
+    """Called by botocore with each answer, before it decides whether to try again."""
+    if response_dict is None:
+        return
     what = page_in_place(
-        operation_model.name,
+        response_dict["context"]["operation_name"],
         response_dict["status_code"],
         response_dict["headers"],
         response_dict["body"],

@@ -37,6 +37,7 @@ from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 PROBE_KEY = ".prefect-toapis-probe"
 
@@ -284,7 +285,7 @@ class VideoBucket(Block):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket_name, Prefix=self._full(prefix)
             )
-            items = [item for page in pages for item in page.get("Contents", [])]
+            items = [item for page in pages for item in self._contents(page)]
         return [item["Key"][own:] for item in items if "Key" in item]
 
     def head(self, key: str) -> StoredObject | None:
@@ -436,6 +437,12 @@ class VideoBucket(Block):
                 return None
             raise
         return call in answer.get("Metadata", {}).values()
+
+    def _contents(self, page: "ListObjectsV2OutputTypeDef") -> "list[ObjectTypeDef]":
+        """What a page lists: one that is no list at all must not pass for an empty bucket."""
+        if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
+            raise NotS3(self._s3.meta.endpoint_url, "what is no list of objects")
+        return page.get("Contents", [])
 
     @contextmanager
     def _translated(self, operation: str, key: str) -> Iterator[None]:

@@ -26,8 +26,8 @@ def decompressed(pieces: Iterable[bytes], headers: httpx.Headers) -> Iterator[by
         httpx.DecodingError: It is compressed in another way, broken or cut.
 
     Example:
-        >>> headers = httpx.Headers({"content-encoding": "gzip"})
-        >>> b"".join(decompressed([zlib.compress(b"a reply", wbits=31)], headers))
+        >>> headers = httpx.Headers({"content-encoding": "deflate"})
+        >>> b"".join(decompressed([zlib.compress(b"a reply")], headers))
         b'a reply'
     """
     encoding = headers.get("content-encoding", "").strip().lower()

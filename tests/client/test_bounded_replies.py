@@ -46,17 +46,21 @@ def reply(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 async def outcome(url: str, call: str, **bounds: float) -> ToAPIsError | Accepted:
     async with client_of(url, **bounds) as client:
-        calls = {
-            "submit": lambda: client.submit(DOG, "mine-1"),
-            "status": lambda: client.status("video_1"),
-            "upload": lambda: client.upload(GIF, "a.gif", "image"),
-        }
         try:
-            found = await calls[call]()
+            if call == "submit":
+                return await client.submit(DOG, "mine-1")
+            if call == "status":
+                await client.status("video_1")
+            else:
+                await client.upload(GIF, "a.gif", "image")
         except ToAPIsError as error:
             return error
-        assert isinstance(found, Accepted)
-        return found
+    raise AssertionError("there was no error")
+
+
+def raw_deflate(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(content) + packer.flush()
 
 
 @pytest.mark.parametrize("part", ["headers", "body", "chunks", "informational"])
@@ -125,9 +129,7 @@ def bomb_of(kind: str) -> bytes:
     return reply(packed, f"Content-Encoding: {kind}")
 
 
-@pytest.mark.parametrize(
-    "bomb", ["plain", "chunked", "endless", "gzip", "deflate", "gzip, gzip"]
-)
+@pytest.mark.parametrize("bomb", ["plain", "chunked", "endless", "gzip", "deflate", "gzip, gzip"])
 async def test_a_reply_that_is_too_large_is_not_understood_and_not_held(bomb: str) -> None:
     content = bomb_of(bomb)
 
@@ -167,7 +169,7 @@ async def test_a_reply_just_below_the_bound_is_read() -> None:
         (gzip.compress(ACCEPTED), "gzip"),
         (gzip.compress(ACCEPTED), " X-GZIP "),
         (zlib.compress(ACCEPTED), "deflate"),
-        (zlib.compress(ACCEPTED, wbits=-15), "deflate"),
+        (raw_deflate(ACCEPTED), "deflate"),
     ],
 )
 async def test_the_usual_encodings_are_understood(content: bytes, encoding: str) -> None:

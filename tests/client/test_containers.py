@@ -42,7 +42,7 @@ def encoded(container: str, codec: str, movflags: str = "", *, seekable: bool = 
         place: Any = str(path) if seekable else pipe
         options = {"movflags": movflags} if movflags else {}
         with av.open(place, "w", format=container, options=options) as output:
-            stream = output.add_stream(codec, rate=10, options={"g": "5"})
+            stream: Any = output.add_stream(codec, rate=10, options={"g": "5"})
             stream.width = stream.height = 64
             stream.pix_fmt = "yuv420p"
             for number in range(20):
@@ -211,7 +211,9 @@ def test_webm_that_is_cut_or_garbled_is_not_whole(content: bytes, said: str) -> 
 
 @given(
     ahead=st.booleans(),
-    extras=st.lists(st.tuples(st.sampled_from([b"free", b"uuid", b"skip"]), st.binary()), max_size=3),
+    extras=st.lists(
+        st.tuples(st.sampled_from([b"free", b"uuid", b"skip"]), st.binary()), max_size=3
+    ),
     media=st.binary(max_size=300),
     cut=st.integers(0, 10_000),
     size=st.integers(1, 50),
