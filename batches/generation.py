@@ -8,6 +8,7 @@ from typing_extensions import Self
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.client.polling import Expected
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
+from prefect_toapis.client.texts import printable
 
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
 _SURELY_GONE = timedelta(hours=48)
@@ -44,7 +45,7 @@ class Generation(BaseModel):
     @property
     def label(self) -> str:
         """As people see it: its shot, or its id."""
-        return self.shot.label if self.shot else self.task_id
+        return self.shot.label if self.shot else printable(self.task_id)
 
     @property
     def outputs(self) -> tuple[Output, ...]:

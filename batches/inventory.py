@@ -47,6 +47,10 @@ class Inventory:
         short = shot.shot_id[:FOLDER_ID]
         return short in self.folders or short in self.records
 
+    def has_files(self, shot: Shot) -> bool:
+        """Whether files of the shot are there, besides its record."""
+        return shot.shot_id[:FOLDER_ID] in self.folders
+
     def has(self, shot: Shot) -> bool:
         """Whether the shot's videos are stored."""
         return shot.shot_id[:FOLDER_ID] in self.stored

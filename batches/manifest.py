@@ -72,6 +72,10 @@ class StoredShot(BaseModel):
     videos: list[StoredVideo]
     characters: list[str] = []
 
+    def to_json(self) -> bytes:
+        """What `shot.json` holds."""
+        return self.model_dump_json(indent=1, exclude_none=True).encode()
+
     @property
     def note(self) -> str | None:
         """What isn't as ordered."""

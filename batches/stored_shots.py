@@ -45,3 +45,20 @@ def missing_files(stored: StoredShot, entries: Mapping[str, Entry]) -> list[str]
         for video in stored.videos
         if video.key not in entries or entries[video.key].size != video.size
     ]
+
+
+def stored_names(folder: str, stem: str, attempt: int, entries: Mapping[str, Entry]) -> list[str]:
+    """The keys under which a file of an attempt may be, those that are made for it first.
+
+    Args:
+        folder: Of the shot.
+        stem: Such as `video-1`.
+        attempt: 1, 2, ...
+        entries: What the bucket lists below the folder.
+
+    Example:
+        >>> stored_names("b/dog", "video-1", 1, {"b/dog/video-1.mp4": None})
+        ['b/dog/video-1.mp4']
+    """
+    stems = [f"{folder}/{stem}-attempt-{attempt}.", f"{folder}/{stem}."]
+    return [key for one in stems for key in entries if key.startswith(one)]

@@ -13,7 +13,7 @@ from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader
 from prefect_toapis.blocks.thread_pools import in_request_thread, in_transfer_thread
-from prefect_toapis.blocks.video_bucket import VideoBucket
+from prefect_toapis.blocks.video_bucket import RETRY_SECONDS, VideoBucket
 
 
 class BucketStore:
@@ -23,6 +23,7 @@ class BucketStore:
 
     Args:
         bucket: Where to.
+        retry_seconds: How long `create` tries again while the store can't say whether it may.
 
     Example:
         ```python
@@ -32,8 +33,9 @@ class BucketStore:
         ```
     """
 
-    def __init__(self, bucket: VideoBucket) -> None:
+    def __init__(self, bucket: VideoBucket, retry_seconds: float = RETRY_SECONDS) -> None:
         self.bucket = bucket
+        self._retry_seconds = retry_seconds
 
     @classmethod
     def holding(cls, uri: str, credentials: S3Credentials | None) -> tuple[Self, str]:
@@ -65,7 +67,9 @@ class BucketStore:
 
     async def create(self, key: str, content: bytes, content_type: str) -> bool:
         """Put content under a key unless there is some. Raises as `VideoBucket.create`."""
-        return await in_request_thread(partial(self.bucket.create, key, content, content_type))
+        return await in_request_thread(
+            partial(self.bucket.create, key, content, content_type, self._retry_seconds)
+        )
 
     async def list_keys(self, prefix: str) -> list[str]:
         """Every key that starts with a prefix. Raises as `VideoBucket.keys`."""

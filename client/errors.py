@@ -4,6 +4,8 @@ from typing import ClassVar, Literal, TypedDict
 
 from typing_extensions import Self, Unpack
 
+from prefect_toapis.client.texts import printable
+
 Money = Literal["not spent", "maybe spent", "spent"]
 
 
@@ -87,7 +89,7 @@ class ToAPIsError(Exception):
             f"HTTP {self.http_status}" if self.http_status else None,
             self.code,
             f"request {self.request_id}" if self.request_id else None,
-            f"generation {self.task_id}" if self.task_id else None,
+            f"generation {printable(self.task_id)}" if self.task_id else None,
             f"business id {self.business_id}" if self.business_id else None,
         ]
         facts = ", ".join(fact for fact in seen if fact)

@@ -21,7 +21,8 @@ def text_of(value: Any) -> str | None:
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value).strip() or None
+    # Half a surrogate pair, which JSON may hold, can be neither stored nor put into a URL.
+    return str(value).encode("utf-8", "replace").decode().strip() or None
 
 
 def number_of(value: Any) -> float | None:

@@ -25,6 +25,7 @@ from prefect_toapis.flows.interpreter import made_for_many_shots
 from prefect_toapis.flows.outcomes import BUCKET_LOST, Outcomes
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
+from prefect_toapis.flows.rebuild import rebuild_shot
 from prefect_toapis.flows.run_tasks import Step
 from prefect_toapis.flows.unkept_results import unkept_results
 from prefect_toapis.tasks.download import download_video
@@ -119,7 +120,7 @@ class FanOut:
     async def _make(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         try:
             try:
-                await self._bring(shot, steps, downloads)
+                await self._bring_or_rebuild(shot, steps, downloads)
             except ResultExpired:
                 if self.ready.spec.settings.on_expired == "stop":
                     raise
@@ -133,6 +134,23 @@ class FanOut:
         except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
             get_run_logger().exception("%s: unexpected", shot.label)
             self._note_unexpected(shot, error)
+
+    async def _bring_or_rebuild(
+        self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore
+    ) -> None:
+        """Submit, wait and store, or make do with what the bucket has of it."""
+        try:
+            await self._bring(shot, steps, downloads)
+        except ToAPIsError as error:
+            if isinstance(error, StoreError) or not self.ready.inventory.has_files(shot):
+                raise
+            done = await rebuild_shot(self.ready, shot)
+            if done is None:
+                raise
+            self.outcomes.accepted.pop(shot.shot_id, None)
+            self.outcomes.stored[shot_key(shot)] = done
+            self.progress.set(shot.label, "stored")
+            tell(shot_stored(shot, self.ready.uri, done.videos))
 
     async def _bring(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         """Submit, wait and store."""
@@ -199,6 +217,8 @@ class FanOut:
         self._keep(shot, why)
 
     def _keep(self, shot: Shot, why: Unstored) -> None:
+        if gone := self.ready.broken.get(shot_key(shot)):
+            why = why.model_copy(update={"reason": f"{gone}. {why.reason}", "money": "spent"})
         if expired := self._expired.get(shot.shot_id):
             lost = f"{why.reason} Before it, generation {expired} was paid, and expired."
             why = why.model_copy(update={"reason": lost, "money": "spent"})

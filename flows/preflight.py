@@ -51,6 +51,8 @@ class Ready:
         cost: By the price table; None where there is none.
         stored: What `shot.json` says of each shot that is stored, by its key.
         blocked: Why nothing may be done for some shots, by the shots' ids.
+        broken: What is wrong with those that were stored and aren't any more, by the key of their
+            `shot.json`.
         earlier: The plan until now; None for a new batch.
     """
 
@@ -66,6 +68,7 @@ class Ready:
     cost: Cost | None = None
     stored: Mapping[str, StoredShot] = field(default_factory=dict)
     blocked: Mapping[str, ToAPIsError] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
     earlier: PlanFile | None = None
 
     @property
@@ -138,7 +141,13 @@ class Ready:
         missing = [shot for shot in self.shots if shot_key(shot) not in stored.found]
         inventory = inventory.without(missing)
         blocked = stored.blocked(self.shots, inventory, self.store)
-        return replace(self, inventory=inventory, stored=stored.found, blocked=blocked)
+        return replace(
+            self,
+            inventory=inventory,
+            stored=stored.found,
+            blocked=blocked,
+            broken=stored.broken,
+        )
 
 
 async def prepare(order: Order) -> Ready:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import partial
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.record import Attempt
@@ -14,7 +14,7 @@ from prefect_toapis.batches.store import JSON, Entry
 from prefect_toapis.batches.stored_shots import stored_names
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore
-from prefect_toapis.blocks.ranges import is_whole_video
+from prefect_toapis.blocks.ranges import inspect_video
 from prefect_toapis.blocks.thread_pools import in_transfer_thread
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.tasks.steps import account_of
@@ -83,14 +83,15 @@ async def _video(key: str, number: int, attempt: Attempt, store: BucketStore) ->
     there = await store.head(key)
     if there is None or there.metadata.get("task-id", attempt.task_id) != attempt.task_id:
         return None
-    whole = await in_transfer_thread(is_whole_video, store.bucket, key, there.size)
-    if not whole:
+    inspect = partial(inspect_video, store.bucket, key, there.size)
+    found = await in_transfer_thread(inspect)
+    if found.content_type is None or found.fault:
         return None
     return StoredVideo(
         output=number,
         key=key,
         uri=store.uri(key),
         size=there.size,
-        sha256=await store.sha256(key, there.size),
-        content_type=there.content_type,
+        sha256=found.sha256,
+        content_type=found.content_type,
     )

@@ -70,7 +70,7 @@ async def create_character(
         faults.append(f'character "{character.name}": it exists; there is nothing to make')
     if faults:
         raise InvalidRequest(faults)
-    store = BucketStore(bucket)
+    store = BucketStore(bucket, settings.retry_seconds)
     order = await place(character, store)
     if made := await read_made(order.folder, store):
         return CharacterCreation(

@@ -9,18 +9,18 @@ from itertools import count
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from pydantic import ValidationError
 
 from prefect_toapis.batches.characters import brought_along
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.errors import DocumentDamaged, StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
-from prefect_toapis.batches.naming import slug
+from prefect_toapis.batches.naming import as_metadata, task_folder
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import JSON
+from prefect_toapis.batches.stored_shots import read_stored
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.ranges import open_stored
@@ -67,7 +67,7 @@ async def download_video(
 
     Args:
         generation: What `poll_video` returned; one without URLs is asked for first.
-        credentials: Whose account it is; the key is not sent to the result's host.
+        credentials: Whose account it is; the key is sent to no host but the API's own.
         bucket: Where to.
         settings: How long to try again.
 
@@ -86,9 +86,8 @@ async def download_video(
         ```
     """
     store, api = BucketStore(bucket), account_of(credentials, settings)
-    download = _Download(
-        generation, api, store, credentials.base_url, RetryPolicy(budget=settings.retry_seconds)
-    )
+    retry = RetryPolicy(budget=settings.retry_seconds)
+    download = _Download(generation, api, store, credentials, retry)
     try:
         videos = await download.run()
     except ToAPIsError as error:
@@ -110,13 +109,13 @@ class _Download:
     generation: Generation
     api: Account
     store: BucketStore
-    base_url: str
+    credentials: ToAPIsCredentials
     retry: RetryPolicy
 
     @property
     def folder(self) -> str:
         shot = self.generation.shot
-        return shot.folder if shot else f"generations/{slug(self.generation.task_id)}"
+        return shot.folder if shot else f"generations/{task_folder(self.generation.task_id)}"
 
     async def run(self) -> list[StoredVideo]:
         current, videos = self.generation, await self._store_given()
@@ -134,10 +133,11 @@ class _Download:
 
     async def _earlier(self) -> StoredShot | None:
         shot = self.generation.shot
-        content = await self.store.read(shot_key(shot)) if shot else None
+        key = shot_key(shot) if shot else ""
+        content = await self.store.read(key) if shot else None
         try:
-            return StoredShot.model_validate_json(content) if content else None
-        except ValidationError:  # it is written anew
+            return None if content is None else read_stored(content, key, self.store.uri(key))
+        except DocumentDamaged:  # it is written anew
             return None
 
     async def _store_given(self) -> list[StoredVideo] | None:
@@ -176,8 +176,7 @@ class _Download:
             videos=videos,
             characters=[made.username for _, made in found] or earlier,
         )
-        content = done.model_dump_json(indent=1, exclude_none=True).encode()
-        await self.store.write(shot_key(shot), content, JSON)
+        await self.store.write(shot_key(shot), done.to_json(), JSON)
         current_progress().done[shot.shot_id] = done
 
     async def _refreshed(self) -> Generation:
@@ -249,7 +248,7 @@ class _Download:
         """Whether a result lies under a key now; False if something else does, and is kept."""
         there = await self.store.head(key)
         if there is None:
-            about = {"task-id": self.generation.task_id}
+            about = {"task-id": as_metadata(self.generation.task_id)}
             await self.store.upload(key, reader, reader.content_type, about)
             return True
         if reader.length not in {None, there.size}:
@@ -281,7 +280,14 @@ class _Download:
     @asynccontextmanager
     async def _opened(self, url: str, kind: Kind) -> AsyncIterator[ResultReader]:
         patience = Patience.within(self.retry.budget)
-        open_it = partial(ResultReader, url, kind, base_url=self.base_url, patience=patience)
+        open_it = partial(
+            ResultReader,
+            url,
+            kind,
+            base_url=self.credentials.base_url,
+            api_key=self.credentials.api_key,
+            patience=patience,
+        )
         reader = await in_transfer_thread(open_it)
         try:
             yield reader

@@ -83,7 +83,7 @@ async def buy(
         request = wanted.request if isinstance(wanted, Shot) else wanted
         return await _buy_unrecorded(request, api, uploads)
     shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
-    buyer = Buyer(api, BucketStore(bucket), settings, run=flow_run.id)
+    buyer = Buyer(api, BucketStore(bucket, settings.retry_seconds), settings, run=flow_run.id)
     shot = await buyer.located(shot)
     attempt = await buyer.buy(shot)
     if attempt.folder:  # claimed by a run that may have other names for it

@@ -217,7 +217,7 @@ async def test_a_damaged_plan_is_made_anew_and_nothing_open_is_forgotten(  # noq
     assert len(simulator.ledger.submissions) == 3
 
 
-@pytest.mark.parametrize("name", ["shot.json", "attempt-1.json", "plan.json"])
+@pytest.mark.parametrize("name", ["attempt-1.json", "plan.json"])
 async def test_damage_in_one_batch_does_not_keep_others_from_being_collected(
     leave: Make,
     bucket: VideoBucket,
