@@ -1,11 +1,10 @@
 """The block that says where videos are kept, and the few operations on it."""
 
 import os
-import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -27,6 +26,7 @@ from prefect_toapis.blocks.bucket_rules import (
     checked_tags,
     normalised_prefix,
 )
+from prefect_toapis.blocks.conditional_put import RETRY_SECONDS, put_if_absent
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import NotS3, error_code, translate
@@ -42,11 +42,6 @@ if TYPE_CHECKING:
 PROBE_KEY = ".prefect-toapis-probe"
 
 _GONE = frozenset({"404", "NoSuchKey"})
-_TAKEN = frozenset({"412", "PreconditionFailed"})
-_UNCLEAR = frozenset({*_TAKEN, "409", "ConditionalRequestConflict", "OperationAborted"})
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
-
-RETRY_SECONDS = 20.0
 
 
 class VideoBucket(Block):
@@ -399,24 +394,10 @@ class VideoBucket(Block):
     ) -> bool | None:
         """Whether it was put; None if the store refuses the condition."""
         call = uuid4().hex  # so that a repeated request can tell its own first one
-        pauses = _pauses(retry_seconds)
+        mark = {"call": call}
+        put = partial(self._put, key, content, content_type, IfNoneMatch="*", Metadata=mark)
         with self._translated("create", key):
-            while True:
-                try:
-                    self._put(key, content, content_type, IfNoneMatch="*", Metadata={"call": call})
-                except boto_errors() as error:  # noqa: PERF203 - one request a turn
-                    code = error_code(error)
-                    if code == "NotImplemented":
-                        return None
-                    made_here = self._made_by(key, call) if code in _TAKEN else None
-                    if made_here is not None:
-                        return made_here
-                    pause = next(pauses, None) if code in _UNCLEAR else None
-                    if pause is None:
-                        raise
-                    time.sleep(pause)
-                else:
-                    return True
+            return put_if_absent(put, partial(self._made_by, key, call), retry_seconds)
 
     def _put_settings(self) -> dict[str, Any]:
         settings = {
@@ -454,12 +435,3 @@ class VideoBucket(Block):
     def _translate(self, error: Exception, operation: str, key: str) -> StoreError:
         owner = self.describe_credentials()
         return translate(error, operation=operation, uri=self.uri(key), credentials=owner)
-
-
-def _pauses(budget: float) -> Iterator[float]:
-    """Seconds to wait after each try, with jitter, as long as there is time."""
-    spent, pause = 0.0, _FIRST_PAUSE
-    while spent + pause <= budget:
-        yield random.uniform(0.5, 1) * pause  # noqa: S311 - no secret
-        spent += pause
-        pause = min(2 * pause, _LONGEST_PAUSE)
