@@ -8,12 +8,13 @@ from threading import Event
 from typing_extensions import Self
 
 from prefect_toapis.batches.store import Entry
+from prefect_toapis.blocks.conditional_put import RETRY_SECONDS
 from prefect_toapis.blocks.ranges import sha256_of
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader
 from prefect_toapis.blocks.thread_pools import in_request_thread, in_transfer_thread
-from prefect_toapis.blocks.video_bucket import RETRY_SECONDS, VideoBucket
+from prefect_toapis.blocks.video_bucket import VideoBucket
 
 
 class BucketStore:

@@ -1,9 +1,8 @@
-"""Putting an object under a key only if there is none, however unclear the store's answers are."""
+"""Putting an object only where there is none, at a store that can't always say at once."""
 
 import random
 import time
 from collections.abc import Callable, Iterator
-from uuid import uuid4
 
 from prefect_toapis.blocks.s3_client import boto_errors
 from prefect_toapis.blocks.s3_errors import error_code
@@ -11,35 +10,36 @@ from prefect_toapis.blocks.s3_errors import error_code
 RETRY_SECONDS = 20.0
 
 _TAKEN = frozenset({"412", "PreconditionFailed"})
+# S3 asks to try again after a 409: another request for the key isn't decided yet.
 _UNCLEAR = frozenset({*_TAKEN, "409", "ConditionalRequestConflict", "OperationAborted"})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 
 def put_if_absent(
-    put: Callable[..., None], made_by: Callable[[str], bool | None], retry_seconds: float
+    put: Callable[[], None], is_ours: Callable[[], bool | None], retry_seconds: float
 ) -> bool | None:
-    """Put an object unless there is one.
+    """Whether it was put; None if the store refuses the condition.
 
     Args:
-        put: Sends the request, with what it is given as further parameters of boto3.
-        made_by: Whether the request with a mark made what is there; None if nothing is.
-        retry_seconds: How long to try again while the store can't say whether the key is taken.
+        put: One conditional request, with a mark of its own.
+        is_ours: Whether what is under the key has this mark; None if there is nothing.
+        retry_seconds: How long to try again while the store can't say whether the key is taken, or
+            says so of a key with nothing under it.
 
-    Returns:
-        Whether it was put; None if the store refuses the condition.
+    Raises:
+        botocore.exceptions.ClientError: It still can't; or it refuses for another reason.
     """
-    call = uuid4().hex  # so that a repeated request can tell its own first one
     pauses = _pauses(retry_seconds)
     while True:
         try:
-            put(IfNoneMatch="*", Metadata={"call": call})
+            put()
         except boto_errors() as error:  # noqa: PERF203 - one request a turn
             code = error_code(error)
             if code == "NotImplemented":
                 return None
-            made_here = made_by(call) if code in _TAKEN else None
-            if made_here is not None:
-                return made_here
+            ours = is_ours() if code in _TAKEN else None
+            if ours is not None:
+                return ours
             pause = next(pauses, None) if code in _UNCLEAR else None
             if pause is None:
                 raise

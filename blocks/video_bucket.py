@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from prefect.blocks.core import Block
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
@@ -403,12 +404,11 @@ class VideoBucket(Block):
         self, key: str, content: bytes, content_type: str, retry_seconds: float = RETRY_SECONDS
     ) -> bool | None:
         """Whether it was put; None if the store refuses the condition."""
+        call = uuid4().hex  # so that a repeated request can tell its own first one
+        mark = {"call": call}
+        put = partial(self._put, key, content, content_type, IfNoneMatch="*", Metadata=mark)
         with self._translated("create", key):
-            return put_if_absent(
-                partial(self._put, key, content, content_type),
-                partial(self._made_by, key),
-                retry_seconds,
-            )
+            return put_if_absent(put, partial(self._made_by, key, call), retry_seconds)
 
     def _put_settings(self) -> dict[str, Any]:
         settings = {
