@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.flows.test_adopted_objects import forget
+from tests.flows.test_expired_results import DAY_AND_MORE
 
 from prefect_toapis import (
     Manifest,
@@ -87,9 +89,10 @@ async def test_a_video_that_was_cut_is_fetched_again_beside_it(
 async def test_what_the_provider_has_no_more_is_lost_and_never_called_stored(
     make: Make, bucket: VideoBucket, simulator: Simulator, clock: Any
 ) -> None:
+    clock.skip(-DAY_AND_MORE)  # so that it is over later, by our own clock, too
     await make(SCENES)
     delete(bucket, key_of(bucket, "a dog", "video-1.mp4"))
-    clock.skip(25 * 3600)
+    clock.skip(DAY_AND_MORE)
     age_records(bucket)
     manifest = await make(SCENES, on_failure="tolerate")
     [lost] = manifest.failed
@@ -102,13 +105,14 @@ async def test_what_the_provider_has_no_more_is_lost_and_never_called_stored(
 async def test_a_shot_json_is_made_anew_from_record_and_video_when_the_provider_has_neither(
     make: Make, bucket: VideoBucket, simulator: Simulator, clock: Any, damage: bytes | None
 ) -> None:
+    clock.skip(-DAY_AND_MORE)  # so that it is over later, by our own clock, too
     before = await make(SCENES)
     key = key_of(bucket, "a dog", "shot.json")
     if damage is None:
         delete(bucket, key)
     else:
         bucket.write(key, damage, "application/json")
-    clock.skip(25 * 3600)
+    clock.skip(DAY_AND_MORE)
     age_records(bucket)
     manifest = await make(SCENES)
     assert [row.sha256 for row in manifest.stored] == [row.sha256 for row in before.stored]
@@ -117,10 +121,11 @@ async def test_a_shot_json_is_made_anew_from_record_and_video_when_the_provider_
 
 
 def age_records(bucket: VideoBucket) -> None:
-    """As if everything had been sent two days ago."""
+    """As if everything had been sent longer ago than results live."""
     for key in bucket.list_keys("b/records/"):
         attempt = json.loads(bucket.read(key) or b"")
-        attempt["sent_at"] = attempt["sent_at"].replace("2026-11-2", "2026-10-2")
+        sent = datetime.fromisoformat(attempt["sent_at"].replace("Z", "+00:00"))
+        attempt["sent_at"] = (sent - timedelta(seconds=DAY_AND_MORE)).isoformat()
         bucket.write(key, json.dumps(attempt).encode(), "application/json")
 
 
