@@ -62,6 +62,8 @@ async def gather_manifest(ready: Ready, outcomes: Outcomes) -> Manifest:
     entries = await patient(ready.store.list_entries, f"{ready.batch}/")
     keys = [key for key in entries if key.endswith(f"/{SHOT_FILE}") and key not in known]
     read = await read_stored_shots(keys, entries, ready.store, patient)
+    for error in read.unread.values():
+        raise error
     stored = [*known.values(), *read.found.values()]
     faults = {**read.broken, **{key: str(error) for key, error in read.too_new.items()}}
     why = {

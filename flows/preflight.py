@@ -129,16 +129,16 @@ class Ready:
     async def checked(self, entries: Mapping[str, Entry]) -> "Ready":
         """The same batch, whose stored shots were read and compared with the bucket.
 
+        What can't be read now counts as stored: the bucket's state decides at the end of the run.
+
         Args:
             entries: What the bucket lists below the batch.
-
-        Raises:
-            StoreError: The bucket doesn't answer.
         """
         inventory = self.inventory
         keys = [f"{inventory.folders[short]}/{SHOT_FILE}" for short in sorted(inventory.stored)]
         stored = await read_stored_shots(keys, entries, self.store, self.patient())
-        missing = [shot for shot in self.shots if shot_key(shot) not in stored.found]
+        there = {*stored.found, *stored.unread}
+        missing = [shot for shot in self.shots if shot_key(shot) not in there]
         inventory = inventory.without(missing)
         blocked = stored.blocked(self.shots, inventory, self.store)
         return replace(

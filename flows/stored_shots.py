@@ -28,11 +28,13 @@ class StoredShots:
         too_new: What is wrong with those that a later version of this package wrote, by key.
         broken: What is wrong with those that are damaged or whose videos are gone, by key: they
             are made anew, without paying.
+        unread: Why some can't be read now, by key.
     """
 
     found: Mapping[str, StoredShot] = field(default_factory=dict)
     too_new: Mapping[str, DocumentTooNew] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, StoreError] = field(default_factory=dict)
 
     def blocked(
         self, shots: Iterable[Shot], inventory: Inventory, store: Store
@@ -66,24 +68,24 @@ async def read_stored_shots(
         entries: What the bucket lists below the batch.
         store: To read from.
         patient: Calls the store, again and again while it is unavailable.
-
-    Raises:
-        StoreError: The bucket doesn't answer.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
     found: dict[str, StoredShot] = {}
     too_new: dict[str, DocumentTooNew] = {}
     broken: dict[str, str] = {}
+    unread: dict[str, StoreError] = {}
 
     async def read(key: str) -> None:
-        async with at_once:
-            content = await patient(store.read, key)
         try:
+            async with at_once:
+                content = await patient(store.read, key)
             stored = read_stored(content or b"", key, store.uri(key))
         except DocumentTooNew as error:
             too_new[key] = error
         except DocumentDamaged as damage:
             broken[key] = damage.what
+        except StoreError as error:
+            unread[key] = error
         else:
             gone = ", ".join(store.uri(one) for one in missing_files(stored, entries))
             if gone:
@@ -94,7 +96,7 @@ async def read_stored_shots(
     await asyncio.gather(*map(read, keys))
     for fault in broken.values():
         get_run_logger().warning("%s", fault)
-    return StoredShots(found, too_new, broken)
+    return StoredShots(found, too_new, broken, unread)
 
 
 def _lost(shot: Shot, number: int, store: Store) -> StoreError:
