@@ -162,6 +162,8 @@ class DocumentTooNew(StoreError):
 class StoreUnavailable(StoreError, Transient):
     """The store does not answer, or answers that it can't now."""
 
+    advice = Transient.advice
+
 
 class EventNotTaken(Transient):
     """Prefect did not take the event of a webhook, or not in time."""

@@ -178,7 +178,14 @@ class FanOut:
         """A shot that was not submitted: what was spent on its character is the character's."""
         self._stop_for(error)
         money: Money = "maybe spent" if self.ready.inventory.knows(shot) else "not spent"
-        self._keep(shot, Unstored(status=status_of(error), reason=str(error), money=money))
+        why = Unstored(
+            status=status_of(error),
+            reason=str(error),
+            business_id=error.business_id,
+            reply=error.reply,
+            money=money,
+        )
+        self._keep(shot, why)
 
     def _note(self, shot: Shot, error: ToAPIsError) -> None:
         self._stop_for(error)

@@ -10,7 +10,7 @@ import av
 import pytest
 
 from prefect_toapis import Character, RunSettings, Scene, Variant, VideoBucket
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.simulator import Simulator
 
@@ -225,5 +225,8 @@ async def test_a_damaged_shot_json_is_named(make: Make, bucket: VideoBucket) -> 
     await make(["A dog"])
     stored = [key for key in bucket.list_keys("b/") if key.endswith("/shot.json")]
     bucket.write(stored[0], b"{}", "application/json")
-    with pytest.raises(StoreError, match=f"{stored[0]} is damaged"):
+    with pytest.raises(BatchFailed, match="1 of 1 shots open") as failed:
         await make(["A dog"])
+    [row] = failed.value.manifest.rows
+    assert f"{stored[0]} is damaged" in (row.error or "")
+    assert row.money == "spent"
