@@ -67,11 +67,11 @@ class FanOut:
         default_factory=lambda: asyncio.Semaphore(SUBMITTED_AT_ONCE), init=False
     )
     _stopped: ToAPIsError | None = None
-    _under_way: dict[str, str] = field(default_factory=dict)  # task ids by the shots' labels
 
     async def run(self) -> None:
         """Make every shot that isn't stored; returns when each has ended."""
         settings = self.ready.spec.settings
+        self.progress.batch = self.ready.batch
         in_flight = asyncio.Semaphore(settings.max_in_flight)
         downloads = asyncio.Semaphore(settings.downloads_at_once)
         tasks = self.ready.tasks
@@ -97,8 +97,9 @@ class FanOut:
 
     def _tell_what_goes_on(self) -> None:
         """Cancelling stops waiting, not billing."""
-        if self._under_way:
-            get_run_logger().warning("%s", still_under_way(self.ready.batch, self._under_way))
+        if under_way := self.progress.under_way:
+            said = still_under_way(self.ready.batch, under_way)
+            get_run_logger().warning("%s", said, extra={"under_way": len(under_way)})
 
     async def _make(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         try:
@@ -122,14 +123,14 @@ class FanOut:
     async def _bring(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         """Submit, wait and store."""
         generation = await self._submit(shot, steps)
-        self._under_way[shot.label] = generation.task_id
+        self.progress.under_way[shot.label] = generation.task_id
         self.progress.set(shot.label, "queued")
         generation = await steps.poll(generation)
         async with downloads:
             self.progress.set(shot.label, "storing")
             videos = await steps.download(generation)
         self.progress.set(shot.label, "stored")
-        self._under_way.pop(shot.label, None)
+        self.progress.under_way.pop(shot.label, None)
         if done := self.progress.done.pop(shot.shot_id, None):
             self.stored[shot_key(shot)] = done
         tell(shot_stored(shot, self.ready.uri, videos))
@@ -142,7 +143,7 @@ class FanOut:
             return await steps.submit(shot)
 
     def _note(self, shot: Shot, error: ToAPIsError) -> None:
-        self._under_way.pop(shot.label, None)
+        self.progress.under_way.pop(shot.label, None)
         stops = isinstance(error, (Unauthorized, InsufficientBalance, WebhookNotConfigured))
         if stops and not self._stopped:
             self._stopped = error
