@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Generic, NoReturn, TypeVar
 
@@ -14,7 +15,9 @@ T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ENDED = 0  # no signal has this number
-_PATIENCE_SECONDS = 5.0
+_CANCELLING_SECONDS = 10.0  # without its server, Prefect would try for minutes to tell of the end
+_AFTER_ANOTHER_SECONDS = 3.0
+_LEAVING_SECONDS = 10.0
 
 
 class Interrupted(Exception):
@@ -52,7 +55,7 @@ class Interruptible(Generic[T]):
     def run(self) -> T:
         """Do the work, and wait for its end in the main thread.
 
-        After a second signal it waits for seconds only.
+        Once a signal has come it waits for seconds only, and for less after another one.
 
         Raises:
             Interrupted: A signal came, and the work has no result: see `exit`.
@@ -78,23 +81,31 @@ class Interruptible(Generic[T]):
             os._exit(error.exit_code)
         for each in _SIGNALS:
             signal.signal(each, _end_at_once)
+        late = threading.Timer(_LEAVING_SECONDS, os._exit, (error.exit_code,))
+        late.daemon = True
+        late.start()
         raise SystemExit(error.exit_code) from None
 
     def _wait(self, thread: threading.Thread) -> int:
         """Until the work has ended: the signal that brought this about, if one did."""
         first = self._events.get()
-        if first != _ENDED:
-            self.interrupted = True
-            if self._cancel:
-                self._cancel()
-            if self._events.get() != _ENDED:
-                thread.join(_PATIENCE_SECONDS)
+        if first == _ENDED:
+            return first
+        self.interrupted = True
+        if self._cancel:
+            self._cancel()
+        with suppress(Empty):
+            if self._events.get(timeout=_CANCELLING_SECONDS) != _ENDED:
+                thread.join(_AFTER_ANOTHER_SECONDS)
         return first
 
     def _note(self, number: int, _: FrameType | None) -> None:
         self._events.put(number)
 
     def _run(self) -> None:
+        # Blocked in this thread, so also in a server that Prefect starts from it: Ctrl-C goes to
+        # every process of the terminal, and the server is needed to the end.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._results.append(asyncio.run(self._cancellable()))
         except BaseException as error:  # noqa: BLE001 - raised in the main thread

@@ -1,6 +1,8 @@
 """Running a flow in a terminal: bars while it runs, its errors as sentences."""
 
+import atexit
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -62,6 +64,7 @@ def run_shown(console: Console, work: Callable[[], Awaitable[Manifest]], *, verb
         text = f"Interrupted. {what_goes_on(progress)}"
         with unblocked():
             console.print(text, highlight=False, markup=False, soft_wrap=True)
+        atexit.register(_kill_temporary_server)  # runs before Prefect's own, which was there first
         running.exit(error)
     return Run(manifest, progress, time.monotonic() - started, failed)
 
@@ -77,6 +80,14 @@ def what_goes_on(progress: Progress) -> str:
         return still_under_way(progress.batch, under_way)
     again = f'Run batch "{progress.batch}" again' if progress.batch else "Run it again"
     return f"{again} to go on: nothing is bought twice."
+
+
+def _kill_temporary_server() -> None:
+    """End the server of a run without one: asked to end, it prints what it was about to do."""
+    if module := sys.modules.get("prefect.server.api.server"):
+        process = module.SubprocessASGIServer().server_process
+        if process:
+            process.kill()
 
 
 def _log_above_the_bars(console: Console, running: Interruptible[Manifest], verbose: bool) -> None:

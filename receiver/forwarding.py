@@ -45,6 +45,7 @@ USUAL = Bounds()
 _TAKEN = 204  # as Prefect answers; any other good status is that of something before it
 _KEY_REFUSED = {401, 403, 407}
 _NOT_THE_API = {*range(100, 400), 404, 405}  # a page, a redirect to one
+_ABOUT_CSRF = {403, 404, 422}  # Prefect's client looks at these itself
 _KEY = "see PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
 _ADDRESS = "see whether PREFECT_API_URL is the address of Prefect's API, without a login before it"
 
@@ -78,10 +79,9 @@ async def connected() -> AsyncIterator[Send]:
     """
     if not PREFECT_API_URL.value():  # else Prefect would start a server of its own
         raise EventNotTaken("PREFECT_API_URL is not set, so no Prefect server can take events")
-    # Prefect's client would follow a redirect to a login page, and would go on trying until the
-    # time is over, and the reason lost.
+    settings = {"follow_redirects": False, "event_hooks": {"response": [_raise_at_once]}}
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
-        async with get_client(httpx_settings={"follow_redirects": False}) as client:
+        async with get_client(httpx_settings=settings) as client:
 
             async def send(events: Sequence[Event]) -> None:
                 content = [event.model_dump(mode="json") for event in events]
@@ -94,6 +94,12 @@ async def connected() -> AsyncIterator[Send]:
                     raise EventNotTaken(why)
 
             yield send
+
+
+async def _raise_at_once(response: httpx.Response) -> None:
+    """Raise what Prefect's client would wait for to get better, until the time is over."""
+    if response.status_code >= 300 and response.status_code not in _ABOUT_CSRF:
+        raise EventNotTaken(refusal(response.status_code) or "")
 
 
 def reason(error: Exception) -> str:
