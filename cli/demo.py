@@ -29,6 +29,8 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
         folder: Where the S3 server keeps the bucket; made if it isn't there.
     """
     console = Console()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the S3 server ends, too
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         require_rclone()
         require_encoder()

@@ -53,7 +53,7 @@ async def an_automation(client: PrefectClient) -> FlowRunFilter:
         posture=Posture.Reactive,
         threshold=1,
     )
-    action = RunDeployment(source="selected", deployment_id=deployment)
+    action = RunDeployment.model_validate({"source": "selected", "deployment_id": deployment})
     await client.create_automation(AutomationCore(name="theirs", trigger=event, actions=[action]))
     return FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment]))
 
