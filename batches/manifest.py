@@ -1,6 +1,7 @@
 """The manifest: the table of a batch, one row per output, built from the `shot.json` files."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -8,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field
 
 from prefect_toapis.batches import manifest_tables, reading
+from prefect_toapis.batches.documents import Moment
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.spending import spent_on
+from prefect_toapis.client.errors import Money
 from prefect_toapis.client.requests import RemixRequest
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ class StoredVideo(BaseModel):
     output: int
     key: str
     uri: str
-    size: int
+    size: int = Field(ge=0)
     sha256: str
     content_type: str
     thumbnail_key: str | None = None
@@ -63,10 +67,14 @@ class StoredShot(BaseModel):
     business_id: str
     attempt: int
     run: str | None = None
-    submitted_at: datetime | None = None
-    stored_at: datetime
+    submitted_at: Moment | None = None
+    stored_at: Moment
     videos: list[StoredVideo]
     characters: list[str] = []
+
+    def to_json(self) -> bytes:
+        """What `shot.json` holds."""
+        return self.model_dump_json(indent=1, exclude_none=True).encode()
 
     @property
     def note(self) -> str | None:
@@ -74,7 +82,10 @@ class StoredShot(BaseModel):
         missing = self.shot.request.n - len(self.videos)
         if missing <= 0:
             return None
-        return f"{len(self.videos)} of {self.shot.request.n} ordered videos came back"
+        return (
+            f"{len(self.videos)} of {self.shot.request.n} ordered videos came back, {missing} "
+            f"missing; `prefect-toapis reconcile {self.shot.batch}` asks for the rest"
+        )
 
 
 class Unstored(BaseModel):
@@ -84,6 +95,7 @@ class Unstored(BaseModel):
         status: `failed`: surely without a video; `open`: it may still become one.
         reason: What happened and what can be done.
         reply: The first characters of a reply that could not be understood.
+        money: Whether it was spent; None where the status says it, see `spent_on`.
     """
 
     status: Literal["failed", "open", "planned"]
@@ -91,6 +103,7 @@ class Unstored(BaseModel):
     task_id: str | None = None
     business_id: str | None = None
     reply: str | None = None
+    money: Money | None = None
 
 
 class ManifestRow(BaseModel):
@@ -106,6 +119,7 @@ class ManifestRow(BaseModel):
         note: What isn't as ordered.
         error: Why it isn't stored.
         reply: The first characters of a reply of the provider that could not be understood.
+        money: Whether this shot was paid; None in manifests of earlier releases.
     """
 
     version: int = MANIFEST_VERSION
@@ -136,6 +150,7 @@ class ManifestRow(BaseModel):
     note: str | None = None
     error: str | None = None
     reply: str | None = None
+    money: Money | None = None
 
     @property
     def label(self) -> str:
@@ -335,7 +350,24 @@ def build_manifest(
             rows.append(_unstored_row(shot, why, in_plan=False))
     for leftover in done.values():
         rows += _stored_rows(leftover, leftover.shot, in_plan=False)
-    return Manifest(batch=batch, uri=uri, rows=rows)
+    return Manifest(batch=batch, uri=uri, rows=_with_shared(rows))
+
+
+def _with_shared(rows: list[ManifestRow]) -> list[ManifestRow]:
+    """The rows, with a note on those whose generation the provider gave for several shots."""
+    owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        if row.task_id:
+            owners[row.task_id][row.shot_id] = row.label
+    return [_noted(row, owners[row.task_id]) if row.task_id else row for row in rows]
+
+
+def _noted(row: ManifestRow, owners: Mapping[str, str]) -> ManifestRow:
+    others = [label for shot_id, label in owners.items() if shot_id != row.shot_id]
+    if not others:
+        return row
+    shared = f"the provider gave generation {row.task_id} for {', '.join(others)}, too"
+    return row.model_copy(update={"note": "; ".join(filter(None, [row.note, shared]))})
 
 
 def _known(row: Any) -> ManifestRow:
@@ -378,6 +410,7 @@ def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[Mani
         "characters": found.characters,
         "in_plan": in_plan,
         "note": found.note,
+        "money": "spent",
     }
     return [ManifestRow(**shared, **video.model_dump()) for video in found.videos]
 
@@ -391,4 +424,5 @@ def _unstored_row(shot: Shot, why: Unstored, *, in_plan: bool) -> ManifestRow:
         task_id=why.task_id,
         business_id=why.business_id,
         reply=why.reply,
+        money=spent_on(why),
     )

@@ -43,6 +43,7 @@ COLUMNS = {
     "note": "string",
     "error": "string",
     "reply": "string",
+    "money": "string",
 }
 _AS_JSON = "request"  # its fields differ from model to model
 

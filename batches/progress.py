@@ -27,7 +27,7 @@ class Progress:
         bought: The shots whose generation this run paid for.
         done: What was written of the shots that were stored just now, by shot id.
         made: The characters whose creation this run paid for.
-        under_way: The task ids of generations that are paid and not stored, by the shots' labels.
+        under_way: Gives the task ids of what is paid and not stored, by the shots' labels.
     """
 
     batch: str = ""
@@ -38,7 +38,7 @@ class Progress:
     bought: set[str] = field(default_factory=set)
     done: dict[str, StoredShot] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
-    under_way: dict[str, str] = field(default_factory=dict)
+    under_way: Callable[[], dict[str, str]] = dict
     clock: Callable[[], float] = field(default=time.monotonic, compare=False)
 
     def set(self, label: str, phase: Phase, percent: float = 0) -> None:

@@ -1,6 +1,8 @@
 """What is known of a stored object, and of the store itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -12,6 +14,8 @@ class StoredObject(NamedTuple):
     etag: str
     """As the store gives it, without quotes; stores differ in how they make it."""
     content_type: str
+    metadata: Mapping[str, str] = MappingProxyType({})
+    """By lower-case names."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
 from rich.markup import escape
 
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
+from prefect_toapis.batches.errors import BatchFailed, InvalidBatch, ManifestNotWritten
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.batches.reports import still_under_way
@@ -57,6 +57,8 @@ def run_shown(console: Console, work: Callable[[], Awaitable[Manifest]], *, verb
             manifest = running.run()
     except BatchFailed as error:
         manifest, failed = error.manifest, True
+        if isinstance(error, ManifestNotWritten):  # the table is all that is left of it
+            console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
     except ToAPIsError as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(2 if isinstance(error, InvalidBatch) else 1) from None
@@ -76,7 +78,7 @@ def what_goes_on(progress: Progress) -> str:
         >>> what_goes_on(Progress(batch="lisbon"))
         'Run batch "lisbon" again to go on: nothing is bought twice.'
     """
-    if under_way := dict(progress.under_way):
+    if under_way := progress.under_way():
         return still_under_way(progress.batch, under_way)
     again = f'Run batch "{progress.batch}" again' if progress.batch else "Run it again"
     return f"{again} to go on: nothing is bought twice."
