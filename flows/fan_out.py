@@ -74,6 +74,7 @@ class FanOut:
     async def run(self) -> None:
         """Make every shot that isn't stored; returns when each has ended."""
         settings = self.ready.spec.settings
+        self.progress.batch, self.progress.under_way = self.ready.batch, self._under_way
         in_flight = asyncio.Semaphore(settings.max_in_flight)
         downloads = asyncio.Semaphore(settings.downloads_at_once)
         tasks = self.ready.tasks
@@ -108,14 +109,17 @@ class FanOut:
 
     def _tell_what_goes_on(self) -> None:
         """Cancelling stops waiting, not billing."""
+        if under_way := self._under_way():
+            said = still_under_way(self.ready.batch, under_way)
+            get_run_logger().warning("%s", said, extra={"under_way": len(under_way)})
+
+    def _under_way(self) -> dict[str, str]:
         accepted = self.outcomes.accepted
-        under_way = {
-            shot.label: accepted[shot.shot_id].task_id
+        return {
+            shot.label: generation.task_id
             for shot in self.ready.shots
-            if shot.shot_id in accepted
+            if (generation := accepted.get(shot.shot_id))
         }
-        if under_way:
-            get_run_logger().warning("%s", still_under_way(self.ready.batch, under_way))
 
     async def _make(self, shot: Shot, steps: Steps, downloads: asyncio.Semaphore) -> None:
         try:
