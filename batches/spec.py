@@ -13,6 +13,7 @@ from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.requests import SceneFields, VariantFields
 
 ROLE_OF_ONE = "character"  # the role that a character alone plays
+MOST_SCENES = 100_000  # of a batch
 
 
 class Scene(SceneFields):

@@ -1,0 +1,135 @@
+"""The rows of a Parquet file, within bounds: a few KB of it may stand for terabytes.
+
+pyarrow is optional, and imported on first use.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_ROWS_AT_ONCE = 1000
+_LONGEST_FIXED = 1000  # bytes of a value in a column of fixed length
+
+
+@dataclass(frozen=True)
+class ParquetBounds:
+    """What a Parquet file may hold.
+
+    Args:
+        rows: How many, by its own metadata.
+        columns: How many, wanted or not.
+        values: Of the wanted columns, nulls and items of lists included.
+        unpacked: Of the wanted columns, in bytes, after decompression and before the texts that
+            repeat are written out.
+        characters: Of all their texts, in bytes of UTF-8, each as often as it stands there.
+    """
+
+    rows: int
+    columns: int
+    values: int
+    unpacked: int
+    characters: int
+
+
+@dataclass(frozen=True)
+class ParquetTable:
+    """A Parquet file's content.
+
+    Args:
+        columns: The names of all its columns, in order.
+        rows: The wanted columns of each row.
+    """
+
+    columns: list[str]
+    rows: list[dict[str, Any]]
+
+
+def parquet_rows(
+    content: bytes, wanted: Collection[str] | None, bounds: ParquetBounds
+) -> ParquetTable:
+    """Read a Parquet file.
+
+    Args:
+        content: Of the file.
+        wanted: The names of the columns to read, in any case; None for all.
+        bounds: What it may hold. They are checked before a value is made; texts, which a
+            dictionary in the file may repeat without end, as they are read.
+
+    Raises:
+        ImportError: pyarrow isn't installed.
+        ValueError: It is no Parquet file, a damaged one, or beyond the bounds.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - optional
+        import pyarrow.parquet as pq  # noqa: PLC0415 - optional
+    except ImportError as error:
+        what = 'Arrow and Parquet need pyarrow: pip install "prefect-toapis[tables]"'
+        raise ImportError(what) from error
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        names: list[str] = file.schema_arrow.names
+        columns = [one for one in names if wanted is None or one.strip().lower() in wanted]
+        texts = list(_check(file.metadata, columns, bounds))
+        # Texts stay in their dictionaries until their lengths are known.
+        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
+        batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns)
+        return ParquetTable(names, list(_rows(batches, bounds)))
+    except (pa.ArrowException, OSError, OverflowError) as error:
+        raise ValueError(f"it is no Parquet file, or a damaged one: {error}") from error
+
+
+def _check(metadata: Any, columns: Sequence[str], bounds: ParquetBounds) -> Iterator[str]:
+    """Raise where a file is beyond the bounds, by its metadata; the paths of its texts."""
+    if metadata.num_rows > bounds.rows:
+        raise ValueError(f"it has {metadata.num_rows:,} rows, and may have {bounds.rows:,}")
+    if metadata.num_columns > bounds.columns:
+        raise ValueError(f"it has {metadata.num_columns:,} columns, and may have {bounds.columns}")
+    values = unpacked = 0
+    for group in range(metadata.num_row_groups):
+        for place in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(place)
+            if chunk.path_in_schema.partition(".")[0] in columns:
+                values += chunk.num_values
+                unpacked += chunk.total_uncompressed_size
+    if values > bounds.values:
+        raise ValueError(f"it has {values:,} values, and may have {bounds.values:,}")
+    if unpacked > bounds.unpacked:
+        size = f"{unpacked / 1e6:.1f} MB unpacked, and may have {bounds.unpacked / 1e6:g} MB"
+        raise ValueError(f"it has {size}")
+    for place in range(metadata.num_columns):
+        column = metadata.schema.column(place)
+        if column.path.partition(".")[0] not in columns:
+            continue
+        if column.physical_type == "BYTE_ARRAY":
+            yield column.path
+        elif column.length > _LONGEST_FIXED:
+            raise ValueError(f"a value of its has {column.length:,} bytes")
+
+
+def _rows(batches: Any, bounds: ParquetBounds) -> Iterator[dict[str, Any]]:
+    values = characters = 0
+    for batch in batches:
+        for column in batch.columns:
+            count, length = _extent(column)
+            values, characters = values + count, characters + length
+        if values > 2 * bounds.values or characters > bounds.characters:
+            raise ValueError(f"it holds more than {bounds.characters / 1e6:g} MB of text")
+        yield from batch.to_pylist()
+
+
+def _extent(column: Any) -> tuple[int, int]:
+    """How many values a column has, lists opened, and how long its texts are, written out."""
+    import pyarrow as pa  # noqa: PLC0415 - optional
+    import pyarrow.compute as pc  # noqa: PLC0415 - optional
+
+    if pa.types.is_dictionary(column.type):
+        lengths = pc.take(pc.binary_length(column.dictionary), column.indices)
+        return len(column), pc.sum(pc.cast(lengths, "int64")).as_py() or 0
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        count, length = _extent(column.flatten())
+        return len(column) + count, length
+    if pa.types.is_struct(column.type):
+        inside = [_extent(one) for one in column.flatten()]
+        return len(column) + sum(count for count, _ in inside), sum(one for _, one in inside)
+    return len(column), column.nbytes
