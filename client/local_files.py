@@ -75,7 +75,9 @@ def length_fault(length: int, most: int) -> str | None:
     """
     if length <= most:
         return None
-    return f"it has {max(length, most + 50_000) / 1e6:.1f} MB, and may have {most / 1e6:g} MB at most"
+    return (
+        f"it has {max(length, most + 50_000) / 1e6:.1f} MB, and may have {most / 1e6:g} MB at most"
+    )
 
 
 def why_unreadable(error: OSError | ValueError) -> str:

@@ -1,7 +1,7 @@
-"""Text from elsewhere (the provider, a spec, the bucket), made safe to show.
+r"""Text from elsewhere (the provider, a spec, the bucket), made safe to show.
 
-What a terminal, a log or a browser would act upon is shown as Python would write it: ESC as `\\x1b`,
-a bidirectional override as `\\u202e`. What is stored stays as it was; only what is shown changes.
+What a terminal, a log or a browser would act upon is shown as Python would write it: ESC as
+`\x1b`, a bidirectional override as `\u202e`. What is stored stays as it was.
 
 Each channel has one place that calls this:
 
@@ -17,7 +17,6 @@ Each channel has one place that calls this:
 
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ _ACTIVE = re.compile(
     "\ufeff\ufff9-\ufffb\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _OWN_LINE = re.compile(r"\n(?=  )")  # as this package writes lists: each line is indented
-_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 _PACKAGE = str(Path(__file__).parent.parent)
 
 
@@ -80,41 +78,6 @@ def shown(value: Any) -> Any:
     if isinstance(value, dict):
         return {shown(name): shown(one) for name, one in value.items()}
     return value
-
-
-def unsendable(text: str) -> str | None:
-    r"""Why a text can't be sent and recorded; None if it can.
-
-    With a NUL in its name or parameters, a task run on PostgreSQL stays pending for ever.
-
-    Example:
-        >>> unsendable("A dog\0")
-        "it holds the character NUL (\\x00), which can't be stored"
-    """
-    found = _UNSENDABLE.search(text)
-    if found is None:
-        return None
-    if found[0] == "\0":
-        return "it holds the character NUL (\\x00), which can't be stored"
-    return "it holds half a character, which can't be sent"
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """Every text in a JSON value, names of fields included.
-
-    Example:
-        >>> list(texts_in({"seed": 7, "tags": ["a"]}))
-        ['seed', 'tags', 'a']
-    """
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield str(name)
-            yield from texts_in(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from texts_in(inner)
 
 
 class LinesOfOurs(logging.Filter):
