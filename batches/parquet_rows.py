@@ -85,26 +85,26 @@ def _check(metadata: Any, columns: Sequence[str], bounds: ParquetBounds) -> Iter
         raise ValueError(f"it has {metadata.num_rows:,} rows, and may have {bounds.rows:,}")
     if metadata.num_columns > bounds.columns:
         raise ValueError(f"it has {metadata.num_columns:,} columns, and may have {bounds.columns}")
-    values = unpacked = 0
-    for group in range(metadata.num_row_groups):
-        for place in range(metadata.num_columns):
-            chunk = metadata.row_group(group).column(place)
-            if chunk.path_in_schema.partition(".")[0] in columns:
-                values += chunk.num_values
-                unpacked += chunk.total_uncompressed_size
-    if values > bounds.values:
+    chunks = list(_chunks(metadata, columns))
+    if (values := sum(one.num_values for one in chunks)) > bounds.values:
         raise ValueError(f"it has {values:,} values, and may have {bounds.values:,}")
-    if unpacked > bounds.unpacked:
+    if (unpacked := sum(one.total_uncompressed_size for one in chunks)) > bounds.unpacked:
         size = f"{unpacked / 1e6:.1f} MB unpacked, and may have {bounds.unpacked / 1e6:g} MB"
         raise ValueError(f"it has {size}")
-    for place in range(metadata.num_columns):
-        column = metadata.schema.column(place)
+    for column in map(metadata.schema.column, range(metadata.num_columns)):
         if column.path.partition(".")[0] not in columns:
             continue
         if column.physical_type == "BYTE_ARRAY":
             yield column.path
         elif column.length > _LONGEST_FIXED:
             raise ValueError(f"a value of its has {column.length:,} bytes")
+
+
+def _chunks(metadata: Any, columns: Sequence[str]) -> Iterator[Any]:
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(metadata.num_columns)):
+            if chunk.path_in_schema.partition(".")[0] in columns:
+                yield chunk
 
 
 def _rows(batches: Any, bounds: ParquetBounds) -> Iterator[dict[str, Any]]:
@@ -121,8 +121,9 @@ def _rows(batches: Any, bounds: ParquetBounds) -> Iterator[dict[str, Any]]:
 def _extent(column: Any) -> tuple[int, int]:
     """How many values a column has, lists opened, and how long its texts are, written out."""
     import pyarrow as pa  # noqa: PLC0415 - optional
-    import pyarrow.compute as pc  # noqa: PLC0415 - optional
+    import pyarrow.compute  # noqa: PLC0415 - optional
 
+    pc: Any = pyarrow.compute
     if pa.types.is_dictionary(column.type):
         lengths = pc.take(pc.binary_length(column.dictionary), column.indices)
         return len(column), pc.sum(pc.cast(lengths, "int64")).as_py() or 0

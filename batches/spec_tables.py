@@ -87,30 +87,34 @@ def read_table(content: bytes, name: str) -> Table:
         [{'name': 'tram', 'prompt': 'A yellow tram'}]
     """
     table = Table(name)
-    columns: dict[str, None] = {}
     try:
-        if fault := length_fault(len(content), TABLE_BYTES):
-            raise ValueError(fault)
-        for place, row in _rows(content, table):
-            given = {column: _cell(column, cell) for column, cell in row.items() if _is(cell)}
-            # Spreadsheets pad with columns that have no name.
-            columns |= dict.fromkeys(one for one in row if one or one in given)
-            if len(columns) > _COLUMNS:
-                raise ValueError(f"it has more than {_COLUMNS:,} columns")
-            if not given:
-                continue
-            if len(table.rows) == MOST_SCENES:
-                raise ValueError(f"it has more than {MOST_SCENES:,} rows")
-            table.rows.append(given)
-            table.places.append(place)
+        _fill(table, content)
     except UnicodeDecodeError:
         table.faults.append(f"{name}: it can't be read: it isn't in UTF-8")
     except ValueError as error:
         table.faults.append(f"{name}: it can't be read: {error}")
-    table.columns.extend(columns)
     if (more := len(table.faults) - _FAULTS_SHOWN) > 0:
         table.faults[_FAULTS_SHOWN:] = [f"{name}: and {more:,} more of the kind"]
     return table
+
+
+def _fill(table: Table, content: bytes) -> None:
+    if fault := length_fault(len(content), TABLE_BYTES):
+        raise ValueError(fault)
+    known: set[str] = set()
+    for place, row in _rows(content, table):
+        given = {column: _cell(column, cell) for column, cell in row.items() if _is(cell)}
+        # Spreadsheets pad with columns that have no name.
+        new = [one for one in row if one not in known and (one or one in given)]
+        known.update(new)
+        table.columns.extend(new)
+        if len(known) > _COLUMNS:
+            raise ValueError(f"it has more than {_COLUMNS:,} columns")
+        if given and len(table.rows) == MOST_SCENES:
+            raise ValueError(f"it has more than {MOST_SCENES:,} rows")
+        if given:
+            table.rows.append(given)
+            table.places.append(place)
 
 
 def _rows(content: bytes, table: Table) -> Iterator[Row]:
@@ -158,7 +162,7 @@ def _csv_rows(text: str, table: Table) -> Iterator[Row]:
 def _counted(lines: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
     number = 0
     try:
-        for number, cells in enumerate(lines, 1):  # noqa: B007 - it is also what comes before
+        for number, cells in enumerate(lines, 1):
             yield number, cells
     except csv.Error as error:
         raise ValueError(f"{error} (in row {number + 1})") from None

@@ -45,14 +45,14 @@ class SpecLoader(BoundedLoader):
         },
     }
 
-    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> str:
+    def construct_moment(self, node: yaml.ScalarNode) -> str:
         """A moment has no place in a spec: it was meant as text."""
-        super().construct_yaml_timestamp(node)
+        self.construct_yaml_timestamp(node)
         self.faults.append(_misread(node, "a date"))
-        return node.value
+        return str(node.value)
 
 
-SpecLoader.add_constructor("tag:yaml.org,2002:timestamp", SpecLoader.construct_yaml_timestamp)
+SpecLoader.add_constructor("tag:yaml.org,2002:timestamp", SpecLoader.construct_moment)
 
 
 def cut_texts(root: yaml.Node, text: str) -> list[str]:

@@ -104,7 +104,7 @@ class BoundedLoader(yaml.SafeLoader):
         """Compose the next node, if that stays within the bounds."""
         self._level += 1
         if self._level > self._bounds.depth:
-            raise ValueError(_depth_fault(self._bounds, self.peek_event().start_mark.line + 1))
+            raise ValueError(_depth_fault(self._bounds, self.get_mark().line + 1))
         node = super().compose_node(parent, index)
         self._level -= 1
         if isinstance(node, yaml.CollectionNode) and id(node) not in self._extents:
@@ -187,7 +187,7 @@ for _kind in ("int", "float"):
 def read_yaml(
     text: str, bounds: Bounds, loader: Callable[[str, Bounds], BoundedLoader] = BoundedLoader
 ) -> Document:
-    """A YAML document.
+    r"""A YAML document.
 
     Args:
         text: Of the file.
@@ -198,7 +198,7 @@ def read_yaml(
         ValueError: It can't be read; says where, and shows nothing of its text.
 
     Example:
-        >>> read_yaml("a: 1\\nb: 2\\na: 3\\n", Bounds(100, 100, 100)).faults
+        >>> read_yaml("a: 1\nb: 2\na: 3\n", Bounds(100, 100, 100)).faults
         ["line 3: 'a' is given twice, first in line 1"]
     """
     try:
@@ -215,13 +215,13 @@ def read_yaml(
 
 
 def read_json(text: str, bounds: Bounds) -> Document:
-    """A JSON document.
+    r"""A JSON document.
 
     Raises:
         ValueError: It can't be read; says where, and shows nothing of its text.
 
     Example:
-        >>> read_json('{"a": 1,\\n "a": 2}', Bounds(100, 100, 100)).faults
+        >>> read_json('{"a": 1,\n "a": 2}', Bounds(100, 100, 100)).faults
         ["line 2: 'a' is given twice, first in line 1"]
     """
     doubles = _json_doubles(text, bounds)
@@ -239,27 +239,27 @@ def _json_doubles(text: str, bounds: Bounds) -> list[Double]:
     line, values, characters = 1, 1, 0
     open_objects: list[dict[str, int] | None] = []  # None for a list
     for found in _JSON.finditer(text):
-        token = found[0]
-        if token == "\n":
+        piece = found[0]
+        if piece == "\n":
             line += 1
-        elif token in "{[":
-            open_objects.append({} if token == "{" else None)
+        elif piece in "{[":
+            open_objects.append({} if piece == "{" else None)
             values += 1
             if len(open_objects) > bounds.depth:
                 raise ValueError(_depth_fault(bounds, line))
-        elif token in "}]":
+        elif piece in "}]":
             del open_objects[-1:]
-        elif token == ",":
+        elif piece == ",":
             values += 1
         else:
-            characters += len(token)
+            characters += len(piece)
             if found[1] and open_objects and (keys := open_objects[-1]) is not None:
                 values += 1
-                key = _key_of(token[: -len(found[1])])
+                key = _key_of(piece[: -len(found[1])])
                 if key in keys:
                     doubles.append(Double(key, line, keys[key]))
                 keys.setdefault(key, line)
-            line += token.count("\n")
+            line += piece.count("\n")
         if fault := _over(bounds, values, characters):
             raise ValueError(fault)
     return doubles

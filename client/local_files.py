@@ -36,7 +36,7 @@ def read_file(path: str | os.PathLike[str], most: int) -> bytes:
     place = _expanded(path)
     if fault := _kind_fault(place, place.stat()):
         raise ValueError(fault)
-    with open(place, "rb", opener=_without_waiting) as file:  # noqa: PTH123 - Path has no opener
+    with open(place, "rb", opener=_without_waiting) as file:
         facts = os.fstat(file.fileno())  # it may have become something else meanwhile
         if fault := _kind_fault(place, facts) or length_fault(facts.st_size, most):
             raise ValueError(fault)
@@ -48,6 +48,21 @@ def read_file(path: str | os.PathLike[str], most: int) -> bytes:
     return content
 
 
+def file_size(path: str) -> int:
+    """The length of a regular file, in bytes; raises as `read_file`.
+
+    Example:
+        >>> file_size("/dev/null")
+        Traceback (most recent call last):
+        ValueError: it is a device, not a file
+    """
+    place = _expanded(path)
+    facts = place.stat()
+    if fault := _kind_fault(place, facts):
+        raise ValueError(fault)
+    return facts.st_size
+
+
 def file_fault(path: str) -> str | None:
     """Why there is no regular file at a path, without the path; None if there is one.
 
@@ -56,14 +71,12 @@ def file_fault(path: str) -> str | None:
         'it is a device, not a file'
     """
     try:
-        place = _expanded(path)
-        return _kind_fault(place, place.stat())
+        file_size(path)
     except FileNotFoundError:
         return "there is no such file"
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return why_unreadable(error)
-    except ValueError as error:
-        return str(error)
+    return None
 
 
 def length_fault(length: int, most: int) -> str | None:

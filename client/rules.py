@@ -18,7 +18,8 @@ _TASK_ID = re.compile(r"[\w.-]+")
 _SHOWN = 60  # characters of a value in a message
 _NAMES_SHOWN = 20  # fields in a note
 # No source says what the API takes; these are far beyond it, and keep records and pages readable.
-_LONGEST = {"model": 200, "prompt": 32_000, "task_id": 500}  # characters
+MOST_CHARACTERS = 32_000  # of a prompt
+_LONGEST = {"model": 200, "prompt": MOST_CHARACTERS, "task_id": 500}  # characters
 _LONGEST_URL = 8_192  # characters
 _CLOSE = 0.85  # sora2 is as close to sora-2; sora-3, which may well come to be, isn't
 _PYTHON_TYPES: dict[JSONType, type | tuple[type, ...]] = {
@@ -130,7 +131,11 @@ _Broken = tuple[str, Any, str]  # field, value, rule
 def _unsendable_faults(request: Request) -> list[_Broken]:
     """What can't be sent or recorded, whatever the model."""
     fields = dict(request)
-    broken = [(name, value, why) for name, value in fields.items() if (why := unsendable(value))]
+    broken = [
+        (name, value, why)
+        for name, value in fields.items()
+        if value is not None and value is not False and (why := unsendable(value))
+    ]
     return broken + [
         (name, fields[name], f"it has {len(fields[name]):,} characters; {most:,} at most")
         for name, most in _LONGEST.items()
