@@ -10,7 +10,6 @@ from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.local_files import (
     file_size,
-    length_fault,
     read_file,
     why_unreadable,
 )
@@ -77,10 +76,7 @@ def read_object(uri: str) -> bytes | None:
         StoreError: The bucket refuses, or does not answer.
     """
     store, key = BucketStore.holding(uri, None)
-    found = store.bucket.head(key)
-    if found and (fault := length_fault(found.size, LONGEST)):
-        raise ValueError(f"{uri}: {fault}")
-    return store.bucket.read(key) if found else None
+    return store.bucket.read(key, LONGEST)
 
 
 def _read_local(path: str, kind: Kind) -> bytes:

@@ -32,6 +32,7 @@ from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader, WholeReads
 from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
+from prefect_toapis.client.local_files import length_fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -193,15 +194,23 @@ class VideoBucket(Block):
         """Which credentials are in use, without secrets."""
         return (self.credentials or S3Credentials()).describe()
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str, most: int | None = None) -> bytes | None:
         """The content under a key; None if there is none.
+
+        Args:
+            key: Of the object.
+            most: How long it may be, in bytes; None for any length.
 
         Raises:
             StoreError: Or one of its kinds, as for all operations.
+            ValueError: It is longer; nothing of it was read.
         """
         with self._translated("read", key):
             try:
                 answer = self._s3.get_object(Bucket=self.bucket_name, Key=self._full(key))
+                if most is not None and (fault := length_fault(answer["ContentLength"], most)):
+                    answer["Body"].close()
+                    raise ValueError(f"{self.uri(key)}: {fault}")
                 return answer["Body"].read()
             except boto_errors() as error:
                 if error_code(error) in _GONE:

@@ -1,8 +1,8 @@
 """`prefect-toapis simulator`: the provider on localhost."""
 
-from rich.console import Console
 from rich.markup import escape
 
+from prefect_toapis.cli.console import Console
 from prefect_toapis.simulator import Simulator, SimulatorSettings, serve
 
 

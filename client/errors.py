@@ -4,6 +4,10 @@ from typing import ClassVar, Literal, TypedDict
 
 from typing_extensions import Self, Unpack
 
+from prefect_toapis.client.plain_text import printable
+
+_FACT = 200  # characters of an id or a code in a message
+
 Money = Literal["not spent", "maybe spent", "spent"]
 
 
@@ -60,6 +64,7 @@ class ToAPIsError(Exception):
     reply: str | None = None
 
     def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
+        what = printable(what)  # it may quote the provider, a spec or the bucket
         super().__init__(what)
         self.what = what
         self.about(**facts)
@@ -67,7 +72,7 @@ class ToAPIsError(Exception):
     def about(self, **facts: Unpack[Facts]) -> Self:
         """Add facts that were not known where the error arose; returns the error itself."""
         for name, value in facts.items():
-            setattr(self, name, value)
+            setattr(self, name, printable(str(value)) if name == "reply" and value else value)
         return self
 
     def __repr__(self) -> str:
@@ -76,7 +81,7 @@ class ToAPIsError(Exception):
 
     def __str__(self) -> str:
         """What happened, to which shot, whether money was spent, and what to do."""
-        shot = f"Shot {self.shot}: " if self.shot else ""
+        shot = f"Shot {printable(self.shot)}: " if self.shot else ""
         seen = [
             f"HTTP {self.http_status}" if self.http_status else None,
             self.code,
@@ -84,7 +89,7 @@ class ToAPIsError(Exception):
             f"generation {self.task_id}" if self.task_id else None,
             f"business id {self.business_id}" if self.business_id else None,
         ]
-        facts = ", ".join(fact for fact in seen if fact)
+        facts = ", ".join(printable(fact, _FACT) for fact in seen if fact)
         sentences = [
             f"{shot}{self.what.rstrip('.')}{f' ({facts})' if facts else ''}.",
             _MONEY_SENTENCE[self.money],
@@ -99,9 +104,10 @@ class InvalidRequest(ToAPIsError, ValueError):
     advice = "Change what is named and try again."
 
     def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
+        super().__init__("")
         self.args = (faults,)
         self.faults = faults
+        self.what = "; ".join(map(printable, faults))
 
 
 class InvalidCatalogue(ToAPIsError, ValueError):

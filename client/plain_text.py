@@ -11,8 +11,9 @@ Each channel has one place that calls this:
 | log lines | `LinesOfOurs`, on the loggers that this package writes to |
 | labels, and so names of task runs, tables, bars and events | `batches.naming.shot_label` |
 | names of flow runs and task runs | `flows.run_names.name_of`, `tasks.steps.named` |
-| the terminal | `cli.display` |
-| the page, and artifacts | `batches.gallery.gallery_html`, `batches.reports.plain` |
+| the terminal | `cli.console` |
+| the page | `visible` in `batches/gallery.js`, which shows them; the file has them escaped |
+| artifacts | `batches.reports.plain` |
 """
 
 import logging
@@ -64,20 +65,30 @@ def printable_lines(text: str) -> str:
     return "\n".join(_ACTIVE.sub(_escaped, line) for line in _OWN_LINE.split(text))
 
 
-def shown(value: Any) -> Any:
+def visible(value: Any) -> Any:
     r"""A JSON value whose texts are safe in a page; they keep their line breaks and tabs.
 
     Example:
-        >>> shown({"prompt": ["A dog\x1b"]})
+        >>> visible({"prompt": ["A dog\x1b"]})
         {'prompt': ['A dog\\x1b']}
     """
     if isinstance(value, str):
         return _ACTIVE.sub(lambda found: found[0] if found[0] in "\n\t" else _escaped(found), value)
     if isinstance(value, (list, tuple)):
-        return [shown(one) for one in value]
+        return [visible(one) for one in value]
     if isinstance(value, dict):
-        return {shown(name): shown(one) for name, one in value.items()}
+        return {visible(name): visible(one) for name, one in value.items()}
     return value
+
+
+def json_escaped(document: str) -> str:
+    r"""A JSON document of the same value, with nothing in it that isn't read but acted upon.
+
+    Example:
+        >>> json_escaped('"\u202e"')
+        '"\\u202e"'
+    """
+    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 class LinesOfOurs(logging.Filter):
