@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from prefect_toapis.batches import manifest_tables, reading
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.client.requests import RemixRequest
+from prefect_toapis.client.sendable import too_deep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,30 @@ if TYPE_CHECKING:
 MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.jsonl"
 MANIFEST_PARQUET = "manifest.parquet"
+
+# What any reader of the table can reckon with: a row may come from anywhere.
+Count = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+def _in_utc(value: datetime) -> datetime:
+    """A time without a zone is one in UTC."""
+    aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    try:
+        aware.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError("it is beyond what a date can be") from None
+    return aware
+
+
+def _not_too_deep(value: dict[str, Any]) -> dict[str, Any]:
+    if too_deep(value):
+        raise ValueError("it is nested too deep")
+    return value
+
+
+Time = Annotated[datetime, AfterValidator(_in_utc)]
+Fields = Annotated[dict[str, Any], AfterValidator(_not_too_deep)]
 
 RowStatus = Literal["stored", "failed", "open", "planned"]
 
@@ -41,10 +66,10 @@ class StoredVideo(BaseModel):
             installed (the extra `posters`), the video's first frame.
     """
 
-    output: int
+    output: Count
     key: str
     uri: str
-    size: int
+    size: Bytes
     sha256: str
     content_type: str
     thumbnail_key: str | None = None
@@ -57,14 +82,14 @@ class StoredShot(BaseModel):
         characters: The usernames of those that came with it (`character_create`).
     """
 
-    version: int = MANIFEST_VERSION
+    version: Count = MANIFEST_VERSION
     shot: Shot
     task_id: str
     business_id: str
-    attempt: int
+    attempt: Count
     run: str | None = None
-    submitted_at: datetime | None = None
-    stored_at: datetime
+    submitted_at: Time | None = None
+    stored_at: Time
     videos: list[StoredVideo]
     characters: list[str] = []
 
@@ -108,30 +133,30 @@ class ManifestRow(BaseModel):
         reply: The first characters of a reply of the provider that could not be understood.
     """
 
-    version: int = MANIFEST_VERSION
+    version: Count = MANIFEST_VERSION
     batch: str
     shot_id: str
     scene: str
     variant: str
     cast: str = ""
-    take: int = 1
+    take: Count = 1
     status: RowStatus
-    output: int | None = None
+    output: Count | None = None
     uri: str | None = None
     key: str | None = None
-    size: int | None = None
+    size: Bytes | None = None
     sha256: str | None = None
     content_type: str | None = None
     thumbnail_key: str | None = None
     model: str
     prompt: str
-    request: dict[str, Any] = {}
+    request: Fields = {}
     characters: list[str] = []
     task_id: str | None = None
     business_id: str | None = None
-    attempt: int | None = None
-    submitted_at: datetime | None = None
-    stored_at: datetime | None = None
+    attempt: Count | None = None
+    submitted_at: Time | None = None
+    stored_at: Time | None = None
     in_plan: bool = True
     note: str | None = None
     error: str | None = None
@@ -290,8 +315,12 @@ class Manifest(BaseModel):
         Raises:
             ValueError: It is damaged, or of a later version than this package knows.
         """
-        # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
-        return cls._of_rows([json.loads(line) for line in text.split("\n") if line.strip()], uri)
+        try:
+            # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
+            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+        except RecursionError:
+            raise ValueError("a row is nested too deep") from None
+        return cls._of_rows(rows, uri)
 
     @classmethod
     def _of_rows(cls, rows: Sequence[Any], uri: str) -> "Manifest":

@@ -146,6 +146,16 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
     return name
 
 
+def is_batch_name(name: str) -> bool:
+    """Whether a batch may be called that, once its {date} and so on are filled in.
+
+    Example:
+        >>> is_batch_name("nightly-2026-11-22"), is_batch_name("../x")
+        (True, False)
+    """
+    return _BATCH.fullmatch(name) is not None and name not in RESERVED
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)

@@ -33,10 +33,29 @@ def unsendable(value: Any) -> str | None:
             return f"it holds more than {_MOST:,} values"
         if fault := next(filter(None, map(_fault, level)), None):
             return fault
-        level = [inner for one in level for inner in _inside(one)]
+        level = _next_level(level)
         if not level:
             return None
     return f"it is nested more than {_DEEPEST} deep"
+
+
+def too_deep(value: Any) -> bool:
+    """Whether a JSON value is nested too deep to be written, compared or shown.
+
+    Example:
+        >>> too_deep({"seed": [7]})
+        False
+    """
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = _next_level(level)
+        if not level:
+            return False
+    return True
+
+
+def _next_level(level: list[Any]) -> list[Any]:
+    return [inner for one in level for inner in _inside(one)]
 
 
 def _fault(value: Any) -> str | None:
