@@ -317,7 +317,7 @@ class Manifest(BaseModel):
         """
         try:
             # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
-            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+            rows = [_row(line) for line in text.split("\n") if line.strip()]
         except RecursionError:
             raise ValueError("a row is nested too deep") from None
         return cls._of_rows(rows, uri)
@@ -365,6 +365,13 @@ def build_manifest(
     for leftover in done.values():
         rows += _stored_rows(leftover, leftover.shot, in_plan=False)
     return Manifest(batch=batch, uri=uri, rows=rows)
+
+
+def _row(line: str) -> Any:
+    row = json.loads(line)
+    if "\\u" in line:  # half a character, which nothing can write again
+        json.dumps(row, ensure_ascii=False).encode()
+    return row
 
 
 def _known(row: Any) -> ManifestRow:
