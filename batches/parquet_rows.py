@@ -1,12 +1,22 @@
 """The rows of a Parquet file, within bounds: a few KB of it may stand for terabytes.
 
-pyarrow is optional, and imported on first use.
+They are read in a process of their own: some damaged files end the process that reads them, from
+within pyarrow, and the memory of such a process can be bounded. pyarrow is optional.
 """
 
+import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
+_MAGIC = b"PAR1"
+_DAMAGED = "it is no Parquet file, or a damaged one"
+_SECONDS = 120  # for reading a file
+_MEMORY = 1_000_000_000  # bytes, for pyarrow itself
 _ROWS_AT_ONCE = 1000
 _LONGEST_FIXED = 1000  # bytes of a value in a column of fixed length
 
@@ -59,12 +69,58 @@ def parquet_rows(
         ImportError: pyarrow isn't installed.
         ValueError: It is no Parquet file, a damaged one, or beyond the bounds.
     """
+    if find_spec("pyarrow") is None:
+        raise ImportError('Arrow and Parquet need pyarrow: pip install "prefect-toapis[tables]"')
+    if len(content) < 12 or {content[:4], content[-4:]} != {_MAGIC}:
+        raise ValueError(f"{_DAMAGED}: it does not begin and end as one")
+    asked = pickle.dumps((content, wanted, bounds))
+    path = os.pathsep.join(filter(None, sys.path))
     try:
-        import pyarrow as pa  # noqa: PLC0415 - optional
-        import pyarrow.parquet as pq  # noqa: PLC0415 - optional
-    except ImportError as error:
-        what = 'Arrow and Parquet need pyarrow: pip install "prefect-toapis[tables]"'
-        raise ImportError(what) from error
+        ran = subprocess.run(  # noqa: S603 - this module itself
+            [sys.executable, "-c", f"from {__name__} import answer; answer()"],
+            input=asked,
+            capture_output=True,
+            check=True,
+            timeout=_SECONDS,
+            env={**_without_secrets(), "PYTHONPATH": path},
+        )
+    except subprocess.SubprocessError:  # it would show the whole file
+        raise ValueError(f"{_DAMAGED}: its reader ended without an answer") from None
+    found: ParquetTable | str = pickle.loads(ran.stdout)  # noqa: S301 - of our own process
+    if isinstance(found, str):
+        raise ValueError(found)  # noqa: TRY004 - the text of an error
+    return found
+
+
+def _without_secrets() -> dict[str, str]:
+    """The environment of a process that reads what comes from elsewhere."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TOAPIS", "AWS", "PREFECT"))}
+    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system"}  # whose memory can be bounded
+
+
+def answer() -> None:
+    """What the process that reads a file does: it is asked and answers by its standard streams."""
+    content, wanted, bounds = pickle.load(sys.stdin.buffer)  # noqa: S301 - as above
+    _bound_memory(bounds)
+    try:
+        found: ParquetTable | str = _read(content, wanted, bounds)
+    except (ValueError, MemoryError) as error:
+        found = str(error) or f"{_DAMAGED}: it takes too much memory"
+    pickle.dump(found, sys.stdout.buffer)
+
+
+def _bound_memory(bounds: ParquetBounds) -> None:
+    if sys.platform == "linux":  # elsewhere, the bounds of the file alone hold
+        import resource  # noqa: PLC0415 - not on every platform
+
+        most = _MEMORY + 8 * (bounds.unpacked + bounds.characters)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _read(content: bytes, wanted: Collection[str] | None, bounds: ParquetBounds) -> ParquetTable:
+    import pyarrow as pa  # noqa: PLC0415 - optional
+    import pyarrow.parquet as pq  # noqa: PLC0415 - optional
 
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
@@ -76,7 +132,7 @@ def parquet_rows(
         batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns)
         return ParquetTable(names, list(_rows(batches, bounds)))
     except (pa.ArrowException, OSError, OverflowError) as error:
-        raise ValueError(f"it is no Parquet file, or a damaged one: {error}") from error
+        raise ValueError(f"{_DAMAGED}: {error}") from error
 
 
 def _check(metadata: Any, columns: Sequence[str], bounds: ParquetBounds) -> Iterator[str]:

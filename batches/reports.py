@@ -113,12 +113,13 @@ def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Li
         posters: Small JPEGs, by the key of the thumbnail.
         links: Signed; None: the videos are named only, the table has their S3 URIs.
     """
+    page = printable(f"{manifest.uri}/{GALLERY_FILE}")
     shown, more = shown_videos(manifest), len(_videos(manifest)) - POSTERS_SHOWN
     urls = links.urls if links else {}
     missing = [row for row in manifest.rows if row.in_plan and row.error]
     parts = [
         f"# {plain(manifest.batch)}",
-        f"**{headline(manifest)}.** The page with players is `{manifest.uri}/{GALLERY_FILE}`.",
+        f"**{headline(manifest)}.** The page with players is `{page}`.",
         _how_long(links),
         _grid([_cell(row, posters, urls) for row in shown]),
         f"And {more} more videos: see the page." if more > 0 else "",

@@ -45,15 +45,6 @@ class SpecLoader(BoundedLoader):
         },
     }
 
-    def construct_moment(self, node: yaml.ScalarNode) -> str:
-        """A moment has no place in a spec: it was meant as text."""
-        self.construct_yaml_timestamp(node)
-        self.faults.append(_misread(node, "a date"))
-        return str(node.value)
-
-
-SpecLoader.add_constructor("tag:yaml.org,2002:timestamp", SpecLoader.construct_moment)
-
 
 def cut_texts(root: yaml.Node, text: str) -> list[str]:
     """The texts of a spec that an unquoted `#` cuts short, and numbers that aren't as written.

@@ -48,14 +48,17 @@ class Document:
     Args:
         data: Its value, which JSON can hold.
         doubles: The keys that are given twice; the last value of each is in `data`.
-        faults: What is wrong with it, in words, each with its line: those keys among it.
         root: Of YAML, for finding where a value is; None for JSON.
     """
 
     data: Any
     doubles: list["Double"] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
     root: yaml.Node | None = None
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with it, in words."""
+        return [one.in_words for one in self.doubles[:_DOUBLES_SHOWN]]
 
 
 class Double(NamedTuple):
@@ -98,7 +101,6 @@ class BoundedLoader(yaml.SafeLoader):
         self._level = 0
         self._extents: dict[int, _Extent] = {}  # of lists and mappings that are complete
         self.doubles: list[Double] = []
-        self.faults: list[str] = []
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose the next node, if that stays within the bounds."""
@@ -211,7 +213,7 @@ def read_yaml(
     # Whatever a constructor of PyYAML stumbles over, `!!bool maybe` for one, comes out as it is.
     except (TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from None
-    return Document(data, made.doubles, _faults(made.doubles) + made.faults, root)
+    return Document(data, made.doubles, root)
 
 
 def read_json(text: str, bounds: Bounds) -> Document:
@@ -230,7 +232,7 @@ def read_json(text: str, bounds: Bounds) -> Document:
     except RecursionError:
         raise ValueError("maximum recursion depth exceeded") from None
     _holdable(data)
-    return Document(data, doubles, _faults(doubles))
+    return Document(data, doubles)
 
 
 def _json_doubles(text: str, bounds: Bounds) -> list[Double]:
@@ -273,10 +275,6 @@ def _key_of(token: str) -> str:
     except ValueError:
         return token
     return key
-
-
-def _faults(doubles: list[Double]) -> list[str]:
-    return [one.in_words for one in doubles[:_DOUBLES_SHOWN]]
 
 
 def _over(bounds: Bounds, values: int, characters: int) -> str | None:

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.security.tally import INPUTS
 
 from prefect_toapis.batches.files import files_in
 from prefect_toapis.batches.gallery import gallery_html
@@ -29,23 +30,31 @@ from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.batches.spec_file import open_spec
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.plain_text import printable
-from tests.security.tally import INPUTS
 
 MODELS = ["sora-2", "sora-2-pro", "kling-v3", "veo3.1-fast", "seedance-2", "new", "sora*", "["]
 NASTY = st.sampled_from(
-    [*MODELS, "no", "~", "{hero}", "{character}", "{{hero}}", "@a.turbo", "a.turbo", "1,3", "16:9"]
-    + ["https://m.example/a.png", "./a.png", "s3://b/a.mp4", "s3://", "data:image/png;base64,AA"]
-    + ["http://[", "sha256:" + "ab" * 32, "\0", "\x1b[2J", "\u202e", "A dog #1", "b/shot", "../x/y"]
-    + [
-        "\ud800",
-        "/dev/zero",
-        "~nobody/x",
-        "{date}",
-        "{scheduled:x}",
-        "Europe/Lisbon",
-        "../..",
-        "all",
-        "none",
+    [
+        *MODELS,
+        *("no", "~", "{hero}", "{character}", "{{hero}}", "@a.turbo", "a.turbo", "1,3", "16:9"),
+        *(
+            "https://m.example/a.png",
+            "./a.png",
+            "s3://b/a.mp4",
+            "s3://",
+            "data:image/png;base64,AA",
+        ),
+        *(
+            "http://[",
+            f"sha256:{'ab' * 32}",
+            "A dog #1",
+            "b/shot",
+            "../x/y",
+            "../..",
+            "all",
+            "none",
+        ),
+        *("\0", "\x1b[2J", "\u202e", "\ud800", "/dev/zero", "~nobody/x"),
+        *("{date}", "{scheduled:x}", "Europe/Lisbon"),
     ]
 )
 NUMBERS = st.integers() | st.floats() | st.sampled_from([0, 1, 2, 4, 10, 10**9, 10**400, -1, 1e308])
@@ -68,7 +77,10 @@ VALUES = st.recursive(
 
 @st.composite
 def objects(
-    draw: st.DrawFn, required: dict[str, st.SearchStrategy[Any]], **fields: st.SearchStrategy[Any]
+    draw: st.DrawFn,
+    /,
+    required: dict[str, st.SearchStrategy[Any]],
+    **fields: st.SearchStrategy[Any],
 ) -> dict[str, Any]:
     """Objects that are mostly right, and sometimes hold anything in a field."""
     made: dict[str, Any] = draw(st.fixed_dictionaries(required, optional=fields))
@@ -163,28 +175,11 @@ def test_any_data_in_a_file_is_a_spec_or_faults(data: dict[str, Any], as_json: b
 PIECES = st.sampled_from(
     [
         *"[]{}1=#|>-?!&*%@`'\",",
-        "\n",
-        "\n- ",
-        "\n  ",
-        ": ",
-        " #",
-        "<<: *a",
-        "&a ",
-        "*a",
-        "? ",
-        "---\n",
+        *("\n", "\n- ", "\n  ", ": ", " #", "<<: *a", "&a ", "*a", "? ", "---\n", "0x1F", "007"),
+        *("!!int ", "!!set ", "!!binary ", "!!timestamp ", "!!float ", "!!omap ", "!!python/x "),
+        *("1_000", "12:30", "2026-11-22", "2026-11-22 10:00", ".inf", "no"),
+        *FIELDS,
     ]
-    + [
-        "!!int ",
-        "!!set ",
-        "!!binary ",
-        "!!timestamp ",
-        "!!float ",
-        "!!omap ",
-        "!!python/x ",
-        "0x1F",
-    ]
-    + ["007", "1_000", "12:30", "2026-11-22", "2026-11-22 10:00", ".inf", "no", *FIELDS]
 )
 
 
@@ -214,6 +209,7 @@ def test_any_bytes_are_a_table_or_faults(content: bytes, kind: str) -> None:
     use(open_spec(content, f"p.{kind}").batch()[0])
 
 
+FEW = max(20, settings().max_examples // 10)  # each is read by a process of its own
 COLUMNS = st.sampled_from(["prompt", "Prompt", "name", "image_urls", "remix_of", "x", ""])
 ARROW = st.one_of(
     st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2),
@@ -225,7 +221,7 @@ ARROW = st.one_of(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=FEW)
 @given(st.lists(st.tuples(COLUMNS, ARROW), max_size=4), st.data())
 def test_any_parquet_file_is_a_table_or_faults(
     columns: list[tuple[str, list[Any]]], data: st.DataObject

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.security.tally import INPUTS
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.gallery import gallery_html
@@ -22,7 +23,6 @@ from prefect_toapis.batches.registry import read_made
 from prefect_toapis.batches.reports import shot_table
 from prefect_toapis.batches.spec import BatchSpec, Scene
 from prefect_toapis.batches.uploads import find_upload
-from tests.security.tally import INPUTS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 
@@ -34,7 +34,7 @@ class Bucket:
         self.content = content
 
     async def read(self, key: str) -> bytes | None:
-        return self.content
+        return self.content if key else None
 
     async def write(self, key: str, content: bytes, content_type: str) -> None:
         raise NotImplementedError
