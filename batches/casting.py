@@ -1,8 +1,10 @@
 """Roles in prompts and who plays them."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -10,12 +12,15 @@ from prefect_toapis.batches.identity import character_id, made_from
 from prefect_toapis.batches.naming import cast_labels
 from prefect_toapis.batches.spec import ROLE_OF_ONE, Cast, Character, Role
 from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.requests import CharacterRequest
 from prefect_toapis.client.rules import check
 
 # {hero} is a role; {{hero}} is text in braces; other braces stay as they are.
 _ROLE = re.compile(r"\{\{([A-Za-z_][\w-]*)\}\}|\{([A-Za-z_][\w-]*)\}", re.ASCII)
 _NOT_YET = "yet-to-be-made"  # where a task id belongs
+_SHOWN = 60  # characters of a name in a message
+_LISTED = 20  # characters in a message
 _USERNAME = re.compile(r"[\w.-]+", re.ASCII)
 _LONGEST_USERNAME = 100
 
@@ -86,6 +91,17 @@ def resolve(prompt: str, players: Players) -> str:
         return " ".join(f"@{made[one].username if one in made else one}" for one in known)
 
     return _ROLE.sub(text, prompt)
+
+
+def resolved_length(prompt: str, players: Players) -> int:
+    """How long a prompt gets at most by `resolve`, in characters."""
+    names = {
+        role: sum(
+            len(players.made[one].username if one in players.made else one) + 2 for one in cast
+        )
+        for role, cast in players.roles.items()
+    }
+    return len(prompt) + sum(names.get(match[2], 0) for match in _ROLE.finditer(prompt))
 
 
 def role_of_url(character_url: str | None) -> str | None:
@@ -199,15 +215,43 @@ def filling(roles: Sequence[str], everybody: Sequence[Players]) -> list[Players]
     return list(distinct.values())
 
 
+class Filling:
+    """Which casts fill the roles of scenes; many scenes have the same roles.
+
+    Args:
+        everybody: The casts.
+
+    Example:
+        >>> filling = Filling([Players("Turbo", {"hero": ["a.turbo"]})])
+        >>> [[players.label for players in filling.of(roles)] for roles in (["hero"], ["villain"])]
+        [['Turbo'], []]
+    """
+
+    def __init__(self, everybody: Sequence[Players]) -> None:
+        self._everybody = everybody
+        self.roles = {role for players in everybody for role in players.roles}
+        self._known: dict[tuple[str, ...], list[Players]] = {}
+
+    def of(self, roles: Sequence[str]) -> list[Players]:
+        """As `filling`."""
+        key = tuple(roles)
+        if key not in self._known and self.roles.issuperset(roles):
+            self._known[key] = filling(roles, self._everybody)
+        return self._known.get(key, [])
+
+
 def unfilled(roles: Sequence[str]) -> Players:
     """A cast for roles that no cast fills, so that the scene's other faults can be seen."""
     return Players("?", {role: ["?"] for role in roles}, {"?": _Unmade("?", _NOT_YET)})
 
 
 def _character_faults(characters: Sequence[Character]) -> list[str]:
-    names = [one.name for one in characters]
-    twice = dict.fromkeys(name for name in names if names.count(name) > 1)
-    faults = [f'character "{name}": there are two of that name' for name in twice]
+    names = Counter(one.name for one in characters)
+    faults = [
+        f'character "{name}": there are two of that name'
+        for name, count in names.items()
+        if count > 1
+    ]
     return faults + [fault for one in characters for fault in faults_of(one)]
 
 
@@ -228,7 +272,7 @@ def _faults_of(character: Character) -> list[str]:
         faults.append("give exactly one of username, url and from_task")
     if character.username is not None and not is_username(character.username):
         faults.append(
-            f"username={character.username!r} is none; "
+            f"username={printable(character.username, _SHOWN)!r} is none; "
             "take it from the character query, as @duksvfkf.turbo_whis"
         )
     made = character.url is not None or character.from_task is not None
@@ -242,4 +286,7 @@ def _faults_of(character: Character) -> list[str]:
 
 
 def _there_are(known: Mapping[str, str]) -> str:
-    return f"there are {', '.join(known)}" if known else "the batch has no characters"
+    if not known:
+        return "the batch has no characters"
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return f"there are {', '.join(islice(known, _LISTED))}{more}"

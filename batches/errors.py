@@ -63,9 +63,12 @@ from prefect_toapis.batches.spending import (
     spent_on,
 )
 from prefect_toapis.client.errors import Money, SubmissionUnknown, ToAPIsError, Transient
+from prefect_toapis.client.plain_text import printable
 
 if TYPE_CHECKING:
     from prefect_toapis.batches.manifest import Manifest, Unstored
+
+_FAULTS_LISTED = 100  # in a message; an error has them all
 
 
 class SubmissionAbsent(SubmissionUnknown):
@@ -181,11 +184,15 @@ class InvalidBatch(ToAPIsError, ValueError):
     advice = "Change what is listed and run it again."
 
     def __init__(self, faults: list[str]) -> None:
+        faults = [printable(fault) for fault in faults]
         count = f"{len(faults)} things need" if len(faults) > 1 else "One thing needs"
-        listed = "".join(f"\n  - {fault}" for fault in faults)
-        super().__init__(f"{count} to be changed before anything is bought:{listed}\n")
+        listed = "".join(f"\n  - {fault}" for fault in faults[:_FAULTS_LISTED])
+        if more := len(faults[_FAULTS_LISTED:]):
+            listed += f"\n  and {more:,} more"
+        super().__init__("")
         self.args = (faults,)
         self.faults = faults
+        self.what = f"{count} to be changed before anything is bought:{listed}\n"
 
     def __str__(self) -> str:
         """The list, a line for each fault."""

@@ -1,7 +1,14 @@
 "use strict";
 
 // All text comes from the manifest, which nobody vouches for: it is only ever set as text.
-const page = JSON.parse(document.getElementById("batch").textContent);
+// What a terminal or a browser would act upon is shown by its number, as client/plain_text.py does.
+const ACTIVE =
+  /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]/gu;
+const visible = (text) =>
+  text.replace(ACTIVE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const page = JSON.parse(document.getElementById("batch").textContent, (_, value) =>
+  typeof value === "string" ? visible(value) : value,
+);
 const form = document.getElementById("filters");
 const main = document.getElementById("cards");
 const STATUS = { stored: "stored", failed: "failed", open: "open", planned: "not submitted" };

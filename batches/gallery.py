@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from prefect_toapis.batches.manifest import Manifest, ManifestRow
+from prefect_toapis.client.plain_text import json_escaped, visible
 
 GALLERY_FILE = "index.html"
 GALLERY_TYPE = "text/html; charset=utf-8"
@@ -76,7 +77,7 @@ def gallery_html(manifest: Manifest, links: Links | None = None) -> str:
     }
     return Template(_part(_TEMPLATE)).substitute(
         policy=html.escape(_policy(style, script, links)),
-        title=html.escape(manifest.batch),
+        title=html.escape(visible(manifest.batch)),
         style=style,
         script=script,
         data=_embedded(page),
@@ -207,7 +208,7 @@ def _origin(url: str) -> str:
 
 def _embedded(value: Any) -> str:
     """JSON that can't end the element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json_escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

@@ -6,9 +6,9 @@ from pydantic import BaseModel, PrivateAttr
 from typing_extensions import Self
 
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import Expected
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
-from prefect_toapis.client.texts import printable
 
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
 _SURELY_GONE = timedelta(hours=48)

@@ -1,21 +1,19 @@
 """The manifest: the table of a batch, one row per output, built from the `shot.json` files."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from prefect_toapis.batches import manifest_tables, reading
 from prefect_toapis.batches.documents import Moment
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.spending import spent_on
 from prefect_toapis.client.errors import Money
-from prefect_toapis.client.requests import RemixRequest
+from prefect_toapis.client.sendable import too_deep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +25,31 @@ MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.jsonl"
 MANIFEST_PARQUET = "manifest.parquet"
 
-RowStatus = Literal["stored", "failed", "open", "planned"]
+# What any reader of the table can reckon with: a row may come from anywhere.
+Count = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63)]
 
-_LEFT = "sent by an earlier plan and not in the latest; `prefect-toapis reconcile` finishes it"
+
+def _in_utc(value: datetime) -> datetime:
+    """A time without a zone is one in UTC."""
+    aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    try:
+        aware.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError("it is beyond what a date can be") from None
+    return aware
+
+
+def _not_too_deep(value: dict[str, Any]) -> dict[str, Any]:
+    if too_deep(value):
+        raise ValueError("it is nested too deep")
+    return value
+
+
+Time = Annotated[datetime, AfterValidator(_in_utc)]
+Fields = Annotated[dict[str, Any], AfterValidator(_not_too_deep)]
+
+RowStatus = Literal["stored", "failed", "open", "planned"]
 
 
 class StoredVideo(BaseModel):
@@ -45,10 +65,10 @@ class StoredVideo(BaseModel):
             installed (the extra `posters`), the video's first frame.
     """
 
-    output: int
+    output: Count
     key: str
     uri: str
-    size: int = Field(ge=0)
+    size: Bytes
     sha256: str
     content_type: str
     thumbnail_key: str | None = None
@@ -61,11 +81,11 @@ class StoredShot(BaseModel):
         characters: The usernames of those that came with it (`character_create`).
     """
 
-    version: int = MANIFEST_VERSION
+    version: Count = MANIFEST_VERSION
     shot: Shot
     task_id: str
     business_id: str
-    attempt: int
+    attempt: Count
     run: str | None = None
     submitted_at: Moment | None = None
     stored_at: Moment
@@ -122,30 +142,30 @@ class ManifestRow(BaseModel):
         money: Whether this shot was paid; None in manifests of earlier releases.
     """
 
-    version: int = MANIFEST_VERSION
+    version: Count = MANIFEST_VERSION
     batch: str
     shot_id: str
     scene: str
     variant: str
     cast: str = ""
-    take: int = 1
+    take: Count = 1
     status: RowStatus
-    output: int | None = None
+    output: Count | None = None
     uri: str | None = None
     key: str | None = None
-    size: int | None = None
+    size: Bytes | None = None
     sha256: str | None = None
     content_type: str | None = None
     thumbnail_key: str | None = None
     model: str
     prompt: str
-    request: dict[str, Any] = {}
+    request: Fields = {}
     characters: list[str] = []
     task_id: str | None = None
     business_id: str | None = None
-    attempt: int | None = None
-    submitted_at: datetime | None = None
-    stored_at: datetime | None = None
+    attempt: Count | None = None
+    submitted_at: Time | None = None
+    stored_at: Time | None = None
     in_plan: bool = True
     note: str | None = None
     error: str | None = None
@@ -305,8 +325,12 @@ class Manifest(BaseModel):
         Raises:
             ValueError: It is damaged, or of a later version than this package knows.
         """
-        # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
-        return cls._of_rows([json.loads(line) for line in text.split("\n") if line.strip()], uri)
+        try:
+            # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
+            rows = [_row(line) for line in text.split("\n") if line.strip()]
+        except RecursionError:
+            raise ValueError("a row is nested too deep") from None
+        return cls._of_rows(rows, uri)
 
     @classmethod
     def _of_rows(cls, rows: Sequence[Any], uri: str) -> "Manifest":
@@ -317,57 +341,11 @@ class Manifest(BaseModel):
         return [row for row in self.rows if row.status == status]
 
 
-def build_manifest(
-    batch: str,
-    uri: str,
-    plan: Sequence[Shot],
-    stored: Iterable[StoredShot],
-    unstored: Mapping[str, Unstored],
-    left: Iterable[Shot] = (),
-) -> Manifest:
-    """Put the table of a batch together, in the order of the plan.
-
-    Args:
-        batch: Its name.
-        uri: Where it is.
-        plan: The shots of the latest plan.
-        stored: Every `shot.json` of the batch, of earlier plans too.
-        unstored: Why the others aren't, by shot id; a shot that it doesn't name is `planned`.
-        left: Shots of earlier plans that were sent; those that aren't stored are open.
-    """
-    done = {one.shot.shot_id: one for one in stored}
-    rows: list[ManifestRow] = []
-    for shot in plan:
-        # The labels of the latest plan, the rest from the bucket.
-        if found := done.pop(shot.shot_id, None):
-            rows += _stored_rows(found, shot, in_plan=True)
-        else:
-            why = unstored.get(shot.shot_id, Unstored(status="planned"))
-            rows.append(_unstored_row(shot, why, in_plan=True))
-    for shot in left:
-        if shot.shot_id not in done:
-            why = unstored.get(shot.shot_id, Unstored(status="open", reason=_LEFT))
-            rows.append(_unstored_row(shot, why, in_plan=False))
-    for leftover in done.values():
-        rows += _stored_rows(leftover, leftover.shot, in_plan=False)
-    return Manifest(batch=batch, uri=uri, rows=_with_shared(rows))
-
-
-def _with_shared(rows: list[ManifestRow]) -> list[ManifestRow]:
-    """The rows, with a note on those whose generation the provider gave for several shots."""
-    owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for row in rows:
-        if row.task_id:
-            owners[row.task_id][row.shot_id] = row.label
-    return [_noted(row, owners[row.task_id]) if row.task_id else row for row in rows]
-
-
-def _noted(row: ManifestRow, owners: Mapping[str, str]) -> ManifestRow:
-    others = [label for shot_id, label in owners.items() if shot_id != row.shot_id]
-    if not others:
-        return row
-    shared = f"the provider gave generation {row.task_id} for {', '.join(others)}, too"
-    return row.model_copy(update={"note": "; ".join(filter(None, [row.note, shared]))})
+def _row(line: str) -> Any:
+    row = json.loads(line)
+    if "\\u" in line:  # half a character, which nothing can write again
+        json.dumps(row, ensure_ascii=False).encode()
+    return row
 
 
 def _known(row: Any) -> ManifestRow:
@@ -384,45 +362,3 @@ def _known(row: Any) -> ManifestRow:
 def shot_key(shot: Shot) -> str:
     """Where a shot's `shot.json` is."""
     return f"{shot.folder}/{SHOT_FILE}"
-
-
-def _of_shot(shot: Shot) -> dict[str, Any]:
-    given = shot.request.unsigned().given()
-    if isinstance(shot.request, RemixRequest):
-        given["remix_of"] = shot.request.task_id
-    return {
-        **shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"}),
-        "model": given.pop("model"),
-        "prompt": given.pop("prompt"),
-        "request": given,
-    }
-
-
-def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[ManifestRow]:
-    shared = {
-        **_of_shot(labels),
-        "status": "stored",
-        "task_id": found.task_id,
-        "business_id": found.business_id,
-        "attempt": found.attempt,
-        "submitted_at": found.submitted_at,
-        "stored_at": found.stored_at,
-        "characters": found.characters,
-        "in_plan": in_plan,
-        "note": found.note,
-        "money": "spent",
-    }
-    return [ManifestRow(**shared, **video.model_dump()) for video in found.videos]
-
-
-def _unstored_row(shot: Shot, why: Unstored, *, in_plan: bool) -> ManifestRow:
-    return ManifestRow(
-        **_of_shot(shot),
-        in_plan=in_plan,
-        status=why.status,
-        error=why.reason,
-        task_id=why.task_id,
-        business_id=why.business_id,
-        reply=why.reply,
-        money=spent_on(why),
-    )

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from prefect_toapis.batches.parquet_rows import ParquetBounds, parquet_rows
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -45,6 +47,13 @@ COLUMNS = {
     "reply": "string",
     "money": "string",
 }
+_BOUNDS = ParquetBounds(
+    rows=1_000_000,
+    columns=1_000,
+    values=50_000_000,
+    unpacked=1_000_000_000,
+    characters=1_000_000_000,
+)
 _AS_JSON = "request"  # its fields differ from model to model
 
 
@@ -106,26 +115,26 @@ def to_pandas(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
 
 
 def rows_of_parquet(content: bytes) -> list[dict[str, Any]]:
-    """The rows of a Parquet file, with any columns.
+    """The rows of the manifest's own Parquet file.
 
     Raises:
         ImportError: pyarrow isn't installed.
-        ValueError: It is no Parquet file, or a damaged one.
+        ValueError: It is no Parquet file, a damaged one, or holds far more than a manifest.
     """
-    pa = _pyarrow()
-    import pyarrow.parquet as pq  # noqa: PLC0415 - optional
-
-    try:
-        found: list[dict[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"it is no Parquet file, or a damaged one: {error}") from error
-    return found
+    return parquet_rows(content, set(COLUMNS), _BOUNDS).rows
 
 
 def unflattened(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the manifest's own Parquet file, as it was before."""
+    """A row of the manifest's own Parquet file, as it was before.
+
+    Raises:
+        ValueError: Its request isn't JSON.
+    """
     given = {name: value for name, value in row.items() if value is not None}
-    return {**given, _AS_JSON: json.loads(given.get(_AS_JSON, "{}"))}
+    try:
+        return {**given, _AS_JSON: json.loads(given.get(_AS_JSON, "{}"))}
+    except (TypeError, RecursionError):
+        raise ValueError(f"the {_AS_JSON} of a row can't be read") from None
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,12 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from prefect_toapis.batches.spec import Cast, Scene, Variant
+from prefect_toapis.client.plain_text import printable
 
 _SLUG = 40  # characters at most
 _PROMPT_WORDS = 5
+_LABEL = 1000  # characters of a scene, variant or cast in a shot's label
+_TEMPLATE = 200  # characters of a batch's name at most, before its {date} and so on are filled in
 # Folders beside the batches.
 RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
 
@@ -90,19 +93,20 @@ def shot_label(scene: str, variant: str, cast: str, take: int) -> str:
         >>> shot_label("chase", "tall", "Turbo", 2)
         'chase / tall / Turbo, take 2'
     """
-    label = " / ".join(filter(None, [scene, variant, cast]))
+    label = " / ".join(printable(part, _LABEL) for part in (scene, variant, cast) if part)
     return f"{label}, take {take}" if take > 1 else label
 
 
 def _distinct(labels: list[str], what: str) -> list[str]:
     """A label that came before, or is empty, gets the number of its place."""
-    distinct: list[str] = []
+    given = set(labels)
+    distinct: dict[str, None] = {}  # in order
     for place, label in enumerate(labels, 1):
         name = label
-        while not name or name in distinct or (name != label and name in labels):
+        while not name or name in distinct or (name != label and name in given):
             name = f"{name or what}-{place}"
-        distinct.append(name)
-    return distinct
+        distinct[name] = None
+    return list(distinct)
 
 
 def _first_words(scene: Scene) -> str:
@@ -159,6 +163,8 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
         >>> batch_name("nightly-{scheduled}", RunFacts(noon, noon, "8f3c"), "Europe/Lisbon")
         'nightly-2026-11-22'
     """
+    if template is not None and len(template) > _TEMPLATE:
+        raise ValueError(f"batch={template[:_SLUG]!r}...: a name of {_TEMPLATE} characters at most")
     zone = _zone(time_zone)
     moments = {"date": facts.now, "scheduled": facts.scheduled}
 
@@ -176,6 +182,16 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
             "and {date}, {scheduled} or {run}"
         )
     return name
+
+
+def is_batch_name(name: str) -> bool:
+    """Whether a batch may be called that, once its {date} and so on are filled in.
+
+    Example:
+        >>> is_batch_name("nightly-2026-11-22"), is_batch_name("../x")
+        (True, False)
+    """
+    return _BATCH.fullmatch(name) is not None and name not in RESERVED
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -1,18 +1,19 @@
 """From what a user asks for to the shots of a batch: pure, and all faults in one go."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_toapis.batches.casting import (
+    Filling,
     Made,
     Players,
-    filling,
     known_as,
     players_of,
     resolve,
     resolve_url,
+    resolved_length,
     role_of_url,
     roles_in,
     unfilled,
@@ -23,15 +24,21 @@ from prefect_toapis.batches.naming import scene_labels, shot_label, slug, varian
 from prefect_toapis.batches.spec import BatchSpec, Character, Scene, Variant
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.requests import (
     RemixRequest,
     SceneFields,
     VariantFields,
     VideoRequest,
 )
-from prefect_toapis.client.rules import check, unchecked
+from prefect_toapis.client.rules import MOST_CHARACTERS, check, unchecked
 
 SINGLE = "requests"  # the folder of requests that belong to no batch
+MOST_SHOTS = 100_000  # of a batch
+
+_SAMPLE = 2_000  # shots of a plan that is too large, for finding its other faults
+_FIELDS_SHOWN = 200  # characters of a list of fields
+_REMIXED = {"prompt", "model", "duration", "aspect_ratio"}
 
 
 class Shot(BaseModel):
@@ -142,36 +149,81 @@ def plan_batch(
     unmade = {
         known_as(one): one for one in spec.characters if not one.exists and one.name not in known
     }
-    missing: dict[str, list[Character]] = {}
     if not spec.scenes:
         faults.append("scenes: there is none; give at least one prompt")
     if not spec.variants:
         faults.append("variants: there is none; leave it out for the default")
+    product = _product(spec, Filling(everybody), faults)
+    too_much = _too_much(spec, product)
     shots: list[Shot] = []
-    variants = list(zip(variant_labels(spec.variants), spec.variants, strict=True))
-    for scene_name, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
-        roles = _roles(scene)
-        casts = filling(roles, everybody)
-        if not casts:
-            faults.append(_unfilled(scene_name, roles, everybody))
-            casts = [unfilled(roles)]
-        faults += _scene_faults(scene_name, scene, casts, variants)
-        for variant_name, variant in variants:
-            for players in casts:
-                labels = (scene_name, variant_name, players.label)
-                takes = list(_takes(scene, variant, players, labels, batch, destination))
-                shots += takes
-                if needed := _needed(players, unmade):
-                    missing |= {shot.shot_id: needed for shot in takes}
+    missing: dict[str, list[Character]] = {}
+    for part in product:
+        if too_much and len(shots) >= _SAMPLE:
+            break
+        faults += _scene_faults(part)
+        for shot, players in _shots(part, batch, destination):
+            shots.append(shot)
+            if needed := _needed(players, unmade):
+                missing[shot.shot_id] = needed
+            if too_much and len(shots) >= _SAMPLE:
+                break
     plan = Plan(batch, shots, faults, _notes(spec, shots, catalogue), missing)
     faults += _request_faults(shots, catalogue)
     faults += _doubles(shots)
-    if plan.videos > spec.max_videos:
-        faults.append(
-            f"max_videos={spec.max_videos}: the plan makes {plan.videos} videos; "
+    if too_much:
+        faults.append(too_much)
+    return plan
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A scene with all that it is multiplied by."""
+
+    label: str
+    scene: Scene
+    casts: Sequence[Players]
+    variants: Sequence[tuple[str, Variant]]
+
+    @property
+    def videos(self) -> int:
+        """How many videos it makes."""
+        remix = self.scene.remix_of is not None
+        return len(self.casts) * sum(
+            one.takes * (1 if remix else max(one.n, 0)) for _, one in self.variants
+        )
+
+    @property
+    def shots(self) -> int:
+        """How many shots it makes."""
+        return len(self.casts) * sum(one.takes for _, one in self.variants)
+
+
+def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part]:
+    """The scenes, each with its casts and variants; none of their products is made yet."""
+    variants = list(zip(variant_labels(spec.variants), spec.variants, strict=True))
+    parts: list[_Part] = []
+    for label, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
+        roles = _roles(scene)
+        casts = filling.of(roles)
+        if not casts:
+            faults.append(_unfilled(label, roles, filling.roles))
+            casts = [unfilled(roles)]
+        parts.append(_Part(label, scene, casts, variants))
+    return parts
+
+
+def _too_much(spec: BatchSpec, product: Sequence[_Part]) -> str | None:
+    """Why a plan is too large, by reckoning alone; None if it isn't."""
+    videos = sum(part.videos for part in product)
+    if videos > spec.max_videos:
+        return (
+            f"max_videos={spec.max_videos}: the plan makes {videos} videos; "
             "raise it if that is what you want"
         )
-    return plan
+    shots = sum(part.shots for part in product)
+    if shots > MOST_SHOTS:
+        return f"the plan makes {shots:,} shots, and a batch may have {MOST_SHOTS:,}; split it"
+    return None
 
 
 def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
@@ -195,34 +247,33 @@ def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
     return _shot(request, labels, SINGLE, identity, 1)
 
 
-def _takes(
-    scene: Scene,
-    variant: Variant,
-    players: Players,
-    labels: tuple[str, str, str],
-    batch: str,
-    destination: str,
-) -> Iterator[Shot]:
-    asked = _asked(scene, variant)
-    request = _resolved(asked, players)
-    for take in range(1, variant.takes + 1):
-        identity = shot_id(
-            destination=destination,
-            batch=batch,
-            request=_as_sent(scene, asked),
-            template=scene.prompt,
-            roles=players.roles,
-            take=take,
-        )
-        yield _shot(_as_sent(scene, request), labels, batch, identity, take)
+def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, Players]]:
+    """The shots of a scene, each with its cast."""
+    for variant_name, variant in part.variants:
+        asked = _asked(part.scene, variant)
+        to_send = _as_sent(part.scene, asked)
+        for players in part.casts:
+            request = _as_sent(part.scene, _resolved(asked, players))
+            for take in range(1, variant.takes + 1):
+                identity = shot_id(
+                    destination=destination,
+                    batch=batch,
+                    request=to_send,
+                    template=part.scene.prompt,
+                    roles=players.roles,
+                    take=take,
+                )
+                labels = (part.label, variant_name, players.label)
+                yield _shot(request, labels, batch, identity, take), players
 
 
 def _asked(scene: Scene, variant: Variant) -> VideoRequest:
     """What a scene and a variant ask for together, roles unresolved."""
-    return VideoRequest(
-        **scene.model_dump(include=set(SceneFields.model_fields)),
-        **variant.model_dump(include=set(VariantFields.model_fields)),
-    )
+    fields = {
+        **{name: getattr(scene, name) for name in SceneFields.model_fields},
+        **{name: getattr(variant, name) for name in VariantFields.model_fields},
+    }
+    return VideoRequest.model_validate(fields)
 
 
 def _resolved(asked: VideoRequest, players: Players) -> VideoRequest:
@@ -234,7 +285,8 @@ def _as_sent(scene: Scene, request: VideoRequest) -> VideoRequest | RemixRequest
     """The request, or the remix that the scene makes of it."""
     if scene.remix_of is None:
         return request
-    fields = {k: v for k, v in request.given().items() if k in RemixRequest.model_fields}
+    given = request.given().keys() & _REMIXED
+    fields = {name: getattr(request, name) for name in given}  # not as `extra` would have them
     return RemixRequest(task_id=scene.remix_of, **fields)
 
 
@@ -265,26 +317,32 @@ def _roles(scene: Scene) -> list[str]:
     return list(dict.fromkeys([*roles_in(scene.prompt), *([by_url] if by_url else [])]))
 
 
-def _scene_faults(
-    label: str, scene: Scene, casts: Sequence[Players], variants: Sequence[tuple[str, Variant]]
-) -> list[str]:
+def _scene_faults(part: _Part) -> list[str]:
     """What is wrong with a scene that its requests don't show."""
+    scene, who = part.scene, f'scene "{part.label}" with'
     faults = [
-        f'scene "{label}" with {players.label}: character_url: {fault}'
-        for players in casts
-        if (fault := url_fault(scene.character_url, players))
+        f"{who} {players.label}: {fault}"
+        for players in part.casts
+        for fault in _cast_faults(scene, players)
     ]
     if scene.remix_of is None:
         return faults
-    for name, variant in variants:
-        given = _asked(scene, variant).given().keys() - RemixRequest.model_fields.keys()
-        if given:
-            fields = ", ".join(sorted(given))
+    for name, variant in part.variants:
+        asked = _asked(scene, variant)
+        if given := (asked.given().keys() - _REMIXED) | asked.extra.keys():
+            fields = printable(", ".join(sorted(given)), _FIELDS_SHOWN)
             faults.append(
-                f'scene "{label}" with {name}: {fields}: a remix takes no such fields, '
+                f"{who} {name}: {fields}: a remix takes no such fields, "
                 "only prompt, model, duration and aspect_ratio"
             )
     return faults
+
+
+def _cast_faults(scene: Scene, players: Players) -> Iterator[str]:
+    if fault := url_fault(scene.character_url, players):
+        yield f"character_url: {fault}"
+    if (length := resolved_length(scene.prompt, players)) > MOST_CHARACTERS:
+        yield f"prompt: it gets {length:,} characters; {MOST_CHARACTERS:,} at most"
 
 
 def _needed(players: Players, unmade: Mapping[str, Character]) -> list[Character]:
@@ -317,8 +375,7 @@ def _doubles(shots: Sequence[Shot]) -> list[str]:
     return faults
 
 
-def _unfilled(label: str, roles: Sequence[str], everybody: Sequence[Players]) -> str:
-    filled = {role for players in everybody for role in players.roles}
+def _unfilled(label: str, roles: Sequence[str], filled: Collection[str]) -> str:
     missing = [role for role in roles if role not in filled] or roles
     names = ", ".join(f"{{{role}}}" for role in missing)
     return (

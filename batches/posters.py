@@ -7,14 +7,27 @@ from fractions import Fraction
 from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING
 
+from prefect_toapis.batches.image_size import MOST_PIXELS, bare, image_size, pixels_fault
+
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.video.frame import VideoFrame
 
 POSTER_TYPE = "image/jpeg"
 
 _POSTER = 640  # pixels
 # What is stored and nothing else: FFmpeg also knows playlists, which name other files and hosts.
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,jpeg_pipe,png_pipe,webp_pipe,gif_pipe,gif"
+# Of its decoders, none for pictures inside of videos: a PNG's texts may unpack into gigabytes.
+_VIDEOS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+    "codec_whitelist": "h264,hevc,vp8,vp9,av1,libdav1d,libaom-av1,libvpx,libvpx-vp9,mpeg4,prores,"
+    "mjpeg,aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,pcm_s16le,pcm_s16be",
+}
+_IMAGES = {
+    "format_whitelist": "jpeg_pipe,png_pipe,webp_pipe,gif_pipe,gif",
+    "codec_whitelist": "mjpeg,png,webp,vp8,gif",
+}
+_BOUND = {"max_pixels": str(MOST_PIXELS)}  # for FFmpeg's decoders
 _FINE, _COARSE = 3, 6  # of JPEG's quantiser: 2 is the best, 31 the worst
 
 
@@ -32,7 +45,7 @@ def first_frame(file: IO[bytes]) -> bytes:
 
     Raises:
         ImportError: PyAV isn't installed.
-        ValueError: There is no picture in it.
+        ValueError: There is no picture in it, or one with too many pixels.
         Exception: What the file raises comes out unchanged.
 
     Example:
@@ -41,7 +54,7 @@ def first_frame(file: IO[bytes]) -> bytes:
             Path("thumbnail-1.jpg").write_bytes(first_frame(file))
         ```
     """
-    with _first_picture(file) as frame:
+    with _first_picture(file, _VIDEOS) as frame:
         return _jpeg(frame, _POSTER / frame.width, _FINE)
 
 
@@ -49,37 +62,49 @@ def small_poster(image: bytes, width: int = 240) -> bytes:
     """A picture as a JPEG that is small enough for a `data:` URI: some 4 to 8 KB.
 
     Args:
-        image: A JPEG, PNG, WebP or GIF.
+        image: A JPEG, PNG, WebP or GIF, of 50 million pixels at most.
         width: Of the square that it must fit in, in pixels.
 
     Raises:
         ImportError: PyAV isn't installed.
-        ValueError: There is no picture in it.
+        ValueError: There is no picture in it, or one with too many pixels.
 
     Example:
         ```python
         small = small_poster(bucket.read(row.thumbnail_key))
         ```
     """
-    with _first_picture(io.BytesIO(image)) as frame:
+    if fault := pixels_fault(*(image_size(image) or (0, 0))):
+        raise ValueError(fault)
+    with _first_picture(io.BytesIO(bare(image)), _IMAGES) as frame:
         return _jpeg(frame, width / max(frame.width, frame.height), _COARSE)
 
 
 @contextmanager
-def _first_picture(file: IO[bytes]) -> "Iterator[VideoFrame]":
+def _first_picture(file: IO[bytes], allowed: dict[str, str]) -> "Iterator[VideoFrame]":
     try:
         import av  # noqa: PLC0415 - optional
         from av.error import FFmpegError  # noqa: PLC0415 - optional
     except ImportError as error:
         raise ImportError('Posters need PyAV: pip install "prefect-toapis[posters]"') from error
     try:
-        with av.open(file, "r", options={"format_whitelist": _FORMATS}) as container:
-            frame = next(container.decode(video=0), None) if container.streams.video else None
-            if frame is None:
-                raise ValueError("there is no picture in it")
-            yield frame
+        with av.open(file, "r", options=allowed | _BOUND) as container:
+            yield _first_frame(container)
     except FFmpegError as error:
         raise ValueError(f"there is no picture in it: {error.strerror}") from error
+
+
+def _first_frame(container: "InputContainer") -> "VideoFrame":
+    if not container.streams.video:
+        raise ValueError("there is no picture in it")
+    codec = container.streams.video[0].codec_context
+    if fault := pixels_fault(codec.width, codec.height):
+        raise ValueError(fault)
+    codec.options = _BOUND  # opening decodes as well, by options of its own
+    frame = next(container.decode(video=0), None)
+    if frame is None:
+        raise ValueError("there is no picture in it")
+    return frame
 
 
 def _jpeg(frame: "VideoFrame", scale: float, quantiser: int) -> bytes:

@@ -5,7 +5,10 @@ for `s3`).
 """
 
 from collections.abc import Callable
-from pathlib import Path
+
+from prefect_toapis.client.local_files import read_file
+
+LONGEST = 1_000_000_000  # bytes: the manifest of a hundred thousand videos is a fifth of it
 
 Reader = Callable[[str], bytes | None]
 
@@ -29,7 +32,7 @@ def read(location: str) -> bytes | None:
         location: A path, or a URI of a registered scheme.
 
     Raises:
-        ValueError: Nobody reads such URIs.
+        ValueError: Nobody reads such URIs, or it is no regular file, or an enormous one.
         OSError: The path can't be read.
         StoreError: The store refuses, or does not answer.
 
@@ -39,8 +42,12 @@ def read(location: str) -> bytes | None:
     """
     scheme, mark, _ = location.partition("://")
     if not mark:
-        path = Path(location).expanduser()
-        return path.read_bytes() if path.exists() else None
+        try:
+            return read_file(location, LONGEST)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ValueError(f"{location}: {error}") from None
     if scheme not in _readers:
         known = ", ".join(f"{one}://" for one in sorted(_readers))
         raise ValueError(f"{location}: only a path or {known} can be read")

@@ -9,12 +9,14 @@ from typing import Any
 from prefect_toapis.batches.gallery import GALLERY_FILE, Links, shown_time
 from prefect_toapis.batches.manifest import Manifest, ManifestRow
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.client.plain_text import printable
 
 ROWS_SHOWN = 500
 POSTERS_SHOWN = 48  # about 10 KB each, in one artifact
 _LEFT_SHOWN = 10
 _UNDER_WAY_SHOWN = 20  # the bucket's records have all
 _COLUMNS = 3
+_CELL_SHOWN = 10_000  # characters
 _POSTER_WIDTH = 240  # pixels
 # Nothing of a name, a prompt or an error may become markup.
 _MARKUP = re.compile(r"[\\`*_\[\](){}<>#|~&!:@\"'$]")
@@ -33,8 +35,8 @@ def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
             "status": row.status,
             "took": f"{row.seconds:.0f} s" if row.seconds is not None else "",
             "size": f"{row.size / 1e6:.1f} MB" if row.size is not None else "",
-            "video": row.uri or "",
-            "reason": row.error or row.note or "",
+            "video": printable(row.uri or ""),
+            "reason": printable(row.error or row.note or ""),
         }
         for row in rows[:ROWS_SHOWN]
     ]
@@ -116,12 +118,13 @@ def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Li
         posters: Small JPEGs, by the key of the thumbnail.
         links: Signed; None: the videos are named only, the table has their S3 URIs.
     """
+    page = printable(f"{manifest.uri}/{GALLERY_FILE}")
     shown, more = shown_videos(manifest), len(_videos(manifest)) - POSTERS_SHOWN
     urls = links.urls if links else {}
     missing = [row for row in manifest.rows if row.in_plan and row.error]
     parts = [
         f"# {plain(manifest.batch)}",
-        f"**{headline(manifest)}.** The page with players is `{manifest.uri}/{GALLERY_FILE}`.",
+        f"**{headline(manifest)}.** The page with players is `{page}`.",
         _how_long(links),
         _grid([_cell(row, posters, urls) for row in shown]),
         f"And {more} more videos: see the page." if more > 0 else "",
@@ -153,7 +156,8 @@ def plain(text: str) -> str:
         >>> plain("<b>*a* | b")
         '&#60;b&#62;&#42;a&#42; &#124; b'
     """
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    line = printable(" ".join(text.split()), _CELL_SHOWN)
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", line)
 
 
 def _missing(manifest: Manifest) -> dict[str, int]:

@@ -3,16 +3,50 @@
 The Prefect UI draws its form from them, a spec file holds them, and code passes them.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from prefect_toapis.batches.prices import Price
 from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.requests import SceneFields, VariantFields
+from prefect_toapis.client.sendable import unsendable
 
 ROLE_OF_ONE = "character"  # the role that a character alone plays
+MOST_SCENES = 100_000  # of a batch
+
+_NAME = 200  # characters
+_MOST = 10_000  # variants, characters and casts of a batch
+_ROLES = 100  # of a cast
+_COUNT = 1_000_000
+_SECONDS = 1e9
+_CREDITS = 1e12
+
+
+def _sendable(value: Any) -> Any:
+    # Models inside check their own fields.
+    if not isinstance(value, BaseModel) and (fault := unsendable(value)):
+        raise ValueError(fault)
+    return value
+
+
+def _short(value: str) -> str:
+    if len(value) > _NAME:
+        raise ValueError(f"it has {len(value):,} characters, and may have {_NAME}")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_sendable)]
+Name = Annotated[Text, AfterValidator(_short)]
+Seconds = Annotated[float, Field(le=_SECONDS, allow_inf_nan=False)]
 
 
 class Scene(SceneFields):
@@ -26,12 +60,17 @@ class Scene(SceneFields):
         ```
     """
 
-    name: str = Field(default="", description="Shown in names. Empty: from the prompt's words.")
-    remix_of: str | None = Field(
+    name: Name = Field(default="", description="Shown in names. Empty: from the prompt's words.")
+    remix_of: Text | None = Field(
         default=None,
         description="Remix this video by the prompt: its task id, or batch/shot, with the shot's "
         "label or id in the manifest of an earlier batch.",
     )
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_sent(cls, value: Any) -> Any:
+        return _sendable(value)
 
     @model_validator(mode="before")
     @classmethod
@@ -48,10 +87,15 @@ class Variant(VariantFields):
         ```
     """
 
-    name: str = Field(default="", description="Shown in names. Empty: from the settings.")
+    name: Name = Field(default="", description="Shown in names. Empty: from the settings.")
     takes: int = Field(
         default=1, ge=1, le=100, description="How many times to buy the same shot, on purpose."
     )
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_sent(cls, value: Any) -> Any:
+        return _sendable(value)
 
 
 class Character(BaseModel):
@@ -68,29 +112,29 @@ class Character(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=form())
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
 
-    name: str = Field(description="What the casts call it.")
-    username: str | None = Field(
+    name: Name = Field(description="What the casts call it.")
+    username: Name | None = Field(
         default=None,
         description="Of one that exists: its name at the provider, with or without @.",
     )
-    url: str | None = Field(
+    url: Text | None = Field(
         default=None,
         repr=False,  # may be signed
         description="To make it from a clip: a video with sound that shows it clearly "
         "(public http(s) URL, or a file: a local path or s3://bucket/key).",
     )
-    from_task: str | None = Field(
+    from_task: Name | None = Field(
         default=None,
         description="To make it from a generation: the task id of the finished video.",
     )
-    timestamps: str | None = Field(
+    timestamps: Name | None = Field(
         default=None,
         description='To make it: where in the clip, as "start,end" in seconds, 1 to 3 seconds '
         'apart: "1,3".',
     )
-    model: str = Field(default="sora-2", description="To make it: the model that does.")
+    model: Name = Field(default="sora-2", description="To make it: the model that does.")
 
     @field_validator("username")
     @classmethod
@@ -111,10 +155,10 @@ class Character(BaseModel):
 class Role(BaseModel):
     """Who plays a role."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=form())
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
 
-    role: str = Field(default=ROLE_OF_ONE, description="As prompts write it, without the braces.")
-    character: str = Field(description="The name of a character.")
+    role: Name = Field(default=ROLE_OF_ONE, description="As prompts write it, without the braces.")
+    character: Name = Field(description="The name of a character.")
 
 
 class Cast(BaseModel):
@@ -129,10 +173,10 @@ class Cast(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=form())
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
 
-    name: str = Field(default="", description="Shown in names. Empty: from its characters.")
-    roles: list[Role] = Field(default=[], description="Who plays what.")
+    name: Name = Field(default="", description="Shown in names. Empty: from its characters.")
+    roles: list[Role] = Field(default=[], max_length=_ROLES, description="Who plays what.")
 
     @model_validator(mode="before")
     @classmethod
@@ -150,9 +194,9 @@ class Cast(BaseModel):
 class RunSettings(BaseModel):
     """Everything rarely touched."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=form())
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
 
-    time_zone: str = Field(
+    time_zone: Name = Field(
         default="UTC", description="For {date} in a batch's name, as Europe/Lisbon."
     )
     account_group: AccountGroup = Field(
@@ -166,29 +210,34 @@ class RunSettings(BaseModel):
         "where independent runs share the account.",
     )
     max_in_flight: int = Field(
-        default=500, ge=1, description="Shots under way at once, from submission to storage."
+        default=500,
+        ge=1,
+        le=_COUNT,
+        description="Shots under way at once, from submission to storage.",
     )
     downloads_at_once: int = Field(default=4, ge=1, le=32, description="Videos stored at once.")
     shard_size: int | None = Field(
         default=None,
         ge=1,
+        le=_COUNT,
         description="A batch with more shots to make is split over several runs, each of so many "
         "shots at most: take hundreds, because each run needs seconds to start. Empty: never.",
     )
     shards_at_once: int = Field(
         default=4,
         ge=1,
+        le=_COUNT,
         description="Runs of a split batch at once; they divide the account's rate limits.",
     )
-    shard_deployment: str = Field(
+    shard_deployment: Name = Field(
         default="run-shard/on-demand",
         pattern="^[^/]+/[^/]+$",
         description="What runs the parts of a split batch: the deployment of run_shard.",
     )
-    poll_first_seconds: float = Field(
+    poll_first_seconds: Seconds = Field(
         default=5, gt=0, description="Seconds before the first status query of a generation."
     )
-    poll_every_seconds: float = Field(
+    poll_every_seconds: Seconds = Field(
         default=10,
         gt=0,
         description="Seconds between two status queries of a generation before anything is "
@@ -199,22 +248,22 @@ class RunSettings(BaseModel):
         description="auto: ask for the status, and at once when a webhook tells that it changed. "
         "webhook: hardly ask at all while Prefect's events can be heard. poll: only ask.",
     )
-    callback_url: str | None = Field(
+    callback_url: Text | None = Field(
         default=None,
         pattern="^https?://",
         description="Where the provider sends a webhook when a generation ends: the URL that is "
         "set up for the key, but for path and query. Empty: none is asked for.",
     )
-    patience_seconds: float = Field(
+    patience_seconds: Seconds = Field(
         default=3600, gt=0, description="How long a run waits for one generation, in seconds."
     )
-    grace_seconds: float = Field(
+    grace_seconds: Seconds = Field(
         default=120,
         ge=0,
         description="How long a new generation may be unknown to the provider, a completed one "
         "without a URL, and the API out of order before a task is tried again, in seconds.",
     )
-    settle_seconds: float = Field(
+    settle_seconds: Seconds = Field(
         default=120,
         ge=0,
         description="How long the provider must say clearly that it knows no generation, before "
@@ -238,20 +287,25 @@ class RunSettings(BaseModel):
         "buy it anew.",
     )
     prices: list[Price] = Field(
-        default=[], description="What models cost, for budget_credits and to see it in a plan."
+        default=[],
+        max_length=1000,
+        description="What models cost, for budget_credits and to see it in a plan.",
     )
     keep_credits: float | None = Field(
         default=None,
         ge=0,
+        le=_CREDITS,
+        allow_inf_nan=False,
         description="Credits that must be left on the account when everything planned is paid.",
     )
-    retry_seconds: float = Field(
+    retry_seconds: Seconds = Field(
         default=60,
         ge=0,
         description="How long the client itself tries again what is safe to try again, in seconds.",
     )
-    task_retry_delays_seconds: list[float] = Field(
+    task_retry_delays_seconds: list[Annotated[Seconds, Field(ge=0)]] = Field(
         default=[30, 120, 600],
+        max_length=50,  # as Prefect takes
         description="Then Prefect tries the task again, after these seconds.",
     )
 
@@ -273,15 +327,15 @@ class BatchSpec(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    scenes: list[Scene] = []
-    variants: list[Variant] = [Variant()]
-    characters: list[Character] = []
-    casts: list[Cast] = []
-    batch: str | None = None
+    scenes: list[Scene] = Field(default=[], max_length=MOST_SCENES)
+    variants: list[Variant] = Field(default=[Variant()], max_length=_MOST)
+    characters: list[Character] = Field(default=[], max_length=_MOST)
+    casts: list[Cast] = Field(default=[], max_length=_MOST)
+    batch: Text | None = None
     max_videos: int = 100
-    budget_credits: float | None = Field(default=None, ge=0)
+    budget_credits: float | None = Field(default=None, ge=0, le=_CREDITS, allow_inf_nan=False)
     on_failure: Literal["fail", "tolerate"] = "fail"
     settings: RunSettings = RunSettings()
 

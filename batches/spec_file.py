@@ -1,13 +1,10 @@
 """A batch from a file: YAML, JSON or a table of scenes; all faults in one go."""
 
 import difflib
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from prefect_toapis.batches.files import beside, foreign_files, is_foreign, joined
@@ -21,6 +18,11 @@ from prefect_toapis.batches.spec import (
     Variant,
 )
 from prefect_toapis.batches.spec_tables import SUFFIXES, Table, is_table, read_table
+from prefect_toapis.batches.spec_yaml import SpecLoader, cut_texts, reading_hint
+from prefect_toapis.client.documents import Bounds, Document, read_json, read_yaml
+from prefect_toapis.client.local_files import length_fault
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.urls import without_queries
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "scenes": Scene,
@@ -29,22 +31,13 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "casts": Cast,
     "settings": RunSettings,
 }
-_TEXT = re.compile(r"\d+:\d+|\d{4}-\d\d?-\d\d?")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: 16:9 is no number of minutes, and 2026-11-22 is a fine name."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML declares it
-        **yaml.SafeLoader.yaml_implicit_resolvers,
-        **{
-            digit: [
-                ("tag:yaml.org,2002:str", _TEXT),
-                *yaml.SafeLoader.yaml_implicit_resolvers[digit],
-            ]
-            for digit in "0123456789"
-        },
-    }
+# A prompt and its fields take some 10 values. YAML takes 600 bytes of memory for each of its own.
+JSON_BOUNDS = Bounds(length=32_000_000, values=3_000_000, characters=64_000_000)
+YAML_BOUNDS = Bounds(length=8_000_000, values=500_000, characters=64_000_000)
+# What validation says of a value that was meant as text, and isn't.
+_NOT_TEXT = {"string_type", "model_type", "model_attributes_type", "literal_error"}
+_NAME_SHOWN = 100  # characters of a field's name, which may be anything
+_FAULTS_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -59,12 +52,16 @@ class SpecFile:
         data: Its sections; empty where nothing could be read.
         faults: What can't be read.
         table: That the scenes are from.
+        hint: Given where a value is, how it came to be read as something other than text.
     """
 
     path: str
     data: dict[str, Any] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     table: Table | None = None
+    hint: Callable[[Sequence[int | str]], str | None] = field(
+        default=lambda _: None, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -111,7 +108,10 @@ class SpecFile:
         try:
             found = BatchSpec.model_validate(data)
         except ValidationError as error:
-            faults += [self._fault(one) for one in error.errors(include_url=False)]
+            wrong = error.errors(include_url=False)
+            faults += [self._fault(one) for one in wrong[:_FAULTS_SHOWN]]
+            if more := len(wrong[_FAULTS_SHOWN:]):
+                faults.append(f"{self.name}: and {more:,} more of the kind")
             found = _without(data, error)
         if foreign := foreign_files(found, self.folder):
             return BatchSpec(batch=found.batch, settings=found.settings), [*faults, *foreign]
@@ -125,7 +125,8 @@ class SpecFile:
             case ("scenes",) if isinstance(self.data["scenes"], str):
                 what = f"give a list, or the name of a table ({', '.join(SUFFIXES)}) beside it"
                 return f"{self.name}: scenes: {what}"
-        return f"{self.name}: {_fault(error)}"
+        hint = self.hint(error["loc"]) if error["type"] in _NOT_TEXT else None
+        return f"{self.name}: {_fault(error)}{f' ({hint})' if hint else ''}"
 
 
 def open_spec(content: bytes, path: str) -> SpecFile:
@@ -145,17 +146,30 @@ def open_spec(content: bytes, path: str) -> SpecFile:
     spec = SpecFile(path)
     if is_table(spec.name):
         return spec.with_scenes(read_table(content, spec.name))
+    as_json = spec.name.lower().endswith(".json")
+    bounds = JSON_BOUNDS if as_json else YAML_BOUNDS
+    if fault := length_fault(len(content), bounds.length):
+        instead = "" if as_json else "; write it as JSON, or its scenes as a table"
+        return replace(spec, faults=[f"{spec.name}: {fault}{instead}"])
     try:
-        data = _load(content.decode("utf-8-sig"), spec.name)
-    # Whatever a constructor of PyYAML stumbles over, `!!bool maybe` for one, comes out as it is.
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        text = content.decode("utf-8-sig")
+        document = read_json(text, bounds) if as_json else read_yaml(text, bounds, SpecLoader)
+    except ValueError as error:
         return replace(spec, faults=[f"{spec.name}: it can't be read: {error}"])
-    except yaml.YAMLError as error:
-        return replace(spec, faults=[f"{spec.name}: it can't be read: {_where(error)}"])
-    if not isinstance(data, dict):
+    return _checked(spec, document, text)
+
+
+def _checked(spec: SpecFile, document: Document, text: str) -> SpecFile:
+    """The file with what its document holds, and with what nobody would want to hold."""
+    faults, root = document.faults, document.root
+    if root is not None:
+        faults = [*faults, *cut_texts(root, text)]
+        spec = replace(spec, hint=lambda loc: reading_hint(root, loc, text))
+    spec = replace(spec, faults=[f"{spec.name}: {fault}" for fault in faults])
+    if not isinstance(document.data, dict):
         what = "it should hold fields such as scenes: and variants:"
-        return replace(spec, faults=[f"{spec.name}: {what}"])
-    return replace(spec, data=data)
+        return replace(spec, faults=[*spec.faults, f"{spec.name}: {what}"])
+    return replace(spec, data=document.data)
 
 
 def _unknown_columns(table: Table) -> Iterator[str]:
@@ -164,22 +178,7 @@ def _unknown_columns(table: Table) -> Iterator[str]:
             yield f"{table.name}: there is a column without a name"
         elif column not in Scene.model_fields:
             what = f"there is no such field{_instead('scenes', 0, column)}"
-            yield f"{table.name}: column {column}: {what}"
-
-
-def _load(text: str, name: str) -> Any:
-    data = (
-        json.loads(text) if name.endswith(".json") else yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    )
-    json.dumps(data, ensure_ascii=False).encode()  # the record must be able to hold it
-    return data
-
-
-def _where(error: yaml.YAMLError) -> str:
-    """What is wrong and where, without the text around it: it may hold signed URLs."""
-    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return " ".join(str(error).split())
+            yield f"{table.name}: column {_shown(column)}: {what}"
 
 
 def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
@@ -223,13 +222,17 @@ def _fault(error: Any) -> str:
 
 def _place(*loc: int | str) -> str:
     """Where something is: `casts[0].roles[0].role`."""
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in loc)
     return where.removeprefix(".")
+
+
+def _shown(name: str) -> str:
+    return printable(without_queries(name), _NAME_SHOWN)
 
 
 def _instead(*loc: int | str) -> str:
     """The field that was meant, or the section in which there is one of that name."""
-    *path, name = map(str, loc)
+    *path, name = (str(step)[:_NAME_SHOWN] for step in loc)
     model = Role if "roles" in path else _SECTIONS[path[0]] if path else BatchSpec
     if near := difflib.get_close_matches(name, model.model_fields, n=1):
         return f"; did you mean {near[0]!r}?"

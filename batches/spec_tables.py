@@ -2,17 +2,37 @@
 
 import csv
 import io
-import json
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, get_origin
 
-from prefect_toapis.batches.manifest_tables import rows_of_parquet
-from prefect_toapis.batches.spec import Scene
+from prefect_toapis.batches.parquet_rows import ParquetBounds, parquet_rows
+from prefect_toapis.batches.spec import MOST_SCENES, Scene
+from prefect_toapis.client.documents import Bounds, read_json
+from prefect_toapis.client.local_files import length_fault
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.urls import without_queries
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 BETWEEN = "|"  # in a cell with several values; no URL holds it
+TABLE_BYTES = 64_000_000  # at most, of a file
 
+_COLUMNS = 1_000  # at most
+_CELLS = 10_000_000  # at most, of a CSV file
+_FAULTS_SHOWN = 200
+_SHOWN = 60  # characters of a column's name, which may be anything
+_PARQUET = ParquetBounds(
+    rows=MOST_SCENES,
+    columns=_COLUMNS,
+    values=20 * MOST_SCENES,
+    unpacked=256_000_000,
+    characters=128_000_000,
+)
+_ROW = Bounds(length=1_000_000, values=10_000, characters=1_000_000)  # of JSONL
+# How a CSV file may say what stands between its cells. Spreadsheets don't count this line.
+_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t,;]*(?:\n|$)', re.IGNORECASE)
 _LISTS = [name for name, one in Scene.model_fields.items() if get_origin(one.annotation) is list]
 
 Row = tuple[str, dict[str, Any]]
@@ -51,8 +71,9 @@ def read_table(content: bytes, name: str) -> Table:
     r"""Read a table.
 
     Several values in one cell of text stand with `|` between them. Empty cells mean "not given",
-    and empty rows are left out. Rows are counted as spreadsheets do: of a CSV file, the header is
-    row 1; of the others, the first scene is.
+    and empty rows are left out. Names of columns count in any case, and without blanks around
+    them. Rows are counted as spreadsheets do: of a CSV file, the header is row 1; of the others,
+    the first scene is.
 
     Args:
         content: UTF-8, with or without a byte order mark; or Parquet.
@@ -66,45 +87,69 @@ def read_table(content: bytes, name: str) -> Table:
         [{'name': 'tram', 'prompt': 'A yellow tram'}]
     """
     table = Table(name)
-    suffix = name.lower().rpartition(".")[2]
     try:
-        if suffix == "parquet":
-            rows = _numbered(rows_of_parquet(content))
-        else:
-            # However the lines end, it is the same prompt, and so the same video.
-            text = content.decode("utf-8-sig").replace("\r\n", "\n")
-            rows = _csv_rows(text, table) if suffix == "csv" else _jsonl_rows(text, table)
-        for place, row in rows:
-            given = {column: _cell(column, cell) for column, cell in row.items() if _is(cell)}
-            named = (one for one in row if one or one in given)  # spreadsheets pad with empty ones
-            table.columns.extend(one for one in named if one not in table.columns)
-            if given:
-                table.rows.append(given)
-                table.places.append(place)
+        _fill(table, content)
     except UnicodeDecodeError:
         table.faults.append(f"{name}: it can't be read: it isn't in UTF-8")
-    except (ValueError, csv.Error) as error:
+    except ValueError as error:
         table.faults.append(f"{name}: it can't be read: {error}")
+    if (more := len(table.faults) - _FAULTS_SHOWN) > 0:
+        table.faults[_FAULTS_SHOWN:] = [f"{name}: and {more:,} more of the kind"]
     return table
 
 
-def _numbered(rows: list[dict[str, Any]]) -> Iterator[Row]:
-    return ((f"row {number}", row) for number, row in enumerate(rows, 1))
+def _fill(table: Table, content: bytes) -> None:
+    if fault := length_fault(len(content), TABLE_BYTES):
+        raise ValueError(fault)
+    known: set[str] = set()
+    for place, row in _rows(content, table):
+        given = {column: _cell(column, cell) for column, cell in row.items() if _is(cell)}
+        # Spreadsheets pad with columns that have no name.
+        new = [one for one in row if one not in known and (one or one in given)]
+        known.update(new)
+        table.columns.extend(new)
+        if len(known) > _COLUMNS:
+            raise ValueError(f"it has more than {_COLUMNS:,} columns")
+        if given and len(table.rows) == MOST_SCENES:
+            raise ValueError(f"it has more than {MOST_SCENES:,} rows")
+        if given:
+            table.rows.append(given)
+            table.places.append(place)
+
+
+def _rows(content: bytes, table: Table) -> Iterator[Row]:
+    suffix = table.name.lower().rpartition(".")[2]
+    if suffix == "parquet":
+        return _parquet_rows(content, table)
+    # However the lines end, it is the same prompt, and so the same video.
+    text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    return _csv_rows(text, table) if suffix == "csv" else _jsonl_rows(text, table)
+
+
+def _parquet_rows(content: bytes, table: Table) -> Iterator[Row]:
+    found = parquet_rows(content, set(Scene.model_fields), _PARQUET)
+    header = [_column(name) for name in found.columns]
+    _note_doubles(header, table)
+    unread = dict.fromkeys(name for name in header if name and name not in Scene.model_fields)
+    for number, row in enumerate(found.rows, 1):
+        yield f"row {number}", {**unread, **{_column(name): cell for name, cell in row.items()}}
 
 
 def _csv_rows(text: str, table: Table) -> Iterator[Row]:
-    first = text.partition("\n")[0]
-    between = max(",;\t", key=first.count)  # spreadsheets write the one of their country
-    lines = csv.reader(
-        io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True, strict=True
+    if separator := _SEPARATOR.match(text):
+        between, text = separator[1], text[separator.end() :]
+    else:
+        between = max(",;\t", key=text.partition("\n")[0].count)  # as the writer's country has it
+    if text.count(between) + text.count("\n") > _CELLS:
+        raise ValueError(f"it has more than {_CELLS:,} cells")
+    lines = _counted(
+        csv.reader(
+            io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True, strict=True
+        )
     )
-    header = [cell.strip() for cell in next(lines, [])]
-    table.faults.extend(
-        f"{table.name}: {name!r} is the name of several columns"
-        for name in dict.fromkeys(header)
-        if name and header.count(name) > 1
-    )
-    for number, cells in enumerate(lines, 2):
+    header = [_column(cell) for cell in next(lines, (1, []))[1]]
+    _note_doubles(header, table)
+    for number, cells in lines:
         if any(map(_is, cells[len(header) :])):
             table.faults.append(
                 f"{table.name}: row {number}: it has {len(cells)} cells, and the header "
@@ -114,27 +159,57 @@ def _csv_rows(text: str, table: Table) -> Iterator[Row]:
             yield f"row {number}", dict(zip(header, cells, strict=False))
 
 
+def _counted(lines: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    number = 0
+    try:
+        for number, cells in enumerate(lines, 1):
+            yield number, cells
+    except csv.Error as error:
+        raise ValueError(f"{error} (in row {number + 1})") from None
+
+
 def _jsonl_rows(text: str, table: Table) -> Iterator[Row]:
     # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
+        where = f"{table.name}: row {number}"
         try:
-            row = json.loads(line)
-            json.dumps(row, ensure_ascii=False).encode()  # the record must be able to hold it
-        except (ValueError, RecursionError) as error:
-            table.faults.append(f"{table.name}: row {number}: it can't be read: {error}")
+            found = read_json(line, _ROW)
+        except ValueError as error:
+            table.faults.append(f"{where}: it can't be read: {error}")
             continue
-        if isinstance(row, dict):
-            yield f"row {number}", row
+        if isinstance(found.data, dict):
+            table.faults.extend(f"{where}: {one.shown} is given twice" for one in found.doubles)
+            if not found.doubles:
+                _note_doubles([_column(name) for name in found.data], table, f"row {number}: ")
+            yield f"row {number}", {_column(name): cell for name, cell in found.data.items()}
         else:
             what = 'it should be an object such as {"prompt": "A dog"}'
-            table.faults.append(f"{table.name}: row {number}: {what}")
+            table.faults.append(f"{where}: {what}")
+
+
+def _column(name: str) -> str:
+    """The field that a column's name means, or the name itself."""
+    bare = name.strip()
+    known = bare.lower()
+    return known if known in Scene.model_fields else bare
+
+
+def _note_doubles(names: Iterable[str], table: Table, where: str = "") -> None:
+    table.faults.extend(
+        f"{table.name}: {where}{printable(without_queries(name), _SHOWN)!r} is the name of "
+        "several columns"
+        for name, count in Counter(names).items()
+        if name and count > 1
+    )
 
 
 def _is(cell: Any) -> bool:
     """Whether something is given in a cell."""
-    return cell is not None and cell != [] and not (isinstance(cell, str) and not cell.strip())
+    if isinstance(cell, str):
+        return bool(cell.strip())
+    return cell is not None and cell != []
 
 
 def _cell(column: str, cell: Any) -> Any:

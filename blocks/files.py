@@ -3,13 +3,20 @@
 import asyncio
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 
+from prefect_toapis.batches.reading import LONGEST
 from prefect_toapis.blocks.bucket_store import BucketStore
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.client.errors import InvalidRequest
+from prefect_toapis.client.local_files import (
+    file_size,
+    read_file,
+    why_unreadable,
+)
 from prefect_toapis.client.media import HEAD, Kind, media_fault, size_fault
 from prefect_toapis.client.references import reference
+
+_LARGEST = 50 * 1024 * 1024  # bytes, of a clip ([D])
 
 
 @dataclass(frozen=True)
@@ -65,25 +72,26 @@ def read_object(uri: str) -> bytes | None:
         uri: `s3://bucket/key`.
 
     Raises:
-        ValueError: It is no such URI.
+        ValueError: It is no such URI, or the object is enormous.
         StoreError: The bucket refuses, or does not answer.
     """
     store, key = BucketStore.holding(uri, None)
-    return store.bucket.read(key)
+    return store.bucket.read(key, LONGEST)
 
 
 def _read_local(path: str, kind: Kind) -> bytes:
-    file = Path(path).expanduser()
     try:
-        if fault := size_fault(file.stat().st_size, kind):
-            raise InvalidRequest([f"{path}: {fault}"])
-        return file.read_bytes()
+        size = file_size(path)
+        content = read_file(path, _LARGEST) if size_fault(size, kind) is None else b""
     except FileNotFoundError:
         what = "there is no such file here; a URL starts with https://"
         raise InvalidRequest([f"{path}: {what}"]) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise InvalidRequest([f"{path}: it can't be read: {why}"]) from None
+    except (OSError, ValueError) as error:
+        what = f"it can't be read: {why_unreadable(error)}"
+        raise InvalidRequest([f"{path}: {what}"]) from None
+    if fault := size_fault(size, kind):
+        raise InvalidRequest([f"{path}: {fault}"])
+    return content
 
 
 async def _read_s3(uri: str, kind: Kind, credentials: S3Credentials | None) -> bytes:

@@ -3,7 +3,6 @@
 import os
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from prefect_toapis.batches.errors import StoreAccessRefused
 from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.masked import is_masked, why_masked
 from prefect_toapis.blocks.s3_errors import NotS3, page_in_place
+from prefect_toapis.client.local_files import file_fault
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -173,8 +173,8 @@ class S3Credentials(CredentialsBlock):
             return why_masked("secret access key")
         if self.aws_session_token and is_masked(self.aws_session_token):
             return why_masked("session token")
-        if self.ca_bundle and not Path(self.ca_bundle).exists():
-            return f"there is no CA bundle {self.ca_bundle} on this worker"
+        if self.ca_bundle and (fault := file_fault(self.ca_bundle)):
+            return f"there is no CA bundle {self.ca_bundle} on this worker: {fault}"
         return None
 
     def describe(self) -> str:

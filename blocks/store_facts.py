@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from prefect_toapis.batches.store import Entry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ObjectTypeDef
 
 
 class StoredObject(NamedTuple):
@@ -16,6 +21,24 @@ class StoredObject(NamedTuple):
     content_type: str
     metadata: Mapping[str, str] = MappingProxyType({})
     """By lower-case names."""
+
+
+def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
+    """What a HEAD tells, as far as it is used here."""
+    return StoredObject(
+        size=answer["ContentLength"],
+        etag=answer.get("ETag", "").strip('"'),
+        content_type=answer.get("ContentType", ""),
+        # Some stores return the names in title case.
+        metadata={name.lower(): text for name, text in answer.get("Metadata", {}).items()},
+    )
+
+
+def as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
+    """The key of a listed object, and what the listing says of it; S3 leaves none of it out."""
+    # boto3's types call all of it optional.
+    fields: Mapping[str, Any] = item
+    return fields["Key"], Entry(fields["Size"], fields["LastModified"])
 
 
 @dataclass(frozen=True)

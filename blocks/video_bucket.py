@@ -32,9 +32,10 @@ from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import NotS3, error_code, translate
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
-from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
+from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits, as_entry, as_object
 from prefect_toapis.blocks.streaming import Reader, WholeReads
 from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
+from prefect_toapis.client.local_files import length_fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -196,15 +197,23 @@ class VideoBucket(Block):
         """Which credentials are in use, without secrets."""
         return (self.credentials or S3Credentials()).describe()
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str, most: int | None = None) -> bytes | None:
         """The content under a key; None if there is none.
+
+        Args:
+            key: Of the object.
+            most: How long it may be, in bytes; None for any length.
 
         Raises:
             StoreError: Or one of its kinds, as for all operations.
+            ValueError: It is longer; nothing of it was read.
         """
         with self._translated("read", key):
             try:
                 answer = self._s3.get_object(Bucket=self.bucket_name, Key=self._full(key))
+                if most is not None and (fault := length_fault(answer["ContentLength"], most)):
+                    answer["Body"].close()
+                    raise ValueError(f"{self.uri(key)}: {fault}")
                 return answer["Body"].read()
             except boto_errors() as error:
                 if error_code(error) in _GONE:
@@ -279,18 +288,14 @@ class VideoBucket(Block):
         return list(self.list_entries(prefix))
 
     def list_entries(self, prefix: str = "") -> dict[str, Entry]:
-        """Size and time of what is under every key that starts with a prefix; see `list_keys`."""
-        own = len(self._full(""))
+        """What is under every key that starts with a prefix; see `list_keys`."""
         with self._translated("list", prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket_name, Prefix=self._full(prefix)
             )
             items = [item for page in pages for item in self._contents(page)]
-        return {
-            item["Key"][own:]: Entry(item["Size"], item["LastModified"])
-            for item in items
-            if "Key" in item
-        }
+        own = len(self._full(""))
+        return {key[own:]: entry for key, entry in map(as_entry, items)}
 
     def head(self, key: str) -> StoredObject | None:
         """Size, ETag and content type of what is under a key; None if there is nothing."""
@@ -303,13 +308,7 @@ class VideoBucket(Block):
                 raise
             if "ContentLength" not in answer:
                 raise NotS3(self._s3.meta.endpoint_url, "an object without a length")
-        return StoredObject(
-            size=answer["ContentLength"],
-            etag=answer.get("ETag", "").strip('"'),
-            content_type=answer.get("ContentType", ""),
-            # Some stores return the names in title case.
-            metadata={name.lower(): text for name, text in answer.get("Metadata", {}).items()},
-        )
+        return as_object(answer)
 
     def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None

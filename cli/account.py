@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.cli.console import Console
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError

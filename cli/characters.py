@@ -2,7 +2,6 @@
 
 import asyncio
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +9,7 @@ from rich.text import Text
 from prefect_toapis.batches.characters import MadeCharacter
 from prefect_toapis.batches.registry import read_all
 from prefect_toapis.blocks import BucketStore
+from prefect_toapis.cli.console import Console
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.defaults import bucket_or_default
 

@@ -8,10 +8,10 @@ import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
 from prefect_toapis.blocks import S3Credentials
+from prefect_toapis.cli.console import Console
 from prefect_toapis.cli.local_s3 import local_s3, require_rclone
 from prefect_toapis.simulator import Simulator, SimulatorSettings, require_encoder
 

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from rich.console import Console
 from rich.markup import escape
 
 from prefect_toapis.batches.gallery import shown_time
 from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
 from prefect_toapis.blocks import BucketStore
+from prefect_toapis.cli.console import Console
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.defaults import bucket_or_default
 from prefect_toapis.flows.gallery import page_key, sign_links, write_gallery

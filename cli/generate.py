@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from prefect_toapis.cli.console import Console
 from prefect_toapis.cli.display import outcome, planned
 from prefect_toapis.cli.running import run_shown
 from prefect_toapis.flows.generation import generate_from_spec

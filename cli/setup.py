@@ -6,11 +6,11 @@ import json
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.exceptions import PrefectHTTPStatusError
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
+from prefect_toapis.cli.console import Console
 from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.bucket_pieces import worker_policy

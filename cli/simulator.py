@@ -4,9 +4,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 
+from prefect_toapis.cli.console import Console
 from prefect_toapis.simulator import Dialect, Fault, Simulator, SimulatorSettings, serve
 from prefect_toapis.simulator.fault_texts import read_fault
 

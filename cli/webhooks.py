@@ -7,10 +7,10 @@ import uvicorn
 from cyclopts import App
 from prefect.logging.configuration import setup_logging
 from prefect.settings import PREFECT_API_URL
-from rich.console import Console
 from rich.markup import escape
 from starlette.types import ASGIApp
 
+from prefect_toapis.cli.console import Console
 from prefect_toapis.receiver import secrets_from_environment, webhook_app
 from prefect_toapis.receiver.connections import SECONDS, TimedProtocol
 from prefect_toapis.receiver.secrets_given import PREVIOUS_SECRET, SECRET

@@ -3,17 +3,18 @@
 import os
 import re
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from typing_extensions import Self
 
+from prefect_toapis.client.documents import Bounds, read_yaml
 from prefect_toapis.client.errors import InvalidCatalogue
+from prefect_toapis.client.local_files import read_file, why_unreadable
 from prefect_toapis.client.media import Kind
 
 VARIABLE = "TOAPIS_CATALOGUE"
@@ -21,6 +22,7 @@ VARIABLE = "TOAPIS_CATALOGUE"
 JSONType = Literal["string", "integer", "number", "boolean", "array", "object"]
 Section = Literal["fields", "character", "remix"]
 
+_BOUNDS = Bounds(length=1_000_000, values=100_000, characters=1_000_000)
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -68,6 +70,10 @@ class FieldRule(BaseModel):
         """What its value may be: by `type`, or by what the other rules can look at."""
         if self.type is not None:
             return {self.type}
+        return self._types_by_rules
+
+    @cached_property
+    def _types_by_rules(self) -> set[JSONType] | None:
         needed = self._needed_types().values()
         return set.intersection(*needed) if needed else None
 
@@ -176,7 +182,7 @@ class Catalogue(BaseModel):
             InvalidCatalogue: As `extended`.
         """
         path = os.environ.get(VARIABLE, "").strip()
-        return _extended_by(Path(path).expanduser()) if path else cls.shipped()
+        return _extended_by(Path(path)) if path else cls.shipped()
 
     def rules_of(self, model: str) -> ModelRules | None:
         """What is known of a model, by its name or the longest pattern that fits it.
@@ -227,25 +233,31 @@ def _extended_by(path: Path) -> Catalogue:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidCatalogue(f"{path}: {error.strerror}") from None
+        return read_file(path, _BOUNDS.length).decode()
     except UnicodeDecodeError:
         raise InvalidCatalogue(f"{path}: it is not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        raise InvalidCatalogue(f"{path}: {why_unreadable(error)}") from None
 
 
 def _parsed(text: str, origin: str) -> Catalogue:
     try:
-        return Catalogue.model_validate(yaml.safe_load(text))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InvalidCatalogue(f"{origin}{place}: {error.problem}") from None
+        document = read_yaml(text, _BOUNDS)
+    except ValueError as error:
+        raise InvalidCatalogue(_at(origin, str(error))) from None
+    if document.faults:
+        raise InvalidCatalogue(_at(origin, "; ".join(document.faults)))
+    try:
+        return Catalogue.model_validate(document.data)
     except ValidationError as error:
         faults = [": ".join(filter(None, (_place(one), one["msg"]))) for one in error.errors()]
         raise InvalidCatalogue(f"{origin}: {'; '.join(faults)}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a day 2001-99-99
+    except (ValueError, RecursionError) as error:
         raise InvalidCatalogue(f"{origin}: {error}") from None
+
+
+def _at(origin: str, fault: str) -> str:
+    return f"{origin}{', ' if fault.startswith('line ') else ': '}{fault}"
 
 
 def _place(fault: ErrorDetails) -> str:

@@ -4,7 +4,9 @@ from typing import ClassVar, Literal, TypedDict
 
 from typing_extensions import Self, Unpack
 
-from prefect_toapis.client.texts import printable
+from prefect_toapis.client.plain_text import printable
+
+_FACT = 200  # characters of an id or a code in a message
 
 Money = Literal["not spent", "maybe spent", "spent"]
 
@@ -68,6 +70,7 @@ class ToAPIsError(Exception):
     spending: str | None = None
 
     def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
+        what = printable(what)  # it may quote the provider, a spec or the bucket
         super().__init__(what)
         self.what = what
         self.about(**facts)
@@ -75,7 +78,7 @@ class ToAPIsError(Exception):
     def about(self, **facts: Unpack[Facts]) -> Self:
         """Add facts that were not known where the error arose; returns the error itself."""
         for name, value in facts.items():
-            setattr(self, name, value)
+            setattr(self, name, printable(str(value)) if name == "reply" and value else value)
         return self
 
     def __repr__(self) -> str:
@@ -84,7 +87,7 @@ class ToAPIsError(Exception):
 
     def __str__(self) -> str:
         """What happened, to which shot, whether money was spent, and what to do."""
-        shot = f"Shot {self.shot}: " if self.shot else ""
+        shot = f"Shot {printable(self.shot)}: " if self.shot else ""
         seen = [
             f"HTTP {self.http_status}" if self.http_status else None,
             self.code,
@@ -92,7 +95,7 @@ class ToAPIsError(Exception):
             f"generation {printable(self.task_id)}" if self.task_id else None,
             f"business id {self.business_id}" if self.business_id else None,
         ]
-        facts = ", ".join(fact for fact in seen if fact)
+        facts = ", ".join(printable(fact, _FACT) for fact in seen if fact)
         sentences = [
             f"{shot}{self.what.rstrip('.')}{f' ({facts})' if facts else ''}.",
             self.money_in_words,
@@ -116,9 +119,10 @@ class InvalidRequest(ToAPIsError, ValueError):
     advice = "Change what is named and try again."
 
     def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
+        super().__init__("")
         self.args = (faults,)
         self.faults = faults
+        self.what = "; ".join(map(printable, faults))
 
 
 class InvalidCatalogue(ToAPIsError, ValueError):

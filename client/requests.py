@@ -74,7 +74,9 @@ Prompt = Annotated[str, AfterValidator(_sendable)]
 class SceneFields(BaseModel):
     """What the video shows."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=form("prompt", "name"))
+    model_config = ConfigDict(
+        extra="forbid", hide_input_in_errors=True, json_schema_extra=form("prompt", "name")
+    )
 
     prompt: Prompt = Field(
         description="What the video shows. May name characters as @username, or roles as {hero}."
@@ -106,7 +108,10 @@ class VariantFields(BaseModel):
     """How the video is made."""
 
     model_config = ConfigDict(
-        extra="forbid", protected_namespaces=(), json_schema_extra=form("name")
+        extra="forbid",
+        hide_input_in_errors=True,  # may hold signed URLs
+        protected_namespaces=(),
+        json_schema_extra=form("name"),
     )
 
     model: str = Field(
@@ -206,7 +211,7 @@ class CharacterRequest(BaseModel):
         'video_7497'
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=())
     section: ClassVar[Section] = "character"
 
     model: str = "sora-2"
@@ -255,7 +260,7 @@ class RemixRequest(BaseModel):
         '/v1/videos/video_7497/remix'
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=())
     section: ClassVar[Section] = "remix"
 
     task_id: str

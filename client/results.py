@@ -22,8 +22,8 @@ from prefect_toapis.client.containers import ContainerCheck, container_check
 from prefect_toapis.client.decisions import retry_after
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
 from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
+from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.result_host import LeastSpeed, ResultSource, result_client
-from prefect_toapis.client.texts import printable
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, without_queries, without_signature
 
 _REFUSALS = {401, 403, 404, 410}

@@ -7,13 +7,20 @@ from difflib import get_close_matches
 from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue, Conflict, FieldRule, JSONType, ModelRules
+from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.references import is_reference, references_by_place
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
+from prefect_toapis.client.sendable import unsendable
 from prefect_toapis.client.urls import why_not_public, without_queries, without_signature
 
 _SEGMENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
 _TASK_ID = re.compile(r"[\w.-]+")
 _SHOWN = 60  # characters of a value in a message
+_NAMES_SHOWN = 20  # fields in a note
+# No source says what the API takes; these are far beyond it, and keep records and pages readable.
+MOST_CHARACTERS = 32_000  # of a prompt
+_LONGEST = {"model": 200, "prompt": MOST_CHARACTERS, "task_id": 500}  # characters
+_LONGEST_URL = 8_192  # characters
 _CLOSE = 0.85  # sora2 is as close to sora-2; sora-3, which may well come to be, isn't
 _PYTHON_TYPES: dict[JSONType, type | tuple[type, ...]] = {
     "string": str,
@@ -36,7 +43,8 @@ class Fault:
 
     def __str__(self) -> str:
         """Field, value, model and rule, on one line."""
-        return f"{self.field}={_shown(self.value)} with {self.model}: {self.rule}"
+        name, model = printable(self.field, _SHOWN), printable(self.model, _SHOWN)
+        return f"{name}={_shown(self.value)} with {model}: {self.rule}"
 
 
 def is_known(request: Request, catalogue: Catalogue) -> bool:
@@ -54,16 +62,17 @@ def unchecked(request: Request, catalogue: Catalogue) -> str | None:
         "kling-v3: the catalogue doesn't describe cfg; it goes out unchecked"
     """
     rules = catalogue.rules_of(request.model)
+    model = printable(request.model, _SHOWN)
     if rules is None:
         meant = _close_to(request.model, catalogue)
-        return f"{request.model}: the catalogue doesn't know it{meant}; its rules are unchecked"
+        return f"{model}: the catalogue doesn't know it{meant}; its rules are unchecked"
     if not rules.open:
         return None
     listed = rules.section(request.section) or {}
-    names = [name for name in _named(request) if name not in listed]
+    names = [printable(name, _SHOWN) for name in _named(request) if name not in listed]
     goes = "they go" if names[1:] else "it goes"
-    what = f"doesn't describe {' and '.join(names)}; {goes} out unchecked"
-    return f"{request.model}: the catalogue {what}" if names else None
+    what = f"doesn't describe {' and '.join(names[:_NAMES_SHOWN])}; {goes} out unchecked"
+    return f"{model}: the catalogue {what}" if names else None
 
 
 def check(request: Request, catalogue: Catalogue) -> list[Fault]:
@@ -81,7 +90,9 @@ def check(request: Request, catalogue: Catalogue) -> list[Fault]:
         >>> [str(f) for f in check(VideoRequest(prompt="A dog", duration=12), Catalogue.shipped())]
         ['duration=12 with sora-2: choose 10 or 15 seconds']
     """
-    broken = _extra_faults(request.extra) if isinstance(request, VideoRequest) else []
+    broken = _unsendable_faults(request)
+    if not broken and isinstance(request, VideoRequest):
+        broken = _extra_faults(request.extra)
     if not broken:
         broken = _faults_with_any_model(request) + _faults_by_model(request, catalogue)
     return [Fault(name, value, rule, request.model) for name, value, rule in broken]
@@ -115,6 +126,21 @@ def segment_seconds(text: str) -> tuple[float, float] | None:
 
 
 _Broken = tuple[str, Any, str]  # field, value, rule
+
+
+def _unsendable_faults(request: Request) -> list[_Broken]:
+    """What can't be sent or recorded, whatever the model."""
+    fields = dict(request)
+    broken = [
+        (name, value, why)
+        for name, value in fields.items()
+        if value is not None and value is not False and (why := unsendable(value))
+    ]
+    return broken + [
+        (name, fields[name], f"it has {len(fields[name]):,} characters; {most:,} at most")
+        for name, most in _LONGEST.items()
+        if len(fields.get(name) or "") > most
+    ]
 
 
 def _extra_faults(extra: dict[str, Any]) -> list[_Broken]:
@@ -247,8 +273,16 @@ def _url_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
         for place, url in named
         if not is_reference(url)  # it stands for an upload, whose content was checked
         if not (rule.format == "url-or-task" and _is_task_id(url))
-        if (why := why_not_public(url) if isinstance(url, str) else "it must be a string")
+        if (why := _url_fault(url))
     ]
+
+
+def _url_fault(url: Any) -> str | None:
+    if not isinstance(url, str):
+        return "it must be a string"
+    if why := why_not_public(url):
+        return why
+    return f"it has more than {_LONGEST_URL:,} characters" if len(url) > _LONGEST_URL else None
 
 
 def _item_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:

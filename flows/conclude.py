@@ -3,12 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from prefect_toapis.batches.inventory import SHOT_FILE
-from prefect_toapis.batches.manifest import (
-    Manifest,
-    Unstored,
-    build_manifest,
-    shot_key,
-)
+from prefect_toapis.batches.manifest import Manifest, Unstored, shot_key
+from prefect_toapis.batches.manifest_rows import build_manifest
 from prefect_toapis.flows.outcomes import Outcomes, cause_in_words, not_written
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import publish

@@ -8,13 +8,8 @@ from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.errors import GenerationShared, ManifestNotWritten, StoreMissing
 from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.manifest import (
-    Manifest,
-    StoredShot,
-    Unstored,
-    build_manifest,
-    shot_key,
-)
+from prefect_toapis.batches.manifest import Manifest, StoredShot, Unstored, shot_key
+from prefect_toapis.batches.manifest_rows import build_manifest
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.reports import headline
 from prefect_toapis.batches.spending import CharacterSpending, spent_on

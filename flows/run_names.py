@@ -9,8 +9,10 @@ from prefect.runtime import flow_run
 
 from prefect_toapis.batches.naming import RunFacts, batch_name
 from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.client.plain_text import printable
 
 _NEW = "a new batch"
+_SHOWN = 200  # characters of a batch or file in a name
 
 
 def run_facts() -> RunFacts:
@@ -31,7 +33,7 @@ def shard_name(parameters: Mapping[str, Any]) -> str:
         >>> shard_name({"batch": "lisbon", "shard": 2})
         'lisbon: shard 2'
     """
-    return f"{parameters['batch']}: shard {parameters['shard']}"
+    return f"{printable(str(parameters['batch']), _SHOWN)}: shard {parameters['shard']}"
 
 
 def name_of(parameters: Mapping[str, Any], facts: RunFacts) -> str:
@@ -46,9 +48,9 @@ def name_of(parameters: Mapping[str, Any], facts: RunFacts) -> str:
         >>> name_of({"batch": "lisbon", "scenes": ["a", "b"]}, RunFacts(now, now, "8f"))
         'lisbon: 2 scenes'
     """
-    batch = _batch(parameters, facts)
+    batch = printable(_batch(parameters, facts), _SHOWN)
     if spec := parameters.get("spec"):
-        file = PurePosixPath(str(spec)).name
+        file = printable(PurePosixPath(str(spec)).name, _SHOWN)
         what = file if batch == _NEW else f"{batch}: {file}"  # the file may name its batch itself
     else:
         what = f"{batch}: {' x '.join(_sizes(parameters))}"

@@ -5,14 +5,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from pydantic import ValidationError
+
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.files import File, files_in, with_references
 from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
+from prefect_toapis.batches.naming import is_batch_name
+from prefect_toapis.batches.reading import LONGEST
 from prefect_toapis.batches.remixes import earlier_shot, task_of, with_remixes
 from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.blocks import BucketStore, VideoBucket
 from prefect_toapis.blocks.files import read_media
 from prefect_toapis.client.errors import InvalidRequest
+from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.client.references import reference
 
 _READS_AT_ONCE = 4  # files of 50 MB at most
@@ -99,13 +104,27 @@ async def _read_manifests(
 ) -> dict[str, Manifest]:
     found: dict[str, Manifest] = {}
     for batch in batches:
-        key = f"{batch}/{MANIFEST_FILE}"
+        uri = store.bucket.uri(f"{batch}/{MANIFEST_FILE}")
         try:
-            content = await store.read(key)
-            if content is None:
-                faults.append(f"remix_of: there is no {store.bucket.uri(key)}")
+            if manifest := await _read_manifest(batch, store):
+                found[batch] = manifest
             else:
-                found[batch] = Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))
+                faults.append(f"remix_of: there is no {uri}")
+        except ValidationError:  # it would show what is in there
+            faults.append(f"remix_of: {uri} can't be read: it is damaged, or of a later version")
         except (StoreError, ValueError) as error:
-            faults.append(f"remix_of: {store.bucket.uri(key)} can't be read: {error}")
+            faults.append(f"remix_of: {uri} can't be read: {error}")
     return found
+
+
+async def _read_manifest(batch: str, store: BucketStore) -> Manifest | None:
+    if not is_batch_name(batch):
+        return None
+    key = f"{batch}/{MANIFEST_FILE}"
+    stored = await store.head(key)
+    if stored and (fault := length_fault(stored.size, LONGEST)):
+        raise ValueError(fault)
+    content = await store.read(key) if stored else None
+    if content is None:
+        return None
+    return Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))

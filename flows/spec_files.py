@@ -1,13 +1,13 @@
 """Reading a spec file, and the table that it names, from a disk or from S3."""
 
 import asyncio
-from pathlib import Path
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.batches.spec_file import open_spec
-from prefect_toapis.batches.spec_tables import Table, read_table
+from prefect_toapis.batches.spec_tables import TABLE_BYTES, Table, read_table
 from prefect_toapis.blocks import BucketStore, VideoBucket
+from prefect_toapis.client.local_files import length_fault, read_file
 from prefect_toapis.flows.defaults import bucket_or_default
 
 _UNREADABLE = (OSError, ValueError, StoreError, ImportError)
@@ -39,9 +39,12 @@ async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
 
 async def _read(path: str, bucket: VideoBucket | None) -> bytes:
     if not path.startswith("s3://"):
-        return await asyncio.to_thread(lambda: Path(path).expanduser().read_bytes())
+        return await asyncio.to_thread(read_file, path, TABLE_BYTES)
     store, key = BucketStore.holding(path, (await bucket_or_default(bucket)).credentials)
-    content = await store.read(key)
+    found = await store.head(key)
+    if found and (fault := length_fault(found.size, TABLE_BYTES)):
+        raise ValueError(fault)
+    content = await store.read(key) if found else None
     if content is None:
         raise ValueError("there is no such object")
     return content

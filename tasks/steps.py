@@ -16,6 +16,7 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
+from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.calling import EitherTask, either_task
@@ -75,7 +76,7 @@ def named(verb: str, subject: str) -> Callable[[], str]:
     def name() -> str:
         what = task_run.parameters[subject]
         label = getattr(what, "label", None) or getattr(what, "prompt", None) or what
-        return f"{verb} {str(label)[:_SHOWN]}"
+        return f"{verb} {printable(str(label), _SHOWN)}"
 
     return name
 

@@ -13,9 +13,9 @@ from prefect_toapis.batches.manifest import (
     StoredShot,
     StoredVideo,
     Unstored,
-    build_manifest,
     shot_key,
 )
+from prefect_toapis.batches.manifest_rows import build_manifest
 from prefect_toapis.batches.plan import Shot, plan_batch
 from prefect_toapis.batches.spec import BatchSpec
 

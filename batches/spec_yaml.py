@@ -1,0 +1,165 @@
+"""YAML as people mean it: where it cuts a text short, or takes it for something else, that is said.
+
+`A dog #1` is `A dog` and a comment, `no` is false, `007` is seven: nothing that a spec's author
+would notice before the video is paid.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import yaml
+
+from prefect_toapis.client.documents import BoundedLoader
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.urls import without_queries
+
+_TEXT = re.compile(r"\d+:\d+|\d{4}-\d\d?-\d\d?")
+_COMMENT = re.compile(r"([ \t]+)#(.?)")
+_PROMPTS = {"prompt", "scenes"}
+_NAMES = {"name", "batch", "username", "character", "casts", "roles", "role", "remix_of"}
+_OTHERS = {"url", "character_url", "image_urls", "from_task", "character_from_task", "extra"}
+_BOOL = "tag:yaml.org,2002:bool"
+_READ_AS = {
+    "tag:yaml.org,2002:int": "a number",
+    "tag:yaml.org,2002:float": "a number",
+    "tag:yaml.org,2002:null": "nothing",
+}
+_INT = "tag:yaml.org,2002:int"
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_SHOWN = 40  # characters
+_QUOTES = "put it in quotes"
+
+
+class SpecLoader(BoundedLoader):
+    """16:9 is no number of minutes, and 2026-11-22 is a fine name."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML declares it
+        **yaml.SafeLoader.yaml_implicit_resolvers,
+        **{
+            digit: [
+                ("tag:yaml.org,2002:str", _TEXT),
+                *yaml.SafeLoader.yaml_implicit_resolvers[digit],
+            ]
+            for digit in "0123456789"
+        },
+    }
+
+
+def cut_texts(root: yaml.Node, text: str) -> list[str]:
+    """The texts of a spec that an unquoted `#` cuts short, and numbers that aren't as written.
+
+    Comments stay possible: behind everything that isn't free text, and behind a name after two
+    blanks, as in `name: wide  # for the site`. A prompt takes none in its line.
+
+    Args:
+        root: Of the document.
+        text: The document itself.
+    """
+    faults: list[str] = []
+    for name, node in _scalars(root):
+        if node.style is not None:
+            continue
+        if _is_cut(name, node, text):
+            faults.append(f"line {_line(node)}: {name}: {_cut()}")
+        elif node.tag == _INT and _is_misread_number(name, node.value):
+            faults.append(_misread(node, f"the number {int(node.value.replace('_', ''), 8)}"))
+    return faults
+
+
+def reading_hint(root: yaml.Node, loc: Sequence[int | str], text: str) -> str | None:
+    """How YAML came to read what validation refuses, where a text was meant; None otherwise.
+
+    Args:
+        root: Of the document.
+        loc: Where the value is, as validation names it.
+        text: The document itself.
+
+    Example:
+        >>> text = "scenes: [{name: no}]"
+        >>> reading_hint(yaml.compose(text, yaml.SafeLoader), ("scenes", 0, "name"), text)
+        'line 1: YAML reads no as false; put it in quotes'
+    """
+    node = _node_at(root, loc)
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+        return None
+    if node.tag == _BOOL:
+        return _misread(node, str(yaml.SafeLoader.bool_values[node.value.lower()]).lower())
+    if node.tag not in _READ_AS:
+        return None
+    if node.value:
+        return _misread(node, _READ_AS[node.tag])
+    return f"line {_line(node)}: {_cut()}" if _COMMENT.match(text, node.end_mark.index) else None
+
+
+def _scalars(root: yaml.Node) -> Iterator[tuple[str, yaml.ScalarNode]]:
+    """Each scalar once, with the name of the field that it stands in."""
+    seen: set[int] = set()
+    stack: list[tuple[str, yaml.Node]] = [("", root)]
+    while stack:
+        name, node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            yield name, node
+        elif isinstance(node, yaml.SequenceNode):
+            stack.extend((name, one) for one in reversed(node.value))
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in reversed(node.value):
+                inside = name in {"roles", "extra"} or not isinstance(key, yaml.ScalarNode)
+                stack.append((name if inside else key.value, value))
+
+
+def _is_cut(name: str, node: yaml.ScalarNode, text: str) -> bool:
+    found = _COMMENT.match(text, node.end_mark.index)
+    if found is None or node.tag not in {"tag:yaml.org,2002:str", "tag:yaml.org,2002:null"}:
+        return False
+    if name in _PROMPTS:
+        return bool(node.value)
+    like_text = found[2] not in {"", " ", "\t"}
+    if name in _NAMES:
+        return like_text or (bool(node.value) and len(found[1].expandtabs(2)) < 2)
+    return name in _OTHERS and like_text
+
+
+def _is_misread_number(name: str, written: str) -> bool:
+    if not _OCTAL.fullmatch(written):
+        return False
+    digits = written.replace("_", "")
+    return name == "extra" or int(digits, 8) != int(digits)
+
+
+def _node_at(root: yaml.Node, loc: Sequence[int | str]) -> yaml.Node | None:
+    node: Any = root
+    for step in loc:
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            node = node.value[step] if step < len(node.value) else None
+        elif isinstance(node, yaml.MappingNode):
+            node = _inside(node, step)
+        elif isinstance(node, tuple):  # a role, which validation made of a key and its value
+            node = node[step == "character"]
+        else:
+            return None
+    return node if isinstance(node, yaml.Node) else None
+
+
+def _inside(node: yaml.MappingNode, step: int | str) -> Any:
+    for key, value in reversed(node.value):  # what was merged comes first, and counts least
+        if isinstance(key, yaml.ScalarNode) and key.value == str(step):
+            return value
+    pairs: list[tuple[yaml.Node, yaml.Node]] = node.value
+    return pairs[step] if isinstance(step, int) and step < len(pairs) else None
+
+
+def _cut() -> str:
+    return "the # begins a comment, which ends the text; put it in quotes, or the # on its own line"
+
+
+def _misread(node: yaml.ScalarNode, read_as: str) -> str:
+    written = printable(without_queries(node.value), _SHOWN)
+    return f"line {_line(node)}: YAML reads {written} as {read_as}; {_QUOTES}"
+
+
+def _line(node: yaml.Node) -> int:
+    return node.start_mark.line + 1

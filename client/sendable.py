@@ -1,0 +1,79 @@
+"""What can be sent to the API, recorded, compared and kept by Prefect: by its value alone."""
+
+import math
+import re
+from typing import Any
+
+_NUL_OR_HALF = re.compile("[\x00\ud800-\udfff]")
+_LARGEST = 2**63  # of a whole number: what JSON readers agree on, and what can be reckoned with
+_DEEPEST = 50  # lists and objects within each other
+_MOST = 10_000  # values in one field
+
+
+def unsendable(value: Any) -> str | None:
+    r"""Why a JSON value can't be sent and recorded; None if it can.
+
+    With a NUL in its name or parameters, a task run on PostgreSQL stays pending for ever.
+
+    Args:
+        value: Of a field. It may be nested without end.
+
+    Example:
+        >>> unsendable(["A dog\0"])
+        "it holds the character NUL (\\x00), which can't be stored"
+        >>> unsendable({"seed": 7, "tags": ["a"]}) is None
+        True
+    """
+    if value is None or isinstance(value, (str, bool)):  # most are
+        return _fault(value)
+    level, values = [value], 0
+    for _ in range(_DEEPEST):
+        values += len(level)
+        if values > _MOST:
+            return f"it holds more than {_MOST:,} values"
+        if fault := next(filter(None, map(_fault, level)), None):
+            return fault
+        level = _next_level(level)
+        if not level:
+            return None
+    return f"it is nested more than {_DEEPEST} deep"
+
+
+def too_deep(value: Any) -> bool:
+    """Whether a JSON value is nested too deep to be written, compared or shown.
+
+    Example:
+        >>> too_deep({"seed": [7]})
+        False
+    """
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = _next_level(level)
+        if not level:
+            return False
+    return True
+
+
+def _next_level(level: list[Any]) -> list[Any]:
+    return [inner for one in level for inner in _inside(one)]
+
+
+def _fault(value: Any) -> str | None:
+    if isinstance(value, str):
+        found = _NUL_OR_HALF.search(value)
+        if found is None:
+            return None
+        if found[0] == "\0":
+            return "it holds the character NUL (\\x00), which can't be stored"
+        return "it holds half a character, which can't be sent"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "it is a number that JSON doesn't know, such as NaN"
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        return "it is a number beyond what JSON readers agree on"
+    return None
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
