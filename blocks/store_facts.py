@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from prefect_toapis.batches.store import Entry
 
@@ -37,7 +37,7 @@ def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
 def as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
     """The key of a listed object, and what the listing says of it; S3 leaves none of it out."""
     # boto3's types call all of it optional.
-    fields: Mapping[str, Any] = item
+    fields = cast("Mapping[str, Any]", item)
     return fields["Key"], Entry(fields["Size"], fields["LastModified"])
 
 
