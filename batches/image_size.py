@@ -84,8 +84,8 @@ def _jpeg(image: bytes) -> tuple[int, int] | None:
     while start + 4 <= len(image) and image[start] == 0xFF:
         marker = image[start + 1]
         if marker in _SOF:
-            found = _big(image[start + 5 : start + 7], image[start + 7 : start + 9])
-            return found and found[::-1]
+            height, width = image[start + 5 : start + 7], image[start + 7 : start + 9]
+            return _big(width, height)
         if marker == 0xFF:  # filling
             start += 1
         elif marker in _ALONE:
