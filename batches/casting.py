@@ -22,6 +22,7 @@ _NOT_YET = "yet-to-be-made"  # where a task id belongs
 _SHOWN = 60  # characters of a name in a message
 _LISTED = 20  # characters in a message
 _USERNAME = re.compile(r"[\w.-]+", re.ASCII)
+_LONGEST_USERNAME = 100
 
 
 class Made(Protocol):
@@ -254,6 +255,11 @@ def _character_faults(characters: Sequence[Character]) -> list[str]:
     return faults + [fault for one in characters for fault in faults_of(one)]
 
 
+def is_username(text: str) -> bool:
+    """Whether a text has the form of a character's username, without @."""
+    return len(text) <= _LONGEST_USERNAME and _USERNAME.fullmatch(text) is not None
+
+
 def faults_of(character: Character) -> list[str]:
     """What is wrong with a character by itself, the provider's rules included."""
     return [f'character "{character.name}": {fault}' for fault in _faults_of(character)]
@@ -264,7 +270,7 @@ def _faults_of(character: Character) -> list[str]:
     faults: list[str] = []
     if sum(source is not None for source in sources) != 1:
         faults.append("give exactly one of username, url and from_task")
-    if character.username is not None and not _USERNAME.fullmatch(character.username):
+    if character.username is not None and not is_username(character.username):
         faults.append(
             f"username={printable(character.username, _SHOWN)!r} is none; "
             "take it from the character query, as @duksvfkf.turbo_whis"

@@ -5,12 +5,13 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import BaseModel
 
 from prefect_toapis.batches.casting import creation_request
+from prefect_toapis.batches.documents import Moment
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.identity import (
     FOLDER_ID,
@@ -21,6 +22,7 @@ from prefect_toapis.batches.identity import (
 from prefect_toapis.batches.inventory import Inventory, take_inventory
 from prefect_toapis.batches.naming import slug
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.record import record_folder
 from prefect_toapis.batches.spec import Character
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import CharacterReply
@@ -40,11 +42,13 @@ class CharacterOrder:
         name: What its user calls it: a label.
         request: What is sent.
         folder: Where the registry keeps it, below the bucket's prefix.
+        record: Where the registry keeps its attempts; empty: not looked up yet.
     """
 
     name: str
     request: CharacterRequest
     folder: str
+    record: str = ""
 
     @property
     def label(self) -> str:
@@ -55,6 +59,20 @@ class CharacterOrder:
     def id(self) -> str:
         """Its identity: the clip and the part of it."""
         return character_id(self.request)
+
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        """Its name alone."""
+        return self.name, "", ""
+
+    @property
+    def take(self) -> int:
+        """A character is made once."""
+        return 1
+
+    def placed(self, folder: str, record: str) -> "CharacterOrder":
+        """The same, where the registry has it."""
+        return replace(self, folder=folder, record=record)
 
     @property
     def findable(self) -> bool:
@@ -140,7 +158,7 @@ class MadeCharacter(BaseModel):
     model: str
     task_id: str
     business_id: str
-    made_at: datetime
+    made_at: Moment
 
     @property
     def source(self) -> str:
@@ -178,7 +196,8 @@ def order_of(character: Character, registry: Inventory) -> CharacterOrder:
     short_id = character_id(request)[:FOLDER_ID]
     own = f"{CHARACTERS}/{_folder_name(character.name, short_id)}"
     folder = registry.folders.get(short_id, own)
-    return CharacterOrder(character.name, request, folder)
+    record = registry.records.get(short_id, record_folder(CHARACTERS, character_id(request)))
+    return CharacterOrder(character.name, request, folder, record)
 
 
 def distinct(characters: Iterable[Character]) -> dict[str, Character]:

@@ -6,12 +6,13 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 ├── InvalidRequest           a rule of the model is broken (.faults); nothing was sent
 ├── InvalidCatalogue         the catalogue of models that TOAPIS_CATALOGUE names can't be read
 ├── APIError                 the API answered, and asking again will not change it
-│   ├── BadRequest           400: parameters
-│   │   └── WebhookNotConfigured  a callback_url that the key has no webhook for
-│   ├── Unauthorized         401, 403: the key; stops the batch
-│   ├── InsufficientBalance  402: no balance; stops the batch
+│   ├── BadRequest           400 and its kin: the request
+│   │   └── WebhookNotConfigured  a callback_url that the key has no webhook for; stops the batch
+│   ├── Unauthorized         401, or said so: the key; stops the batch
+│   ├── Forbidden            403: the model isn't for this key, or a firewall refuses
+│   ├── InsufficientBalance  402, or said so: no balance; stops the batch
 │   ├── NotFound             404: no such task for this key's user
-│   └── PolicyRefused        422: the prompt is refused
+│   └── PolicyRefused        422, or said so: the prompt is refused
 ├── GenerationFailed         the provider ended the generation without a video
 ├── ResultMissing            completed, but without the URL of a result
 ├── StillRendering           the wait is over, the generation isn't
@@ -22,10 +23,10 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 ├── Transient                nothing was bought by it, and it is safe to do again later
 │   ├── NotSent              no connection
 │   ├── RateLimited          429
-│   ├── Unavailable          the service is out of order
+│   ├── Unavailable          the service is unavailable
 │   ├── UnreadableReply      the reply to a query can't be understood
 │   ├── EventNotTaken        Prefect did not take the event of a webhook
-│   └── StoreUnavailable     the store is out of order (also a StoreError)
+│   └── StoreUnavailable     the store is unavailable (also a StoreError)
 ├── DownloadFailed           the result could not be stored as it should be
 │   ├── ResultRefused        its URL is refused
 │   ├── ResultExpired        it was not fetched within 24 hours; the video is lost
@@ -33,7 +34,9 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 ├── StoreError               the bucket refuses
 │   ├── StoreAccessRefused   credentials or rights
 │   ├── StoreMissing         no such bucket
-│   └── StoreUnavailable     out of order (also Transient)
+│   ├── DocumentDamaged      a JSON document in the bucket can't be relied on (.uri)
+│   ├── DocumentTooNew       a later version of this package wrote it (.uri)
+│   └── StoreUnavailable     unavailable for now (also Transient)
 ├── WebhookRefused           a request is not taken as a webhook
 │   ├── WebhookTooLarge      its body
 │   ├── WebhookUnsigned      a header is missing or malformed
@@ -41,14 +44,24 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 │   ├── WebhookStale         it fits, but was made more than 5 minutes away
 │   └── WebhookUnreadable    the provider's own, but not understood
 ├── InvalidBatch             everything wrong with a plan (.faults); nothing was sent
+├── GenerationShared         the provider gave one generation for two submissions
 ├── ShardFailed              some shots of one shard of a batch aren't stored (.unstored)
 └── BatchFailed              some shots of a finished batch failed (.manifest)
+    └── ManifestNotWritten   the store kept a run from its end: .manifest is what it knows
 ```
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from prefect_toapis.batches.spending import (
+    CharacterSpending,
+    Spending,
+    most_spent,
+    spending_of,
+    spent_in_words,
+    spent_on,
+)
 from prefect_toapis.client.errors import Money, SubmissionUnknown, ToAPIsError, Transient
 from prefect_toapis.client.plain_text import printable
 
@@ -83,8 +96,17 @@ class CreationUnresolved(SubmissionUnresolved):
     )
 
 
+class GenerationShared(ToAPIsError):
+    """The provider gave one generation for two submissions: whose video it is can't be known."""
+
+    money: Money = "maybe spent"
+    advice = "Look at the video, and show the ids of both submissions to the provider."
+
+
 class StoreError(ToAPIsError):
     """The bucket does not do what is needed."""
+
+    advice = "Correct what is named."
 
 
 class StoreAccessRefused(StoreError):
@@ -99,8 +121,51 @@ class StoreMissing(StoreError):
     advice = "Create the bucket, or correct its name."
 
 
+class DocumentDamaged(StoreError):
+    """A JSON document in the bucket is empty, cut, or not about what its key says.
+
+    Args:
+        uri: Of the object.
+        why: What is wrong with it.
+    """
+
+    money: Money = "maybe spent"
+    advice = (
+        "Restore an earlier version of the object; delete it only if you are sure that it records "
+        "no purchase."
+    )
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(f"{uri} is damaged: {why}")
+        self.args = (uri, why)
+        self.uri = uri
+
+
+class DocumentTooNew(StoreError):
+    """A JSON document in the bucket was written by a later version of this package.
+
+    Args:
+        uri: Of the object.
+        version: Of its form.
+        known: The latest version that is known here.
+    """
+
+    money: Money = "maybe spent"
+    advice = "Upgrade prefect-toapis here; nothing was overwritten."
+
+    def __init__(self, uri: str, version: int, known: int) -> None:
+        super().__init__(
+            f"{uri} was written by a later version of prefect-toapis: its form is version "
+            f"{version}, and this one knows up to {known}"
+        )
+        self.args = (uri, version, known)
+        self.uri = uri
+
+
 class StoreUnavailable(StoreError, Transient):
     """The store does not answer, or answers that it can't now."""
+
+    advice = Transient.advice
 
 
 class EventNotTaken(Transient):
@@ -140,14 +205,34 @@ class BatchFailed(ToAPIsError):
     Args:
         what: How many of how many.
         manifest: The whole batch, with a reason on every shot that isn't stored.
+        characters: What was spent on characters in this run.
     """
 
     advice = "See the manifest for each reason; running the batch again buys nothing it has."
 
-    def __init__(self, what: str, manifest: "Manifest") -> None:
-        super().__init__(what, money=_money(manifest))
-        self.args = (what, manifest)
+    def __init__(
+        self, what: str, manifest: "Manifest", characters: Sequence[CharacterSpending] = ()
+    ) -> None:
+        shots = spending_of(manifest.rows)
+        super().__init__(
+            what,
+            money=most_spent(shots, characters),
+            spending=spent_in_words(shots, characters),
+        )
+        self.args = (what, manifest, characters)
         self.manifest = manifest
+        self.characters = characters
+
+
+class ManifestNotWritten(BatchFailed):
+    """What a run bought is safe, but the store or a fault kept the run from its end.
+
+    `manifest` is what the run itself knows, with a row for each shot, and is kept nowhere else.
+    """
+
+    def __str__(self) -> str:
+        """With every generation that the run knows, so that none is lost with the record."""
+        return f"{super().__str__()}{generations_in_words(self.manifest, self.characters)}"
 
 
 class ShardFailed(ToAPIsError):
@@ -164,13 +249,25 @@ class ShardFailed(ToAPIsError):
     def __init__(self, shard: str, shots: int, unstored: "Mapping[str, Unstored]") -> None:
         why = next(iter(unstored.values())).reason
         what = f"{shard}: {len(unstored)} of {shots} shots are not stored; the first one: {why}"
-        spent = len(unstored) < shots or any(one.status == "open" for one in unstored.values())
-        super().__init__(what, money="maybe spent" if spent else "not spent")
+        spending = [Spending("stored", "spent")] * (shots - len(unstored))
+        spending += [Spending(one.status, spent_on(one)) for one in unstored.values()]
+        super().__init__(what, money=most_spent(spending), spending=spent_in_words(spending))
         self.args = (shard, shots, unstored)
         self.unstored = unstored
 
+    def __str__(self) -> str:
+        """With the generations of the shots that aren't stored."""
+        known = [one.task_id for one in self.unstored.values() if one.task_id]
+        listed = f" Not stored are generations {', '.join(known)}." if known else ""
+        return f"{super().__str__()}{listed}"
 
-def _money(manifest: "Manifest") -> Money:
-    if manifest.stored:
-        return "spent"
-    return "maybe spent" if manifest.open else "not spent"
+
+def generations_in_words(manifest: "Manifest", characters: Sequence[CharacterSpending] = ()) -> str:
+    """A line for each generation that a manifest names, and for each character."""
+    known = {
+        row.shot_id: f"\n  {row.label} ({row.status}): {row.task_id}"
+        for row in manifest.rows
+        if row.task_id
+    }
+    made = [f'\n  character "{one.name}": {one.task_id}' for one in characters if one.task_id]
+    return "".join(["\nGenerations:", *known.values(), *made]) if known or made else ""

@@ -6,8 +6,11 @@ from pydantic import BaseModel, PrivateAttr
 from typing_extensions import Self
 
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.polling import Expected
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
 
+_LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
 _SURELY_GONE = timedelta(hours=48)
 
 
@@ -37,12 +40,12 @@ class Generation(BaseModel):
 
     _outputs: tuple[Output, ...] = PrivateAttr(default=())
     _characters: tuple[CharacterReply, ...] = PrivateAttr(default=())
-    _expires_at: float | None = PrivateAttr(default=None)
+    _expiry: float | None = PrivateAttr(default=None)
 
     @property
     def label(self) -> str:
         """As people see it: its shot, or its id."""
-        return self.shot.label if self.shot else self.task_id
+        return self.shot.label if self.shot else printable(self.task_id)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -62,6 +65,10 @@ class Generation(BaseModel):
         request = self.shot.request
         return f"{request.model} {request.duration or ''}".rstrip()
 
+    def expected(self, now: datetime) -> Expected:
+        """What a wait for it is to know."""
+        return Expected(self.kind, self.age(now), self.n, self.business_id)
+
     def age(self, now: datetime) -> float:
         """Seconds since it was submitted; 0 where that isn't known."""
         return max((now - self.submitted_at).total_seconds(), 0) if self.submitted_at else 0.0
@@ -69,16 +76,21 @@ class Generation(BaseModel):
     def has_expired(self, now: datetime) -> bool:
         """Whether its results are surely gone: 24 hours after its completion ([D]).
 
-        Where the provider doesn't tell when that is, two days after its submission are enough.
+        What the provider says counts only if the expiry lies after the completion, and only once
+        the generation is as old by our own record. Where it says nothing, two days after the
+        submission are enough; where that isn't known, nothing has expired.
         """
-        if self._expires_at is not None:
-            return now.timestamp() >= self._expires_at
-        return self.submitted_at is not None and now - self.submitted_at > _SURELY_GONE
+        if self.submitted_at is None:
+            return False
+        age = now - self.submitted_at
+        if self._expiry is not None:
+            return age >= _LIFETIME and now.timestamp() >= self._expiry
+        return age > _SURELY_GONE
 
     def after(self, reply: Reply) -> Self:
         """The generation as a reply tells of it."""
         updated = self.model_copy(update={"status": reply.status})
         updated._outputs = reply.outputs  # noqa: SLF001 - of its own class
         updated._characters = reply.characters  # noqa: SLF001 - likewise
-        updated._expires_at = reply.expires_at  # noqa: SLF001 - likewise
+        updated._expiry = reply.expiry  # noqa: SLF001 - likewise
         return updated

@@ -84,8 +84,8 @@ def _jpeg(image: bytes) -> tuple[int, int] | None:
     while start + 4 <= len(image) and image[start] == 0xFF:
         marker = image[start + 1]
         if marker in _SOF:
-            height, width = image[start + 5 : start + 7], image[start + 7 : start + 9]
-            return _big(width, height)
+            found = _big(image[start + 5 : start + 7], image[start + 7 : start + 9])
+            return (found[1], found[0]) if found else None
         if marker == 0xFF:  # filling
             start += 1
         elif marker in _ALONE:

@@ -1,17 +1,18 @@
 """The manifest: the table of a batch, one row per output, built from the `shot.json` files."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from prefect_toapis.batches import manifest_tables, reading
+from prefect_toapis.batches.documents import Moment
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.client.requests import RemixRequest
+from prefect_toapis.client.errors import Money
 from prefect_toapis.client.sendable import too_deep
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ Fields = Annotated[dict[str, Any], AfterValidator(_not_too_deep)]
 
 RowStatus = Literal["stored", "failed", "open", "planned"]
 
-_LEFT = "sent by an earlier plan and not in the latest; `prefect-toapis reconcile` finishes it"
-
 
 class StoredVideo(BaseModel):
     """One output, in the bucket.
@@ -88,10 +87,14 @@ class StoredShot(BaseModel):
     business_id: str
     attempt: Count
     run: str | None = None
-    submitted_at: Time | None = None
-    stored_at: Time
+    submitted_at: Moment | None = None
+    stored_at: Moment
     videos: list[StoredVideo]
     characters: list[str] = []
+
+    def to_json(self) -> bytes:
+        """What `shot.json` holds."""
+        return self.model_dump_json(indent=1, exclude_none=True).encode()
 
     @property
     def note(self) -> str | None:
@@ -99,7 +102,10 @@ class StoredShot(BaseModel):
         missing = self.shot.request.n - len(self.videos)
         if missing <= 0:
             return None
-        return f"{len(self.videos)} of {self.shot.request.n} ordered videos came back"
+        return (
+            f"{len(self.videos)} of {self.shot.request.n} ordered videos came back, {missing} "
+            f"missing; `prefect-toapis reconcile {self.shot.batch}` asks for the rest"
+        )
 
 
 class Unstored(BaseModel):
@@ -109,6 +115,7 @@ class Unstored(BaseModel):
         status: `failed`: surely without a video; `open`: it may still become one.
         reason: What happened and what can be done.
         reply: The first characters of a reply that could not be understood.
+        money: Whether it was spent; None where the status says it, see `spent_on`.
     """
 
     status: Literal["failed", "open", "planned"]
@@ -116,6 +123,7 @@ class Unstored(BaseModel):
     task_id: str | None = None
     business_id: str | None = None
     reply: str | None = None
+    money: Money | None = None
 
 
 class ManifestRow(BaseModel):
@@ -131,6 +139,7 @@ class ManifestRow(BaseModel):
         note: What isn't as ordered.
         error: Why it isn't stored.
         reply: The first characters of a reply of the provider that could not be understood.
+        money: Whether this shot was paid; None in manifests of earlier releases.
     """
 
     version: Count = MANIFEST_VERSION
@@ -161,6 +170,7 @@ class ManifestRow(BaseModel):
     note: str | None = None
     error: str | None = None
     reply: str | None = None
+    money: Money | None = None
 
     @property
     def label(self) -> str:
@@ -331,42 +341,6 @@ class Manifest(BaseModel):
         return [row for row in self.rows if row.status == status]
 
 
-def build_manifest(
-    batch: str,
-    uri: str,
-    plan: Sequence[Shot],
-    stored: Iterable[StoredShot],
-    unstored: Mapping[str, Unstored],
-    left: Iterable[Shot] = (),
-) -> Manifest:
-    """Put the table of a batch together, in the order of the plan.
-
-    Args:
-        batch: Its name.
-        uri: Where it is.
-        plan: The shots of the latest plan.
-        stored: Every `shot.json` of the batch, of earlier plans too.
-        unstored: Why the others aren't, by shot id; a shot that it doesn't name is `planned`.
-        left: Shots of earlier plans that were sent; those that aren't stored are open.
-    """
-    done = {one.shot.shot_id: one for one in stored}
-    rows: list[ManifestRow] = []
-    for shot in plan:
-        # The labels of the latest plan, the rest from the bucket.
-        if found := done.pop(shot.shot_id, None):
-            rows += _stored_rows(found, shot, in_plan=True)
-        else:
-            why = unstored.get(shot.shot_id, Unstored(status="planned"))
-            rows.append(_unstored_row(shot, why, in_plan=True))
-    for shot in left:
-        if shot.shot_id not in done:
-            why = unstored.get(shot.shot_id, Unstored(status="open", reason=_LEFT))
-            rows.append(_unstored_row(shot, why, in_plan=False))
-    for leftover in done.values():
-        rows += _stored_rows(leftover, leftover.shot, in_plan=False)
-    return Manifest(batch=batch, uri=uri, rows=rows)
-
-
 def _row(line: str) -> Any:
     row = json.loads(line)
     if "\\u" in line:  # half a character, which nothing can write again
@@ -388,43 +362,3 @@ def _known(row: Any) -> ManifestRow:
 def shot_key(shot: Shot) -> str:
     """Where a shot's `shot.json` is."""
     return f"{shot.folder}/{SHOT_FILE}"
-
-
-def _of_shot(shot: Shot) -> dict[str, Any]:
-    given = shot.request.unsigned().given()
-    if isinstance(shot.request, RemixRequest):
-        given["remix_of"] = shot.request.task_id
-    return {
-        **shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"}),
-        "model": given.pop("model"),
-        "prompt": given.pop("prompt"),
-        "request": given,
-    }
-
-
-def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[ManifestRow]:
-    shared = {
-        **_of_shot(labels),
-        "status": "stored",
-        "task_id": found.task_id,
-        "business_id": found.business_id,
-        "attempt": found.attempt,
-        "submitted_at": found.submitted_at,
-        "stored_at": found.stored_at,
-        "characters": found.characters,
-        "in_plan": in_plan,
-        "note": found.note,
-    }
-    return [ManifestRow(**shared, **video.model_dump()) for video in found.videos]
-
-
-def _unstored_row(shot: Shot, why: Unstored, *, in_plan: bool) -> ManifestRow:
-    return ManifestRow(
-        **_of_shot(shot),
-        in_plan=in_plan,
-        status=why.status,
-        error=why.reason,
-        task_id=why.task_id,
-        business_id=why.business_id,
-        reply=why.reply,
-    )

@@ -45,6 +45,7 @@ COLUMNS = {
     "note": "string",
     "error": "string",
     "reply": "string",
+    "money": "string",
 }
 _BOUNDS = ParquetBounds(
     rows=1_000_000,

@@ -1,10 +1,13 @@
 """Names that people read: slugs, labels, the names of batches."""
 
+import hashlib
 import re
+import string
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from prefect_toapis.batches.spec import Cast, Scene, Variant
@@ -16,6 +19,11 @@ _LABEL = 1000  # characters of a scene, variant or cast in a shot's label
 _TEMPLATE = 200  # characters of a batch's name at most, before its {date} and so on are filled in
 # Folders beside the batches.
 RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
+
+_DIGEST = 24  # characters
+_HASHED = re.compile(r"(.*-)?[0-9a-f]{24}")  # what `task_folder` makes of what is no slug
+_HEADER_SAFE = string.punctuation.replace("%", "")
+_METADATA = 1_000  # characters: S3 keeps 2 KB in all
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _DATE = re.compile(r"\{(date|scheduled)(?::([^{}]*))?\}")
@@ -31,6 +39,36 @@ def slug(text: str) -> str:
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower())
     return words[:_SLUG].strip("-")
+
+
+def task_folder(task_id: str) -> str:
+    """The name of the folder for a generation without a shot: no two ids have the same.
+
+    Args:
+        task_id: The provider's id, of any characters.
+
+    Example:
+        >>> task_folder("a-b"), task_folder("A/B")
+        ('a-b', 'a-b-998d3ed8983acf3905221679')
+    """
+    name = slug(task_id)
+    if name and name == task_id and not _HASHED.fullmatch(name):
+        return name
+    digest = hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return "-".join(filter(None, [name, digest]))
+
+
+def as_metadata(text: str) -> str:
+    """A text as S3 keeps it beside an object: printable ASCII, what else there is as `%C3%BC`.
+
+    Args:
+        text: Of any characters; 1,000 of the result are kept.
+
+    Example:
+        >>> as_metadata("video_1"), as_metadata("für 1%")
+        ('video_1', 'f%C3%BCr%201%25')
+    """
+    return quote(text, safe=_HEADER_SAFE, errors="replace")[:_METADATA]
 
 
 def scene_labels(scenes: Sequence[Scene]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_toapis.batches.casting import (
     Filling,
@@ -50,7 +50,8 @@ class Shot(BaseModel):
         scene, variant, cast: Labels; the cast is empty for a scene without roles.
         take: 1, 2, ...
         request: What is sent, with the roles resolved, and references in place of files.
-        folder: Where the bucket keeps it, below the bucket's prefix.
+        folder: Where the bucket keeps its videos, below the bucket's prefix.
+        record: Where the bucket keeps its attempts; empty: not looked up yet.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +64,7 @@ class Shot(BaseModel):
     take: int = 1
     request: VideoRequest | RemixRequest
     folder: str
+    record: str = Field(default="", exclude=True)
 
     @property
     def label(self) -> str:
@@ -73,6 +75,15 @@ class Shot(BaseModel):
     def id(self) -> str:
         """Its identity."""
         return self.shot_id
+
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        """Scene, variant and cast."""
+        return self.scene, self.variant, self.cast
+
+    def placed(self, folder: str, record: str) -> "Shot":
+        """The same shot, where the bucket has it."""
+        return self.model_copy(update={"folder": folder, "record": record})
 
     @property
     def findable(self) -> bool:

@@ -1,13 +1,15 @@
 """`plan.json`: what a batch's latest plan holds, and what earlier ones left behind."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.documents import belongs_to, read_document
 from prefect_toapis.batches.inventory import Inventory
 from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.record import Attempt
+from prefect_toapis.client.requests import RemixRequest, VideoRequest
 
 PLAN_FILE = "plan.json"
 PLAN_VERSION = 1
@@ -43,16 +45,79 @@ class PlanFile(BaseModel):
         return json.dumps({"version": self.version, **kept}, indent=1, ensure_ascii=False).encode()
 
 
-def read_plan(content: bytes, key: str) -> PlanFile:
+def read_plan(content: bytes, key: str, uri: str) -> PlanFile:
     """The plan as the bucket has it.
 
+    Args:
+        content: What is under the key.
+        key: Of the plan.
+        uri: The whole address, for errors.
+
     Raises:
-        StoreError: It can't be understood.
+        DocumentDamaged: It can't be relied on; running the batch again writes a new one.
+        DocumentTooNew: A later version of this package wrote it.
     """
+
+    def mismatch(plan: PlanFile) -> str | None:
+        if plan_key(plan.batch) != key:
+            return f"it is the plan of batch {plan.batch}"
+        shots = [*plan.shots, *plan.left]
+        outside = next((one for one in shots if not one.folder.startswith(f"{plan.batch}/")), None)
+        if outside:
+            return f"shot {outside.shot_id} has a folder outside of the batch"
+        wrong = next((one for one in shots if not belongs_to(one.shot_id, one.folder)), None)
+        return f"shot {wrong.shot_id} has the folder of another" if wrong else None
+
+    return read_document(PlanFile, content, uri, PLAN_VERSION, mismatch)
+
+
+def plan_from_record(
+    batch: str, destination: str, record: Mapping[str, Sequence[Attempt]]
+) -> PlanFile:
+    """A plan in place of one that is missing or damaged: the shots that were sent.
+
+    Args:
+        batch: Its name.
+        destination: Bucket and prefix.
+        record: The attempts of each shot, by the folder of its record.
+    """
+    shots = [_sent(batch, where, max(some, key=_number)) for where, some in record.items() if some]
+    return PlanFile(batch=batch, destination=destination, shots=shots)
+
+
+def _number(attempt: Attempt) -> int:
+    return attempt.attempt
+
+
+def _sent(batch: str, where: str, attempt: Attempt) -> Shot:
+    folder = attempt.folder or where
+    name = folder.rpartition("/")[2]
+    labels = attempt.labels or (name, str(attempt.request.get("model", "")), "")
+    scene, variant, cast = labels
+    return Shot(
+        shot_id=attempt.shot_id,
+        batch=batch,
+        scene=scene,
+        variant=variant,
+        cast=cast,
+        take=attempt.take or 1,
+        request=_request(attempt),
+        folder=folder,
+        record=where,
+    )
+
+
+def _request(attempt: Attempt) -> VideoRequest | RemixRequest:
+    given = {"prompt": "", **attempt.request}
+    kind = VideoRequest if attempt.remix_of is None else RemixRequest
+    known = {name: value for name, value in given.items() if name in kind.model_fields}
     try:
-        return PlanFile.model_validate_json(content)
-    except ValidationError as error:
-        raise StoreError(f"{key} is damaged, or of a later version") from error
+        if attempt.remix_of is not None:
+            return RemixRequest.model_validate({**known, "task_id": attempt.remix_of})
+        extra = {name: value for name, value in given.items() if name not in known}
+        return VideoRequest.model_validate({**known, "extra": extra})
+    except ValidationError:  # it is only shown: what was sent was sent
+        return VideoRequest(prompt=str(given["prompt"]))
 
 
 def plan_key(batch: str) -> str:

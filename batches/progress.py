@@ -19,6 +19,7 @@ class Progress:
     """The phases of a batch's shots.
 
     Args:
+        batch: Its name, once it is known.
         phases: By the shot's label, in the order of the plan.
         percent: How far each rendering one is, as the provider tells.
         began: When each shot of this run was submitted or found again, by the clock.
@@ -26,8 +27,10 @@ class Progress:
         bought: The shots whose generation this run paid for.
         done: What was written of the shots that were stored just now, by shot id.
         made: The characters whose creation this run paid for.
+        under_way: Gives the task ids of what is paid and not stored, by the shots' labels.
     """
 
+    batch: str = ""
     phases: dict[str, Phase] = field(default_factory=dict)
     percent: dict[str, float] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
@@ -35,6 +38,7 @@ class Progress:
     bought: set[str] = field(default_factory=set)
     done: dict[str, StoredShot] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
+    under_way: Callable[[], dict[str, str]] = dict
     clock: Callable[[], float] = field(default=time.monotonic, compare=False)
 
     def set(self, label: str, phase: Phase, percent: float = 0) -> None:

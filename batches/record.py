@@ -1,6 +1,12 @@
-"""The record: what the bucket knows of a shot. It is the only truth about what was sent and bought.
+"""The record: what the bucket knows of a shot, and the single source of truth about what was sent.
 
-An attempt is written before its submission (`sending`) and again with the outcome.
+An attempt is written before its submission (`sending`) and again with the outcome. Where it is
+follows from the shot's id alone, never from a label, so that two runs that name a scene
+differently claim the same key:
+
+    {batch}/records/{id}/attempt-1.json
+
+Earlier releases kept it in the folder of the shot's videos; what they left is gone on with.
 """
 
 import re
@@ -8,13 +14,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, field_validator
 
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.documents import Moment, belongs_to, read_document
+from prefect_toapis.batches.identity import business_id
 
 RECORD_VERSION = 1
+RECORDS = "records"  # the folder in a batch, and in the registry of characters
 
-_ATTEMPT = re.compile(r"/attempt-\d+\.json$")
+_ATTEMPT = re.compile(r"/attempt-(\d+)\.json$")
+_ANY_ATTEMPT = re.compile(r"/attempt-(\d+)(?:-send-\d+)?\.json$")
+_LONGEST_ID = 500  # characters of a task id
+
+_KINDS: dict[str, tuple[type, ...]] = {  # of the fields that a price or a table looks at
+    "model": (str,),
+    "prompt": (str,),
+    "n": (int,),
+    "duration": (int, float),
+}
 
 State = Literal["sending", "accepted", "rejected", "failed", "expired"]
 FailureKind = Literal["transient", "refused"]
@@ -28,8 +45,14 @@ class Attempt(BaseModel):
             one was accepted and ended without a video, and of an `expired` one nobody fetched the
             video while it could be had.
         request: What was sent, as `given` by the request; URLs without signatures.
+        remix_of: The task id of the video that is remixed; None for any other request.
+        labels: Scene, variant and cast when it was sent.
+        folder: Where the videos of the shot go; None in the records of earlier releases, which
+            lie in that folder themselves.
+        account: Whose look-ups can find it; see `Account.fingerprint`.
         sent_at: When it was recorded, just before its submission.
-        sends: How often it was sent: more than once only by `on_absent="resend"`.
+        sends: How often it was sent: more than once only where it was proven absent, or by
+            `on_absent="resend"`.
         run: The flow run that sent it.
         task_id: The provider's generation, once accepted.
         reply: The first characters of a reply that could not be understood, for people.
@@ -39,18 +62,31 @@ class Attempt(BaseModel):
 
     version: int = RECORD_VERSION
     shot_id: str
-    attempt: int
+    attempt: int = Field(ge=1)
     business_id: str
     state: State
     request: dict[str, Any] = {}
-    sent_at: datetime
-    sends: int = 1
+    remix_of: str | None = None
+    labels: tuple[str, str, str] | None = None
+    take: int | None = None
+    folder: str | None = None
+    account: str | None = None
+    sent_at: Moment
+    sends: int = Field(default=1, ge=1)
     run: str | None = None
-    task_id: str | None = None
+    task_id: str | None = Field(default=None, min_length=1, max_length=_LONGEST_ID)
     reply: str | None = None
-    ended_at: datetime | None = None
+    ended_at: Moment | None = None
     failure: str | None = None
     failure_kind: FailureKind | None = None
+
+    @field_validator("request")
+    @classmethod
+    def _can_be_priced(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, kinds in _KINDS.items():
+            if name in value and not isinstance(value[name], kinds):
+                raise ValueError(f"{name} has the wrong type")
+        return value
 
 
 @dataclass(frozen=True)
@@ -112,22 +148,47 @@ def next_step(
     return Submit(latest.attempt + 1) if again else GiveUp(latest)
 
 
-def read_attempt(content: bytes, key: str) -> Attempt:
+def read_attempt(content: bytes, key: str, uri: str) -> Attempt:
     """An attempt as the bucket has it.
 
+    Args:
+        content: What is under the key.
+        key: Of the object: the shot's id and the number of the attempt follow from it.
+        uri: The whole address, for errors.
+
     Raises:
-        StoreError: It can't be understood.
+        DocumentDamaged: It can't be relied on, or isn't about what its key says.
+        DocumentTooNew: A later version of this package wrote it.
     """
-    try:
-        return Attempt.model_validate_json(content)
-    except ValidationError as error:
-        what = f"{key} is damaged, or of a later version"
-        raise StoreError(what, money="maybe spent") from error
+    folder = key.rpartition("/")[0]
+
+    def mismatch(found: Attempt) -> str | None:
+        if not belongs_to(found.shot_id, folder):
+            return f"it is about {found.shot_id}, another shot"
+        if found.attempt != number_of(key):
+            return f"it is about attempt {found.attempt}"
+        if found.business_id != business_id(found.shot_id, found.attempt):
+            return "its business id isn't that of the shot and attempt"
+        if found.task_id is None and found.state not in {"sending", "rejected"}:
+            return f"it is {found.state}, and has no task_id"
+        return None
+
+    return read_document(Attempt, content, uri, RECORD_VERSION, mismatch)
 
 
-def attempt_key(folder: str, attempt: int) -> str:
-    """Where an attempt is kept, by its shot's folder."""
-    return f"{folder}/attempt-{attempt}.json"
+def record_folder(batch: str, identity: str) -> str:
+    """Where the attempts of a shot or character are kept.
+
+    Example:
+        >>> record_folder("lisbon", "x2k4n7q3bd5fabcdefghijklmn")
+        'lisbon/records/x2k4n7q3bd5fabcdefghijklmn'
+    """
+    return f"{batch}/{RECORDS}/{identity}"
+
+
+def attempt_key(record: str, attempt: int) -> str:
+    """Where an attempt is kept, by the folder of its record."""
+    return f"{record}/attempt-{attempt}.json"
 
 
 def is_attempt(key: str) -> bool:
@@ -140,6 +201,17 @@ def is_attempt(key: str) -> bool:
     return _ATTEMPT.search(key) is not None
 
 
+def number_of(key: str) -> int | None:
+    """The number of the attempt in a key; None if it is no attempt's.
+
+    Example:
+        >>> number_of("b/dog/attempt-2-send-2.json")
+        2
+    """
+    found = _ANY_ATTEMPT.search(key)
+    return int(found[1]) if found else None
+
+
 def may_be_paid(attempt: Attempt) -> bool:
     """Whether money was spent on an attempt, or may have been: it may still become a video.
 
@@ -148,16 +220,17 @@ def may_be_paid(attempt: Attempt) -> bool:
     return attempt.state in {"sending", "accepted", "expired"}
 
 
-def resend_key(folder: str, attempt: Attempt) -> str:
+def resend_key(record: str, attempt: Attempt) -> str:
     """What a worker creates before it sends an attempt once more, so that only one does."""
-    return f"{folder}/attempt-{attempt.attempt}-send-{attempt.sends}.json"
+    return f"{record}/attempt-{attempt.attempt}-send-{attempt.sends}.json"
 
 
 def settled(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:
     """Whether a clear "no such task" at `now` means that a submission was not accepted.
 
     Args:
-        sent_at: When the submission was recorded.
+        sent_at: When the submission was recorded, or this process first saw it: a clock that is
+            fast elsewhere must not make a look-up endless.
         now: When the look-up was asked.
         settle_seconds: How long the provider may take to show a new task.
     """

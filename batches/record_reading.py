@@ -3,28 +3,35 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
-from prefect_toapis.batches.record import Attempt, is_attempt, read_attempt
+from prefect_toapis.batches.documents import owner_of
+from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew
+from prefect_toapis.batches.identity import business_id
+from prefect_toapis.batches.record import Attempt, is_attempt, number_of, read_attempt
 from prefect_toapis.batches.store import Store
 
 _READS_AT_ONCE = 16
 
 
 async def read_record(folder: str, store: Store) -> defaultdict[str, list[Attempt]]:
-    """Every attempt below a folder, by the shot's or character's own folder.
+    """Every attempt below a folder, by the folder of its record.
 
     Raises:
-        StoreError: The record can't be read.
+        StoreError: The bucket doesn't answer.
     """
     keys = await store.list_keys(f"{folder}/")
     return await read_attempts([key for key in keys if is_attempt(key)], store)
 
 
 async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, list[Attempt]]:
-    """The attempts under some keys, by the shot's or character's own folder.
+    """The attempts under some keys, by the folder of their record.
+
+    One that can't be read concerns its own shot alone: it stands here as a submission of which
+    nothing is known but that there was one, and its `failure` says why.
 
     Raises:
-        StoreError: The record can't be read.
+        StoreError: The bucket doesn't answer.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
@@ -34,11 +41,26 @@ async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, l
 
     record: defaultdict[str, list[Attempt]] = defaultdict(list)
     for key, content in zip(keys, await asyncio.gather(*map(read, keys)), strict=True):
-        if content:
-            record[key.rpartition("/")[0]].append(read_attempt(content, key))
+        if content is not None:
+            record[key.rpartition("/")[0]].append(_attempt(content, key, store.uri(key)))
     return record
 
 
 def latest(attempts: Sequence[Attempt]) -> Attempt | None:
     """The latest of a shot's attempts; None if it was never sent."""
     return max(attempts, key=lambda one: one.attempt, default=None)
+
+
+def _attempt(content: bytes, key: str, uri: str) -> Attempt:
+    try:
+        return read_attempt(content, key, uri)
+    except (DocumentDamaged, DocumentTooNew) as error:
+        identity, number = owner_of(key.rpartition("/")[0]) or "", number_of(key) or 1
+        return Attempt(
+            shot_id=identity,
+            attempt=number,
+            business_id=business_id(identity, number),
+            state="sending",
+            sent_at=datetime.now(timezone.utc),
+            failure=error.what,
+        )

@@ -1,24 +1,28 @@
 """The registry of characters, read from its bucket."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
-from pydantic import ValidationError
-
+from prefect_toapis.batches.casting import is_username
 from prefect_toapis.batches.characters import (
     CHARACTER_FILE,
     CHARACTERS,
+    REGISTRY_VERSION,
     CharacterOrder,
     MadeCharacter,
     character_key,
     order_of,
     registered,
 )
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.documents import read_document
+from prefect_toapis.batches.errors import DocumentDamaged
 from prefect_toapis.batches.spec import Character
 from prefect_toapis.batches.store import Store
 
 _READS_AT_ONCE = 16
+
+logger = logging.getLogger("prefect_toapis")
 
 
 async def place(character: Character, store: Store) -> CharacterOrder:
@@ -27,17 +31,23 @@ async def place(character: Character, store: Store) -> CharacterOrder:
 
 
 async def read_made(folder: str, store: Store) -> MadeCharacter | None:
-    """The character that is remembered in a folder; None if none is, or not yet.
+    """The character that is remembered in a folder; None if none is, not yet, or not legibly.
+
+    A damaged one is written anew from the record of its creation, without paying.
 
     Raises:
-        StoreError: What is there can't be understood, or the store does not answer.
+        DocumentTooNew: A later version of this package wrote it.
+        StoreError: The store doesn't answer.
     """
     key = character_key(folder)
     content = await store.read(key)
+    if content is None:
+        return None
     try:
-        return MadeCharacter.model_validate_json(content) if content else None
-    except ValidationError as error:
-        raise StoreError(f"{key} is damaged, or of a later version") from error
+        return read_document(MadeCharacter, content, store.uri(key), REGISTRY_VERSION, _mismatch)
+    except DocumentDamaged as damage:
+        logger.warning("%s; it is asked for again by the record of its creation", damage.what)
+        return None
 
 
 async def read_all(store: Store) -> list[MadeCharacter]:
@@ -73,3 +83,7 @@ async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeChar
 
     found = await asyncio.gather(*map(read, folders))
     return {folder: made for folder, made in found if made}
+
+
+def _mismatch(made: MadeCharacter) -> str | None:
+    return None if is_username(made.username) else "its username is not one"

@@ -2,31 +2,43 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from prefect_toapis.client.pacing import KEPT
 
 RENDER_TIMES_FILE = "render-times.json"
 
-_TIMES = TypeAdapter(dict[str, list[float]])
+_LONGEST = 7 * 24 * 3600.0  # seconds: nothing renders for longer
+_KINDS = 1000
 
 
 def read_render_times(content: bytes | None) -> dict[str, list[float]]:
-    """Seconds by kind, the latest last; none where the file is missing or can't be understood.
+    """Seconds by kind, the latest last: what can't be understood is left out, value by value.
 
     Without it the scheduler learns anew: that is no reason for a run to fail.
 
     Example:
-        >>> read_render_times(b'{"sora-2 10": [84.0, 91.5]}')
+        >>> read_render_times(b'{"sora-2 10": [84.0, "soon", Infinity, 91.5]}')
         {'sora-2 10': [84.0, 91.5]}
     """
     try:
-        times = _TIMES.validate_json(content or b"{}")
-    except ValidationError:
+        kinds = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
         return {}
-    return {kind: [one for one in seconds if one > 0] for kind, seconds in times.items()}
+    if not isinstance(kinds, dict):
+        return {}
+    times = {kind: _plausible(seconds) for kind, seconds in list(kinds.items())[:_KINDS]}
+    return {kind: seconds for kind, seconds in times.items() if seconds}
 
 
 def render_times_json(times: Mapping[str, Sequence[float]]) -> bytes:
     """What is written: tenths of a second are enough."""
     rounded = {kind: [round(one, 1) for one in seconds] for kind, seconds in times.items()}
     return json.dumps(rounded).encode()
+
+
+def _plausible(seconds: Any) -> list[float]:
+    if not isinstance(seconds, list):
+        return []
+    numbers = [one for one in seconds[-KEPT:] if type(one) in {int, float}]
+    return [float(one) for one in numbers if 0 < one <= _LONGEST]

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from prefect_toapis.batches.gallery import GALLERY_FILE, Links, shown_time
@@ -13,6 +14,7 @@ from prefect_toapis.client.plain_text import printable
 ROWS_SHOWN = 500
 POSTERS_SHOWN = 48  # about 10 KB each, in one artifact
 _LEFT_SHOWN = 10
+_UNDER_WAY_SHOWN = 20  # the bucket's records have all
 _COLUMNS = 3
 _CELL_SHOWN = 10_000  # characters
 _POSTER_WIDTH = 240  # pixels
@@ -82,7 +84,10 @@ Run batch "lisbon" again, or `prefect-toapis reconcile lisbon`, within 24 hours 
     """
     count = len(task_ids)
     what = "1 generation is" if count == 1 else f"{count} generations are"
-    listed = "".join(f"\n  {label}: {task_id}" for label, task_id in task_ids.items())
+    shown = islice(task_ids.items(), _UNDER_WAY_SHOWN)
+    listed = "".join(f"\n  {label}: {task_id}" for label, task_id in shown)
+    if count > _UNDER_WAY_SHOWN:
+        listed += f"\n  and {count - _UNDER_WAY_SHOWN} more"
     return (
         f"Cancelling stops the waiting, not the billing: {what} paid and not stored. "
         f'Run batch "{batch}" again, or `prefect-toapis reconcile {batch}`, within 24 hours of '

@@ -270,9 +270,11 @@ class RunSettings(BaseModel):
         "a submission without an answer counts as absent, in seconds. Longer than "
         "retry_seconds and one slow reply (55 s) together.",
     )
-    on_absent: Literal["stop", "resend"] = Field(
-        default="stop",
-        description="An absent submission: stop and say so, or send it once more.",
+    on_absent: Literal["auto", "stop", "resend"] = Field(
+        default="auto",
+        description="An absent submission. auto: send it once more, if the look-up is proven to "
+        "work by finding another submission of the batch; else stop. stop: stop and say so. "
+        "resend: send it once more without proof.",
     )
     retry_failed: Literal["transient", "all", "none"] = Field(
         default="transient",

@@ -10,15 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import count
-from types import MappingProxyType
-from typing import Protocol
+from typing import TypeVar
 
+from prefect_toapis.batches.buyable import Buyable, Submissions
 from prefect_toapis.batches.errors import (
     CreationUnresolved,
+    DocumentDamaged,
     StoreError,
+    StoreUnavailable,
     SubmissionAbsent,
     SubmissionUnresolved,
 )
+from prefect_toapis.batches.lookup_proof import lookup_works
 from prefect_toapis.batches.record import (
     Attempt,
     GiveUp,
@@ -27,7 +30,9 @@ from prefect_toapis.batches.record import (
     Submit,
     attempt_key,
     next_step,
+    number_of,
     read_attempt,
+    record_folder,
     resend_key,
     settled,
 )
@@ -35,7 +40,6 @@ from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import JSON, Store
 from prefect_toapis.batches.uploads import urls_for
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import (
     APIError,
     GenerationFailed,
@@ -47,72 +51,16 @@ from prefect_toapis.client.errors import (
     Transient,
     WebhookNotConfigured,
 )
-from prefect_toapis.client.replies import Reply
-from prefect_toapis.client.requests import Request
+from prefect_toapis.client.requests import RemixRequest
 from prefect_toapis.client.rules import check
 
 LOOK_UPS = 12  # while a submission settles
+MOST_SENDS = {"auto": 3, "resend": 10}  # of one attempt, where each is lost without an answer
+_CLAIMS = 5  # tries to create a record that exists by one answer of the store and not by another
 
 logger = logging.getLogger("prefect_toapis")
 
-
-class Submissions(Protocol):
-    """What buying needs of the API; `client.account.Account` is one."""
-
-    async def ready(self) -> None:
-        """Wait until the allowance has room for one submission."""
-        ...
-
-    async def submit(
-        self,
-        request: Request,
-        business_id: str | None = None,
-        *,
-        uploads: Mapping[str, str] = MappingProxyType({}),
-    ) -> Accepted:
-        """Submit a request, with the URLs of the uploads that it refers to."""
-        ...
-
-    async def find(self, business_id: str) -> Reply | None:
-        """Look a generation up."""
-        ...
-
-
-class Buyable(Protocol):
-    """What can be bought once: a shot (a video or a remix), or a character that is made."""
-
-    @property
-    def label(self) -> str:
-        """As people see it."""
-        ...
-
-    @property
-    def id(self) -> str:
-        """Its identity, from which the business ids are made."""
-        ...
-
-    @property
-    def folder(self) -> str:
-        """Where its record is kept."""
-        ...
-
-    @property
-    def request(self) -> Request:
-        """What is sent."""
-        ...
-
-    @property
-    def findable(self) -> bool:
-        """Whether the provider tells of it by its business id."""
-        ...
-
-    def business_id(self, attempt: int) -> str:
-        """The id of an attempt as the provider sees it."""
-        ...
-
-    def name_in(self, error: ToAPIsError) -> None:
-        """Have an error say what it is about."""
-        ...
+B = TypeVar("B", bound=Buyable)
 
 
 def _now() -> datetime:
@@ -149,26 +97,55 @@ class Buyer:
             SubmissionAbsent: Sent once without an answer, and the provider has no such task.
             SubmissionUnresolved: Sent once without an answer, and its look-up gives none, or it
                 can't be looked up.
+            DocumentDamaged: Its record can't be relied on, and its look-up finds nothing.
+            DocumentTooNew: A later version of this package wrote its record.
         """
         try:
-            return await self._buy(item)
+            item = await self.located(item)
+            for _ in range(_CLAIMS):
+                if attempt := await self._buy(item):
+                    return attempt
         except ToAPIsError as error:
             item.name_in(error)
             raise
+        where = self.store.uri(item.record)
+        what = f"{where} has a record by one answer of the store, and none by another"
+        raise StoreUnavailable(what, money="maybe spent")
+
+    async def located(self, item: B) -> B:
+        """The item, where the bucket has it.
+
+        An item of a batch that was listed is there already. Else its record is where an earlier
+        release put it, or where its id says.
+        """
+        if not item.record:
+            earlier = await self.store.read(attempt_key(item.folder, 1))
+            batch = item.folder.rpartition("/")[0]
+            record = item.folder if earlier else record_folder(batch, item.id)
+            item = item.placed(item.folder, record)
+        return item
 
     async def latest(self, item: Buyable) -> Attempt | None:
-        """The latest attempt that the bucket knows."""
-        found: Attempt | None = None
+        """The latest attempt that the bucket knows.
+
+        Raises:
+            DocumentDamaged: It can't be relied on.
+            DocumentTooNew: A later version of this package wrote it.
+            StoreError: The bucket doesn't answer.
+        """
+        item = await self.located(item)
+        found: tuple[bytes, str] | None = None
         for number in count(1):
-            key = attempt_key(item.folder, number)
+            key = attempt_key(item.record, number)
             content = await self.store.read(key)
             if content is None:
                 break
-            found = read_attempt(content, key)
-        return found
+            found = content, key
+        return self._read(*found) if found else None
 
     async def fail(self, item: Buyable, error: GenerationFailed | ResultExpired) -> None:
         """Record that the accepted attempt brought no result: it failed, or expired unfetched."""
+        item = await self.located(item)
         attempt = await self.latest(item)
         if attempt and attempt.state == "accepted":
             state = "expired" if isinstance(error, ResultExpired) else "failed"
@@ -176,13 +153,18 @@ class Buyer:
 
     async def keep_reply(self, item: Buyable, error: ToAPIsError) -> None:
         """Record the reply that an error keeps, so that a person can fetch the video by hand."""
+        item = await self.located(item)
         attempt = await self.latest(item)
         if attempt and error.reply and attempt.reply != error.reply:
             await self._write(item, attempt.model_copy(update={"reply": error.reply}))
 
-    async def _buy(self, item: Buyable) -> Attempt:
+    async def _buy(self, item: Buyable) -> Attempt | None:
+        """As `buy`; None if another worker was faster: its record decides."""
         settings = self.settings
-        step = next_step(await self.latest(item), settings.retry_failed, settings.on_expired)
+        try:
+            step = next_step(await self.latest(item), settings.retry_failed, settings.on_expired)
+        except DocumentDamaged as damage:
+            return await self._recover(item, damage)
         if isinstance(step, GoOn):
             return step.attempt
         if isinstance(step, GiveUp):
@@ -192,74 +174,149 @@ class Buyer:
             return await resolve(item, step.attempt)
         return await self._submit_new(item, step)
 
-    async def _submit_new(self, item: Buyable, step: Submit) -> Attempt:
+    async def _recover(self, item: Buyable, damage: DocumentDamaged) -> Attempt:
+        """The attempt of a damaged record, by its business id, which its key says."""
+        number = number_of(damage.uri) or 1
+        business_id = item.business_id(number)
+        damage.about(business_id=business_id)
+        try:
+            reply = await self.api.find(business_id) if item.findable else None
+        except (APIError, Transient) as error:
+            raise damage from error
+        if reply is None or reply.task_id is None:
+            raise damage
+        logger.warning("%s: %s; the look-up found %s", item.label, damage.what, reply.task_id)
+        return await self._accept(item, self._new_attempt(item, number), reply.task_id)
+
+    async def _submit_new(self, item: Buyable, step: Submit) -> Attempt | None:
         if faults := check(item.request, Catalogue.current()):
             raise InvalidRequest([str(fault) for fault in faults])
         uploads = await urls_for(item.request, self.store, self.now)
         # First the allowance, then the record: between record and submission lies next to no
         # time, so that nobody takes a submission that waits its turn for one that was lost.
         await self.api.ready()
-        attempt = Attempt(
+        attempt = self._new_attempt(item, step.attempt)
+        key = attempt_key(item.record, step.attempt)
+        if await self.store.create(key, _content(attempt), JSON):
+            return await self._send(item, attempt, uploads)
+        return None
+
+    def _new_attempt(self, item: Buyable, number: int) -> Attempt:
+        return Attempt(
             shot_id=item.id,
-            attempt=step.attempt,
-            business_id=item.business_id(step.attempt),
+            attempt=number,
+            business_id=item.business_id(number),
             state="sending",
             request=item.request.unsigned().given(),
+            remix_of=item.request.task_id if isinstance(item.request, RemixRequest) else None,
+            labels=item.labels,
+            take=item.take,
+            folder=item.folder,
+            account=self.api.fingerprint,
             sent_at=self.now(),
             run=self.run,
         )
-        key = attempt_key(item.folder, step.attempt)
-        if await self.store.create(key, _content(attempt), JSON):
-            return await self._send(item, attempt, uploads)
-        return await self._buy(item)  # another worker was faster: go on from its record
 
-    async def _send(self, item: Buyable, attempt: Attempt, uploads: Mapping[str, str]) -> Attempt:
+    async def _send(
+        self, item: Buyable, attempt: Attempt, uploads: Mapping[str, str]
+    ) -> Attempt | None:
         try:
             accepted = await self.api.submit(item.request, attempt.business_id, uploads=uploads)
         except (APIError, Transient) as error:
             await self._end(item, attempt, "rejected", error)
             raise
         except SubmissionUnknown as error:
+            attempt = attempt.model_copy(update={"sent_at": self.now(), "reply": error.reply})
+            if error.reply:
+                await self._write(item, attempt)
             if not item.findable:
-                raise _unfindable(item, attempt) from error
+                raise _unfindable(self.store, item, attempt) from error
             logger.warning("%s: %s; looking it up", item.label, error.what)
-            lost = attempt.model_copy(update={"sent_at": self.now()})  # settling begins now
-            return await self._resolve(item, lost)
+            return await self._resolve(item, attempt)
         return await self._accept(item, attempt, accepted.task_id)
 
-    async def _resolve(self, item: Buyable, attempt: Attempt) -> Attempt:
-        """Find out by look-up what became of a submission; never send it again but when told."""
+    async def _resolve(self, item: Buyable, attempt: Attempt) -> Attempt | None:
+        """Find out by look-up what became of a submission; None if another worker knows by now."""
         settle = self.settings.settle_seconds
+        seen_at, look_ups = self.now(), 0
         while True:
             asked_at = self.now()
-            try:
-                reply = await self.api.find(attempt.business_id)
-            except (APIError, Transient) as error:
-                what = f"nobody knows whether it was accepted, and its look-up fails: {error.what}"
-                raise SubmissionUnresolved(what, business_id=attempt.business_id) from error
-            if reply and reply.task_id:
-                return await self._accept(item, attempt, reply.task_id)
-            if settled(attempt.sent_at, asked_at, settle):
-                return await self._absent(item, attempt)
+            if task_id := await self._look_up(attempt):
+                return await self._accept(item, attempt, task_id)
+            # By the number of look-ups, too: a clock that goes wrong must not make it endless.
+            last = look_ups >= LOOK_UPS or settled(seen_at, asked_at, settle)
+            absent = last or settled(min(attempt.sent_at, seen_at), asked_at, settle)
+            if absent and await self._may_send_again(item, attempt, last=last):
+                return await self._send_again(item, attempt)
+            look_ups += 1
             await asyncio.sleep(settle / LOOK_UPS)
             recorded = await self._as_recorded(item, attempt)
             if recorded.state != "sending":  # the worker that sent it has heard
-                return await self._buy(item)
+                return None
             attempt = max(attempt, recorded, key=lambda one: one.sends)
 
-    async def _await_outcome(self, item: Buyable, attempt: Attempt) -> Attempt:
+    async def _look_up(self, attempt: Attempt) -> str | None:
+        try:
+            reply = await self.api.find(attempt.business_id)
+        except (APIError, Transient) as error:
+            what = f"it isn't known whether it was accepted, and its look-up fails: {error.what}"
+            unresolved = SubmissionUnresolved(what, business_id=attempt.business_id)
+            unresolved.reply = error.reply
+            raise unresolved from error
+        return reply.task_id if reply else None
+
+    async def _await_outcome(self, item: Buyable, attempt: Attempt) -> Attempt | None:
         """What can't be looked up may be under way now, in another worker: its record will tell."""
-        settle = self.settings.settle_seconds
-        while not settled(attempt.sent_at, self.now(), settle):
+        settle, since = self.settings.settle_seconds, min(attempt.sent_at, self.now())
+        for _ in range(LOOK_UPS):
+            if settled(since, self.now(), settle):
+                break
             await asyncio.sleep(settle / LOOK_UPS)
             if (await self._as_recorded(item, attempt)).state != "sending":
-                return await self._buy(item)
-        raise _unfindable(item, attempt)
+                return None
+        raise _unfindable(self.store, item, attempt)
 
-    async def _absent(self, item: Buyable, attempt: Attempt) -> Attempt:
-        if self.settings.on_absent == "stop":
-            what = "it was sent once, without an answer, and the provider has no such generation"
-            raise SubmissionAbsent(what, business_id=attempt.business_id)
+    async def _may_send_again(self, item: Buyable, attempt: Attempt, *, last: bool) -> bool:
+        """Whether an absent submission goes out again; False: not known yet.
+
+        Args:
+            item: What is bought.
+            attempt: As its record has it.
+            last: Whether what isn't known by now never will be, in this run.
+
+        Raises:
+            SubmissionAbsent: It must not.
+        """
+        policy, sends = self.settings.on_absent, attempt.sends
+        times = "once" if sends == 1 else f"{sends} times"
+        absent = f"it was sent {times}, without an answer, and the provider has no such generation"
+        if policy == "stop" or sends >= MOST_SENDS[policy]:
+            raise SubmissionAbsent(absent, business_id=attempt.business_id)
+        if policy == "resend":
+            return True
+        works = await self._lookup_works(item, attempt)
+        if works:
+            return True
+        if works is None and not last:  # others may be accepted meanwhile
+            return False
+        why = (
+            "no other accepted submission of this account and batch shows that its look-up works"
+            if works is None
+            else "but neither does its look-up find another submission, which was accepted"
+        )
+        raise SubmissionAbsent(f"{absent}; {why}", business_id=attempt.business_id)
+
+    async def _lookup_works(self, item: Buyable, attempt: Attempt) -> bool | None:
+        if attempt.account != self.api.fingerprint:
+            return None
+        batch = item.folder.rpartition("/")[0]
+        try:
+            return await lookup_works(attempt, batch, self.store, self.api.find)
+        except (APIError, Transient, StoreError) as error:
+            what = f"it isn't known whether it was accepted, and look-ups fail: {error.what}"
+            raise SubmissionUnresolved(what, business_id=attempt.business_id) from error
+
+    async def _send_again(self, item: Buyable, attempt: Attempt) -> Attempt | None:
         logger.warning(
             "%s: the provider has no generation %s; sending it once more",
             item.label,
@@ -268,16 +325,18 @@ class Buyer:
         uploads = await urls_for(item.request, self.store, self.now)
         await self.api.ready()
         if (await self._as_recorded(item, attempt)).state != "sending":
-            return await self._buy(item)
+            return None
+        if task_id := await self._look_up(attempt):  # it may have appeared while this waited
+            return await self._accept(item, attempt, task_id)
         again = attempt.model_copy(
             update={"sends": attempt.sends + 1, "sent_at": self.now(), "run": self.run}
         )
-        claim = resend_key(item.folder, again)
+        claim = resend_key(item.record, again)
         if await self.store.create(claim, _content(again), JSON):
             await self._write(item, again)
             return await self._send(item, again, uploads)
         claimed = await self.store.read(claim)  # another worker sends it: look for that one
-        return await self._resolve(item, read_attempt(claimed, claim) if claimed else again)
+        return await self._resolve(item, self._read(claimed, claim) if claimed else again)
 
     async def _accept(self, item: Buyable, attempt: Attempt, task_id: str) -> Attempt:
         accepted = attempt.model_copy(update={"state": "accepted", "task_id": task_id})
@@ -298,16 +357,19 @@ class Buyer:
         await self._write(item, attempt.model_copy(update=ended))
 
     async def _as_recorded(self, item: Buyable, attempt: Attempt) -> Attempt:
-        key = attempt_key(item.folder, attempt.attempt)
+        key = attempt_key(item.record, attempt.attempt)
         try:
             content = await self.store.read(key)
         except StoreError as error:
             error.about(money="maybe spent", business_id=attempt.business_id)
             raise
-        return read_attempt(content, key) if content else attempt
+        return self._read(content, key) if content is not None else attempt
+
+    def _read(self, content: bytes, key: str) -> Attempt:
+        return read_attempt(content, key, self.store.uri(key))
 
     async def _write(self, item: Buyable, attempt: Attempt) -> None:
-        await self.store.write(attempt_key(item.folder, attempt.attempt), _content(attempt), JSON)
+        await self.store.write(attempt_key(item.record, attempt.attempt), _content(attempt), JSON)
 
 
 def is_refusal(error: ToAPIsError) -> bool:
@@ -328,10 +390,11 @@ def _given_up(attempt: Attempt) -> GenerationFailed:
     )
 
 
-def _unfindable(item: Buyable, attempt: Attempt) -> CreationUnresolved:
+def _unfindable(store: Store, item: Buyable, attempt: Attempt) -> CreationUnresolved:
+    record = store.uri(attempt_key(item.record, attempt.attempt))
     return CreationUnresolved(
-        "nobody knows whether it was accepted, and no source says that it can be looked up "
-        f"by its business id; its record is {attempt_key(item.folder, attempt.attempt)}",
+        "it isn't known whether it was accepted, and no source says that it can be looked up "
+        f"by its business id; its record is {record}",
         business_id=attempt.business_id,
     )
 

@@ -3,12 +3,15 @@
 A request holds a reference to the content of a file; the URL takes its place when it is sent.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, field_validator
 
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.documents import Moment, read_document
+from prefect_toapis.batches.errors import DocumentDamaged
 from prefect_toapis.batches.store import JSON, Store
 from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.references import references_in
@@ -17,6 +20,9 @@ from prefect_toapis.client.requests import Request
 UPLOADS = "uploads"  # the folder, beside the batches
 UPLOAD_VERSION = 1
 LIFETIME = timedelta(hours=24)  # [A]: as that of results; no source says how long an upload lives
+_CLOCKS = timedelta(minutes=10)  # by which those of two workers may differ
+
+logger = logging.getLogger("prefect_toapis")
 
 
 class Upload(BaseModel):
@@ -33,7 +39,15 @@ class Upload(BaseModel):
     reference: str
     url: str = Field(repr=False)  # might be signed
     name: str
-    uploaded_at: datetime
+    uploaded_at: Moment
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("it is not an http(s) URL")
+        return value
 
 
 def upload_key(reference: str) -> str:
@@ -42,20 +56,28 @@ def upload_key(reference: str) -> str:
 
 
 async def find_upload(reference: str, store: Store, now: datetime) -> Upload | None:
-    """The upload of a content; None if there is none that surely lives.
+    """The upload of a content; None if it is missing, damaged, expired or from the future.
+
+    A file is uploaded again then: that costs nothing.
 
     Raises:
-        StoreError: What is there can't be understood, or the store does not answer.
+        DocumentTooNew: A later version of this package wrote it.
+        StoreError: The store doesn't answer.
     """
     key = upload_key(reference)
     content = await store.read(key)
     if content is None:
         return None
+
+    def mismatch(found: Upload) -> str | None:
+        return None if found.reference == reference else "it is about another content"
+
     try:
-        found = Upload.model_validate_json(content)
-    except ValidationError as error:
-        raise StoreError(f"{key} is damaged, or of a later version") from error
-    return found if now - found.uploaded_at < LIFETIME else None
+        found = read_document(Upload, content, store.uri(key), UPLOAD_VERSION, mismatch)
+    except DocumentDamaged as damage:
+        logger.warning("%s; the file is uploaded again", damage.what)
+        return None
+    return found if -_CLOCKS < now - found.uploaded_at < LIFETIME else None
 
 
 async def remember(upload: Upload, store: Store) -> None:

@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect.blocks.core import Block
+from pydantic import BaseModel
 
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 
 _SLUG = "aws-credentials"
-_PARAMETERS = "aws_client_parameters"  # a field that only theirs have
+# Fields that only theirs have.
+_PARAMETERS = "aws_client_parameters"
+_ROLE, _ROLE_PARAMETERS = "assume_role_arn", "assume_role_kwargs"  # since prefect-aws 0.7
+_THEIRS = frozenset({_PARAMETERS, _ROLE, _ROLE_PARAMETERS})
 _SAME = (
     "aws_access_key_id",
     "aws_secret_access_key",
@@ -16,6 +20,13 @@ _SAME = (
     "profile_name",
     "region_name",
 )
+_OF_ROLE = {
+    "RoleSessionName": "role_session_name",
+    "ExternalId": "role_external_id",
+    "DurationSeconds": "role_duration_seconds",
+}
+_OF_CLIENT = ("endpoint_url", "config", "use_ssl", "verify", "verify_cert_path", "api_version")
+_API_VERSIONS = {None, "", "2006-03-01"}  # of S3, there is one
 _INSTEAD = "use S3 Credentials (ToAPIs) instead"
 
 
@@ -29,48 +40,81 @@ def as_s3_credentials(given: Any) -> Any:
         given: A block, or the data of one as Prefect's server sends it.
 
     Raises:
-        ValueError: They hold what S3 credentials can't: TLS checks switched off, or settings of
-            botocore other than the addressing style.
+        ValueError: They hold what S3 credentials can't: TLS checks switched off, settings of
+            botocore other than the addressing style, of a role other than its session's name,
+            external id and duration, or a field that isn't known here.
 
     Example:
         >>> as_s3_credentials({"aws_client_parameters": {}, "profile_name": "film"}).profile_name
         'film'
     """
     if isinstance(given, Block) and given.get_block_type_slug() == _SLUG:
-        taken = _taken(vars(given))
+        # An older prefect-aws keeps what a newer one saved among the extras.
+        taken = _taken({**vars(given), **(given.model_extra or {})})
         # Prefect has no public way to say which saved block an object stands for.
         taken._block_document_id = given._block_document_id  # noqa: SLF001 - as above
         taken._block_document_name = given._block_document_name  # noqa: SLF001 - as above
         return taken
     if isinstance(given, Mapping) and (
-        _PARAMETERS in given or given.get("block_type_slug") == _SLUG
+        given.keys() & _THEIRS or given.get("block_type_slug") == _SLUG
     ):
         return _taken(given)
     return given
 
 
 def _taken(given: Mapping[str, Any]) -> S3Credentials:
-    parameters = given.get(_PARAMETERS) or {}
-    if not isinstance(parameters, Mapping):
-        parameters = vars(parameters)
+    known = {*_SAME, *_THEIRS, "block_type_slug"}
+    _refuse_others({name: value for name, value in given.items() if name[:1] != "_"}, known, "")
+    parameters = _fields(given.get(_PARAMETERS), _PARAMETERS)
+    _refuse_others(parameters, _OF_CLIENT, f"{_PARAMETERS}.")
+    if parameters.get("api_version") not in _API_VERSIONS:
+        raise ValueError(f"{_PARAMETERS}.api_version can't be taken over; {_INSTEAD}")
     return S3Credentials.model_validate(
         {
             **{name: given.get(name) for name in _SAME},
+            **_role(given),
             "endpoint_url": parameters.get("endpoint_url"),
-            "addressing_style": _addressing_style(parameters.get("config") or {}),
+            "addressing_style": _addressing_style(parameters.get("config")),
             "ca_bundle": _ca_bundle(parameters),
         }
     )
 
 
-def _addressing_style(config: Mapping[str, Any]) -> Any:
-    known = {"s3": {"addressing_style": config.get("s3", {}).get("addressing_style", "auto")}}
-    if config and config != known:
+def _fields(value: Any, name: str) -> Mapping[str, Any]:
+    if isinstance(value, BaseModel):
+        return {**vars(value), **(value.model_extra or {})}
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"{name} is no object with fields")
+    return value or {}
+
+
+def _refuse_others(given: Mapping[str, Any], known: Any, place: str) -> None:
+    """What we don't know may matter: it is not left out silently."""
+    others = [f"{place}{name}" for name, value in given.items() if name not in known and value]
+    if others:
+        raise ValueError(f"{', '.join(others)} can't be taken over; {_INSTEAD}")
+
+
+def _role(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The role to assume; without one, its parameters mean nothing to prefect-aws either."""
+    if not given.get(_ROLE):
+        return {}
+    parameters = _fields(given.get(_ROLE_PARAMETERS), _ROLE_PARAMETERS)
+    _refuse_others(parameters, _OF_ROLE, f"{_ROLE_PARAMETERS}.")
+    taken = {ours: parameters.get(theirs) for theirs, ours in _OF_ROLE.items()}
+    return {"role_arn": given[_ROLE], **{name: value for name, value in taken.items() if value}}
+
+
+def _addressing_style(config: Any) -> Any:
+    config = config or {}
+    of_s3 = config.get("s3") if isinstance(config, Mapping) else None
+    style = of_s3.get("addressing_style", "auto") if isinstance(of_s3, Mapping) else "auto"
+    if config and config != {"s3": {"addressing_style": style}}:
         raise ValueError(
             "of the AWS client parameters' botocore config, only the addressing style can be "
             f"taken over; {_INSTEAD}"
         )
-    return known["s3"]["addressing_style"]
+    return style
 
 
 def _ca_bundle(parameters: Mapping[str, Any]) -> str | None:

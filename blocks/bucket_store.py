@@ -7,6 +7,8 @@ from threading import Event
 
 from typing_extensions import Self
 
+from prefect_toapis.batches.store import Entry
+from prefect_toapis.blocks.conditional_put import RETRY_SECONDS
 from prefect_toapis.blocks.ranges import sha256_of
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
@@ -22,6 +24,7 @@ class BucketStore:
 
     Args:
         bucket: Where to.
+        retry_seconds: How long `create` tries again while the store can't say whether it may.
 
     Example:
         ```python
@@ -31,8 +34,9 @@ class BucketStore:
         ```
     """
 
-    def __init__(self, bucket: VideoBucket) -> None:
+    def __init__(self, bucket: VideoBucket, retry_seconds: float = RETRY_SECONDS) -> None:
         self.bucket = bucket
+        self._retry_seconds = retry_seconds
 
     @classmethod
     def holding(cls, uri: str, credentials: S3Credentials | None) -> tuple[Self, str]:
@@ -50,6 +54,10 @@ class BucketStore:
             raise ValueError(f"{uri!r}: give an object as s3://bucket/key")
         return cls(VideoBucket.from_uri(folder, credentials)), key
 
+    def uri(self, key: str = "") -> str:
+        """Where a key is; see `VideoBucket.uri`."""
+        return self.bucket.uri(key)
+
     async def read(self, key: str) -> bytes | None:
         """The content under a key; None if there is none. Raises as `VideoBucket.read`."""
         return await in_request_thread(partial(self.bucket.read, key))
@@ -60,11 +68,17 @@ class BucketStore:
 
     async def create(self, key: str, content: bytes, content_type: str) -> bool:
         """Put content under a key unless there is some. Raises as `VideoBucket.create`."""
-        return await in_request_thread(partial(self.bucket.create, key, content, content_type))
+        return await in_request_thread(
+            partial(self.bucket.create, key, content, content_type, self._retry_seconds)
+        )
 
     async def list_keys(self, prefix: str) -> list[str]:
         """Every key that starts with a prefix. Raises as `VideoBucket.keys`."""
         return await in_request_thread(partial(self.bucket.list_keys, prefix))
+
+    async def list_entries(self, prefix: str) -> dict[str, Entry]:
+        """Size and time of every key with a prefix. Raises as `VideoBucket.list_entries`."""
+        return await in_request_thread(partial(self.bucket.list_entries, prefix))
 
     async def head(self, key: str) -> StoredObject | None:
         """What is under a key; None if nothing is. Raises as `VideoBucket.head`."""

@@ -2,7 +2,11 @@
 
 import hashlib
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from prefect_toapis.client.containers import container_check
+from prefect_toapis.client.media import HEAD, media_type
 
 if TYPE_CHECKING:
     from prefect_toapis.blocks.video_bucket import VideoBucket
@@ -28,6 +32,35 @@ def open_stored(bucket: "VideoBucket", key: str, size: int) -> io.BufferedReader
         ```
     """
     return io.BufferedReader(_Ranges(bucket, key, size), _AT_ONCE)
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What reading a stored video found.
+
+    Attributes:
+        content_type: By its first bytes; None: it is no video.
+        sha256: Of the content, in hex.
+        fault: Why it isn't whole; None if nothing shows.
+    """
+
+    content_type: str | None
+    sha256: str
+    fault: str | None
+
+
+def inspect_video(bucket: "VideoBucket", key: str, size: int) -> Inspected:
+    """Read a stored object, and check that it is a whole video; see `sha256_of`."""
+    found, check, content_type = hashlib.sha256(), None, None
+    for start in range(0, size, _HASHED_AT_ONCE):
+        piece = bucket.read_part(key, start, min(start + _HASHED_AT_ONCE, size))
+        if start == 0:
+            content_type = media_type(piece[:HEAD], "video")
+            check = container_check(content_type or "")
+        if check:
+            check.feed(piece)
+        found.update(piece)
+    return Inspected(content_type, found.hexdigest(), check.finish() if check else None)
 
 
 def sha256_of(bucket: "VideoBucket", key: str, size: int) -> str:

@@ -4,6 +4,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from prefect_toapis.blocks.s3_credentials import S3Credentials
+from prefect_toapis.blocks.s3_errors import NotS3
 from prefect_toapis.blocks.streaming import new_transfers
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ class ClientOnce:
 
 
 def boto_errors() -> tuple[type[Exception], ...]:
-    """What boto3 raises: for `except` clauses, without importing it early."""
+    """What boto3 (and our hook in it) raises: for `except` clauses, without importing it early."""
     from boto3.exceptions import Boto3Error  # noqa: PLC0415 - 0.4 s, so only when needed
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above
 
-    return BotoCoreError, ClientError, Boto3Error
+    return BotoCoreError, ClientError, Boto3Error, ResponseParserError, NotS3

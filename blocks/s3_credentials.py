@@ -13,6 +13,7 @@ from typing_extensions import Self
 from prefect_toapis.batches.errors import StoreAccessRefused
 from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.masked import is_masked, why_masked
+from prefect_toapis.blocks.s3_errors import NotS3, page_in_place
 from prefect_toapis.client.local_files import file_fault
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class S3Credentials(CredentialsBlock):
         role_arn: A role to assume.
         role_external_id: If the role asks for one.
         role_session_name: As it shall appear in the role's audit log.
+        role_duration_seconds: How long the role's keys last before they are renewed.
         ca_bundle: Path of a file with certificate authorities, on the worker.
 
     Example:
@@ -114,6 +116,13 @@ class S3Credentials(CredentialsBlock):
         pattern=r"^[\w+=,.@-]{2,64}$",
         title="Role: session name",
         description="As it shall appear in the role's audit log.",
+    )
+    role_duration_seconds: int | None = Field(
+        default=None,
+        ge=900,
+        le=43_200,
+        title="Role: duration",
+        description="How long its keys last, in seconds, before they are renewed. Empty: an hour.",
     )
     ca_bundle: str | None = Field(
         default=None,
@@ -207,12 +216,15 @@ class S3Credentials(CredentialsBlock):
         session = self._session_with_keys()
         if self.role_arn:
             session = self._session_assuming(self.role_arn, session)
-        return boto3.Session(botocore_session=session).client(
+        client = boto3.Session(botocore_session=session).client(
             client_type,
             endpoint_url=self.endpoint_url,
             verify=self.ca_bundle,
-            config=self._config(),
+            config=self._config(session),
         )
+        refuse = partial(_refuse_page, client.meta.endpoint_url)
+        client.meta.events.register("response-received.s3", refuse)
+        return client
 
     def _session(self) -> "Session":
         from botocore.session import Session  # noqa: PLC0415 - as above
@@ -245,9 +257,11 @@ class S3Credentials(CredentialsBlock):
         own = source.get_credentials()
         if own is None:
             raise NoCredentialsError
-        extra = {"RoleSessionName": self.role_session_name}
+        extra: dict[str, Any] = {"RoleSessionName": self.role_session_name}
         if self.role_external_id:
             extra["ExternalId"] = self.role_external_id
+        if self.role_duration_seconds:
+            extra["DurationSeconds"] = self.role_duration_seconds
         sts = partial(
             source.create_client,
             # Unlike S3, STS can't do without a region.
@@ -272,7 +286,7 @@ class S3Credentials(CredentialsBlock):
         session.register_component("credential_provider", CredentialResolver([AssumedRole()]))
         return session
 
-    def _config(self) -> "Config":
+    def _config(self, session: "Session") -> "Config":
         from botocore.config import Config  # noqa: PLC0415 - as above
 
         config = Config(
@@ -284,18 +298,52 @@ class S3Credentials(CredentialsBlock):
             signature_version="s3v4",  # or else boto3 signs links in older regions by version 2
             s3={"addressing_style": self.addressing_style},
         )
-        if not (self.endpoint_url or _endpoint_in_environment()):
+        if not (self.endpoint_url or _has_endpoint(session)):
             return config
         # Many S3-compatible stores refuse the checksums that boto3 sends by default.
-        lenient = Config(
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
-        return config.merge(lenient)
+        lenient: dict[str, Any] = {
+            name: "when_required"
+            for name in ("request_checksum_calculation", "response_checksum_validation")
+            if not _is_set(session, name)
+        }
+        return config.merge(Config(**lenient))
 
 
-def _endpoint_in_environment() -> bool:
-    return any(os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+def _has_endpoint(session: "Session") -> bool:
+    """Whether the environment or the AWS config file names an endpoint for S3.
+
+    botocore has no public way to ask for it before there is a client; this reads as it does.
+    """
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return False
+    profile = session.get_scoped_config()
+    services = session.full_config.get("services", {}).get(profile.get("services"), {})
+    of_s3 = services.get("s3")
+    return bool(
+        os.environ.get("AWS_ENDPOINT_URL_S3")
+        or os.environ.get("AWS_ENDPOINT_URL")
+        or (isinstance(of_s3, dict) and of_s3.get("endpoint_url"))
+        or profile.get("endpoint_url")
+    )
+
+
+def _is_set(session: "Session", name: str) -> bool:
+    """Whether the user made a setting, in the environment or the AWS config file."""
+    return bool(os.environ.get(f"AWS_{name.upper()}") or session.get_scoped_config().get(name))
+
+
+def _refuse_page(endpoint: str, response_dict: dict[str, Any] | None, **_: Any) -> None:
+    """Called by botocore with each answer, before it decides whether to try again."""
+    if response_dict is None:
+        return
+    what = page_in_place(
+        response_dict["context"]["operation_name"],
+        response_dict["status_code"],
+        response_dict["headers"],
+        response_dict["body"],
+    )
+    if what:
+        raise NotS3(endpoint, what)
 
 
 def _shortened(key_id: str) -> str:

@@ -1,7 +1,9 @@
 """What S3 and boto3 raise, in the words of this package."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from prefect_toapis.batches.errors import (
     StoreAccessRefused,
@@ -13,9 +15,13 @@ from prefect_toapis.client.errors import Facts
 
 _UNAVAILABLE_CODES = frozenset(
     {
+        "409",
+        "412",
         "BandwidthLimitExceeded",
+        "ConditionalRequestConflict",
         "InternalError",
         "OperationAborted",
+        "PreconditionFailed",  # of a key that is taken, though there is nothing under it
         "RequestLimitExceeded",
         "RequestTimeout",
         "RequestTimeoutException",
@@ -26,6 +32,12 @@ _UNAVAILABLE_CODES = frozenset(
         "TooManyRequestsException",
     }
 )
+_REDIRECTS = frozenset({302, 303, 308})  # which S3 itself never answers with
+# S3's answers are XML or empty.
+_PAGE = re.compile(
+    rb"\s*(?:[^<\s]|<(?:\?[^>]*>\s*<)?(?:!doctype\s+html|html|head|body|script)\b)", re.IGNORECASE
+)
+_WITH_ETAG = frozenset({"GetObject", "HeadObject", "PutObject", "UploadPart"})
 _REFUSED_CODES = frozenset(  # those that don't come with 401 or 403 everywhere
     {
         "AccessDenied",
@@ -62,6 +74,53 @@ _BY_CLASS: dict[str, type[StoreError]] = {
 }
 
 
+class NotS3(Exception):
+    """What answers in the store's place isn't S3: a login page, a proxy, another service.
+
+    Args:
+        endpoint: The URL that was asked.
+        what: How it answered.
+    """
+
+    def __init__(self, endpoint: str, what: str) -> None:
+        host = urlsplit(endpoint).netloc.rpartition("@")[2]
+        super().__init__(
+            f"{host} does not answer as S3 does, but with {what}: check the endpoint URL, and "
+            "whether a proxy or a login page is in between"
+        )
+
+
+def page_in_place(operation: str, status: int, headers: Mapping[str, str], body: Any) -> str | None:
+    """How an answer shows that it isn't S3's; None if nothing speaks against it.
+
+    Args:
+        operation: Such as `GetObject`.
+        status: Of the HTTP response.
+        headers: Likewise, by any case.
+        body: Its bytes; something else for one that is still to be read.
+
+    Example:
+        >>> page_in_place("PutObject", 302, {"location": "https://login.example/?t=1"}, b"")
+        'a redirect to login.example'
+    """
+    if status >= 500 or status == 429:  # by whatever stands before it: it may pass
+        return None
+    if status in _REDIRECTS or (status in {301, 307} and _is_page(body)):
+        return f"a redirect to {urlsplit(headers.get('location', '')).hostname or 'nowhere'}"
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    without_object = operation in _WITH_ETAG and status < 300 and not headers.get("etag")
+    if _is_page(body) or (without_object and "html" in media_type):
+        return f"HTTP {status} and {media_type[:40] or 'a page'}"
+    return None
+
+
+def _is_page(body: Any) -> bool:
+    return (
+        isinstance(body, bytes)
+        and _PAGE.match(body[:1_000].removeprefix(b"\xef\xbb\xbf")) is not None
+    )
+
+
 def translate(error: Exception, *, operation: str, uri: str, credentials: str) -> StoreError:
     """One of boto3's errors as one of ours.
 
@@ -82,6 +141,8 @@ def translate(error: Exception, *, operation: str, uri: str, credentials: str) -
     """
     response: dict[str, Any] | None = getattr(error, "response", None)
     what = f"Can't {operation} {uri} with {credentials}"
+    if type(error).__name__ == "ResponseParserError":  # its text is the whole body
+        error = NotS3(uri, "what is not S3's XML")
     if response is None:
         return _of_class(error)(f"{what}: {_reason(error)}")
     answer, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
@@ -104,12 +165,6 @@ def error_code(error: Exception) -> str:
     """
     response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
-
-
-def was_repeated(error: Exception) -> bool:
-    """Whether boto3 sent the request again: its first may have been carried out unheard."""
-    response: dict[str, Any] = getattr(error, "response", None) or {}
-    return bool(response.get("ResponseMetadata", {}).get("RetryAttempts"))
 
 
 def _of_answer(code: str, status: int) -> type[StoreError]:

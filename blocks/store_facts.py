@@ -1,7 +1,14 @@
 """What is known of a stored object, and of the store itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from prefect_toapis.batches.store import Entry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ObjectTypeDef
 
 
 class StoredObject(NamedTuple):
@@ -12,6 +19,26 @@ class StoredObject(NamedTuple):
     etag: str
     """As the store gives it, without quotes; stores differ in how they make it."""
     content_type: str
+    metadata: Mapping[str, str] = MappingProxyType({})
+    """By lower-case names."""
+
+
+def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
+    """What a HEAD tells, as far as it is used here."""
+    return StoredObject(
+        size=answer["ContentLength"],
+        etag=answer.get("ETag", "").strip('"'),
+        content_type=answer.get("ContentType", ""),
+        # Some stores return the names in title case.
+        metadata={name.lower(): text for name, text in answer.get("Metadata", {}).items()},
+    )
+
+
+def as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
+    """The key of a listed object, and what the listing says of it; S3 leaves none of it out."""
+    # boto3's types call all of it optional.
+    fields = cast("Mapping[str, Any]", item)
+    return fields["Key"], Entry(fields["Size"], fields["LastModified"])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -14,6 +15,7 @@ from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
+from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.aws_credentials import as_s3_credentials
 from prefect_toapis.blocks.bucket_rules import (
@@ -25,22 +27,23 @@ from prefect_toapis.blocks.bucket_rules import (
     checked_tags,
     normalised_prefix,
 )
+from prefect_toapis.blocks.conditional_put import RETRY_SECONDS, put_if_absent
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import error_code, translate, was_repeated
+from prefect_toapis.blocks.s3_errors import NotS3, error_code, translate
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
-from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
+from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits, as_entry, as_object
 from prefect_toapis.blocks.streaming import Reader, WholeReads
 from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
 from prefect_toapis.client.local_files import length_fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 PROBE_KEY = ".prefect-toapis-probe"
 
 _GONE = frozenset({"404", "NoSuchKey"})
-_TAKEN = frozenset({"409", "412", "ConditionalRequestConflict", "PreconditionFailed"})
 
 
 class VideoBucket(Block):
@@ -249,12 +252,28 @@ class VideoBucket(Block):
         with self._translated("write", key):
             self._put(key, content, content_type)
 
-    def create(self, key: str, content: bytes, content_type: str) -> bool:
+    def create(
+        self,
+        key: str,
+        content: bytes,
+        content_type: str,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> bool:
         """Put content under a key unless there is some; False if there was.
 
-        Safe between several writers where the store heeds `If-None-Match` (see `probe`).
+        Safe between several writers where the store heeds `If-None-Match` (see `probe`). False
+        means that something was seen under the key.
+
+        Args:
+            key: Where to.
+            content: What to put there.
+            content_type: Such as `application/json`.
+            retry_seconds: How long to try again while the store answers that it can't say yet.
+
+        Raises:
+            StoreUnavailable: It still can't.
         """
-        made = self._put_if_absent(key, content, content_type)
+        made = self._put_if_absent(key, content, content_type, retry_seconds)
         if made is not None:
             return made
         # The best that can be done at a store that refuses the condition: look first.
@@ -266,13 +285,17 @@ class VideoBucket(Block):
     # Not `keys`: Prefect would take a model with that method for a mapping.
     def list_keys(self, prefix: str = "") -> list[str]:
         """Every key that starts with a prefix; both are relative to the block's own prefix."""
-        own = len(self._full(""))
+        return list(self.list_entries(prefix))
+
+    def list_entries(self, prefix: str = "") -> dict[str, Entry]:
+        """What is under every key that starts with a prefix; see `list_keys`."""
         with self._translated("list", prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket_name, Prefix=self._full(prefix)
             )
-            items = [item for page in pages for item in page.get("Contents", [])]
-        return [item["Key"][own:] for item in items if "Key" in item]
+            items = [item for page in pages for item in self._contents(page)]
+        own = len(self._full(""))
+        return {key[own:]: entry for key, entry in map(as_entry, items)}
 
     def head(self, key: str) -> StoredObject | None:
         """Size, ETag and content type of what is under a key; None if there is nothing."""
@@ -283,11 +306,9 @@ class VideoBucket(Block):
                 if error_code(error) in _GONE:
                     return None
                 raise
-        return StoredObject(
-            size=answer["ContentLength"],
-            etag=answer.get("ETag", "").strip('"'),
-            content_type=answer.get("ContentType", ""),
-        )
+            if "ContentLength" not in answer:
+                raise NotS3(self._s3.meta.endpoint_url, "an object without a length")
+        return as_object(answer)
 
     def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
@@ -327,6 +348,12 @@ class VideoBucket(Block):
             if error is source.error:
                 raise
             raise self._translate(error, "upload", key) from error
+        except KeyError as error:
+            if error is source.error:
+                raise
+            # boto3 misses what each of S3's answers has.
+            other = NotS3(self._s3.meta.endpoint_url, f"an answer without {error}")
+            raise self._translate(other, "upload", key) from error
 
     def abort_unfinished(self, prefix: str, before: datetime) -> list[str]:
         """Remove what dead processes left of uploads: the keys, with the bucket's own prefix."""
@@ -346,8 +373,12 @@ class VideoBucket(Block):
         """
         content = b"prefect-toapis writes this to see that it can. It may be deleted.\n"
         self.write(PROBE_KEY, content, "text/plain")
-        if self.read(PROBE_KEY) is None:
+        found = self.read(PROBE_KEY)
+        if found is None:
             raise StoreError(f"{self.uri(PROBE_KEY)} was written, but can't be found")
+        if found != content:
+            with self._translated("find what was written at", PROBE_KEY):
+                raise NotS3(self._s3.meta.endpoint_url, "something else than was written")
         again = self._put_if_absent(PROBE_KEY, content, "text/plain")
         return StoreTraits(conditional_create=again is False)
 
@@ -368,20 +399,15 @@ class VideoBucket(Block):
             **condition,
         )
 
-    def _put_if_absent(self, key: str, content: bytes, content_type: str) -> bool | None:
+    def _put_if_absent(
+        self, key: str, content: bytes, content_type: str, retry_seconds: float = RETRY_SECONDS
+    ) -> bool | None:
         """Whether it was put; None if the store refuses the condition."""
         call = uuid4().hex  # so that a repeated request can tell its own first one
+        mark = {"call": call}
+        put = partial(self._put, key, content, content_type, IfNoneMatch="*", Metadata=mark)
         with self._translated("create", key):
-            try:
-                self._put(key, content, content_type, IfNoneMatch="*", Metadata={"call": call})
-            except boto_errors() as error:
-                code = error_code(error)
-                if code in _TAKEN:
-                    return was_repeated(error) and self._made_by(key, call)
-                if code == "NotImplemented":
-                    return None
-                raise
-        return True
+            return put_if_absent(put, partial(self._made_by, key, call), retry_seconds)
 
     def _put_settings(self) -> dict[str, Any]:
         settings = {
@@ -393,9 +419,21 @@ class VideoBucket(Block):
         }
         return {name: value for name, value in settings.items() if value}
 
-    def _made_by(self, key: str, call: str) -> bool:
-        answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
+    def _made_by(self, key: str, call: str) -> bool | None:
+        """Whether a call made what is under a key; None if there is nothing."""
+        try:
+            answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
+        except boto_errors() as error:
+            if error_code(error) in _GONE:
+                return None
+            raise
         return call in answer.get("Metadata", {}).values()
+
+    def _contents(self, page: "ListObjectsV2OutputTypeDef") -> "list[ObjectTypeDef]":
+        """What a page lists: one that is no list at all must not pass for an empty bucket."""
+        if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
+            raise NotS3(self._s3.meta.endpoint_url, "what is no list of objects")
+        return page.get("Contents", [])
 
     @contextmanager
     def _translated(self, operation: str, key: str) -> Iterator[None]:

@@ -1,9 +1,12 @@
 """The command line: `prefect-toapis`."""
 
+import os
 import sys
 from importlib.metadata import version
 
 from cyclopts import App
+
+from prefect_toapis.cli.output import keep_output
 
 _COMMANDS = {  # each is imported when it is called: most need little of the others
     "balance": "account",
@@ -18,6 +21,8 @@ _COMMANDS = {  # each is imported when it is called: most need little of the oth
     "webhooks": "webhooks",
 }
 
+_INTERRUPTED = 130  # the exit code that shells expect
+
 app = App(
     name="prefect-toapis",
     help="Prompts in, finished videos in your own S3 bucket.",
@@ -30,6 +35,11 @@ for name, module in _COMMANDS.items():
 
 def main() -> None:
     """What the `prefect-toapis` script calls."""
+    os.umask(0o077)  # prompts, plans and videos are the user's own, and so is Prefect's database
+    keep_output()
     if not {*_COMMANDS, *app.version_flags} & {*sys.argv[1:]}:
         app.resolved_commands()  # the overview says what each does
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # while a command is being imported
+        raise SystemExit(_INTERRUPTED) from None

@@ -1,6 +1,7 @@
 """`prefect-toapis demo`: everything at once, without an account."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,13 +29,16 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
         folder: Where the S3 server keeps the bucket; made if it isn't there.
     """
     console = Console()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the S3 server ends, too
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         require_rclone()
         require_encoder()
     except ImportError as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(1) from None
-    (folder / BUCKET).mkdir(parents=True, exist_ok=True)
+    for each in (folder, folder / BUCKET):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = SimulatorSettings(draw_prompts=True, short_side=360, render_seconds=(4, 12))
     with (
         tempfile.TemporaryDirectory(prefix="prefect-toapis-") as home,
@@ -48,10 +52,7 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
             "and a Prefect server of its own is starting (10 seconds or so).\n",
             highlight=False,
         )
-        command = [sys.executable, "-m", "prefect_toapis.cli", "generate", str(spec)]
-        code = subprocess.run(  # noqa: S603 - this very program
-            command, env=_environment(simulator, s3, home), check=False
-        ).returncode
+        code = _generate(spec, _environment(simulator, s3, home))
         paid = simulator.ledger.paid
         spent = simulator.ledger.credits_spent
     if code:
@@ -64,6 +65,27 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _generate(spec: Path, environment: dict[str, str]) -> int:
+    """Run `prefect-toapis generate` to its end, which signals may bring about."""
+    command = [sys.executable, "-m", "prefect_toapis.cli", "generate", str(spec)]
+    running = subprocess.Popen(command, env=environment)  # noqa: S603 - this very program
+
+    def pass_on(*_: object) -> None:
+        running.terminate()
+
+    # A terminal sends Ctrl-C to both. Handlers, as what is ignored here would be ignored there.
+    handlers = {signal.SIGINT: _nothing, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    code = running.wait()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    return code if code >= 0 else 128 - code  # as shells count a signal
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 def _environment(simulator: Simulator, s3: S3Credentials, home: str) -> dict[str, str]:

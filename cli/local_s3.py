@@ -1,5 +1,6 @@
 """A real S3 server over a folder, for the demo: rclone, whose objects are plain files."""
 
+import os
 import secrets
 import shutil
 import socket
@@ -45,11 +46,20 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
     port = _free_port()
     command = [
         *(require_rclone(), "serve", "s3", str(folder)),
-        *("--addr", f"{_HOST}:{port}", "--auth-key", f"{key_id},{secret}"),
-        *("--config", ""),
+        *("--addr", f"{_HOST}:{port}", "--config", ""),
     ]
+    # Not an option: `ps` shows those to everybody. It is a list, as CSV.
+    environment = os.environ | {"RCLONE_AUTH_KEY": f'"{key_id},{secret}"'}
     with tempfile.TemporaryFile("w+") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - rclone, as found
+        server = subprocess.Popen(  # noqa: S603 - rclone, as found
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            umask=0o077,
+            start_new_session=True,  # Ctrl-C is for who uses it: it ends last
+        )
         try:
             _wait(server, port, log)
             yield S3Credentials(

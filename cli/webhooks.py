@@ -12,9 +12,9 @@ from starlette.types import ASGIApp
 
 from prefect_toapis.cli.console import Console
 from prefect_toapis.receiver import secrets_from_environment, webhook_app
+from prefect_toapis.receiver.connections import SECONDS, TimedProtocol
 from prefect_toapis.receiver.secrets_given import PREVIOUS_SECRET, SECRET
 
-_CONNECTIONS = 1000  # more are answered with 503; each may hold a body of 64 KiB
 _GRACE_SECONDS = 10  # an answer takes no longer
 _BACKLOG = 2048
 
@@ -82,11 +82,13 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve(app: ASGIApp, listening: socket.socket) -> None:
     config = uvicorn.Config(
         app,
+        http=TimedProtocol,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=round(SECONDS["head"]),
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     try:

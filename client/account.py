@@ -5,6 +5,7 @@ notebook's, none at all) use the same connections and the same scheduler.
 """
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from copy import copy
@@ -16,12 +17,7 @@ from pydantic import SecretStr
 from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup, Allowance, Bucket
 from prefect_toapis.client.decisions import Accepted, Category
-from prefect_toapis.client.errors import (
-    APIError,
-    InsufficientBalance,
-    Unauthorized,
-    WebhookNotConfigured,
-)
+from prefect_toapis.client.errors import ACCOUNT_REFUSED, APIError
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace, Poller
@@ -58,6 +54,9 @@ class Account:
         self._poller = Poller(client.status, queries, self._times)
         self._characters = Poller(client.character_status, queries, RenderTimes(), "characters")
         self._refused: asyncio.Future[APIError] = asyncio.get_running_loop().create_future()
+        secret = f"{api_root(base_url)}\n{api_key.get_secret_value()}".encode()
+        self.fingerprint = hashlib.sha256(b"prefect-toapis account\n" + secret).hexdigest()[:16]
+        """Says whether two submissions went to the same account, and nothing else about it."""
 
     def keep_to(self, allowance: Allowance, retry: RetryPolicy) -> None:
         """What everybody in this process keeps to from now on. May be called in any thread.
@@ -97,9 +96,9 @@ class Account:
         """See `ToAPIsClient.find`."""
         return await in_background(self._client.find(business_id))
 
-    async def status(self, task_id: str) -> Reply:
+    async def status(self, task_id: str, business_id: str | None = None) -> Reply:
         """See `ToAPIsClient.status`."""
-        return await in_background(self._client.status(task_id))
+        return await in_background(self._client.status(task_id, business_id))
 
     async def wait(
         self,
@@ -132,9 +131,10 @@ class Account:
         task_id: str,
         pace: Pace = CHARACTER_PACE,
         on_reply: Callable[[Reply], None] = lambda _: None,
+        expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait until a character is made; see `Poller.wait`."""
-        return await in_background(self._characters.wait(task_id, pace, on_reply))
+        return await in_background(self._characters.wait(task_id, pace, on_reply, expected))
 
     async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
         """See `ToAPIsClient.upload`. The background loop reads the content."""
@@ -184,7 +184,7 @@ class Account:
             return await self._client.submit(
                 request, business_id, uploads=uploads, callback_url=callback_url
             )
-        except (Unauthorized, InsufficientBalance, WebhookNotConfigured) as refusal:
+        except ACCOUNT_REFUSED as refusal:
             self._refused.set_result(refusal)  # for those that wait in `ready` now
             self._refused = asyncio.get_running_loop().create_future()
             raise

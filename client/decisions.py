@@ -5,6 +5,7 @@ unknown, and an unknown is never sent again before it was looked up.
 """
 
 import email.utils
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from prefect_toapis.client.errors import (
     APIError,
     BadRequest,
     Facts,
+    Forbidden,
     GenerationFailed,
     InsufficientBalance,
     NotFound,
@@ -31,6 +33,8 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
     WebhookNotConfigured,
 )
+from prefect_toapis.client.excerpts import sentence
+from prefect_toapis.client.refusals import Meaning, Refusal, read_refusal
 from prefect_toapis.client.replies import Answer, Reply, read_reply
 
 T = TypeVar("T")
@@ -49,13 +53,47 @@ NOT_SENT = (
     httpx.InvalidURL,
 )
 
+# A submission that is answered so bought nothing, whatever the body says. Of all others that are
+# no 2xx nobody knows: a gateway may answer them after it handed the submission on.
+BOUGHT_NOTHING = frozenset({400, 401, 402, 403, 405, 413, 414, 415, 422, 429, 431})
+# How routers say in a 404 that nothing is at an address, and how a task is said to be missing.
+_NO_ADDRESS = re.compile(
+    r"invalid url|no route|route not found|unknown (?:url|path|route|endpoint)|cannot get /"
+    r"|(?:url|path|page|endpoint|model)[ _]not[ _](?:found|exist)",
+    re.IGNORECASE,
+)
+_NO_TASK = re.compile(
+    r"(?:task|video|generation|job)s?\b.*(?:not|n't|no longer)\b.*(?:found|exist)"
+    r"|(?:task|video|generation|job)_not_(?:found|exist)"
+    r"|(?:no such|unknown|not find) (?:task|video|generation|job)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SHOWN = 200  # characters of a reply that can't be understood, in a message
+_SHOWN_ID = 80  # characters of an id from elsewhere
+
 _ERRORS: dict[int, type[APIError]] = {
     401: Unauthorized,
     402: InsufficientBalance,
-    403: Unauthorized,
+    403: Forbidden,
     404: NotFound,
     422: PolicyRefused,
 }
+_BY_MEANING: dict[Meaning, type[APIError]] = {
+    "webhook": WebhookNotConfigured,
+    "balance": InsufficientBalance,
+    "policy": PolicyRefused,
+    "key": Unauthorized,
+}
+
+_TOO_LARGE = "Shorten the prompt, or give fewer and shorter URLs; or raise the limit of the proxy."
+_ADVICE = {  # where the kind's own isn't about the cause
+    405: "Check the base URL: what answers there takes no submissions.",
+    413: _TOO_LARGE,
+    414: _TOO_LARGE,
+    415: "Check the base URL and any proxy between: what answers there takes no JSON.",
+    431: _TOO_LARGE,
+}
+_NOT_THE_API = "Check the base URL and any proxy or firewall between: what answers isn't the API."
 
 
 @dataclass(frozen=True)
@@ -83,34 +121,64 @@ class Unknown:
 Outcome = Accepted | Rejected | Unknown
 
 
-def submission_outcome(answer: Answer | Exception) -> Outcome:
+def submission_outcome(answer: Answer | Exception, *, of_task: bool = False) -> Outcome:
     """What became of a submission.
 
-    Rejected is only what can't have bought anything: no connection, an API error body with a 4xx
-    other than 408, and a 503 that says `rate_limit_unavailable` (the limiter stands before the
-    task, [D]). Accepted is only a 2xx with an id.
+    Accepted is only a 2xx with an id and without an error. Rejected is only what can't have bought
+    anything: no connection, a status of `BOUGHT_NOTHING` with any body, and a 503 that says
+    `rate_limit_unavailable` (the limiter stands before the task, [D]).
 
     Args:
         answer: The response, or what httpx raised in its place.
+        of_task: Whether an earlier task was named, to be remixed for one: a 404 `task_not_found`
+            is about that one ([D]), so that nothing was made.
     """
     if isinstance(answer, NOT_SENT):
         return Rejected(NotSent(f"no connection to the API: {_name(answer)}"))
     if isinstance(answer, Exception):
         return Unknown(SubmissionUnknown(f"no reply to the submission: {_name(answer)}"))
-    body = read_error(answer.payload)
-    if answer.http_status in range(200, 300) and body is None:
+    if answer.http_status in range(200, 300) and read_error(answer.payload) is None:
         reply = read_reply(answer.payload)
         if reply and reply.task_id:
             return Accepted(reply.task_id, reply)
-    if body and _surely_rejected(answer.http_status, body):
-        return Rejected(_api_error(answer, body))
-    what = f"the reply to the submission can't be understood: {_said(answer, body)}"
-    return Unknown(SubmissionUnknown(what, **_facts(answer, body)))
+    refusal = read_refusal(answer.payload, answer.text)
+    rejection = _rejection(answer, refusal, of_task)
+    return Rejected(rejection) if rejection else Unknown(_unknown(answer, refusal))
 
 
-def query_reply(answer: Answer | Exception) -> Reply | ToAPIsError:
-    """What a status query brought: what it tells of the generation, or what is wrong with it."""
-    return query_result(answer, read_reply)
+def query_reply(
+    answer: Answer | Exception, task_id: str | None = None, business_id: str | None = None
+) -> Reply | ToAPIsError:
+    """What a status query brought: what it tells of the generation, or what is wrong with it.
+
+    Args:
+        answer: The response, or what httpx raised in its place.
+        task_id: Which generation was asked for; None: it was looked up by its business id.
+        business_id: The caller's own id of it, where that is known.
+    """
+    reply = query_result(answer, read_reply)
+    if not isinstance(reply, Reply):
+        return reply
+    return foreign(reply, task_id, business_id) or reply
+
+
+def foreign(
+    reply: Reply, task_id: str | None = None, business_id: str | None = None
+) -> UnreadableReply | None:
+    """Why a reply is not about the generation that was asked for; None if it is.
+
+    Args:
+        reply: One that names no id and no business id is taken for the right one.
+        task_id: The provider's id that was asked for; [W] any id of the reply may be it.
+        business_id: The caller's own id of the generation.
+    """
+    if task_id and reply.task_id and task_id not in {reply.task_id, *reply.other_ids}:
+        what = f"the reply is about the generation {sentence(reply.task_id, _SHOWN_ID)}"
+    elif business_id and reply.business_id not in {None, business_id}:
+        what = f"the reply carries the business id {sentence(str(reply.business_id), _SHOWN_ID)}"
+    else:
+        return None
+    return UnreadableReply(f"{what}, which is not ours", **kept(reply))
 
 
 def query_result(
@@ -128,28 +196,36 @@ def query_result(
     if isinstance(answer, Exception):
         return _no_reply(answer)
     body = read_error(answer.payload)
-    facts = _facts(answer, body)
     well = answer.http_status in range(200, 300)
     if well and (found := read(answer.payload)) is not None:
         return found
     if body and well and said_no and answer.payload.get("success") is False:
-        return said_no(f"the API refuses: {body.message}", **facts)
-    if body and answer.http_status in range(400, 500):
-        return _api_error(answer, body)
+        return said_no(f"the API refuses: {body.message}", **_facts(answer, body))
+    if body and answer.http_status in range(400, 500) and _is_the_api_s(answer, body):
+        return _query_error(answer, body)
+    facts = _facts(answer, body)
     if answer.http_status in {408, 429} or answer.http_status >= 500:
         return Unavailable(f"the API is out of order: {_said(answer, body)}", **facts)
-    what = f"the reply to a query can't be understood: {_said(answer, body)}"
-    return UnreadableReply(what, **facts)
+    facts["reply"] = answer.excerpt
+    return UnreadableReply(
+        f"the reply to a query can't be understood: {_said(answer, body)}", **facts
+    )
 
 
 def failure_error(reply: Reply) -> GenerationFailed:
-    """A failed generation, with the provider's reason."""
+    """A failed generation, with the provider's reason, or else the reply itself."""
     if reply.failure is None:
-        return GenerationFailed("the generation failed; the provider gives no reason")
+        what = "the generation failed; the provider gives no reason"
+        return GenerationFailed(what, **kept(reply))
     error = GenerationFailed(f"the generation failed: {reply.failure.message}")
     if reply.failure.code:
         error.about(code=reply.failure.code)
     return error
+
+
+def kept(reply: Reply) -> Facts:
+    """The reply's first characters, for an error that can't say what they mean."""
+    return Facts(reply=found) if (found := reply.excerpt) else Facts()
 
 
 def remaining_in(headers: Mapping[str, str]) -> tuple[Category, float] | None:
@@ -196,21 +272,111 @@ def _no_reply(error: Exception) -> Transient:
     return Unavailable(f"no reply to a query: {_name(error)}")
 
 
-def _surely_rejected(http_status: int, body: ErrorBody) -> bool:
-    if http_status == 503:
-        return "rate_limit_unavailable" in {body.code, body.kind}
-    return http_status in range(400, 500) and http_status != 408
+def refusal_kind(http_status: int, meaning: Meaning | None) -> type[APIError | Transient]:
+    """The kind of a refused submission.
+
+    An empty balance, a key and a policy are known by the codes and texts of any shape; the status
+    alone decides where they say nothing, and where it says more than they do.
+
+    Args:
+        http_status: One of `BOUGHT_NOTHING`.
+        meaning: What the body's codes and text mean.
+
+    Example:
+        >>> refusal_kind(429, "balance").__name__, refusal_kind(429, "policy").__name__
+        ('InsufficientBalance', 'RateLimited')
+    """
+    if http_status in {401, 402, 429} and meaning not in {"balance", "webhook"}:
+        return RateLimited if http_status == 429 else _ERRORS[http_status]
+    if http_status == 422 and meaning == "parameters":
+        return BadRequest
+    by_status = _ERRORS.get(http_status, BadRequest)
+    return _BY_MEANING.get(meaning, by_status) if meaning else by_status
+
+
+def _rejection(answer: Answer, refusal: Refusal, of_task: bool) -> APIError | Transient | None:
+    """The error of a submission that bought nothing; None where that isn't certain."""
+    if answer.http_status in BOUGHT_NOTHING:
+        return _refused(answer, refusal)
+    facts = _with_code(answer, refusal)
+    if of_task and answer.http_status == 404 and "task_not_found" in refusal.codes:
+        return NotFound(f"the API refuses: {refusal.message}", **facts)
+    if answer.http_status == 503 and "rate_limit_unavailable" in refusal.codes:
+        return Unavailable(f"the API takes no submissions now: {refusal.message}", **facts)
+    return None
+
+
+def _refused(answer: Answer, refusal: Refusal) -> APIError | Transient:
+    kind = refusal_kind(answer.http_status, refusal.meaning)
+    facts = _with_code(answer, refusal)
+    if kind is RateLimited:
+        return kind(f"the rate limit is exceeded: {refusal.message}", **facts)
+    if refusal.page and refusal.meaning is None:
+        facts["advice"] = (
+            _NOT_THE_API if kind is not Unauthorized else f"{kind.advice} {_NOT_THE_API}"
+        )
+        return kind(f"a page in place of the API refuses: {refusal.message}", **facts)
+    if kind in {BadRequest, PolicyRefused} and answer.http_status in _ADVICE:
+        facts["advice"] = _ADVICE[answer.http_status]
+    return kind(f"the API refuses: {refusal.message}", **facts)
+
+
+def _unknown(answer: Answer, refusal: Refusal) -> SubmissionUnknown:
+    """It keeps what was said, and names what to look at where the API itself didn't answer."""
+    facts = _with_code(answer, refusal)
+    if answer.excerpt:
+        facts["reply"] = answer.excerpt
+    if read_error(answer.payload) or (answer.http_status >= 400 and answer.payload is not None):
+        what = f"the reply to the submission leaves open whether it was accepted: {refusal.message}"
+    else:
+        said = repr(answer.excerpt) if answer.excerpt else "an empty body"
+        what = f"the reply to the submission can't be understood: {said}"
+    elsewhere = answer.http_status < 400 and read_error(answer.payload) is None
+    if elsewhere or (answer.http_status == 404 and answer.payload is None):
+        facts["advice"] = f"{_NOT_THE_API} {SubmissionUnknown.advice}"
+    elif answer.http_status == 404:
+        facts["advice"] = f"Check the base URL and the model's name. {SubmissionUnknown.advice}"
+    return SubmissionUnknown(what, **facts)
+
+
+def _with_code(answer: Answer, refusal: Refusal) -> Facts:
+    facts = _facts(answer, None)
+    if refusal.code:
+        facts["code"] = refusal.code
+    return facts
+
+
+def _is_the_api_s(answer: Answer, body: ErrorBody) -> bool:
+    """Whether a 404 says that there is no such task, and not that nothing is at the address.
+
+    Only the API itself words errors as `error`, or with a `code`; from others the text must say it.
+    """
+    if answer.http_status != 404:
+        return True
+    text = f"{body.code or ''} {body.kind or ''} {body.message}"
+    if _NO_ADDRESS.search(text):
+        return False
+    has_its_form = bool(answer.payload.get("error") or answer.payload.get("code"))
+    return has_its_form or bool(_NO_TASK.search(text))
+
+
+def _query_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
+    if answer.http_status == 400 and _NO_TASK.search(body.code or ""):  # [W] a 404 in other words
+        return NotFound(f"the API refuses: {body.message}", **_facts(answer, body))
+    return _api_error(answer, body)
 
 
 def _api_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
     facts = _facts(answer, body)
     if answer.http_status == 429:
-        return RateLimited(f"the account asks faster than it may: {body.message}", **facts)
+        return RateLimited(f"the rate limit is exceeded: {body.message}", **facts)
     if answer.http_status in {408, 503}:
         return Unavailable(f"the API is out of order: {body.message}", **facts)
     kind = _ERRORS.get(answer.http_status, BadRequest)
     if "webhook_not_configured" in {body.code, body.kind}:
         kind = WebhookNotConfigured
+    if kind is Forbidden and read_refusal(answer.payload, answer.text).meaning == "key":
+        kind = Unauthorized
     return kind(f"the API refuses: {body.message}", **facts)
 
 
@@ -227,7 +393,13 @@ def _facts(answer: Answer, body: ErrorBody | None) -> Facts:
 
 
 def _said(answer: Answer, body: ErrorBody | None) -> str:
-    return body.message if body else repr(answer.excerpt) if answer.excerpt else "an empty body"
+    return (
+        body.message
+        if body
+        else repr(answer.excerpt[:_SHOWN])
+        if answer.excerpt
+        else "an empty body"
+    )
 
 
 def _name(error: Exception) -> str:

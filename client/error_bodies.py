@@ -1,10 +1,16 @@
 """Errors as the API and the gateways before it word them."""
 
+import html
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from prefect_toapis.client.json_values import text_of
 from prefect_toapis.client.urls import without_queries
+
+SHOWN = 2000  # characters of a text from elsewhere
+_CODE = 100  # characters of a code
+_READ = 20_000  # characters of a text that are looked at: some errors are whole pages
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,59 @@ def read_error(payload: Any) -> ErrorBody | None:
     error = payload.get("error")
     if isinstance(error, dict):
         message = text_of(error.get("message"))
-        code, kind = text_of(error.get("code")), text_of(error.get("type"))
+        code, kind = as_code(text_of(error.get("code"))), as_code(text_of(error.get("type")))
         if not (message or code or kind):
             return None
-        return ErrorBody(without_queries(message or code or kind or ""), code, kind)
+        return ErrorBody(readable(message or code or kind or ""), code, kind)
     if text := text_of(error):
-        return ErrorBody(without_queries(text))
+        return ErrorBody(readable(text))
     if payload.get("success") is False:
-        return ErrorBody(without_queries(text_of(payload.get("message")) or "no reason given"))
+        return ErrorBody(readable(text_of(payload.get("message")) or "no reason given"))
     return None
+
+
+def readable(text: str, limit: int = SHOWN) -> str:
+    r"""Text from elsewhere as it may be shown: in one line, printable, without URLs' queries.
+
+    Args:
+        text: Of any length.
+        limit: Characters that are kept at most.
+
+    Example:
+        >>> readable("Not \x1b[31mhere:\n https://x.example/a?sig=s3cr3t")
+        'Not [31mhere: https://x.example/a'
+    """
+    safe = without_queries(text[:_READ])
+    printable = "".join(char if char.isprintable() else " " for char in safe)
+    line = " ".join(printable.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def as_code(text: str | None) -> str | None:
+    """A code as it may be shown; None for a blank."""
+    return (readable(text, _CODE) or None) if text else None
+
+
+def is_page(text: str) -> bool:
+    """Whether a body is HTML or XML: a gateway's or a proxy's page, and not the API's JSON."""
+    return re.match(r"[\s\ufeff]*<[!?a-zA-Z]", text[:1000]) is not None
+
+
+def text_of_page(page: str) -> str:
+    """What a page of HTML or XML says, without tags, scripts and styles.
+
+    Example:
+        >>> readable(text_of_page("<title>No</title><script>x()</script><p>balance &amp; more"))
+        'No balance & more'
+    """
+    parts: list[str] = []
+    hidden = ""  # the element whose content isn't text
+    for tag, text in re.findall(r"<([^<>]*)>|([^<>]+)", page[:_READ]):
+        name = tag.split(maxsplit=1)[0].lower() if tag.strip() else ""
+        if hidden:
+            hidden = "" if name == f"/{hidden}" else hidden
+        elif name in {"script", "style"}:
+            hidden = name
+        else:
+            parts.append(text or " ")
+    return html.unescape("".join(parts))

@@ -23,6 +23,8 @@ class Facts(TypedDict, total=False):
     business_id: str
     money: Money
     reply: str
+    advice: str
+    spending: str
 
 
 _MONEY_SENTENCE: dict[Money, str] = {
@@ -39,7 +41,9 @@ class ToAPIsError(Exception):
         what: What happened, in one sentence.
         **facts: The data, each kept as an attribute: `shot` (its label), `http_status`, `code`,
             `request_id`, `retry_after` (seconds), `task_id`, `business_id`, `money`,
-            `reply` (the first characters of one that can't be understood, safe to show).
+            `reply` (the first characters of one that can't be understood, safe to show),
+            `advice` (what to do, where the cause is known better than the kind says),
+            `spending` (what was spent, in sentences, where it concerns more than one generation).
 
     Example:
         ```python
@@ -51,7 +55,8 @@ class ToAPIsError(Exception):
         ```
     """
 
-    advice: ClassVar[str] = ""
+    advice: str = ""
+    ended: ClassVar[bool] = False  # whether the provider has called the generation completed
 
     shot: str | None = None
     http_status: int | None = None
@@ -62,6 +67,7 @@ class ToAPIsError(Exception):
     business_id: str | None = None
     money: Money = "not spent"
     reply: str | None = None
+    spending: str | None = None
 
     def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
         what = printable(what)  # it may quote the provider, a spec or the bucket
@@ -86,16 +92,25 @@ class ToAPIsError(Exception):
             f"HTTP {self.http_status}" if self.http_status else None,
             self.code,
             f"request {self.request_id}" if self.request_id else None,
-            f"generation {self.task_id}" if self.task_id else None,
+            f"generation {printable(self.task_id)}" if self.task_id else None,
             f"business id {self.business_id}" if self.business_id else None,
         ]
         facts = ", ".join(printable(fact, _FACT) for fact in seen if fact)
         sentences = [
             f"{shot}{self.what.rstrip('.')}{f' ({facts})' if facts else ''}.",
-            _MONEY_SENTENCE[self.money],
+            self.money_in_words,
             self.advice,
         ]
         return " ".join(sentence for sentence in sentences if sentence)
+
+    @property
+    def money_in_words(self) -> str:
+        """Whether money was spent, in sentences."""
+        if self.spending is not None:
+            return self.spending
+        if self.money == "spent" and not self.ended:
+            return f"{_MONEY_SENTENCE['spent']} Should the provider fail it, it isn't charged."
+        return _MONEY_SENTENCE[self.money]
 
 
 class InvalidRequest(ToAPIsError, ValueError):
@@ -121,7 +136,7 @@ class APIError(ToAPIsError):
 
 
 class BadRequest(APIError):
-    """400 and its kin: the API does not accept the parameters."""
+    """400 and its kin: the API does not accept the request."""
 
     advice = "Change the request as the message says."
 
@@ -136,15 +151,28 @@ class WebhookNotConfigured(BadRequest):
 
 
 class Unauthorized(APIError):
-    """401 or 403: the API does not know the key. Stops the rest of a batch."""
+    """401, or another refusal that says so: the key is not accepted. Stops the rest of a batch."""
 
     advice = "Check the API key of the ToAPIsCredentials in use (or TOAPIS_API_KEY)."
 
 
+class Forbidden(APIError):
+    """403, without a word about the key: of the API, or of a firewall before it."""
+
+    advice = (
+        "Check that this key may use the model, and that no firewall or proxy refuses requests "
+        "from here."
+    )
+
+
 class InsufficientBalance(APIError):
-    """402: the account has no balance left. Stops the rest of a batch."""
+    """402, or another refusal that says so: no balance is left. Stops the rest of a batch."""
 
     advice = "Top up the account, then run the batch again: it goes on where it stopped."
+
+
+# What concerns the account as a whole: submitting the rest of a batch is pointless.
+ACCOUNT_REFUSED = (Unauthorized, InsufficientBalance, WebhookNotConfigured)
 
 
 class NotFound(APIError):
@@ -154,7 +182,7 @@ class NotFound(APIError):
 
 
 class PolicyRefused(APIError):
-    """422: the provider refuses the prompt."""
+    """422, or another refusal that says so: the provider refuses the prompt."""
 
     advice = "Change the prompt; the same one will be refused again."
 
@@ -172,12 +200,13 @@ class SubmissionUnknown(ToAPIsError):
 class GenerationFailed(ToAPIsError):
     """The provider ended the generation without a video; `what` is its reason."""
 
-    advice = "See the provider's reason; what it failed it does not charge for."
+    advice = "See the provider's reason; failed generations aren't charged."
 
 
 class ResultMissing(ToAPIsError):
     """The provider calls a generation completed, but gives no URL of a result, for minutes now."""
 
+    ended = True
     money: Money = "spent"
     advice = "Run the batch again to ask once more; if it stays so, show the id to the provider."
 
@@ -192,6 +221,7 @@ class StillRendering(ToAPIsError):
 class DownloadFailed(ToAPIsError):
     """A result could not be fetched or stored as it should be."""
 
+    ended = True
     money: Money = "spent"
     advice = "Run the batch again before the result expires (24 hours after completion)."
 
@@ -223,11 +253,11 @@ class NotSent(Transient):
 
 
 class RateLimited(Transient):
-    """429: the account asked faster than it may."""
+    """429: the account's rate limit is exceeded."""
 
 
 class Unavailable(Transient):
-    """The service (or the way to it) is out of order for now."""
+    """The service (or the way to it) is unavailable for now."""
 
 
 class UnreadableReply(Transient):

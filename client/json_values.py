@@ -1,7 +1,18 @@
 """Values in the JSON of a reply, read leniently ([W]): numbers, strings, nulls stand anywhere."""
 
+import json
 import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
+
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)? ?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE
+)
+_EARLIEST, _LATEST = 1e9, 4102444800.0  # September 2001 and 2100, in Unix seconds
+_UNITS = (1.0, 1e3, 1e6, 1e9)  # to the second: the spans that these moments have don't overlap
+_LONGEST_JSON = 200_000  # characters of a string that is read as JSON
 
 
 def text_of(value: Any) -> str | None:
@@ -10,7 +21,8 @@ def text_of(value: Any) -> str | None:
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value).strip() or None
+    # Half a surrogate pair, which JSON may hold, can be neither stored nor put into a URL.
+    return str(value).encode("utf-8", "replace").decode().strip() or None
 
 
 def number_of(value: Any) -> float | None:
@@ -22,3 +34,70 @@ def number_of(value: Any) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def moment_of(value: Any) -> float | None:
+    """A JSON value as a moment in Unix seconds; None for what can't be one.
+
+    [W]: zeros and negative numbers stand for "not known". Numbers of the size of milliseconds,
+    microseconds and nanoseconds are converted, and ISO 8601 with a zone; without a zone a time may
+    be hours off, and is dropped.
+
+    Example:
+        >>> moment_of(1768380222000), moment_of("2026-01-14T08:43:42Z"), moment_of(0)
+        (1768380222.0, 1768380222.0, None)
+    """
+    if isinstance(value, str) and (iso := _ISO.fullmatch(value.strip())):
+        day, time, zone = iso.groups()
+        try:
+            found = datetime.strptime(f"{day} {time} {zone.upper()}", "%Y-%m-%d %H:%M:%S %z")
+        except ValueError:
+            return None
+        value = found.timestamp()
+    number = number_of(value)
+    if number is None:
+        return None
+    moments = (number / unit for unit in _UNITS)
+    return next((one for one in moments if is_moment(one)), None)
+
+
+def is_moment(number: float) -> bool:
+    """Whether Unix seconds are of this century: others stand for something else."""
+    return _EARLIEST <= number < _LATEST
+
+
+def canonical(name: str) -> str:
+    """The name of a member whatever its case and separators.
+
+    Example:
+        >>> canonical("fail_reason") == canonical("failReason") == "failreason"
+        True
+    """
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def members(holder: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
+    """The values of an object's members with these canonical names, in the names' order.
+
+    Args:
+        holder: The object.
+        names: The one that counts most comes first.
+    """
+    found: dict[str, Any] = {}
+    for name, value in holder.items():
+        found.setdefault(canonical(name), value)
+    for name in names:
+        if (value := found.get(name)) is not None:
+            yield value
+
+
+def parsed(value: Any) -> Any:
+    """A JSON value; [W] where an object or a list stands as JSON in a string: what it holds."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in {"{", "["}:
+        return value
+    if len(value) > _LONGEST_JSON:
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value

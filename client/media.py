@@ -12,7 +12,8 @@ _MAGIC: dict[Kind, dict[str, re.Pattern[bytes]]] = {
         "video/quicktime": re.compile(rb"....ftypqt  ", re.DOTALL),
         # AVIF and HEIC pictures and M4A sound come in the same container.
         "video/mp4": re.compile(
-            rb"....(ftyp(?!avi[fs]|hei[cx]|hevc|mif1|msf1|M4A )|moov|mdat|free|skip|wide)",
+            rb"....(ftyp(?!avi[fs]|hei[cx]|hevc|mif1|msf1|M4A )"
+            rb"|styp|moov|moof|mdat|free|skip|wide|uuid|sidx|pnot)",
             re.DOTALL,
         ),
         "video/webm": re.compile(rb"\x1a\x45\xdf\xa3"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from prefect_toapis.client.allowance import Bucket
-from prefect_toapis.client.decisions import failure_error
+from prefect_toapis.client.decisions import failure_error, foreign, kept
 from prefect_toapis.client.errors import (
     NotFound,
     ResultMissing,
@@ -32,6 +32,8 @@ _SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `Pace.every`
 ASKED_PER_SECOND = 150.0
 # Of the time until a query, or of `Pace.every`: what was submitted together isn't asked together.
 _SPREAD = 0.1
+_CLOCKS_DIFFER = 5.0  # seconds
+_LONGEST_RENDER = 86400.0  # seconds: nothing is learnt from what is older
 _PLANNED_AT_ONCE = 50  # waits, some milliseconds of work, before others have their turn
 
 
@@ -64,10 +66,14 @@ class Expected:
     Args:
         kind: Those of one kind take about as long.
         age: Seconds since it was submitted.
+        n: How many results were ordered.
+        business_id: The caller's own id of it: a reply that carries another one isn't about it.
     """
 
     kind: str = ""
     age: float = 0.0
+    n: int = 1
+    business_id: str | None = None
 
 
 def next_query_in(
@@ -91,6 +97,19 @@ def next_query_in(
     return max(delay, pace.first) if asked == 0 else delay
 
 
+def render_seconds(told: float | None, age: float, not_before: float) -> float:
+    """How long a generation took, as far as can be known.
+
+    Args:
+        told: As the provider tells; not believed if that is longer than it is known here.
+        age: When it was first seen completed, in seconds since its submission.
+        not_before: Its age when it was last seen not completed.
+    """
+    believed = told is not None and told <= age + _CLOCKS_DIFFER
+    # The provider's clock begins later than ours.
+    return max(told if believed and told is not None else age, not_before)
+
+
 def stretched(pace: Pace, demand: float, per_second: float) -> Pace:
     """The pace where all together would ask for more than the account may.
 
@@ -112,8 +131,12 @@ def verdict(
     odd_for: float,
     pace: Pace,
     wanted: Wanted = "outputs",
+    n: int = 1,
 ) -> Reply | ToAPIsError | None:
     """What an answer means: the final reply, the error to raise, or None: ask again.
+
+    A completed one with fewer results than were ordered is asked for again for a while, then
+    taken as it is.
 
     Args:
         answer: The reply to the latest query, or what it raised.
@@ -122,6 +145,7 @@ def verdict(
             API was out of order in every answer.
         pace: How long to have patience.
         wanted: What a completed one must have.
+        n: How many results were ordered.
     """
     if isinstance(answer, ToAPIsError):
         too_early = isinstance(answer, NotFound) and waited < pace.grace
@@ -129,17 +153,37 @@ def verdict(
         return None if too_early or may_pass else answer
     if answer.status == "failed":
         return failure_error(answer)
-    if answer.status == "completed" and (
-        answer.outputs if wanted == "outputs" else answer.characters
-    ):
+    found = answer.outputs if wanted == "outputs" else answer.characters
+    missing = 0 if wanted == "characters" and found else n - len(found)
+    completed = answer.status == "completed"
+    over = waited >= pace.patience
+    if completed and (missing <= 0 or (found and (over or odd_for >= pace.grace))):
         return answer
-    if answer.status == "completed" and odd_for >= pace.grace:
-        missing = "URL" if wanted == "outputs" else "character"
-        return ResultMissing(f"the generation is completed, but its reply gives no {missing}")
-    if waited >= pace.patience:
-        what = f"still {answer.status.replace('_', ' ')} after {waited:.0f} seconds"
-        return StillRendering(what)
-    return None
+    if completed and odd_for >= pace.grace:
+        return result_missing(answer, "URL" if wanted == "outputs" else "character")
+    return _still_rendering(answer, waited) if over else None
+
+
+def result_missing(reply: Reply, what: str) -> ResultMissing:
+    """A generation that is called completed, in whose reply nothing is found.
+
+    Args:
+        reply: The latest.
+        what: Isn't found.
+    """
+    said = f"; the provider says: {reply.failure.message}" if reply.failure else ""
+    text = f"the generation is completed, but its reply gives no {what}{said}"
+    return ResultMissing(text, **kept(reply))
+
+
+def _still_rendering(reply: Reply, waited: float) -> StillRendering:
+    what = f"still {reply.in_words} after {waited:.0f} seconds"
+    if reply.word:
+        what = f"after {waited:.0f} seconds its status is {reply.in_words}, which is not known here"
+    if reply.failure:
+        what = f"{what}; the provider says: {reply.failure.message}"
+    odd = reply.status == "unknown" or reply.failure
+    return StillRendering(what, **(kept(reply) if odd else {}))
 
 
 @dataclass(eq=False)
@@ -321,6 +365,7 @@ class Poller:
         answer: Reply | ToAPIsError
         try:
             answer = await self._ask(waiting.task_id)
+            answer = foreign(answer, business_id=waiting.expected.business_id) or answer
         except ToAPIsError as error:
             answer = error
         before, waiting.told_at = waiting.told_at, asyncio.get_running_loop().time()
@@ -332,15 +377,19 @@ class Poller:
         else:
             waiting.odd_since = None
         odd_for = 0.0 if waiting.odd_since is None else now - waiting.odd_since
-        result = verdict(answer, now - waiting.since, odd_for, waiting.pace, self._wanted)
+        waited, expected = now - waiting.since, waiting.expected
+        result = verdict(answer, waited, odd_for, waiting.pace, self._wanted, expected.n)
         if isinstance(result, Reply):
-            took = result.took or waiting.age_at(now)
-            if waiting.asked > 1:  # the provider's clock begins later than ours
-                took = max(took, waiting.age_at(before))
-            self._learn(waiting.expected.kind, took)
+            until = now if waiting.odd_since is None else waiting.odd_since
+            not_before = waiting.age_at(before) if waiting.asked > 1 and before < until else 0.0
+            self._learn(
+                expected.kind, render_seconds(result.took, waiting.age_at(until), not_before)
+            )
         return result
 
     def _learn(self, kind: str, took: float) -> None:
+        if not 0 < took < _LONGEST_RENDER:
+            return
         self._times.saw(kind, took)
         self._seen[kind] += 1
         if self._seen[kind].bit_count() == 1:  # 1, 2, 4, 8, ...: much more is known than before

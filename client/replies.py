@@ -4,34 +4,31 @@ Nothing here decides; it only says what a reply holds. [W] of the reference list
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
-from prefect_toapis.client.error_bodies import ErrorBody, read_error
-from prefect_toapis.client.json_values import number_of, text_of
-from prefect_toapis.client.urls import without_queries
+from prefect_toapis.client.error_bodies import ErrorBody
+from prefect_toapis.client.excerpts import excerpt
+from prefect_toapis.client.failure_reasons import read_failure, read_words
+from prefect_toapis.client.json_values import (
+    is_moment,
+    members,
+    moment_of,
+    number_of,
+    parsed,
+    text_of,
+)
+from prefect_toapis.client.result_urls import Output, read_outputs
+from prefect_toapis.client.status_words import Status, read_status
+from prefect_toapis.client.wrapped_tasks import find_task
 
-Status = Literal["queued", "in_progress", "completed", "failed", "unknown"]
+__all__ = ["Answer", "CharacterReply", "Output", "Reply", "Status", "read_reply"]
 
-_STATUSES: dict[str, Status] = {
-    "": "queued",  # [W] a submission answered with an empty status
-    "pending": "queued",  # [W]
-    "queued": "queued",
-    "submitted": "queued",
-    "in_progress": "in_progress",
-    "processing": "in_progress",
-    "running": "in_progress",
-    "completed": "completed",
-    "succeeded": "completed",
-    "success": "completed",  # [D] as webhooks spell it
-    "failed": "failed",
-    "failure": "failed",  # [D] as webhooks spell it
-    "cancelled": "failed",
-    "canceled": "failed",
-}
-_EXCERPT = 200  # characters of a reply that can't be understood
+_CREATED = ("createdat", "createtime", "created", "submittedat", "submittime")
+_COMPLETED = ("completedat", "finishedat", "completetime", "finishtime", "endedat", "completed")
+_EXPIRES = ("expiresat", "expiretime", "expireat", "expirationtime", "expiration")
 
 
 @dataclass(frozen=True)
@@ -66,17 +63,8 @@ class Answer:
 
     @property
     def excerpt(self) -> str:
-        """The body's first characters, safe to show."""
-        return without_queries(self.text)[:_EXCERPT]
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where one result of a generation can be fetched, for 24 hours."""
-
-    url: str = field(repr=False)  # signed
-    format: str | None = None
-    thumbnail_url: str | None = field(default=None, repr=False)
+        """The body's first characters, safe to show and to keep."""
+        return excerpt(self.text)
 
 
 @dataclass(frozen=True)
@@ -106,10 +94,14 @@ class Reply:
         progress: 0 to 100, where it is told.
         outputs: The results, where there are some.
         characters: What a character task made, or a video with `character_create` ([A]).
-        failure: The provider's reason, where it names one.
-        created_at: When the provider took it (Unix seconds), where it is told.
-        completed_at: When it was done (Unix seconds), where it is told.
-        expires_at: When the results are gone (Unix seconds), where it is told.
+        failure: The provider's error, where it names one; one that isn't failed may have one, too.
+        created_at: When the provider took it (Unix seconds), where that can be believed.
+        completed_at: When it was done (Unix seconds), likewise.
+        expires_at: When the results are gone (Unix seconds), likewise.
+        other_ids: Further ids that the reply gives for it ([W]: an `id` beside `task_id`).
+        business_id: The caller's own id, where the reply carries one.
+        word: The provider's word for the status, where it isn't known.
+        payload: The JSON of the reply.
     """
 
     task_id: str | None
@@ -121,6 +113,10 @@ class Reply:
     created_at: float | None = None
     completed_at: float | None = None
     expires_at: float | None = None
+    other_ids: tuple[str, ...] = ()
+    business_id: str | None = None
+    word: str | None = None
+    payload: Any = field(default=None, repr=False, compare=False)  # may hold signed URLs
 
     @property
     def took(self) -> float | None:
@@ -130,58 +126,122 @@ class Reply:
         took = self.completed_at - self.created_at
         return took if took > 0 else None
 
+    @property
+    def expiry(self) -> float | None:
+        """When the results are gone (Unix seconds), if that lies after their completion."""
+        if self.expires_at is None or self.completed_at is None:
+            return None
+        believable = is_moment(self.expires_at) and self.expires_at > self.completed_at
+        return self.expires_at if believable else None
+
+    @property
+    def excerpt(self) -> str | None:
+        """The reply's first characters, safe to show and to keep; None if it isn't known."""
+        if self.payload is None:
+            return None
+        return excerpt(json.dumps(self.payload, ensure_ascii=False))
+
+    @property
+    def in_words(self) -> str:
+        """The status, for people; the provider's own word for one that isn't known."""
+        return f'"{self.word}"' if self.word else self.status.replace("_", " ")
+
+    def below(self, root: str) -> "Reply":
+        """The same, with the URLs of its results absolute.
+
+        Args:
+            root: The API's root, without `/v1`.
+        """
+        return replace(self, outputs=tuple(one.below(root) for one in self.outputs))
+
 
 def read_reply(payload: Any) -> Reply | None:
     """A generation from a reply's JSON; None if it tells nothing of one.
 
     [W]: a `task_id` beside `id` is the one to query; numbers, strings and nulls may stand where
-    the page shows something else.
+    the page shows something else; the generation may be wrapped.
+
+    Where the status isn't known or missing, a reply with results is completed, and one with an
+    error failed. A video that is there must not be lost: results count more than a word such as
+    `failed` or `cancelled` without a reason. And `expired` is no failure of what was completed or
+    gives results: that is paid, and a failure would be bought again.
 
     Example:
         >>> read_reply({"id": "video_1", "status": "queued", "progress": "0"}).task_id
         'video_1'
     """
-    if not isinstance(payload, dict):
+    found = find_task(payload)
+    if found is None:
         return None
-    inner = payload.get("data")
-    if isinstance(inner, dict) and not {"id", "task_id", "status"} & payload.keys():
-        payload = inner  # [W] a gateway wraps the task in `data`
-    task_id = text_of(payload.get("task_id")) or text_of(payload.get("id"))
-    raw = payload.get("status")
-    if task_id is None and not isinstance(raw, str):
+    task, around = found.task, found.around
+    ids = found.ids
+    places = (task, *around)
+    outputs = next((some for one in places if (some := read_outputs(one))), ())
+    said = found.status
+    if not ids and not outputs and not isinstance(said, str):
         return None
-    status = _STATUSES.get(str(raw if raw is not None else "").strip().lower(), "unknown")
+    status, word = read_status(said)
+    timed = next((one for one in places if any(members(one, _CREATED + _COMPLETED))), task)
+    completed_at = _moment(timed, _COMPLETED)
+    failure = read_failure(task, around)
+    status = _status(said, status, bool(outputs), failure, completed_at)
+    if status == "failed" and not ids:  # it may be the request that failed, and is no answer then
+        return None
+    if status == "failed":
+        failure = failure or read_words(task, around)
+    told = (next(members(one, ("progress",)), None) for one in places)
+    progress = number_of(next((one for one in told if one is not None), None))
     return Reply(
-        task_id=task_id,
+        task_id=ids[0] if ids else None,
         status=status,
-        progress=number_of(payload.get("progress")),
-        outputs=_outputs(payload),
-        characters=_characters(payload),
-        failure=read_error(payload) if payload.get("error") else None,
-        created_at=number_of(payload.get("created_at")),
-        completed_at=number_of(payload.get("completed_at")),
-        expires_at=number_of(payload.get("expires_at")),
+        progress=progress if progress is not None and 0 <= progress <= 100 else None,
+        outputs=outputs,
+        characters=_characters(task),
+        failure=failure,
+        created_at=_moment(timed, _CREATED),
+        completed_at=completed_at,
+        expires_at=_moment(timed, _EXPIRES),
+        other_ids=ids[1:],
+        business_id=_business_id(places),
+        word=word if status == "unknown" else None,
+        payload=payload,
     )
 
 
-def _outputs(payload: dict[str, Any]) -> tuple[Output, ...]:
-    result = payload.get("result")
-    if not isinstance(result, dict) or not isinstance(result.get("data"), list):
-        return ()
-    shared = _thumbnail(payload) or _thumbnail(result)
-    found = [
-        Output(url, text_of(item.get("format")), _thumbnail(item) or shared)
-        for item in result["data"]
-        if isinstance(item, dict) and (url := text_of(item.get("url")))
-    ]
-    return tuple(found)
+def _status(
+    said: Any, status: Status, has_outputs: bool, failure: ErrorBody | None, completed: float | None
+) -> Status:
+    text = said.strip().lower() if isinstance(said, str) else None
+    open_ = status == "unknown" or said is None or not text
+    expired = status == "failed" and text is not None and "expired" in text
+    if has_outputs and (open_ or expired or (status == "failed" and not failure)):
+        return "completed"
+    if expired and completed is not None:
+        return "completed"
+    return "failed" if failure and open_ else status
 
 
-def _characters(payload: dict[str, Any]) -> tuple[CharacterReply, ...]:
+def _moment(task: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+    moments = (moment_of(value) for value in members(task, names))
+    return next((one for one in moments if one is not None), None)
+
+
+def _business_id(places: Sequence[Mapping[str, Any]]) -> str | None:
+    """[D]: at the top level, or inside `metadata`."""
+    for place in places:
+        inside = parsed(next(members(place, ("metadata",)), None))
+        for holder in (place, inside if isinstance(inside, dict) else {}):
+            if found := text_of(next(members(holder, ("clientbusinessid",)), None)):
+                return found
+    return None
+
+
+def _characters(payload: Mapping[str, Any]) -> tuple[CharacterReply, ...]:
     """[D] in `result.data`; [A] in `result` or at the top, as nothing says where a video's are."""
-    result = payload.get("result")
-    holders = [result.get("data"), result] if isinstance(result, dict) else []
-    lists = [one.get("characters") for one in [*holders, payload] if isinstance(one, dict)]
+    result, data = payload.get("result"), payload.get("data")
+    inside = result.get("data") if isinstance(result, dict) else None
+    holders = [inside, result, payload, data]
+    lists = [one.get("characters") for one in holders if isinstance(one, dict)]
     first = next((one for one in lists if isinstance(one, list) and one), [])
     found = [
         CharacterReply(
@@ -194,8 +254,3 @@ def _characters(payload: dict[str, Any]) -> tuple[CharacterReply, ...]:
         if isinstance(one, dict) and (username := text_of(one.get("username")))
     ]
     return tuple(found)
-
-
-def _thumbnail(holder: dict[str, Any]) -> str | None:
-    """[A]: no source says in which field a thumbnail's URL comes back."""
-    return text_of(holder.get("thumbnail_url")) or text_of(holder.get("thumbnail"))

@@ -6,7 +6,6 @@ declared here once, with the provider's rule in words; `rules.check` decides by 
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
-from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +21,7 @@ from typing_extensions import Self
 
 from prefect_toapis.client.catalogue import Catalogue, Section
 from prefect_toapis.client.form_schema import form
-from prefect_toapis.client.urls import without_signature
+from prefect_toapis.client.urls import path_segment, without_signature
 
 GENERATIONS = "/v1/videos/generations"
 
@@ -278,7 +277,7 @@ class RemixRequest(BaseModel):
     @property
     def path(self) -> str:
         """Where it is posted."""
-        return f"/v1/videos/{quote(self.task_id, safe='')}/remix"
+        return f"/v1/videos/{path_segment(self.task_id)}/remix"
 
     def given(self) -> dict[str, Any]:
         """The fields that were given, by name, without the task's id."""
@@ -299,6 +298,13 @@ class RemixRequest(BaseModel):
 
 
 Request = VideoRequest | CharacterRequest | RemixRequest
+
+
+def names_task(request: Request) -> bool:
+    """Whether a request is about an earlier task: a remix of it, or a character made from it."""
+    return isinstance(request, RemixRequest) or (
+        isinstance(request, CharacterRequest) and request.from_task is not None
+    )
 
 
 def _with_business_id(body: dict[str, Any], business_id: str | None) -> dict[str, Any]:

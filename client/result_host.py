@@ -2,37 +2,117 @@
 
 The check is made for every connection, so neither a redirect nor a second answer of DNS gets
 around it. Behind a proxy the proxy connects: there, only what can be seen from here is checked.
+The key goes to the API's own origin alone, and a host that trickles is not read from for long.
 """
 
-from collections.abc import Sequence
+import ssl
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
+import httpcore
 import httpx
+from pydantic import SecretStr
 
 from prefect_toapis.client.addresses import Address, Resolve, lies_private, reachable, resolve
 from prefect_toapis.client.errors import ResultRefused
+from prefect_toapis.client.key import KeyAuth
 
+_PORTS = {"http": 80, "https": 443}
+_REDIRECTS = 10  # in a row
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 
 
-def result_client(base_url: str) -> httpx.Client:
+@dataclass(frozen=True)
+class LeastSpeed:
+    """How slowly a host may send: less is as good as nothing.
+
+    Args:
+        size: Bytes in each window.
+        window: Seconds, of those that are spent waiting for the host.
+    """
+
+    size: int = 60 * 1024
+    window: float = 60.0
+
+
+def result_client(base_url: str, least: LeastSpeed = LeastSpeed()) -> httpx.Client:
     """The client for the results of an API; one for the process, safe to share between threads.
+
+    It follows no redirects: `ResultSource` does.
 
     Args:
         base_url: The API's root: only where it is at a private address may its results be.
+        least: How slowly a host may send.
     """
-    return _client(lies_private(base_url))
+    return _client(lies_private(base_url), least)
 
 
 @cache
-def _client(private: bool) -> httpx.Client:
-    return httpx.Client(transport=GuardedTransport(private=private), follow_redirects=True)
+def _client(private: bool, least: LeastSpeed) -> httpx.Client:
+    return httpx.Client(transport=GuardedTransport(private=private, least=least))
 
 
 @cache
-def _through(proxy: str) -> httpx.HTTPTransport:
-    return httpx.HTTPTransport(limits=_LIMITS, proxy=proxy)
+def _through(proxy: str, least: LeastSpeed) -> httpx.HTTPTransport:
+    return _SteadyTransport(least, limits=_LIMITS, proxy=proxy)
+
+
+@dataclass(frozen=True)
+class ResultSource:
+    """Asks for results, with the key where the API itself has them, and follows redirects.
+
+    Args:
+        http: What asks.
+        base_url: The API's root.
+        key: The account's; None: it is never sent.
+    """
+
+    http: httpx.Client
+    base_url: str
+    key: SecretStr | None = None
+
+    def open(self, url: str, headers: dict[str, str], timeout: httpx.Timeout) -> httpx.Response:
+        """The response, opened for streaming.
+
+        A URL on the API's origin that answers 401 is asked for once more with the key. Once a
+        redirect leaves that origin, the key isn't used any more, not even if another one comes
+        back to it: nobody else may say what is asked of the API with the key.
+
+        Raises:
+            httpx.HTTPError: There is no response, or redirects don't end.
+        """
+        api, at_home = origin(httpx.URL(self.base_url)), True
+        request = self.http.build_request("GET", url, headers=headers, timeout=timeout)
+        for _ in range(_REDIRECTS + 1):
+            at_home = at_home and api is not None and origin(request.url) == api
+            response = self.http.send(request, stream=True)
+            if response.status_code == 401 and at_home and self.key:
+                response.close()
+                response = self.http.send(request, stream=True, auth=KeyAuth(self.key))
+            following = response.next_request
+            if following is None:
+                return response
+            response.close()
+            request = self.http.build_request(
+                "GET", following.url, headers=headers, timeout=timeout
+            )
+        raise httpx.TooManyRedirects("the host redirects again and again", request=request)
+
+
+def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:
+    """Scheme, host and port of an http(s) URL; None if it isn't one, or holds a user name.
+
+    Example:
+        >>> origin(httpx.URL("HTTPS://ToAPIs.com/v1/videos"))
+        ('https', b'toapis.com', 443)
+    """
+    if url.scheme not in _PORTS or not url.host or url.userinfo:
+        return None
+    return url.scheme, url.raw_host, _PORTS[url.scheme] if url.port is None else url.port
 
 
 def proxy_for(url: httpx.URL) -> str | None:
@@ -51,6 +131,7 @@ class GuardedTransport(httpx.BaseTransport):
         private: Whether private addresses are allowed, too.
         resolved: Finds a host's addresses.
         inner: What makes the connections.
+        least: How slowly a host may send.
     """
 
     def __init__(
@@ -59,10 +140,12 @@ class GuardedTransport(httpx.BaseTransport):
         private: bool,
         resolved: Resolve = resolve,
         inner: httpx.BaseTransport | None = None,
+        least: LeastSpeed = LeastSpeed(),
     ) -> None:
         self._private = private
         self._resolve = resolved
-        self._inner = inner or httpx.HTTPTransport(limits=_LIMITS)
+        self._inner = inner or _SteadyTransport(least, limits=_LIMITS)
+        self._least = least
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Resolve, check, connect to what was checked; a proxy is left to connect itself.
@@ -79,11 +162,11 @@ class GuardedTransport(httpx.BaseTransport):
             allowed = self._allowed(url.host)
         except OSError as error:
             if proxy:  # which may know the name
-                return _through(proxy).handle_request(request)
+                return _through(proxy, self._least).handle_request(request)
             what = f"{url.host} is not known: {type(error).__name__}"
             raise httpx.ConnectError(what) from error
         if proxy:
-            return _through(proxy).handle_request(request)
+            return _through(proxy, self._least).handle_request(request)
         for address in allowed[:-1]:
             try:
                 return self._inner.handle_request(_at(request, str(address)))
@@ -117,3 +200,67 @@ def _at(request: httpx.Request, address: str) -> httpx.Request:
         stream=request.stream,
         extensions={**request.extensions, "sni_hostname": request.url.host},
     )
+
+
+class _SteadyTransport(httpx.HTTPTransport):
+    """Breaks off what comes too slowly, headers included: a timeout counts from byte to byte."""
+
+    def __init__(self, least: LeastSpeed, **settings: Any) -> None:
+        super().__init__(**settings)
+        # httpx has no public way to say what its pool connects with.
+        self._pool._network_backend = _SteadyBackend(least)  # noqa: SLF001 - as above
+
+
+class _SteadyBackend(httpcore.SyncBackend):
+    def __init__(self, least: LeastSpeed) -> None:
+        self._least = least
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return _SteadyStream(stream, self._least)
+
+
+class _SteadyStream(httpcore.NetworkStream):
+    """One connection, for one request."""
+
+    def __init__(self, inner: httpcore.NetworkStream, least: LeastSpeed) -> None:
+        self._inner = inner
+        self._least = least
+        self._waited = 0.0  # seconds, in this window
+        self._came = 0  # bytes, in this window
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        began = time.monotonic()
+        piece = self._inner.read(max_bytes, timeout)
+        self._waited += time.monotonic() - began
+        self._came += len(piece)
+        if self._waited >= self._least.window and piece:
+            if self._came < self._least.size:
+                raise httpcore.ReadTimeout("the host sends too slowly")
+            self._waited, self._came = 0.0, 0
+        return piece
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        inner = self._inner.start_tls(ssl_context, server_hostname, timeout)
+        return _SteadyStream(inner, self._least)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)

@@ -1,9 +1,9 @@
 """Fetching a result: a reader over HTTP that knows what a video looks like, and goes on.
 
-The key is never sent along: a result lives on another host. What isn't a video is noticed at its
-first bytes. A transfer that breaks off is gone on with where it stopped, as long as the host says
-that the file is still the same; else it is an error, so that whoever stores while reading can
-withdraw.
+The key goes to the API's own origin alone. What isn't a video is noticed at its first bytes, and
+what is only a part of one at its last. A transfer that breaks off is gone on with where it stopped,
+as long as the host says that the file is still the same; else it is an error, so that whoever
+stores while reading can withdraw.
 """
 
 import hashlib
@@ -11,19 +11,24 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
+from pydantic import SecretStr
 from typing_extensions import Self
 
+from prefect_toapis.client.bodies import decompressed
+from prefect_toapis.client.containers import ContainerCheck, container_check
 from prefect_toapis.client.decisions import retry_after
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
 from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
-from prefect_toapis.client.result_host import result_client
-from prefect_toapis.client.urls import DEFAULT_BASE_URL, without_signature
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.result_host import LeastSpeed, ResultSource, result_client
+from prefect_toapis.client.urls import DEFAULT_BASE_URL, without_queries, without_signature
 
 _REFUSALS = {401, 403, 404, 410}
 _UNUSABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
+_PROGRESS = 64 * 1024  # bytes: so many earn another try
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -33,21 +38,26 @@ class Patience:
 
     Args:
         stall: Seconds without a byte, after which it counts as broken off.
-        resumes: How often in a row it is gone on with while not a single byte comes.
+        resumes: How often in a row it is gone on with while not a single byte comes, or next to
+            none before it stalls again.
         pause: Seconds before the first of them; twice as long before each other.
+        resumes_in_all: How often it is gone on with, and once more for each 64 KB that came.
+        least: How slowly it may come; what is slower has stalled.
     """
 
     stall: float = 30.0
     resumes: int = 5
     pause: float = 0.2
+    resumes_in_all: int = 50
+    least: LeastSpeed = field(default_factory=LeastSpeed)
 
     @classmethod
     def within(cls, budget: float) -> Self:
         """The usual one, but for pauses that come to no more than `budget` seconds in a row.
 
         Example:
-            >>> Patience.within(60), Patience.within(0)
-            (Patience(stall=30.0, resumes=5, pause=0.2), Patience(stall=30.0, resumes=5, pause=0.0))
+            >>> Patience.within(60).pause, Patience.within(0).pause
+            (0.2, 0.0)
         """
         return cls(pause=min(cls.pause, budget / (2**cls.resumes - 1)))
 
@@ -103,13 +113,16 @@ class ResultReader:
     """Reads a result as a stream, with blocking calls: use it in a thread, and close it.
 
     Opening it starts the request and looks at the first bytes. A transfer that breaks off, or
-    stalls, is gone on with (`Range`), guarded by the ETag or the length.
+    stalls, is gone on with (`Range`), guarded by the ETag or the length. Its end is an end only if
+    the video's own structure says that it is whole.
 
     Args:
         url: The (signed) URL; it appears in no error.
         kind: What it should be.
         base_url: Of the API whose result it is: only where that is at a private address may the
             result be, redirects included.
+        api_key: The account's, sent to the API's own origin alone, and only where that answers 401
+            without it.
         patience: When to go on, and when to give up.
 
     Attributes:
@@ -119,8 +132,8 @@ class ResultReader:
 
     Raises:
         ResultRefused: The host refuses the URL, or must not be asked.
-        NotAVideo: The content is something else.
-        Unavailable: The host doesn't answer.
+        NotAVideo: The content is something else; while reading: the file is damaged.
+        Unavailable: The host doesn't answer; while reading: the transfer was cut.
 
     Example:
         ```python
@@ -136,24 +149,31 @@ class ResultReader:
         kind: Kind = "video",
         *,
         base_url: str = DEFAULT_BASE_URL,
+        api_key: SecretStr | None = None,
         patience: Patience = Patience(),
     ) -> None:
         self._url = url
         self._patience = patience
-        self._http = result_client(base_url)
+        self._source = ResultSource(result_client(base_url, patience.least), base_url, api_key)
         self._hash = hashlib.sha256()
         self._came = 0  # bytes, those in the buffer included
+        self._resumed_at = 0
+        self._resumes = 0
+        self._in_vain = 0  # resumes in a row
+        self._structure: ContainerCheck | None = None
         self.size = 0
         self._response = self._ask({})
         try:
             self._check_status(self._response)
             self._facts = file_facts(self._response.headers)
             # In the pieces that come: larger ones would be gathered, and lost when it breaks off.
-            self._chunks: Iterator[bytes] = self._response.iter_bytes()
+            self._chunks = self._pieces()
             self._buffer = b""
             while len(self._buffer) < HEAD and (piece := self._more()):
                 self._buffer += piece
             self.content_type = self._type_of(self._buffer, kind)
+            self._structure = container_check(self.content_type)
+            self._check_structure(self._buffer)
         except BaseException:
             self.close()
             raise
@@ -181,6 +201,7 @@ class ResultReader:
         """Up to `size` bytes; b"" at the end only, and only if nothing is missing."""
         if not self._buffer:
             self._buffer = self._more()
+            self._check_structure(self._buffer)
         piece, self._buffer = self._buffer[:size], self._buffer[size:]
         self._hash.update(piece)
         self.size += len(piece)
@@ -188,36 +209,48 @@ class ResultReader:
 
     def _ask(self, headers: dict[str, str]) -> httpx.Response:
         try:
-            request = self._http.build_request(
-                "GET",
+            return self._source.open(
                 self._url,
-                headers={"Accept-Encoding": "identity", **headers},
-                timeout=httpx.Timeout(self._patience.stall, connect=10.0),
+                {"Accept-Encoding": "identity", **headers},
+                httpx.Timeout(self._patience.stall, connect=10.0),
             )
-            return self._http.send(request, stream=True)
         except _UNUSABLE as error:
             raise ResultRefused(_broken(error)) from None
         except httpx.HTTPError as error:
             raise Unavailable(_broken(error), money="spent") from None  # its text may hold the URL
 
+    def _pieces(self) -> Iterator[bytes]:
+        return decompressed(self._response.iter_raw(), self._response.headers)
+
     def _more(self) -> bytes:
         """The next bytes, b"" at the end; what breaks off is gone on with."""
-        patience, tries = self._patience, 0
         while True:
+            stalled = False
             try:
                 piece = next(self._chunks, b"")
                 what = f"the transfer ended after {self._came} of {self._facts.length} bytes"
             except httpx.HTTPError as error:
                 piece, what = b"", f"{_broken(error)} after {self._came} bytes"
+                stalled = isinstance(error, httpx.TimeoutException)
             else:
                 if piece or self._facts.length in {None, self._came}:
                     self._came += len(piece)
                     return piece
-            if self._facts.length is None or tries == patience.resumes:
-                raise Unavailable(what, money="spent")
-            time.sleep(patience.pause * 2**tries)
-            tries += 1
-            self._go_on(what)
+            self._resume(what, stalled=stalled)
+
+    def _resume(self, what: str, *, stalled: bool) -> None:
+        """Wait, and ask for the rest; or give up where that brings next to nothing."""
+        patience, gained = self._patience, self._came - self._resumed_at
+        self._resumed_at = self._came
+        if gained and not (stalled and gained < _PROGRESS):
+            self._in_vain = 0
+        spent = self._resumes >= patience.resumes_in_all + self._came // _PROGRESS
+        if self._facts.length is None or spent or self._in_vain == patience.resumes:
+            raise Unavailable(what, money="spent")
+        time.sleep(patience.pause * 2**self._in_vain)
+        self._resumes += 1
+        self._in_vain += 1
+        self._go_on(what)
 
     def _go_on(self, what: str) -> None:
         """Ask for the rest; a host that is out of order for now is asked once more."""
@@ -231,10 +264,22 @@ class ResultReader:
         if status >= 500 or status == 429:
             self._chunks = iter(())
         elif self._facts.goes_on(status, self._response.headers, self._came):
-            self._chunks = self._response.iter_bytes()
+            self._chunks = self._pieces()
         else:
             self._check_refusal(status)
             raise Unavailable(f"{what}, and the host doesn't go on with it", money="spent")
+
+    def _check_structure(self, piece: bytes) -> None:
+        """Follow a video's structure; `piece` is empty at the end of the file."""
+        if self._structure is None:
+            return
+        if piece:
+            self._structure.feed(piece)
+        if fault := self._structure.fault if piece else self._structure.finish():
+            if self._facts.length is None and not piece:  # nothing else said where its end is
+                what = f"the transfer was cut after {self._came} bytes: the video is not whole"
+                raise Unavailable(f"{what}, {fault}", money="spent")
+            raise NotAVideo(f"the host has a damaged video: {fault}")
 
     def _check_refusal(self, status: int) -> None:
         if status in _REFUSALS:
@@ -252,8 +297,8 @@ class ResultReader:
     def _type_of(self, start: bytes, kind: Kind) -> str:
         if content_type := media_type(start, kind):
             return content_type
-        said = self._response.headers.get("content-type", "no type")
-        shown = start[:60].decode("ascii", "replace") if start else "nothing"
+        said = printable(without_queries(self._response.headers.get("content-type", "no type")))
+        shown = without_queries(start.decode("ascii", "replace"))[:60] if start else "nothing"
         raise NotAVideo(f"the result is no {kind}: {said}, beginning with {shown!r}")
 
 

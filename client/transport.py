@@ -6,20 +6,25 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from io import SEEK_END, BytesIO
 from types import TracebackType
 from typing import IO, Any, TypeVar
-from urllib.parse import quote
 
+import anyio
 import httpx
 from pydantic import SecretStr
-from typing_extensions import Self, Unpack
+from typing_extensions import Self
 
 from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
+from prefect_toapis.client.bodies import ACCEPTED, REPLY_BYTES, read_text
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import (
     Accepted,
     Category,
+    kept,
+    query_reply,
     query_result,
     remaining_in,
     submission_outcome,
@@ -27,21 +32,21 @@ from prefect_toapis.client.decisions import (
 from prefect_toapis.client.errors import (
     APIError,
     BadRequest,
-    Facts,
     InvalidRequest,
     NotFound,
     ToAPIsError,
     Unauthorized,
     UnreadableReply,
 )
+from prefect_toapis.client.key import KeyAuth, is_possible_key
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
 from prefect_toapis.client.pressure import LONGEST_PAUSE, Gate
 from prefect_toapis.client.references import with_urls
-from prefect_toapis.client.replies import Answer, Reply, read_reply
-from prefect_toapis.client.requests import GENERATIONS, Request
+from prefect_toapis.client.replies import Answer, Reply
+from prefect_toapis.client.requests import GENERATIONS, Request, names_task
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.rules import check, not_uploaded, unchecked
-from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
+from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root, path_segment
 
 T = TypeVar("T")
 _Part = tuple[str, IO[bytes], str | None]  # file name, content, media type
@@ -54,7 +59,7 @@ CHARACTER_TASKS = "/v1/characters_tasks"
 REQUESTS_AT_ONCE = 64
 
 # The retry budget and the longest last try come to less than the time that a submission is given
-# to settle: 60 + 10 + 10 + 5 + 30 of 120 seconds.
+# to settle: 60 + 10 + 45 (`Bounds.seconds`) of 120 seconds.
 _TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 _UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 # A connection that the server closes just as a submission goes out makes an unknown outcome:
@@ -66,6 +71,30 @@ _LIMITS = httpx.Limits(
     max_keepalive_connections=REQUESTS_AT_ONCE,
     keepalive_expiry=0.2,
 )
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a call may take, and its reply may hold.
+
+    Args:
+        seconds: For a call as a whole, however its reply trickles in.
+        upload_speed: Bytes a second: an upload has more time by its size.
+        reply_bytes: Of a reply, after decompression.
+    """
+
+    seconds: float = 45.0
+    upload_speed: float = 64 * 1024
+    reply_bytes: int = REPLY_BYTES
+
+    def deadline(self, size: int) -> float:
+        """The seconds for a call with a file of so many bytes.
+
+        Example:
+            >>> Bounds().deadline(0), Bounds().deadline(10 * 1024 * 1024)
+            (45.0, 205.0)
+        """
+        return self.seconds + size / self.upload_speed
 
 
 class ToAPIsClient:
@@ -80,6 +109,7 @@ class ToAPIsClient:
         base_url: The API's root, with or without `/v1`.
         retry: How long to try again what is safe to try again.
         on_remaining: Told what is left of a bucket of the account, where a reply tells it.
+        bounds: What a call may take, and its reply may hold.
 
     Attributes:
         retry: How long to try again what is safe to try again.
@@ -104,19 +134,23 @@ class ToAPIsClient:
         *,
         retry: RetryPolicy | None = None,
         on_remaining: Callable[[Category, float], Awaitable[None]] | None = None,
+        bounds: Bounds = Bounds(),
     ) -> None:
-        key = api_key.get_secret_value()
-        if not key or not key.isascii() or not key.isprintable() or " " in key:
+        if not is_possible_key(api_key):
             raise ValueError("api_key is empty, or holds characters that no key has")
         self._key = api_key
         self._root = api_root(base_url)
         self.retry = retry or RetryPolicy()
         self._on_remaining = on_remaining
+        self._bounds = bounds
         self.submissions = Gate(time.monotonic)
         self.queries = Gate(time.monotonic)
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._http = httpx.AsyncClient(
-            timeout=_TIMEOUT, limits=_LIMITS, headers={"User-Agent": "prefect-toapis"}
+            timeout=_TIMEOUT,
+            limits=_LIMITS,
+            auth=KeyAuth(api_key),
+            headers={"User-Agent": "prefect-toapis", "Accept-Encoding": ACCEPTED},
         )
 
     async def __aenter__(self) -> Self:
@@ -171,11 +205,12 @@ class ToAPIsClient:
         body = with_urls(request.body(business_id), uploads)
         if callback_url:
             body["callback_url"] = callback_url
-        deadline = self._deadline()
+        deadline, of_task = self._deadline(), names_task(request)
 
         async def once() -> Accepted:
             async with self.submissions.passage(deadline):
-                outcome = submission_outcome(await self._send("POST", request.path, body))
+                answer = await self._send("POST", request.path, body)
+                outcome = submission_outcome(answer, of_task=of_task)
                 if isinstance(outcome, Accepted):
                     return outcome
                 if business_id:
@@ -184,18 +219,30 @@ class ToAPIsClient:
 
         return await self.retry.caller()(once)
 
-    async def status(self, task_id: str) -> Reply:
+    async def status(self, task_id: str, business_id: str | None = None) -> Reply:
         """Ask how a generation is doing ([D] `GET /v1/videos/generations/{task_id}`).
+
+        Args:
+            task_id: The provider's id of it.
+            business_id: The caller's own, where it is known: a reply that carries another one is
+                about another generation.
+
+        Returns:
+            The reply; the URLs of its results are absolute.
 
         Raises:
             NotFound: This key's user has no such task (or not yet).
             APIError: The API refuses the query.
             Transient: No usable reply within the retry budget.
         """
-        return await self._query(GENERATIONS, task_id, task_id=task_id)
+        return await self._query(GENERATIONS, task_id=task_id, business_id=business_id)
 
-    async def character_status(self, task_id: str) -> Reply:
+    async def character_status(self, task_id: str, business_id: str | None = None) -> Reply:
         """Ask how a character is doing ([D] `GET /v1/characters_tasks/{task_id}`).
+
+        Args:
+            task_id: As for `status`.
+            business_id: As for `status`.
 
         Returns:
             The reply; a completed one has `characters`.
@@ -203,7 +250,7 @@ class ToAPIsClient:
         Raises:
             ToAPIsError: As `status`.
         """
-        return await self._query(CHARACTER_TASKS, task_id, task_id=task_id)
+        return await self._query(CHARACTER_TASKS, task_id=task_id, business_id=business_id)
 
     async def find(self, business_id: str) -> Reply | None:
         """Look a generation up by the caller's own id ([D], the same path as `status`).
@@ -216,14 +263,14 @@ class ToAPIsClient:
             Transient: No usable reply within the retry budget.
         """
         try:
-            reply = await self._query(GENERATIONS, business_id, business_id=business_id)
+            reply = await self._query(GENERATIONS, business_id=business_id)
         except NotFound:
             return None
-        if reply.task_id in {None, business_id}:  # an echo of ours is nobody's task
-            raise UnreadableReply("the look-up found a generation without an id").about(
-                business_id=business_id
-            )
-        return reply
+        ids = [one for one in (reply.task_id, *reply.other_ids) if one not in {None, business_id}]
+        if not ids:  # an echo of ours is no task
+            what = "the look-up found a generation without an id"
+            raise UnreadableReply(what, **(kept(reply) | {"business_id": business_id}))
+        return replace(reply, task_id=ids[0], other_ids=tuple(ids[1:]))
 
     async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
         """Upload an image or a clip, for requests to name by its URL ([D]). It costs nothing.
@@ -282,12 +329,21 @@ class ToAPIsClient:
         """
         return await self._ask("GET", "/v1/models?type=video", read_models, said_no=BadRequest)
 
-    async def _query(self, base: str, wanted: str, **known: Unpack[Facts]) -> Reply:
+    async def _query(
+        self, base: str, *, task_id: str | None = None, business_id: str | None = None
+    ) -> Reply:
+        """Ask for a generation by the provider's id or else by the caller's own."""
+        wanted = path_segment(task_id or business_id or "")
+        decide = partial(query_reply, task_id=task_id, business_id=business_id)
         try:
-            return await self._ask("GET", f"{base}/{quote(wanted, safe='')}", read_reply)
+            reply = await self._decided("GET", f"{base}/{wanted}", decide)
         except ToAPIsError as error:
-            error.about(**known)
+            if task_id:
+                error.about(task_id=task_id)
+            if business_id:
+                error.about(business_id=business_id)
             raise
+        return reply.below(self._root)
 
     async def _ask(
         self,
@@ -298,12 +354,23 @@ class ToAPIsClient:
         said_no: type[APIError] | None = None,
         upload: _Part | None = None,
     ) -> T:
+        """Make a call that buys nothing, and read its reply."""
+        decide = partial(query_result, read=read, said_no=said_no)
+        return await self._decided(method, path, decide, upload)
+
+    async def _decided(
+        self,
+        method: str,
+        path: str,
+        decide: Callable[[Answer | Exception], T | ToAPIsError],
+        upload: _Part | None = None,
+    ) -> T:
         """Make a call that buys nothing, again and again within the retry budget."""
         deadline = self._deadline()
 
         async def once() -> T:
             async with self.queries.passage(deadline):
-                result = query_result(await self._send(method, path, upload=upload), read, said_no)
+                result = decide(await self._send(method, path, upload=upload))
                 if isinstance(result, ToAPIsError):
                     raise result
                 return result
@@ -335,23 +402,36 @@ class ToAPIsClient:
         body: dict[str, object] | None = None,
         upload: _Part | None = None,
     ) -> Answer | Exception:
-        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
         try:
             async with self._turn():
-                response = await self._http.request(
-                    method,
-                    self._root + path,
-                    headers=headers,
-                    content=None if body is None else json.dumps(body).encode(),
-                    files={"file": upload} if upload else None,
-                    timeout=_UPLOAD_TIMEOUT if upload else _TIMEOUT,
-                )
+                status, headers, text = await self._exchange(method, path, body, upload)
+        except TimeoutError:
+            return httpx.ReadTimeout("the reply did not end in time")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return error
-        if self._on_remaining and (told := remaining_in(response.headers)):
+        if self._on_remaining and (told := remaining_in(headers)):
             await self._on_remaining(*told)
         # No reply has reason to hold the key; one that echoes it must not carry it any further.
-        text = response.text.replace(self._key.get_secret_value(), "[key]")
-        return Answer(response.status_code, text, dict(response.headers))
+        text = text.replace(self._key.get_secret_value(), "[key]")
+        return Answer(status, text, headers)
+
+    async def _exchange(
+        self, method: str, path: str, body: dict[str, object] | None, upload: _Part | None
+    ) -> tuple[int, dict[str, str], str]:
+        """Status, headers and text of the reply; it is not read for ever, nor to any length."""
+        request = self._http.build_request(
+            method,
+            self._root + path,
+            headers=None if body is None else {"Content-Type": "application/json"},
+            content=None if body is None else json.dumps(body).encode(),
+            files={"file": upload} if upload else None,
+            timeout=_UPLOAD_TIMEOUT if upload else _TIMEOUT,
+        )
+        size = int(request.headers.get("content-length", 0)) if upload else 0
+        with anyio.fail_after(self._bounds.deadline(size)):
+            response = await self._http.send(request, stream=True)
+            try:
+                text = await read_text(response, self._bounds.reply_bytes)
+            finally:
+                await response.aclose()
+        return response.status_code, dict(response.headers), text

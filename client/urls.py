@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote_plus, urlsplit, urlunsplit
 
 DEFAULT_BASE_URL = "https://toapis.com"
 
@@ -38,6 +38,17 @@ def api_root(base_url: str) -> str:
         raise ValueError(f"base_url={shown!r}: give an http(s) URL such as {DEFAULT_BASE_URL}")
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def path_segment(text: str) -> str:
+    """Any text as one segment of a URL's path, such as an id of the provider's.
+
+    Example:
+        >>> path_segment("a/b?c"), path_segment("..")
+        ('a%2Fb%3Fc', '%2E%2E')
+    """
+    quoted = quote(text, safe="", errors="replace")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
 
 
 def without_signature(url: str) -> str:

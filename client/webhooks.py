@@ -16,8 +16,9 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
-from prefect_toapis.client.error_bodies import read_error
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.failure_reasons import read_failure, read_words
+from prefect_toapis.client.json_values import moment_of
 
 ID_HEADER = "x-toapis-webhook-id"
 TIMESTAMP_HEADER = "x-toapis-webhook-timestamp"
@@ -34,8 +35,6 @@ _ENDINGS: dict[str, "Ending"] = {
     "generation.failed": "failed",
 }
 _LONGEST_LABEL = 200  # characters of an id or a name
-_LONGEST_REASON = 500
-_YEAR_10000 = 253402300800  # Unix seconds
 
 Ending = Literal["completed", "failed"]
 
@@ -198,7 +197,7 @@ def read_webhook(webhook_id: str, body: bytes) -> Webhook:
     if kind is None:
         raise WebhookUnreadable("The webhook's body names no type of event")
     ended = _ended(_ENDINGS[kind], content.get("data")) if kind in _ENDINGS else None
-    return Webhook(webhook_id, kind, _moment(content.get("created_at")), ended)
+    return Webhook(webhook_id, kind, moment_of(content.get("created_at")), ended)
 
 
 def _header(headers: dict[str, str], name: str, form: re.Pattern[str]) -> str:
@@ -224,14 +223,14 @@ def _ended(ending: Ending, data: Any) -> Ended:
     task_id = _label(told.get("task_id"))
     if task_id is None:
         raise WebhookUnreadable("The webhook tells of a generation without its id")
-    error = read_error(told) if ending == "failed" else None
+    error = (read_failure(told, []) or read_words(told, [])) if ending == "failed" else None
     return Ended(
         task_id=task_id,
         ending=ending,
         business_id=_label(told.get("client_business_id")),
         model=_label(told.get("model")),
         task_type=_label(told.get("task_type")),
-        reason=_line(error.message) if error else None,
+        reason=error.message if error else None,
     )
 
 
@@ -240,13 +239,3 @@ def _label(value: Any) -> str | None:
     is_one = isinstance(value, (str, int)) and not isinstance(value, bool)
     text = str(value).strip() if is_one else ""
     return text if text.isprintable() and 0 < len(text) <= _LONGEST_LABEL else None
-
-
-def _line(text: str) -> str:
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(shown.split())[:_LONGEST_REASON]
-
-
-def _moment(value: Any) -> float | None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < _YEAR_10000 else None

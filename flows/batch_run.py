@@ -1,41 +1,30 @@
 """Carrying an order out: prepare, fan out, gather, report."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.characters import id_of
 from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.batches.gallery import GALLERY_FILE
-from prefect_toapis.batches.inventory import SHOT_FILE
-from prefect_toapis.batches.manifest import (
-    Manifest,
-    StoredShot,
-    Unstored,
-    build_manifest,
-)
-from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.plan_file import PlanFile, left_behind, plan_key, read_plan
+from prefect_toapis.batches.manifest import Manifest
+from prefect_toapis.batches.plan_file import PlanFile, left_behind, plan_key
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.reports import headline, shortfall, words_of_left
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.references import references_in
 from prefect_toapis.flows.characters import make_characters
+from prefect_toapis.flows.conclude import conclude, gather_manifest
 from prefect_toapis.flows.fan_out import FanOut
 from prefect_toapis.flows.learning import learning
 from prefect_toapis.flows.order import Order
+from prefect_toapis.flows.outcomes import Outcomes, accounting
 from prefect_toapis.flows.preflight import Ready, prepare
-from prefect_toapis.flows.publishing import publish, publish_plan
+from prefect_toapis.flows.publishing import publish_plan
 from prefect_toapis.flows.sharding import Sharding
-from prefect_toapis.flows.stored_shots import read_stored
 from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.flows.watching import watched
-
-_READS_AT_ONCE = 16
 
 
 async def run_batch(order: Order) -> Manifest:
@@ -44,21 +33,40 @@ async def run_batch(order: Order) -> Manifest:
     Raises:
         InvalidBatch: It can't be carried out; nothing was bought.
         BatchFailed: It ended with shots that aren't stored, and the order says to fail then.
+        ManifestNotWritten: It broke off after something was bought, whatever the order says.
     """
     ready = await prepare(order)
     if order.dry_run:
-        manifest = await gather_manifest(ready, {})
+        manifest = await gather_manifest(ready, Outcomes())
         await publish_plan(manifest)
         return manifest
-    begun = await begin(ready)
-    ready = begun.ready
-    made = await (_make_in_shards if ready.shards > 1 else _make_here)(begun)
-    manifest = await gather_manifest(ready, made.unstored, begun.plan.left, made.stored)
-    await publish(ready, manifest)
+    outcomes = Outcomes.after(ready.stored)
+    with accounting(ready, outcomes):
+        begun = await begin(ready, outcomes)
+        make = _make_in_shards if begun.ready.shards > 1 else _make_here
+        stopped = await make(begun, outcomes)
+    manifest = await conclude(begun.ready, outcomes)
     _report(manifest)
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
-        raise BatchFailed(what, manifest)
+        raise batch_failed(what, manifest, outcomes, stopped)
     return manifest
+
+
+def batch_failed(
+    what: str, manifest: Manifest, outcomes: Outcomes, stopped: ToAPIsError | None
+) -> BatchFailed:
+    """The end of a run whose shots aren't all stored.
+
+    Args:
+        what: How many of how many.
+        manifest: The whole batch.
+        outcomes: Of the run.
+        stopped: Why nothing more was submitted; None if all was.
+    """
+    error = BatchFailed(what, manifest, outcomes.characters)
+    if stopped:
+        error.about(advice=f"{stopped.what.rstrip('.')}. {stopped.advice} {error.advice}")
+    return error
 
 
 @dataclass(frozen=True)
@@ -76,37 +84,43 @@ class Begun:
     plan: PlanFile
 
 
-async def _make_here(begun: Begun) -> FanOut:
-    """Make every shot in this run."""
+async def _make_here(begun: Begun, outcomes: Outcomes) -> ToAPIsError | None:
+    """Make every shot in this run; why nothing more was submitted, if something stopped it."""
     ready, progress = begun.ready, current_progress()
-    fan_out = FanOut(ready, progress, begun.lacking)
+    fan_out = FanOut(ready, progress, begun.lacking, outcomes)
     async with watched(progress, ready.batch, ready.spec.settings), learning(ready):
         await fan_out.run()
-    return fan_out
+    return fan_out.stopped
 
 
-async def _make_in_shards(begun: Begun) -> Sharding:
+async def _make_in_shards(begun: Begun, outcomes: Outcomes) -> ToAPIsError | None:
     """Have every shot made by other runs."""
     ready, progress = begun.ready, current_progress()
-    sharding = Sharding(ready, progress, begun.lacking)
+    sharding = Sharding(ready, progress, begun.lacking, outcomes)
     async with watched(progress, ready.batch, ready.spec.settings):
-        await sharding.run(begun.plan)
-    return sharding
+        return await sharding.run(begun.plan)
 
 
-async def begin(ready: Ready) -> Begun:
-    """What comes before the shots: characters are made, the plan is kept, files are uploaded."""
-    ready, lacking = await _cast(ready)
+async def begin(ready: Ready, outcomes: Outcomes) -> Begun:
+    """What comes before the shots: characters are made, the plan is kept, files are uploaded.
+
+    Args:
+        ready: The batch.
+        outcomes: Of the run: told of what was paid, and of what earlier plans left.
+    """
+    ready, lacking = await _cast(ready, outcomes)
     plan = await _keep_plan(ready)
+    outcomes.left = plan.left
     lacking |= await _upload(ready)
     return Begun(ready, lacking, plan)
 
 
-async def _cast(ready: Ready) -> tuple[Ready, dict[str, ToAPIsError]]:
+async def _cast(ready: Ready, outcomes: Outcomes) -> tuple[Ready, dict[str, ToAPIsError]]:
     """Have the missing characters made; and why some shots have to do without, by shot id."""
     if not ready.to_make:
         return ready, {}
     casting = await make_characters(ready.to_make, ready.files, ready.tasks)
+    outcomes.characters = casting.spending(ready.to_make)
     lacking = {
         shot.shot_id: error
         for shot in ready.to_buy
@@ -122,10 +136,7 @@ async def _cast(ready: Ready) -> tuple[Ready, dict[str, ToAPIsError]]:
 
 async def _keep_plan(ready: Ready) -> PlanFile:
     """Write the plan, and what earlier ones left behind."""
-    patient, key = ready.patient(), plan_key(ready.batch)
-    content = await patient(ready.store.read, key)
-    earlier = read_plan(content, ready.bucket.uri(key)) if content else None
-    left = left_behind(earlier, ready.shots, ready.inventory)
+    left = left_behind(ready.earlier, ready.shots, ready.inventory)
     plan = PlanFile(
         batch=ready.batch,
         plan=ready.in_words,
@@ -133,7 +144,7 @@ async def _keep_plan(ready: Ready) -> PlanFile:
         shots=ready.shots,
         left=left,
     )
-    await patient(ready.store.write, key, plan.to_json(), JSON)
+    await ready.patient()(ready.store.write, plan_key(ready.batch), plan.to_json(), JSON)
     if left:
         get_run_logger().warning("%s", words_of_left(ready.batch, left))
     return plan
@@ -151,33 +162,6 @@ async def _upload(ready: Ready) -> dict[str, ToAPIsError]:
         for one in needed[shot.shot_id]
         if one in failed
     }
-
-
-async def gather_manifest(
-    ready: Ready,
-    unstored: Mapping[str, Unstored],
-    left: Sequence[Shot] = (),
-    known: Mapping[str, StoredShot] = MappingProxyType({}),
-) -> Manifest:
-    """The table of a batch as the bucket has it now.
-
-    Args:
-        ready: The batch.
-        unstored: The reasons of this run, by shot id.
-        left: What earlier plans left behind.
-        known: What was read already, by its key.
-    """
-    keys = await ready.patient()(ready.store.list_keys, f"{ready.batch}/")
-    at_once = asyncio.Semaphore(_READS_AT_ONCE)
-
-    async def read(key: str) -> StoredShot | None:
-        async with at_once:
-            return known.get(key) or await read_stored(ready, key)
-
-    found = await asyncio.gather(*[read(key) for key in keys if key.endswith(f"/{SHOT_FILE}")])
-    stored = [shot for shot in found if shot]
-    manifest = build_manifest(ready.batch, ready.uri, ready.shots, stored, unstored, left)
-    return manifest.model_copy(update={"plan": ready.in_words})
 
 
 def _report(manifest: Manifest) -> None:

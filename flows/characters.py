@@ -12,6 +12,7 @@ from prefect_toapis.batches.characters import MadeCharacter, distinct, id_of
 from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.batches.files import File
 from prefect_toapis.batches.spec import BatchSpec, Character, RunSettings
+from prefect_toapis.batches.spending import CharacterSpending
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.form_schema import OrEmpty
@@ -39,6 +40,16 @@ class Casting:
         """Why the first of these that wasn't made was not; None if all were."""
         ids = map(id_of, characters)
         return next((self.failed[one] for one in ids if one in self.failed), None)
+
+    def spending(self, characters: Iterable[Character]) -> list[CharacterSpending]:
+        """What was spent on these, in this run or an earlier one."""
+        costs: list[CharacterSpending] = []
+        for identity, one in distinct(characters).items():
+            if made := self.made.get(identity):
+                costs.append(CharacterSpending(one.name, "spent", made.task_id))
+            elif error := self.failed.get(identity):
+                costs.append(CharacterSpending(one.name, error.money, error.task_id))
+        return costs
 
 
 async def make_characters(

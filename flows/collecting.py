@@ -20,9 +20,9 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
+from prefect_toapis.batches.errors import BatchFailed, InvalidBatch, ManifestNotWritten
 from prefect_toapis.batches.events import GENERATION_COMPLETED, GENERATION_FAILED
-from prefect_toapis.batches.manifest import Manifest
+from prefect_toapis.batches.manifest import Manifest, shot_key
 from prefect_toapis.batches.open_shots import OpenShot, unstored_attempts
 from prefect_toapis.batches.plan_file import PLAN_FILE, plan_key
 from prefect_toapis.batches.progress import current_progress
@@ -32,9 +32,10 @@ from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.form_schema import OrEmpty
-from prefect_toapis.flows.batch_run import gather_manifest
+from prefect_toapis.flows.conclude import conclude
 from prefect_toapis.flows.fan_out import FanOut
-from prefect_toapis.flows.preflight import blocks_or_faults
+from prefect_toapis.flows.outcomes import Outcomes, accounting
+from prefect_toapis.flows.preflight import Ready, blocks_or_faults
 from prefect_toapis.flows.publishing import publish, publish_so_far
 from prefect_toapis.flows.submitting import SUBMIT_BATCH
 from prefect_toapis.flows.surveying import Survey, asked, survey
@@ -94,9 +95,9 @@ async def collect_batch(
     batches = [batch.strip("/")] if batch else await collector.find_batches()
     outcomes = [await collector.outcome(name) for name in batches]
     errors = [one for one in outcomes if isinstance(one, ToAPIsError)]
-    tolerated = BatchFailed if on_failure == "tolerate" else ()
     for error in errors:
-        if not isinstance(error, tolerated):
+        tolerated = isinstance(error, BatchFailed) and not isinstance(error, ManifestNotWritten)
+        if on_failure == "fail" or not tolerated:
             raise error
     found = [one.manifest if isinstance(one, BatchFailed) else one for one in outcomes]
     return [one for one in found if isinstance(one, Manifest)]
@@ -150,24 +151,32 @@ class _Collector:
         found = await survey(batch, self.credentials, self.bucket, self.settings)
         replies = await asked(await self._wanted(found), self.credentials, self.settings)
         ended = [one for one in replies if one.has_ended]
-        fan_out = FanOut(found.only(ended), current_progress())
-        await fan_out.run()
         now = datetime.now(timezone.utc)
-        still_open = {one.shot.shot_id: one.unstored(now) for one in [*found.open, *replies]}
-        unstored = found.failed | still_open | fan_out.unstored
-        manifest = await gather_manifest(found.ready, unstored, found.left)
-        get_run_logger().info(
-            "%s: %d stored, %d without a video, %d still open",
-            batch,
-            len(ended) - len(fan_out.unstored),
-            len(fan_out.unstored),
-            len(manifest.open),
-        )
-        if ended:
+        outcomes = Outcomes.after(found.ready.stored)
+        outcomes.left = found.left
+        outcomes.unstored = found.failed | {
+            one.shot.shot_id: one.unstored(now) for one in [*found.open, *replies]
+        }
+        fan_out = FanOut(found.only(ended), current_progress(), outcomes=outcomes)
+        with accounting(found.ready, outcomes):
+            await fan_out.run()
+        missing = sum(shot_key(one.shot) not in outcomes.stored for one in ended)
+
+        async def show(ready: Ready, manifest: Manifest) -> None:
+            get_run_logger().info(
+                "%s: %d stored, %d without a video, %d still open",
+                batch,
+                len(ended) - missing,
+                missing,
+                len(manifest.open),
+            )
             goes_on = manifest.open or manifest.shots("planned")
-            await (publish_so_far if goes_on else publish)(found.ready, manifest)
-        if fan_out.unstored:
-            what = f"{len(fan_out.unstored)} of {len(ended)} that have ended are not stored"
+            if ended:
+                await (publish_so_far if goes_on else publish)(ready, manifest)
+
+        manifest = await conclude(found.ready, outcomes, show)
+        if missing:
+            what = f"{missing} of {len(ended)} that have ended are not stored"
             raise BatchFailed(f"{batch}: {what}", manifest)
         return manifest
 

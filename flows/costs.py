@@ -65,7 +65,7 @@ async def cost_of_run(run: Purchases, settings: RunSettings) -> Cost:
     attempts = [one for shot in record.values() for one in shot]
     sent = [one.request for one in attempts if may_be_paid(one)]
     wanted: list[tuple[Request, Sequence[Attempt]]] = [
-        (shot.request, record[shot.folder]) for shot in run.to_buy
+        (shot.request, record[shot.record]) for shot in run.to_buy
     ]
     if run.to_make:
         wanted += await _creations(run.to_make, run.store)
@@ -103,4 +103,4 @@ async def _creations(
 ) -> list[tuple[Request, Sequence[Attempt]]]:
     record = await read_record(CHARACTERS, store)
     registry = registered(await store.list_keys(f"{CHARACTERS}/"))
-    return [(creation_request(one), record[order_of(one, registry).folder]) for one in characters]
+    return [(creation_request(one), record[order_of(one, registry).record]) for one in characters]

@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from prefect.logging import get_run_logger
-
-from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.render_times import (
     RENDER_TIMES_FILE,
     read_render_times,
     render_times_json,
 )
 from prefect_toapis.batches.store import JSON
+from prefect_toapis.flows.best_effort import best_effort
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.tasks.steps import account_of
 
@@ -27,17 +25,11 @@ async def learning(ready: Ready) -> AsyncIterator[None]:
         ready: The batch.
     """
     account = account_of(ready.credentials, ready.spec.settings)
-    try:
-        known = read_render_times(await ready.store.read(RENDER_TIMES_FILE))
-        await account.learn(known)
-    except StoreError as error:
-        get_run_logger().info("How long earlier generations took isn't known: %s", error.what)
+    with best_effort("How long earlier generations took isn't known"):
+        await account.learn(read_render_times(await ready.store.read(RENDER_TIMES_FILE)))
     try:
         yield
     finally:
-        seen = await account.learnt()
-        try:
-            if seen:
+        with best_effort("How long generations took isn't kept"):
+            if seen := await account.learnt():
                 await ready.store.write(RENDER_TIMES_FILE, render_times_json(seen), JSON)
-        except StoreError as error:
-            get_run_logger().info("How long generations took isn't kept: %s", error.what)

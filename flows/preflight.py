@@ -8,24 +8,30 @@ from prefect.logging import get_run_logger
 from stamina import BoundAsyncRetryingCaller
 
 from prefect_toapis.batches.characters import MadeCharacter, distinct
-from prefect_toapis.batches.errors import InvalidBatch, StoreError
+from prefect_toapis.batches.errors import DocumentTooNew, InvalidBatch, StoreError
 from prefect_toapis.batches.files import File
-from prefect_toapis.batches.inventory import Inventory, take_inventory
+from prefect_toapis.batches.inventory import SHOT_FILE, Inventory, take_inventory
+from prefect_toapis.batches.manifest import StoredShot, shot_key
 from prefect_toapis.batches.naming import batch_name
 from prefect_toapis.batches.plan import Plan, Shot, plan_batch
+from prefect_toapis.batches.plan_file import PlanFile
 from prefect_toapis.batches.prices import Cost, budget_faults
 from prefect_toapis.batches.registry import read_known
 from prefect_toapis.batches.shards import shard_count
 from prefect_toapis.batches.spec import BatchSpec, Character
+from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.flows.costs import ask_balance, cost_of_run
 from prefect_toapis.flows.defaults import bucket_or_default, credentials_or_default
+from prefect_toapis.flows.earlier_plans import read_earlier_plan
 from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.run_names import run_facts
 from prefect_toapis.flows.run_tasks import RunTasks
 from prefect_toapis.flows.shard_checks import shard_faults
 from prefect_toapis.flows.sources import Sources, read_sources
+from prefect_toapis.flows.stored_shots import read_stored_shots
 
 T = TypeVar("T")
 
@@ -43,6 +49,11 @@ class Ready:
         made: The characters that were made, by name.
         missing: The characters that must be made before a shot can be, by the shot's id.
         cost: By the price table; None where there is none.
+        stored: What `shot.json` says of each shot that is stored, by its key.
+        blocked: Why nothing may be done for some shots, by the shots' ids.
+        broken: What is wrong with those that were stored and aren't any more, by the key of their
+            `shot.json`.
+        earlier: The plan until now; None for a new batch.
     """
 
     batch: str
@@ -55,6 +66,10 @@ class Ready:
     made: Mapping[str, MadeCharacter] = field(default_factory=dict)
     missing: Mapping[str, list[Character]] = field(default_factory=dict)
     cost: Cost | None = None
+    stored: Mapping[str, StoredShot] = field(default_factory=dict)
+    blocked: Mapping[str, ToAPIsError] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
+    earlier: PlanFile | None = None
 
     @property
     def store(self) -> BucketStore:
@@ -111,6 +126,29 @@ class Ready:
         shots = [self.inventory.place(shot) for shot in plan.shots]
         return replace(self, shots=shots, made=known, missing=plan.missing)
 
+    async def checked(self, entries: Mapping[str, Entry]) -> "Ready":
+        """The same batch, whose stored shots were read and compared with the bucket.
+
+        What can't be read now counts as stored: the bucket's state decides at the end of the run.
+
+        Args:
+            entries: What the bucket lists below the batch.
+        """
+        inventory = self.inventory
+        keys = [f"{inventory.folders[short]}/{SHOT_FILE}" for short in sorted(inventory.stored)]
+        stored = await read_stored_shots(keys, entries, self.store, self.patient())
+        there = {*stored.found, *stored.unread}
+        missing = [shot for shot in self.shots if shot_key(shot) not in there]
+        inventory = inventory.without(missing)
+        blocked = stored.blocked(self.shots, inventory, self.store)
+        return replace(
+            self,
+            inventory=inventory,
+            stored=stored.found,
+            blocked=blocked,
+            broken=stored.broken,
+        )
+
 
 async def prepare(order: Order) -> Ready:
     """Check everything that can be checked without paying.
@@ -129,7 +167,7 @@ async def prepare(order: Order) -> Ready:
         faults += plan.faults
     if credentials is None or bucket is None:
         raise InvalidBatch(faults)
-    ready = await _survey(batch, sources, credentials, bucket)
+    ready = await _survey(batch, sources, credentials, bucket, faults)
     if _counts_credits(order.spec):
         ready = replace(ready, cost=await cost_of_run(ready, order.spec.settings))
         limits = order.spec.budget_credits, order.spec.settings.keep_credits
@@ -171,13 +209,24 @@ async def _probed(bucket: VideoBucket) -> VideoBucket:
 
 
 async def _survey(
-    batch: str, sources: Sources, credentials: ToAPIsCredentials, bucket: VideoBucket
+    batch: str,
+    sources: Sources,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    faults: list[str],
 ) -> Ready:
-    """The batch with what the bucket knows of it."""
+    """The batch with what the bucket knows of it; a plan that is too new is added to the faults."""
     store = BucketStore(bucket)
-    inventory = take_inventory(batch, await store.list_keys(f"{batch}/"))
+    entries = await store.list_entries(f"{batch}/")
+    inventory = take_inventory(batch, entries)
     bare = Ready(batch, sources.spec, sources.files, credentials, bucket, inventory)
-    return bare.knowing(await read_known(sources.spec.characters, store))
+    try:
+        earlier = await read_earlier_plan(batch, inventory, store, bare.patient())
+    except DocumentTooNew as error:
+        faults.append(str(error))
+        earlier = None
+    ready = bare.knowing(await read_known(sources.spec.characters, store))
+    return replace(await ready.checked(entries), earlier=earlier)
 
 
 def _counts_credits(spec: BatchSpec) -> bool:

@@ -1,9 +1,8 @@
 """After a batch: its table and page in the bucket, and what Prefect shows and tells of it."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 
-import httpx
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.assets import Asset, AssetProperties, materialize
@@ -13,6 +12,7 @@ from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.events import Event, batch_completed
+from prefect_toapis.batches.gallery import GALLERY_FILE
 from prefect_toapis.batches.manifest import MANIFEST_FILE, MANIFEST_PARQUET, Manifest, ManifestRow
 from prefect_toapis.batches.manifest_tables import has_pyarrow
 from prefect_toapis.batches.naming import slug
@@ -24,7 +24,9 @@ from prefect_toapis.batches.reports import (
     shot_table,
     shown_videos,
 )
+from prefect_toapis.batches.spending import most_spent, spending_of, spent_in_words
 from prefect_toapis.blocks import BucketStore
+from prefect_toapis.flows.best_effort import best_effort
 from prefect_toapis.flows.gallery import sign_links, write_gallery
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.tasks.steps import is_transient
@@ -43,7 +45,8 @@ async def publish(ready: Ready, manifest: Manifest) -> None:
         manifest: As the bucket has it now.
 
     Raises:
-        StoreError: The bucket didn't take it, however often Prefect tried again.
+        StoreError: The bucket didn't take the manifest, however often Prefect tried again. All
+            else is a convenience: where it fails, the log says so.
     """
     await publish_so_far(ready, manifest)
     tell(batch_completed(manifest))
@@ -52,32 +55,42 @@ async def publish(ready: Ready, manifest: Manifest) -> None:
 async def publish_so_far(ready: Ready, manifest: Manifest) -> None:
     """As `publish`, of a batch that goes on without a run: nobody is told that it has ended."""
     await _as_task(ready, manifest)
-    await _show(ready, manifest)
+    with best_effort("Prefect can't show the batch"):
+        await _show(ready, manifest)
 
 
 async def publish_plan(manifest: Manifest) -> None:
     """Show what a dry run found."""
     key = f"plan-{slug(manifest.batch)}"
-    await _shown(acreate_markdown_artifact(plan_markdown(manifest), key, manifest.plan))
+    with best_effort("Prefect can't show the plan"):
+        await acreate_markdown_artifact(plan_markdown(manifest), key, manifest.plan)
 
 
 def tell(event: Event) -> None:
     """Emit an event; Prefect adds the run that it happened in."""
-    emit_event(event.name, event.resource, related=event.related, payload=event.payload)
+    with best_effort(f"Prefect takes no event {event.name}"):
+        emit_event(event.name, event.resource, related=event.related, payload=event.payload)
 
 
 async def _as_task(ready: Ready, manifest: Manifest) -> None:
     """Write what the bucket gets: a task, so that it is tried again, and makes an asset."""
-    asset = _asset(manifest)
+    asset, patient = _asset(manifest), ready.patient()
 
     async def publish() -> None:
         store = BucketStore(ready.bucket)
         key = f"{ready.batch}/{MANIFEST_FILE}"
-        await store.write(key, manifest.to_jsonl().encode(), JSONL)
-        if has_pyarrow():
-            key = f"{ready.batch}/{MANIFEST_PARQUET}"
-            await store.write(key, manifest.to_parquet(), PARQUET)
-        await write_gallery(ready.bucket, manifest)
+        try:
+            await store.write(key, manifest.to_jsonl().encode(), JSONL)
+        except StoreError as error:  # the task's state shows it, too
+            spent = spending_of(manifest.rows)
+            error.about(money=most_spent(spent), spending=spent_in_words(spent))
+            raise
+        with best_effort(f"There is no new {MANIFEST_PARQUET}"):
+            if has_pyarrow():
+                key = f"{ready.batch}/{MANIFEST_PARQUET}"
+                await patient(store.write, key, manifest.to_parquet(), PARQUET)
+        with best_effort(f"There is no new {GALLERY_FILE}; `prefect-toapis gallery` writes it"):
+            await patient(write_gallery, ready.bucket, manifest)
         if asset:
             asset.add_metadata(batch_completed(manifest).payload)
 
@@ -105,12 +118,12 @@ def _asset(manifest: Manifest) -> Asset | None:
 
 async def _show(ready: Ready, manifest: Manifest) -> None:
     name, line = slug(manifest.batch), headline(manifest)
+    await acreate_table_artifact(shot_table(manifest), f"shots-{name}", line)
     shown = shown_videos(manifest)
     links = await sign_links(ready.bucket, [row.key for row in shown if row.key])
     posters = await _posters(BucketStore(ready.bucket), shown)
     gallery = gallery_markdown(manifest, posters, links)
-    await _shown(acreate_table_artifact(shot_table(manifest), f"shots-{name}", line))
-    await _shown(acreate_markdown_artifact(gallery, f"gallery-{name}", line))
+    await acreate_markdown_artifact(gallery, f"gallery-{name}", line)
 
 
 async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str, bytes]:
@@ -136,11 +149,3 @@ def _inlined(image: bytes) -> bytes | None:
     if posters_can_be_made():
         return small_poster(image)
     return image if len(image) <= _INLINED_BYTES else None
-
-
-async def _shown(artifact: Awaitable[object]) -> None:
-    """The videos are stored by now: where Prefect can't be told, that is no reason to fail."""
-    try:
-        await artifact
-    except httpx.HTTPError as error:
-        get_run_logger().warning("Prefect can't show the batch: %s", type(error).__name__)

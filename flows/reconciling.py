@@ -13,10 +13,12 @@ from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
-from prefect_toapis.flows.batch_run import gather_manifest
+from prefect_toapis.flows.best_effort import best_effort
+from prefect_toapis.flows.conclude import conclude, gather_manifest
 from prefect_toapis.flows.fan_out import FanOut
+from prefect_toapis.flows.missing_outputs import ask_for_the_rest, log_short, store_the_rest
+from prefect_toapis.flows.outcomes import Outcomes, accounting
 from prefect_toapis.flows.preflight import Ready, blocks_or_faults
-from prefect_toapis.flows.publishing import publish
 from prefect_toapis.flows.surveying import asked, survey
 from prefect_toapis.flows.watching import watched
 from prefect_toapis.tasks.calling import either_flow
@@ -40,8 +42,9 @@ async def reconcile_batch(
 ) -> Manifest:
     """Finish what earlier runs of a batch left open: look it up, wait for it, store it.
 
-    Nothing is bought. Shots of earlier plans are finished, too, and unfinished uploads of runs
-    that died are removed.
+    Nothing is bought. Shots of earlier plans are finished, too; of shots that are stored with fewer
+    videos than were ordered, the rest is asked for; and unfinished uploads of runs that died are
+    removed.
 
     Args:
         batch: Its name.
@@ -71,16 +74,21 @@ async def reconcile_batch(
     now = datetime.now(timezone.utc)
     for one in found.open:
         get_run_logger().warning("%s: %s", one.shot.label, one.in_words(now))
+    outcomes = Outcomes.after(found.ready.stored)
+    outcomes.left = found.left
+    outcomes.unstored = found.failed | {one.shot.shot_id: one.unstored(now) for one in found.open}
+    short = await ask_for_the_rest(found)
+    log_short(short)
     if dry_run:
-        unstored = {one.shot.shot_id: one.unstored(now) for one in found.open}
-        return await gather_manifest(found.ready, found.failed | unstored, found.left)
-    await _clear_uploads(found.ready, now)
-    fan_out = FanOut(found.only(found.open), current_progress())
-    async with watched(fan_out.progress, found.ready.batch, settings):
-        await fan_out.run()
-    unstored = found.failed | fan_out.unstored
-    manifest = await gather_manifest(found.ready, unstored, found.left, fan_out.stored)
-    await publish(found.ready, manifest)
+        return await gather_manifest(found.ready, outcomes)
+    with best_effort("Unfinished uploads are left as they are"):
+        await _clear_uploads(found.ready, now)
+    fan_out = FanOut(found.only(found.open), current_progress(), outcomes=outcomes)
+    with accounting(found.ready, outcomes):
+        async with watched(fan_out.progress, found.ready.batch, settings):
+            await fan_out.run()
+        await store_the_rest(found.ready, short, outcomes)
+    manifest = await conclude(found.ready, outcomes)
     if manifest.open:
         raise BatchFailed(f"{len(manifest.open)} of {len(found.open)} are still open", manifest)
     return manifest

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Annotated
 
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from prefect_toapis.batches.errors import InvalidBatch, ShardFailed
@@ -67,8 +68,14 @@ async def run_shard(
     fan_out = FanOut(ready, current_progress())
     async with watched(fan_out.progress, f"{batch}-shard-{shard}", settings), learning(ready):
         await fan_out.run()
-    if fan_out.unstored:
-        raise ShardFailed(f"shard {shard} of {batch}", len(ready.shots), fan_out.unstored)
+    unstored = fan_out.outcomes.unstored
+    for why in unstored.values():  # whoever started this run may not be able to read the record
+        get_run_logger().error("%s: %s", why.status, why.reason)
+    if unstored:
+        error = ShardFailed(f"shard {shard} of {batch}", len(ready.shots), unstored)
+        if fan_out.stopped:
+            error.about(advice=f"{fan_out.stopped.advice} {error.advice}")
+        raise error
     return len(ready.shots)
 
 
@@ -81,11 +88,12 @@ async def _read_shard(bare: Ready, shard: int) -> Ready:
     """
     patient, key = bare.patient(), plan_key(bare.batch)
     content = await patient(bare.store.read, key)
-    plan = read_plan(content, bare.bucket.uri(key)) if content else None
+    plan = read_plan(content, key, bare.bucket.uri(key)) if content is not None else None
     if plan is None or not 1 <= shard <= len(plan.shards):
         there = f"{len(plan.shards)} shards" if plan else "no plan"
         raise InvalidBatch([f"shard: {bare.bucket.uri(key)} has no shard {shard}: {there}"])
     ids = set(plan.shards[shard - 1])
-    inventory = take_inventory(bare.batch, await patient(bare.store.list_keys, f"{bare.batch}/"))
+    entries = await patient(bare.store.list_entries, f"{bare.batch}/")
+    inventory = take_inventory(bare.batch, entries)
     shots = [inventory.place(shot) for shot in plan.shots if shot.shot_id in ids]
-    return replace(bare, inventory=inventory, shots=shots)
+    return await replace(bare, inventory=inventory, shots=shots).checked(entries)

@@ -1,7 +1,7 @@
 """A large batch, made by several runs: each takes a shard of the plan in the bucket."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -16,13 +16,14 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelling
 
 from prefect_toapis.batches.inventory import take_inventory
-from prefect_toapis.batches.manifest import StoredShot, Unstored
+from prefect_toapis.batches.manifest import Unstored
 from prefect_toapis.batches.plan_file import PlanFile, plan_key
 from prefect_toapis.batches.progress import Progress
 from prefect_toapis.batches.shards import shard_count, split
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.fan_out import FanOut
+from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.run_names import shard_name
 from prefect_toapis.flows.shard_checks import saved_name
@@ -39,48 +40,63 @@ class Sharding:
         ready: The batch.
         progress: Told of the shots of a shard when its run has ended.
         lacking: Why some shots lack a character or a file, by the shots' ids.
-        unstored: Filled with the reason for each shot that could not be stored, by its id.
-        stored: Stays empty: each run knows its own.
+        outcomes: Filled with what becomes of the shots; each run knows more of its own.
     """
 
     ready: Ready
     progress: Progress
     lacking: Mapping[str, ToAPIsError] = field(default_factory=dict)
-    unstored: dict[str, Unstored] = field(default_factory=dict)
-    stored: Mapping[str, StoredShot] = field(default_factory=dict, init=False)
+    outcomes: Outcomes = field(default_factory=Outcomes)
 
     _under_way: set[UUID] = field(default_factory=set)
     _told_late: bool = False
 
-    async def run(self, plan: PlanFile) -> None:
+    async def run(self, plan: PlanFile) -> ToAPIsError | None:
         """Have every shot made that isn't stored; returns when each shard's run has ended.
 
         Args:
             plan: As it was kept; it is kept again, with the shards.
 
+        Returns:
+            Why nothing was submitted, where the account was refused before the shards.
+
         Raises:
             StoreError: The bucket doesn't answer.
         """
-        await self._note_lacking()
+        stopped = await self._note_lacking()
         size = self.ready.spec.settings.shard_size
-        to_buy = [one.shot_id for one in self.ready.to_buy if one.shot_id not in self.lacking]
+        kept_back = {*self.lacking, *self.ready.blocked}
+        to_buy = [one.shot_id for one in self.ready.to_buy if one.shot_id not in kept_back]
         shards = split(to_buy, shard_count(len(to_buy), size)) if to_buy else []
         planned = plan.model_copy(update={"shards": shards})
         key = plan_key(self.ready.batch)
         await self.ready.patient()(self.ready.store.write, key, planned.to_json(), JSON)
+        self._note_elsewhere(to_buy)
         try:
             ends = await self._make_all(len(shards))
         except BaseException:  # cancelled, or told to end
             self._cancel_shards()
             raise
         await self._explain(dict(zip(ends, shards, strict=True)))
+        return stopped
 
-    async def _note_lacking(self) -> None:
+    def _note_elsewhere(self, shot_ids: Iterable[str]) -> None:
+        """Until it is known better, other runs may have bought them."""
+        deployment = self.ready.spec.settings.shard_deployment
+        reason = f"made by a run of {deployment}; the log of that run has its generation"
+        for shot_id in shot_ids:
+            self.outcomes.unstored[shot_id] = Unstored(
+                status="open", reason=reason, money="maybe spent"
+            )
+
+    async def _note_lacking(self) -> ToAPIsError | None:
         """As a run without shards does it: nothing is submitted for them."""
-        shots = [shot for shot in self.ready.shots if shot.shot_id in self.lacking]
-        fan_out = FanOut(replace(self.ready, shots=shots), self.progress, self.lacking)
+        kept_back = {*self.lacking, *self.ready.blocked}
+        shots = [shot for shot in self.ready.shots if shot.shot_id in kept_back]
+        ready = replace(self.ready, shots=shots)
+        fan_out = FanOut(ready, self.progress, self.lacking, self.outcomes)
         await fan_out.run()
-        self.unstored |= fan_out.unstored
+        return fan_out.stopped
 
     async def _make_all(self, count: int) -> list[str]:
         """Run all shards; how each ended, in words."""
@@ -182,12 +198,12 @@ class Sharding:
             for shot_id in shot_ids:
                 reason = f"not submitted; {end}"
                 unsent = Unstored(status="planned", reason=reason)
-                self.unstored[shot_id] = recorded.get(shot_id, unsent)
+                self.outcomes.unstored[shot_id] = recorded.get(shot_id, unsent)
         for shot in found.ready.shots:
             if found.ready.inventory.has(shot):
-                self.unstored.pop(shot.shot_id, None)
-            elif shot.shot_id in self.unstored:
-                status = self.unstored[shot.shot_id].status
+                self.outcomes.unstored.pop(shot.shot_id, None)
+            elif shot.shot_id in self.outcomes.unstored:
+                status = self.outcomes.unstored[shot.shot_id].status
                 self.progress.set(shot.label, "waiting" if status == "planned" else status)
 
     def _cancel_shards(self) -> None:

@@ -1,25 +1,109 @@
-"""Reading what is stored of a shot."""
+"""Reading what is stored of the shots of a batch, and believing only what the bucket shows."""
 
-from pydantic import ValidationError
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from prefect_toapis.batches.errors import StoreError
-from prefect_toapis.batches.manifest import StoredShot
-from prefect_toapis.flows.preflight import Ready
+from prefect.logging import get_run_logger
+from stamina import BoundAsyncRetryingCaller
+
+from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew, StoreError
+from prefect_toapis.batches.inventory import Inventory
+from prefect_toapis.batches.manifest import StoredShot, shot_key
+from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.record import attempt_key
+from prefect_toapis.batches.store import Entry, Store
+from prefect_toapis.batches.stored_shots import missing_files, read_stored
+from prefect_toapis.client.errors import ToAPIsError
+
+_READS_AT_ONCE = 16
 
 
-async def read_stored(ready: Ready, key: str) -> StoredShot | None:
-    """A `shot.json`; None if there is none.
+@dataclass(frozen=True)
+class StoredShots:
+    """What is stored of a batch.
 
     Args:
-        ready: The batch.
-        key: Of the file.
-
-    Raises:
-        StoreError: The bucket doesn't answer, or the file can't be understood.
+        found: What `shot.json` says of each shot whose videos are there, by its key.
+        too_new: What is wrong with those that a later version of this package wrote, by key.
+        broken: What is wrong with those that are damaged or whose videos are gone, by key: they
+            are made anew, without paying.
+        unread: Why some can't be read now, by key.
     """
-    content = await ready.patient()(ready.store.read, key)
-    try:
-        return StoredShot.model_validate_json(content) if content else None
-    except ValidationError as error:
-        what = f"{ready.bucket.uri(key)} is damaged, or of a later version"
-        raise StoreError(what) from error
+
+    found: Mapping[str, StoredShot] = field(default_factory=dict)
+    too_new: Mapping[str, DocumentTooNew] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, StoreError] = field(default_factory=dict)
+
+    def blocked(
+        self, shots: Iterable[Shot], inventory: Inventory, store: Store
+    ) -> dict[str, ToAPIsError]:
+        """Why nothing may be done for some shots, by the shots' ids.
+
+        Args:
+            shots: Where the bucket has them.
+            inventory: What the keys of the batch say.
+            store: Where they are, for messages.
+        """
+        found: dict[str, ToAPIsError] = {}
+        for shot in shots:
+            if error := self.too_new.get(shot_key(shot)):
+                found[shot.shot_id] = error.about(shot=shot.label, money="spent")
+            elif number := inventory.lost_attempt(shot):
+                found[shot.shot_id] = _lost(shot, number, store)
+        return found
+
+
+async def read_stored_shots(
+    keys: Iterable[str],
+    entries: Mapping[str, Entry],
+    store: Store,
+    patient: BoundAsyncRetryingCaller,
+) -> StoredShots:
+    """Read every `shot.json`, and compare it with the listing.
+
+    Args:
+        keys: Of the files.
+        entries: What the bucket lists below the batch.
+        store: To read from.
+        patient: Calls the store, again and again while it is unavailable.
+    """
+    at_once = asyncio.Semaphore(_READS_AT_ONCE)
+    found: dict[str, StoredShot] = {}
+    too_new: dict[str, DocumentTooNew] = {}
+    broken: dict[str, str] = {}
+    unread: dict[str, StoreError] = {}
+
+    async def read(key: str) -> None:
+        try:
+            async with at_once:
+                content = await patient(store.read, key)
+            stored = read_stored(content or b"", key, store.uri(key))
+        except DocumentTooNew as error:
+            too_new[key] = error
+        except DocumentDamaged as damage:
+            broken[key] = damage.what
+        except StoreError as error:
+            unread[key] = error
+        else:
+            gone = ", ".join(store.uri(one) for one in missing_files(stored, entries))
+            if gone:
+                broken[key] = f"stored, but gone from the bucket or cut since: {gone}"
+            else:
+                found[key] = stored
+
+    await asyncio.gather(*map(read, keys))
+    for fault in broken.values():
+        get_run_logger().warning("%s", fault)
+    return StoredShots(found, too_new, broken, unread)
+
+
+def _lost(shot: Shot, number: int, store: Store) -> StoreError:
+    """The bucket has something of a shot, so it was sent: without its record nothing is bought."""
+    what = (
+        f"{store.uri(attempt_key(shot.record, number))} is gone, while other objects of the shot "
+        f"are there; nothing is bought: restore it, or delete {store.uri(shot.folder)}/ to buy "
+        "the shot anew"
+    )
+    return StoreError(what, shot=shot.label, money="maybe spent")

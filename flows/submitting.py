@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.batches.manifest import Manifest, Unstored
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.progress import current_progress
@@ -18,11 +17,14 @@ from prefect_toapis.batches.spec import (
     SceneLike,
     Variant,
 )
+from prefect_toapis.batches.spending import spent_on
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
-from prefect_toapis.flows.batch_run import begin, gather_manifest
+from prefect_toapis.flows.batch_run import batch_failed, begin
+from prefect_toapis.flows.conclude import conclude, gather_manifest
 from prefect_toapis.flows.fan_out import FanOut, Steps
 from prefect_toapis.flows.order import Order
+from prefect_toapis.flows.outcomes import Outcomes, accounting
 from prefect_toapis.flows.preflight import prepare
 from prefect_toapis.flows.publishing import publish_plan, publish_so_far
 from prefect_toapis.flows.run_names import run_name
@@ -103,27 +105,31 @@ async def submit_batch(  # noqa: PLR0913 - as generate_videos
 async def _submit(order: Order) -> Manifest:
     ready = await prepare(order)
     if order.dry_run:
-        manifest = await gather_manifest(ready, {})
+        manifest = await gather_manifest(ready, Outcomes())
         await publish_plan(manifest)
         return manifest
-    begun = await begin(ready)
-    ready = begun.ready
-    fan_out = Submitting(ready, current_progress(), begun.lacking)
-    async with watched(fan_out.progress, ready.batch, ready.spec.settings):
-        await fan_out.run()
-    manifest = await gather_manifest(ready, fan_out.unstored, begun.plan.left)
-    await publish_so_far(ready, manifest)
+    outcomes = Outcomes.after(ready.stored)
+    with accounting(ready, outcomes):
+        begun = await begin(ready, outcomes)
+        ready = begun.ready
+        fan_out = Submitting(ready, current_progress(), begun.lacking, outcomes)
+        async with watched(fan_out.progress, ready.batch, ready.spec.settings):
+            await fan_out.run()
+    manifest = await conclude(ready, outcomes, publish_so_far)
     get_run_logger().info(
         "%d generations of batch %s are under way; collect-batch stores what is rendered",
         len(fan_out.submitted),
         ready.batch,
     )
-    refused = [why for one, why in fan_out.unstored.items() if one not in fan_out.submitted]
+    refused = [why for one, why in outcomes.unstored.items() if one not in fan_out.submitted]
     for why in refused:
         get_run_logger().error("%s: %s", why.status, why.reason)
     if refused and order.spec.on_failure == "fail":
-        what = f"{len(refused)} of {manifest.shots()} shots were not submitted"
-        raise BatchFailed(what, manifest)
+        perhaps = sum(spent_on(why) != "not spent" for why in refused)
+        what = f"{len(refused) - perhaps} of {manifest.shots()} shots were not submitted"
+        if perhaps:  # without an answer, or with a generation that is another shot's
+            what = f"{what}, and {perhaps} may have been"
+        raise batch_failed(what, manifest, outcomes, fan_out.stopped)
     return manifest
 
 
@@ -141,11 +147,13 @@ class Submitting(FanOut):
         """Submit, and leave it."""
         del downloads
         generation = await self._submit(shot, steps)
+        self.outcomes.accept(shot, generation)
         self.submitted.add(shot.shot_id)
-        self.unstored[shot.shot_id] = Unstored(
+        self.outcomes.unstored[shot.shot_id] = Unstored(
             status="open",
             reason=f"it renders as {generation.task_id}; collect-batch stores it then",
             task_id=generation.task_id,
             business_id=generation.business_id,
+            money="spent",
         )
         self.progress.set(shot.label, "open")

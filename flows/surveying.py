@@ -6,22 +6,23 @@ from dataclasses import dataclass, replace
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import InvalidBatch
+from prefect_toapis.batches.errors import InvalidBatch, StoreError
 from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.manifest import Unstored
 from prefect_toapis.batches.open_shots import (
     OpenShot,
     failed_shots,
     open_shots,
-    unstored_attempts,
 )
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.plan_file import plan_key, read_plan
+from prefect_toapis.batches.plan_file import plan_key
+from prefect_toapis.batches.record import is_attempt
 from prefect_toapis.batches.record_reading import read_attempts
 from prefect_toapis.batches.spec import BatchSpec, RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.flows.earlier_plans import read_earlier_plan
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.tasks.steps import account_of
 
@@ -64,19 +65,33 @@ async def survey(
         InvalidBatch: There is no such batch.
         StoreError: The bucket doesn't answer, or its plan or record is damaged.
     """
-    store, key = BucketStore(bucket), plan_key(batch)
-    content = await store.read(key)
-    if content is None:
-        raise InvalidBatch([f"batch: there is no {bucket.uri(key)}, so nothing was bought for it"])
-    plan = read_plan(content, bucket.uri(key))
-    keys = await store.list_keys(f"{batch}/")
-    inventory = take_inventory(batch, keys)
+    try:
+        return await _survey(batch, credentials, bucket, settings)
+    except StoreError as error:  # what earlier runs bought is as it was
+        error.about(spending="This run bought nothing.")
+        raise
+
+
+async def _survey(
+    batch: str, credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings
+) -> Survey:
+    store = BucketStore(bucket)
+    entries = await store.list_entries(f"{batch}/")
+    inventory = take_inventory(batch, entries)
     buys_nothing = {"retry_failed": "none", "on_absent": "stop", "on_expired": "stop"}
     spec = BatchSpec(settings=settings.model_copy(update=buys_nothing))
+    bare = Ready(batch, spec, {}, credentials, bucket, inventory)
+    plan = await read_earlier_plan(batch, inventory, store, bare.patient())
+    if plan is None:
+        key = bucket.uri(plan_key(batch))
+        raise InvalidBatch([f"batch: there is no {key}, so nothing was bought for it"])
     shots, left = ([inventory.place(one) for one in some] for some in (plan.shots, plan.left))
-    ready = Ready(batch, spec, {}, credentials, bucket, inventory, shots)
-    record = await read_attempts(unstored_attempts(keys).get(batch, []), store)
-    unstored = [shot for shot in [*shots, *left] if not inventory.has(shot)]
+    ready = await replace(bare, shots=shots).checked(entries)
+    stored = ready.inventory.stored
+    records = {one for short, one in inventory.records.items() if short not in stored}
+    keys = [one for one in entries if is_attempt(one) and one.rpartition("/")[0] in records]
+    record = await read_attempts(keys, store)
+    unstored = [shot for shot in [*shots, *left] if not ready.inventory.has(shot)]
     return Survey(ready, left, open_shots(unstored, record), failed_shots(unstored, record))
 
 
@@ -94,7 +109,7 @@ async def asked(
 
     async def reply(one: OpenShot) -> Reply | None:
         if one.attempt.task_id:
-            return await api.status(one.attempt.task_id)
+            return await api.status(one.attempt.task_id, one.attempt.business_id)
         return await api.find(one.attempt.business_id) if one.shot.findable else None
 
     async def ask(one: OpenShot) -> OpenShot:

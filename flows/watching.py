@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import httpx
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.logging import get_run_logger
 
@@ -16,6 +15,7 @@ from prefect_toapis.batches.forecast import seconds_left
 from prefect_toapis.batches.naming import slug
 from prefect_toapis.batches.progress import Progress
 from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.flows.best_effort import best_effort
 
 _EVERY_SECONDS = 5
 _LINES = 10  # in the log, for a batch of any size
@@ -65,13 +65,11 @@ class _Watch:
             return
         self.shown = words
         percent = 100 * self.progress.ended / max(len(self.progress.phases), 1)
-        try:
+        with best_effort("Prefect can't show the progress"):
             if self.artifact is None:
                 self.artifact = await acreate_progress_artifact(percent, self.key, words)
             else:
                 await aupdate_progress_artifact(self.artifact, percent, words)
-        except httpx.HTTPError as error:
-            get_run_logger().warning("Prefect can't show the progress: %s", type(error).__name__)
 
     def _log(self) -> None:
         total = len(self.progress.phases)

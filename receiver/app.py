@@ -38,7 +38,7 @@ logger = logging.getLogger("prefect_toapis")
 LARGEST_BODY = 64 * 1024
 """Bytes; an event with four signed URLs has a tenth of it."""
 
-_READ_SECONDS = 3  # with the forwarder's 6 it is less than the 10 that the provider waits
+_READ_SECONDS = 9  # before the server ends the connection (10), and the provider has left (10)
 _AGAIN_SECONDS = 10  # the provider's own first interval
 _REFUSALS: dict[type[ToAPIsError], tuple[int, str]] = {  # kind: (HTTP status, outcome)
     WebhookTooLarge: (413, "too_large"),
@@ -141,7 +141,8 @@ class _Receiver:
             body = await asyncio.wait_for(read_body(request), _READ_SECONDS)
             outcome = await self._take(request, body)
         except asyncio.TimeoutError:
-            return _error(408, "The body did not arrive in time"), "too_slow"
+            slow = _error(408, "The body did not arrive in time", {"connection": "close"})
+            return slow, "too_slow"
         except ClientDisconnect:
             return _error(400, "The body did not arrive"), "broken_off"
         except EventNotTaken as error:  # the forwarder has logged it

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.events import Event
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from prefect_toapis.batches.errors import EventNotTaken
 
@@ -33,13 +33,39 @@ class Bounds:
     """
 
     batch: int = 100
-    waiting: int = 1000
+    waiting: int = 500  # with a batch under way fewer than the connections that a server keeps
     send_seconds: float = 4
     wait_seconds: float = 6
     idle_seconds: float = 60
 
 
 USUAL = Bounds()
+
+
+_TAKEN = 204  # as Prefect answers; any other good status is that of something before it
+_KEY_REFUSED = {401, 403, 407}
+_NOT_THE_API = {*range(100, 400), 404, 405}  # a page, a redirect to one
+_ABOUT_CSRF = {403, 404, 422}  # Prefect's client looks at these itself
+_KEY = "see PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+_ADDRESS = "see whether PREFECT_API_URL is the address of Prefect's API, without a login before it"
+
+
+def refusal(status: int) -> str | None:
+    """Why an answer of Prefect's doesn't mean that it took the events; None if it does.
+
+    Args:
+        status: Of the answer; nothing else of it is shown, as it may hold secrets.
+
+    Example:
+        >>> refusal(204) is None
+        True
+        >>> refusal(401)
+        'Prefect answered 401: see PREFECT_API_KEY or PREFECT_API_AUTH_STRING'
+    """
+    if status == _TAKEN:
+        return None
+    advice = _KEY if status in _KEY_REFUSED else _ADDRESS if status in _NOT_THE_API else ""
+    return f"Prefect answered {status}" + (f": {advice}" if advice else "")
 
 
 @asynccontextmanager
@@ -53,14 +79,42 @@ async def connected() -> AsyncIterator[Send]:
     """
     if not PREFECT_API_URL.value():  # else Prefect would start a server of its own
         raise EventNotTaken("PREFECT_API_URL is not set, so no Prefect server can take events")
-    async with get_client() as client:
+    settings = {"follow_redirects": False, "event_hooks": {"response": [_raise_at_once]}}
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+        async with get_client(httpx_settings=settings) as client:
 
-        async def send(events: Sequence[Event]) -> None:
-            content = [event.model_dump(mode="json") for event in events]
-            response = await client.request("POST", "/events", json=content)
-            response.raise_for_status()
+            async def send(events: Sequence[Event]) -> None:
+                content = [event.model_dump(mode="json") for event in events]
+                try:
+                    response = await client.request("POST", "/events", json=content)
+                except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                    # A kept connection had ended meanwhile; an event that comes twice is one.
+                    response = await client.request("POST", "/events", json=content)
+                if why := refusal(response.status_code):
+                    raise EventNotTaken(why)
 
-        yield send
+            yield send
+
+
+async def _raise_at_once(response: httpx.Response) -> None:
+    """Raise what Prefect's client would wait for to get better, until the time is over."""
+    if response.status_code >= 300 and response.status_code not in _ABOUT_CSRF:
+        raise EventNotTaken(refusal(response.status_code) or "")
+
+
+def reason(error: Exception) -> str:
+    """Why Prefect did not take events, without anything that it answered."""
+    if isinstance(error, EventNotTaken):
+        return error.what
+    if isinstance(error, httpx.HTTPStatusError):
+        return refusal(error.response.status_code) or "Prefect answered with an error"
+    if isinstance(error, asyncio.TimeoutError):
+        return "Prefect did not answer in time"
+    if isinstance(error, (httpx.HTTPError, OSError)):
+        return f"Prefect can't be reached: {type(error).__name__}"
+    if isinstance(error, ValueError):  # no JSON, or other JSON
+        return f"Prefect's answer can't be read ({type(error).__name__}): {_ADDRESS}"
+    return f"The way to Prefect failed ({type(error).__name__}); it is opened again"
 
 
 class Forwarder:
@@ -84,7 +138,7 @@ class Forwarder:
         self._waiting: deque[tuple[Event, asyncio.Future[None]]] = deque()
         self._arrived = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
-        self._away = False
+        self._why: str | None = None
 
     @property
     def waiting(self) -> int:
@@ -94,7 +148,7 @@ class Forwarder:
     @property
     def away(self) -> bool:
         """Whether Prefect did not take the last batch."""
-        return self._away
+        return self._why is not None
 
     async def forward(self, event: Event) -> None:
         """Return once Prefect has taken the event.
@@ -119,10 +173,11 @@ class Forwarder:
             async with self._connect() as send:
                 while await self._any():
                     await self._send_some(send)
-        except EventNotTaken as error:
-            self._fail_all(error.what)
-        except (httpx.HTTPError, OSError) as error:
-            self._fail_all(f"Prefect can't be reached: {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next event tries again
+            self._fail_all(reason(error))
+        except BaseException:  # the loop ends
+            self._fail_all("The receiver is being stopped")
+            raise
 
     async def _any(self) -> bool:
         """Whether an event waits now or soon; if not, the next one starts another task."""
@@ -144,14 +199,14 @@ class Forwarder:
         try:
             sending = send([event for event, _ in awaited])
             await asyncio.wait_for(sending, self._bounds.send_seconds)
-        except asyncio.TimeoutError:
-            self._fail(awaited, "Prefect did not answer in time")
-        except httpx.HTTPStatusError as error:
-            self._fail(awaited, f"Prefect answered {error.response.status_code}")
-        except httpx.HTTPError as error:
-            self._fail(awaited, f"Prefect can't be reached: {type(error).__name__}")
+        except (EventNotTaken, httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
+            self._fail(awaited, reason(error))
+        except BaseException as error:  # the connection can't be trusted: another is made
+            why = reason(error) if isinstance(error, Exception) else "It is being stopped"
+            self._fail(awaited, why)
+            raise
         else:
-            self._say(away=False)
+            self._say(None)
             self._sent(len(awaited))
             for _, taken in awaited:
                 if not taken.done():
@@ -162,15 +217,15 @@ class Forwarder:
         self._waiting.clear()
 
     def _fail(self, some: Sequence[tuple[Event, "asyncio.Future[None]"]], why: str) -> None:
-        self._say(away=True, why=why)
+        self._say(why)
         for _, taken in some:
             if not taken.done():
                 taken.set_exception(EventNotTaken(why))
 
-    def _say(self, *, away: bool, why: str = "") -> None:
+    def _say(self, why: str | None) -> None:
         """Once when it changes, not once an event."""
-        if away and not self._away:
+        if why and why != self._why:
             logger.warning("%s; webhooks are answered with 503 until it takes events", why)
-        if self._away and not away:
+        if self._why and not why:
             logger.info("Prefect takes events again")
-        self._away = away
+        self._why = why

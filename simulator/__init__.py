@@ -12,14 +12,24 @@ Example:
 """
 
 from prefect_toapis.simulator.clips import require_encoder
+from prefect_toapis.simulator.dialects import Dialect
 from prefect_toapis.simulator.faults import (
+    Conflict,
     Delay,
     Drop,
     Fault,
     Faults,
+    Flood,
     Hide,
     Hold,
+    Mixup,
+    Partial,
+    Redirect,
+    Refuse,
     Replace,
+    Rewrite,
+    SameTask,
+    Trickle,
     Truncate,
     Untidy,
 )
@@ -29,18 +39,28 @@ from prefect_toapis.simulator.settings import SimulatorSettings, WebhookSettings
 from prefect_toapis.simulator.storms import Weather
 
 __all__ = [
+    "Conflict",
     "Delay",
     "Delivery",
+    "Dialect",
     "Drop",
     "Fault",
     "Faults",
+    "Flood",
     "Hide",
     "Hold",
     "Ledger",
+    "Mixup",
+    "Partial",
+    "Redirect",
+    "Refuse",
     "Replace",
+    "Rewrite",
+    "SameTask",
     "Simulator",
     "SimulatorSettings",
     "Submission",
+    "Trickle",
     "Truncate",
     "Untidy",
     "Upload",

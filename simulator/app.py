@@ -17,7 +17,8 @@ from prefect_toapis.simulator.video_api import VideoAPI
 def api_app(simulation: Simulation, control: list[Route]) -> Starlette:
     """The API's application, with the simulator's own routes."""
     apis = (VideoAPI(simulation), UploadAPI(simulation), AccountAPI(simulation))
-    return _app([*(route for api in apis for route in api.routes()), *control])
+    content = MediaAPI(simulation).content_routes()  # last: a task's id may be anything
+    return _app([*(route for api in apis for route in api.routes()), *content, *control])
 
 
 def media_app(simulation: Simulation) -> Starlette:

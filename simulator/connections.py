@@ -1,7 +1,9 @@
 """The TCP connection under a request: uvicorn's protocol, which lets the app see it."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -28,6 +30,20 @@ async def until_disconnected(receive: Receive) -> None:
     """Wait until the connection is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def while_connected(sending: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Send, but no longer than there is a connection."""
+    sent = asyncio.ensure_future(sending)
+    gone = asyncio.ensure_future(until_disconnected(receive))
+    try:
+        await asyncio.wait({sent, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        if not sent.done():
+            sent.cancel()
+    if not sent.cancelled() and sent.done():
+        sent.result()
 
 
 @dataclass(frozen=True)

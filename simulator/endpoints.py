@@ -36,6 +36,7 @@ class Simulation:
     uploads: Uploads
     signer: Signer
     links: Links
+    api_url: str
 
 
 def refused(refusal: Refusal, headers: Headers) -> JSONResponse:

@@ -5,11 +5,18 @@ import threading
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+
+from prefect_toapis.simulator.error_bodies import ErrorShape
 
 Submitting = Literal["submit", "character", "remix"]
-Operation = Submitting | Literal["status", "media", "upload", "balance", "models"]
+Operation = Submitting | Literal["status", "lookup", "media", "upload", "balance", "models"]
+"""What a request wants. `lookup` is a `status` query by the caller's own id: faults of `status`
+meet it too. `media` is a file, wherever it is asked for."""
+
+Telling = Submitting | Literal["status", "lookup"]
 When = Literal["before", "after"]
+Framing = Literal["length", "chunked", "close"]
 
 
 @dataclass(frozen=True)
@@ -21,12 +28,14 @@ class Facts:
         business_id: The caller's own id.
         task_id: The generation's id; a submission has none yet.
         prompt: The prompt of the generation; the URL or task that a character is made from.
+        by_business_id: Whether it is a query by the caller's own id.
     """
 
     operation: Operation
     business_id: str | None = None
     task_id: str | None = None
     prompt: str = field(default="", repr=False)  # may be a signed URL
+    by_business_id: bool = False
 
 
 class _Fault(BaseModel):
@@ -78,13 +87,80 @@ class Replace(_Fault):
     body: str = ""
 
 
+class Refuse(_Fault):
+    """Answer with an error in one of the shapes that gateways give them ([W])."""
+
+    action: Literal["refuse"] = "refuse"
+    operation: Operation
+    when: When = "before"
+    status: int = Field(ge=400, le=599)
+    code: str = "refused"
+    message: str = "Not this time"
+    shape: ErrorShape = "documented"
+
+
+class Trickle(_Fault):
+    """Send the reply slowly, from its body on or from its very first byte (`part="head"`)."""
+
+    action: Literal["trickle"] = "trickle"
+    operation: Operation
+    bytes_per_second: float = Field(default=1, gt=0)
+    part: Literal["head", "body"] = "body"
+
+
+class Flood(_Fault):
+    """Answer with a body without an end in sight, so many bytes; `gzip=True`: once unpacked."""
+
+    action: Literal["flood"] = "flood"
+    operation: Operation
+    when: When = "before"
+    size: int = Field(default=1024**3, ge=1)
+    gzip: bool = False
+    content_type: str = "application/json"
+
+
 class Truncate(_Fault):
-    """Send only so many bytes of a file, stall if it is told to, then close the connection."""
+    """Send only so many bytes of a file, stall if it is told to, then close the connection.
+
+    `framing="length"`: the head says how many there should have been. `"chunked"` and `"close"`:
+    it doesn't, and the reply ends as a whole one does, by its last chunk or with the connection.
+    """
 
     action: Literal["truncate"] = "truncate"
     operation: Literal["media"] = "media"
     at_bytes: int = Field(ge=0)
     stall_seconds: float = Field(default=0, ge=0)
+    framing: Framing = "length"
+
+
+class Redirect(_Fault):
+    """Answer a request for a file with a redirect to the same file at another host.
+
+    The media port answers to every name of this machine; there the redirect ends.
+    """
+
+    action: Literal["redirect"] = "redirect"
+    operation: Literal["media"] = "media"
+    status: Literal[301, 302, 303, 307, 308] = 302
+    host: str = "localhost"
+
+
+class Rewrite(_Fault):
+    """Replace members of the documented reply; a dialect words the result.
+
+    Example: `Rewrite(operation="status", members={"expires_at": 0}, times=None)`.
+    """
+
+    action: Literal["rewrite"] = "rewrite"
+    operation: Telling
+    members: dict[str, JsonValue]
+
+
+class Mixup(_Fault):
+    """Answer a query with another task, the one that was accepted last."""
+
+    action: Literal["mixup"] = "mixup"
+    operation: Literal["status", "lookup"] = "status"
 
 
 class Untidy(_Fault):
@@ -95,15 +171,65 @@ class Untidy(_Fault):
 
 
 class Hide(_Fault):
-    """Accept a submission, but answer 404 to queries of it for so many seconds."""
+    """Accept a submission, but answer 404 to queries of it for so many seconds.
+
+    `queries="lookup"`: only to those by the caller's own id.
+    """
 
     action: Literal["hide"] = "hide"
     operation: Submitting = "submit"
     seconds: float = Field(ge=0)
+    queries: Literal["all", "lookup"] = "all"
+
+
+class Partial(_Fault):
+    """Accept a submission, but show only so many of its videos once it is completed.
+
+    The rest comes after so many seconds; without a number, never.
+    """
+
+    action: Literal["partial"] = "partial"
+    operation: Submitting = "submit"
+    outputs: int = Field(default=0, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
+
+
+class SameTask(_Fault):
+    """Accept a submission, but answer with the task that was accepted before it."""
+
+    action: Literal["same_task"] = "same_task"
+    operation: Submitting = "submit"
+
+
+class Conflict(_Fault):
+    """Refuse a submission with 409 where its `client_business_id` exists already ([W]).
+
+    `first=True`: the first one is accepted, and answered so as well, as if a gateway had sent it
+    twice. Set it with `times=None`: it counts the submissions that it looks at.
+    """
+
+    action: Literal["conflict"] = "conflict"
+    operation: Submitting = "submit"
+    first: bool = False
 
 
 Fault = Annotated[
-    Hold | Drop | Delay | Replace | Truncate | Untidy | Hide,
+    Hold
+    | Drop
+    | Delay
+    | Replace
+    | Refuse
+    | Trickle
+    | Flood
+    | Truncate
+    | Redirect
+    | Rewrite
+    | Mixup
+    | Untidy
+    | Hide
+    | Partial
+    | SameTask
+    | Conflict,
     Field(discriminator="action"),
 ]
 FAULT: TypeAdapter[Fault] = TypeAdapter(Fault)
@@ -111,8 +237,9 @@ FAULT: TypeAdapter[Fault] = TypeAdapter(Fault)
 
 def meets(fault: Fault, facts: Facts) -> bool:
     """Whether a fault is meant for a request."""
+    wanted = fault.operation
     return (
-        fault.operation == facts.operation
+        (wanted == facts.operation or (wanted == "lookup" and facts.by_business_id))
         and fault.business_id in {None, facts.business_id}
         and fault.task_id in {None, facts.task_id}
         and fault.prompt in facts.prompt

@@ -13,12 +13,35 @@ from collections.abc import Iterator
 
 import pytest
 
+from prefect_toapis.simulator.dialects import Dialect
 from prefect_toapis.simulator.server import Simulator
 from prefect_toapis.simulator.settings import SimulatorSettings
 
 
 @pytest.fixture
-def toapis_simulator_settings() -> SimulatorSettings:
+def toapis_simulator_dialect() -> Dialect:
+    """How `toapis_simulator` words its replies: as documented. Override or parametrize it.
+
+    Example:
+        ```python
+        @pytest.fixture(params=["documented", "gateway", "random"])
+        def toapis_simulator_dialect(request):
+            return request.param
+        ```
+    """
+    return "documented"
+
+
+@pytest.fixture
+def toapis_simulator_seed() -> int:
+    """Of what `toapis_simulator` draws, a random dialect for one: 0. Override it for another."""
+    return 0
+
+
+@pytest.fixture
+def toapis_simulator_settings(
+    toapis_simulator_dialect: Dialect, toapis_simulator_seed: int
+) -> SimulatorSettings:
     """How `toapis_simulator` behaves: fast, and without rate limits. Override it for another one.
 
     Example:
@@ -28,7 +51,12 @@ def toapis_simulator_settings() -> SimulatorSettings:
             return SimulatorSettings(render_seconds=0.2, balance_credits=50)
         ```
     """
-    return SimulatorSettings(account_group=None, render_seconds=0.2)
+    return SimulatorSettings(
+        account_group=None,
+        render_seconds=0.2,
+        dialect=toapis_simulator_dialect,
+        seed=toapis_simulator_seed,
+    )
 
 
 @pytest.fixture

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.simulator.characters import Character
 from prefect_toapis.simulator.clips import Caption, ClipSpec
+from prefect_toapis.simulator.dialects import DOCUMENTED, Status, Wording
 from prefect_toapis.simulator.ledger import Kind
-
-Status = Literal["queued", "in_progress", "completed", "failed"]
 
 _QUEUED = 0.1  # the part of the render time that is spent in the queue
 _DEFAULT_SECONDS = 10
@@ -54,6 +53,23 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Handling:
+    """What faults make of a generation.
+
+    Args:
+        hidden_seconds: For how long after its acceptance no query finds it.
+        unnamed_seconds: For how long none by the caller's own id does.
+        outputs: How many of its videos are shown once it is completed; None for all.
+        partial_seconds: For how long after its completion; None for ever.
+    """
+
+    hidden_seconds: float = 0
+    unnamed_seconds: float = 0
+    outputs: int | None = None
+    partial_seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Generation:
     """An accepted submission. Times are Unix seconds.
 
@@ -67,6 +83,9 @@ class Generation:
         expires_at: When its results can no longer be fetched.
         fails: Whether it fails in the end.
         visible_at: From when on queries find it.
+        handling: How else it isn't as documented.
+        wording: How replies about it are worded.
+        folder: Where its files lie at the media port; empty: under its id.
     """
 
     task_id: str
@@ -78,6 +97,9 @@ class Generation:
     expires_at: float
     fails: bool
     visible_at: float
+    handling: Handling = Handling()
+    wording: Wording = DOCUMENTED
+    folder: str = ""
 
     def state(self, now: float) -> tuple[Status, int]:
         """Status and progress (0 to 100) at a time."""
@@ -96,11 +118,19 @@ class Generation:
         clip = self.order.clips[0]
         return {"size": f"{clip.width}x{clip.height}"}
 
+    def ready(self, now: float) -> list[Output]:
+        """The videos that replies show at a time."""
+        handling = self.handling
+        lasts = handling.partial_seconds
+        if lasts is not None and now >= self.finished_at + lasts:
+            return list(self.outputs)
+        return list(self.outputs)[: handling.outputs]
+
     @property
     def outputs(self) -> Iterator[Output]:
         """Its videos, `n` of them."""
         for number, clip in enumerate(self.order.clips, start=1):
-            folder = f"/{self.task_id}"
+            folder = f"/{self.folder or self.task_id}"
             yield Output(f"{folder}/video-{number}.mp4", f"{folder}/thumbnail-{number}.jpg", clip)
 
 

@@ -9,17 +9,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prefect_toapis.simulator.connections import NoReply, until_disconnected
+from prefect_toapis.simulator.error_bodies import error_reply
 from prefect_toapis.simulator.faults import (
     Delay,
     Drop,
     Facts,
     Fault,
     Faults,
+    Flood,
     Hold,
+    Refuse,
     Replace,
+    Trickle,
     Untidy,
     When,
 )
+from prefect_toapis.simulator.transfers import Flooded, Trickled, Unframed
 
 Process = Callable[[list[Fault]], Awaitable[ASGIApp]]
 
@@ -41,20 +46,35 @@ async def interfere(faults: Faults, facts: Facts, process: Process) -> ASGIApp:
         reply = await process(met)
     for fault in met:
         reply = await _apply(fault, "after", reply)
+    sent: ASGIApp = reply or NoReply()
+    for fault in met:
+        if isinstance(fault, Trickle) and not isinstance(sent, NoReply):
+            in_whole = fault.part == "head"
+            rate = fault.bytes_per_second
+            sent = Unframed(sent, rate) if in_whole else Trickled(sent, rate)
     held = any(isinstance(fault, Hold) for fault in met)
-    return _HeldReply(faults, facts, reply) if held and reply else reply or NoReply()
+    return _HeldReply(faults, facts, sent) if held else sent
 
 
 async def _apply(fault: Fault, when: When, reply: ASGIApp | None) -> ASGIApp | None:
     if isinstance(fault, Untidy) and when == "after" and isinstance(reply, JSONResponse):
         return _untidy(reply)
-    if not isinstance(fault, Delay | Drop | Replace) or fault.when != when:
+    if not isinstance(fault, Delay | Drop | Flood | Refuse | Replace) or fault.when != when:
         return reply
     if isinstance(fault, Delay):
         await asyncio.sleep(fault.seconds)
         return reply
+    return _instead(fault)
+
+
+def _instead(fault: Drop | Flood | Refuse | Replace) -> ASGIApp:
     if isinstance(fault, Drop):
         return NoReply()
+    if isinstance(fault, Flood):
+        return Flooded(fault)
+    if isinstance(fault, Refuse):
+        told = error_reply(fault.shape, fault.status, fault.code, fault.code, fault.message)
+        return Response(told.body, told.status, {"content-type": told.content_type})
     return Response(fault.body, fault.status, fault.headers)
 
 

@@ -110,7 +110,7 @@ class FileReply:
     Args:
         file: What is served.
         headers: Of the request.
-        broken: After how many bytes, and how long a stall, the connection is closed.
+        broken: After how many bytes, and how long a stall, the file is cut, and how that shows.
     """
 
     file: ServedFile
@@ -121,7 +121,7 @@ class FileReply:
         """Send it."""
         size = self.file.size
         unchanged = self.headers.get("if-range", self.file.etag) == self.file.etag
-        asked = self.headers.get("range") if unchanged else None
+        asked = self.headers.get("range") if unchanged and self._has_length else None
         part = wanted_range(asked, size)
         start, stop = part or (0, 0)
         headers = {
@@ -130,6 +130,8 @@ class FileReply:
             "etag": self.file.etag,
             "accept-ranges": "bytes",
         }
+        if not self._has_length:  # nor ranges
+            del headers["content-length"], headers["accept-ranges"]
         status = 200
         if part is None:
             status, headers["content-range"] = 416, f"bytes */{size}"
@@ -144,7 +146,12 @@ class FileReply:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if cut:
             await asyncio.sleep(cut.stall_seconds)
+        if cut and self._has_length:
             transport_of(scope).close()  # what is written goes out first
             await until_disconnected(receive)
         else:
             await send({"type": "http.response.body", "body": b""})
+
+    @property
+    def _has_length(self) -> bool:
+        return self.broken is None or self.broken.framing == "length"

@@ -11,7 +11,8 @@ from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.simulator.characters import Character, invent
 from prefect_toapis.simulator.creations import read_creation
-from prefect_toapis.simulator.generations import Generation, Order, clip_specs
+from prefect_toapis.simulator.dialects import Wordings, task_id_in
+from prefect_toapis.simulator.generations import Generation, Handling, Order, clip_specs
 from prefect_toapis.simulator.ledger import Kind, Ledger, Submission
 from prefect_toapis.simulator.refusals import Refusal
 from prefect_toapis.simulator.remixes import read_remix
@@ -42,23 +43,25 @@ class Provider:
         self._settings = settings
         self._ledger = ledger
         self._webhooks = webhooks
+        self.wordings = Wordings(settings.dialect, settings.seed)
         self._random = random.Random(settings.seed)  # noqa: S311 - render times are no secrets
         self._balance = settings.balance_credits
         self._by_task_id: dict[str, Generation] = {}
+        self._by_folder: dict[str, Generation] = {}
         self._by_business_id: dict[str, list[Generation]] = {}
         self._characters: dict[str, Character] = {}
         self._failing: list[tuple[float, str, Submission]] = []
         self._refunding = threading.Lock()
 
     def submit(
-        self, submission: Submission, body: dict[str, Any], hidden_seconds: float = 0
+        self, submission: Submission, body: dict[str, Any], handling: Handling
     ) -> Generation:
         """Accept a submission, and charge for it.
 
         Args:
             submission: What arrived; the books on it are completed.
             body: Its JSON, with public URLs.
-            hidden_seconds: For how long queries don't find the generation.
+            handling: What faults make of it.
 
         Raises:
             Refusal: The provider doesn't accept it, and charges nothing.
@@ -72,7 +75,7 @@ class Provider:
         except Refusal as refusal:
             submission.refusal = refusal.code
             raise
-        generation = self._new_generation(order, submission.business_id, hidden_seconds)
+        generation = self._new_generation(order, submission.business_id, handling)
         self._remember(generation)
         if generation.fails:
             due = (generation.finished_at, generation.task_id, submission)
@@ -88,9 +91,12 @@ class Provider:
         """The generation of a task id, or the newest of a business id; None if none is visible."""
         now = self.clock()
         known = self._by_task_id.get(wanted)
-        found = [known] if known else self._by_business_id.get(wanted, [])
-        visible = (one for one in reversed(found) if one.visible_at <= now)
-        return next(visible, None)
+        if known:
+            return known if known.visible_at <= now else None
+        for one in reversed(self._by_business_id.get(wanted, [])):
+            if one.visible_at <= now and one.created_at + one.handling.unnamed_seconds <= now:
+                return one
+        return None
 
     def find_creation(self, task_id: str) -> Generation | None:
         """The character task of a task id; None if none is visible."""
@@ -100,6 +106,19 @@ class Provider:
     def generation(self, task_id: str) -> Generation | None:
         """The generation of a task id, visible or not."""
         return self._by_task_id.get(task_id)
+
+    def in_folder(self, name: str) -> Generation | None:
+        """The generation whose files lie in a folder of the media port."""
+        return self._by_folder.get(name)
+
+    def knows(self, business_id: str | None) -> bool:
+        """Whether a submission with this id of the caller's own was accepted."""
+        return business_id in self._by_business_id
+
+    def last_but(self, generation: Generation | None = None) -> Generation | None:
+        """The generation that was accepted last, but for one; None if there is none."""
+        others = (one for one in reversed(self._by_task_id.values()) if one is not generation)
+        return next(others, None)
 
     def character(self, path: str) -> Character | None:
         """The character whose picture lies at a path of the media port."""
@@ -184,13 +203,15 @@ class Provider:
             self._balance -= price
 
     def _new_generation(
-        self, order: Order, business_id: str | None, hidden_seconds: float
+        self, order: Order, business_id: str | None, handling: Handling
     ) -> Generation:
         now = self.clock()
         finished_at = now + self._render_seconds(order.kind)
         fails = self._settings.fail_marker in order.prompt
+        wording, drawn = self.wordings.generation(order.kind, order.prompt)
+        identifier = uuid.uuid4().hex[:26]
         return Generation(
-            task_id=f"video_{uuid.uuid4().hex[:26].upper()}",
+            task_id=task_id_in(wording.ids, identifier, drawn),
             business_id=business_id,
             order=order,
             characters=() if fails else tuple(self._invented(order.characters)),
@@ -198,7 +219,10 @@ class Provider:
             finished_at=finished_at,
             expires_at=finished_at + self._settings.result_lifetime_seconds,
             fails=fails,
-            visible_at=now + hidden_seconds,
+            visible_at=now + handling.hidden_seconds,
+            handling=handling,
+            wording=wording,
+            folder=f"video_{identifier.upper()}",
         )
 
     def _render_seconds(self, kind: Kind) -> float:
@@ -219,6 +243,7 @@ class Provider:
 
     def _remember(self, generation: Generation) -> None:
         self._by_task_id[generation.task_id] = generation
+        self._by_folder[generation.folder] = generation
         self._characters |= {one.picture_path: one for one in generation.characters}
         named = generation.order.kind != "character" or self._settings.characters_have_business_ids
         if named and generation.business_id is not None:

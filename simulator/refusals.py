@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from starlette.responses import Response
+
+from prefect_toapis.simulator.error_bodies import ErrorWording, error_reply
+
 _KINDS: dict[str, tuple[int, str]] = {  # code: (HTTP status, type)
     "invalid_request": (400, "invalid_request_error"),
     "webhook_not_configured": (400, "invalid_request_error"),
@@ -10,6 +14,7 @@ _KINDS: dict[str, tuple[int, str]] = {  # code: (HTTP status, type)
     "task_not_found": (404, "not_found_error"),
     "content_policy_violation": (422, "content_policy_violation"),
     "rate_limit_exceeded": (429, "rate_limit_error"),
+    "already_exists": (409, "conflict_error"),  # [W]
 }
 
 
@@ -30,6 +35,18 @@ class Refusal(Exception):
         self.code = code
         self.message = message
         self.status, self.type = _KINDS[code]
+
+    def reply(self, wording: ErrorWording, headers: dict[str, str]) -> Response:
+        """The HTTP reply.
+
+        Args:
+            wording: How it is worded.
+            headers: What else is said in its head.
+        """
+        status = wording.status or self.status
+        code = wording.code or self.code
+        told = error_reply(wording.shape, status, code, self.type, self.message)
+        return Response(told.body, told.status, {**headers, "content-type": told.content_type})
 
     @property
     def body(self) -> dict[str, Any]:

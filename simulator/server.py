@@ -120,6 +120,7 @@ class Simulator:
             uploads=Uploads(self.media_url, self._ledger),
             signer=signer,
             links=links,
+            api_url=self.url,
         )
         control = control_routes(self.faults, lambda: self.ledger)
         app = _TwoOrigins(

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from prefect_toapis.simulator.dialects import Dialect
+
 AccountGroup = Literal["default", "vip", "svip"]
 
 
@@ -117,8 +119,15 @@ class SimulatorSettings(BaseModel):
         description="Whether making a character stores its client_business_id, so that a query "
         "by it finds the task ([A]: nothing says so).",
     )
+    dialect: Dialect = Field(
+        default="documented",
+        description="How replies are worded: as documented; as one gateway words them; or at "
+        "random, each generation and each error in its own way, the same for the same seed and "
+        "prompt. Balance, models, uploads and webhooks are always as documented.",
+    )
     seed: int = Field(
-        default=0, description="Of the render times and the character names that are drawn."
+        default=0,
+        description="Of what is drawn: render times, character names, and a random dialect.",
     )
     result_lifetime_seconds: float = Field(
         default=24 * 3600, gt=0, description="How long a result can be fetched ([D]: 24 hours)."

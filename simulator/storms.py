@@ -6,18 +6,30 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from prefect_toapis.simulator.error_bodies import ERROR_SHAPES
 from prefect_toapis.simulator.faults import (
+    Conflict,
     Drop,
     Facts,
     Fault,
+    Flood,
+    Framing,
+    Hide,
+    Mixup,
     Operation,
+    Partial,
+    Redirect,
+    Refuse,
     Replace,
+    Rewrite,
+    Trickle,
     Truncate,
     Untidy,
     When,
 )
 
 _PAGE = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+_FLOOD_BYTES = 32 * 1024**2  # more than any reply needs, and quick to send when packed
 _Make = Callable[[Facts, random.Random], Fault]
 
 
@@ -84,6 +96,30 @@ def _said(**fields: object) -> _Make:
     return make
 
 
+def _refused(status: int, when: When = "before") -> _Make:
+    return lambda facts, drawn: Refuse(
+        operation=facts.operation, status=status, when=when, shape=drawn.choice(ERROR_SHAPES)
+    )
+
+
+def _rewritten(**members: str | int) -> _Make:
+    return lambda _, __: Rewrite(operation="status", members={**members})
+
+
+def _flooded(when: When = "before") -> _Make:
+    return lambda facts, _: Flood(
+        operation=facts.operation, when=when, size=_FLOOD_BYTES, gzip=True
+    )
+
+
+def _cut(framing: Framing) -> _Make:
+    return lambda _, drawn: Truncate(at_bytes=drawn.randrange(20, 3000), framing=framing)
+
+
+def _trickled(bytes_per_second: float) -> _Make:
+    return lambda facts, _: Trickle(operation=facts.operation, bytes_per_second=bytes_per_second)
+
+
 def _error(code: str) -> str:
     return json.dumps({"error": {"code": code, "type": code, "message": "Not now"}})
 
@@ -104,6 +140,14 @@ _WEATHER: dict[Operation, dict[str, _Make]] = {
         "truncated JSON": _replaced(200, '{"id": "video_', "after"),
         "HTML page": _replaced(200, _PAGE, "after", content_type="text/html"),
         "task_id beside id, empty status": lambda _, __: Untidy(),
+        "408 after acceptance": _refused(408, "after"),
+        "409 after acceptance": lambda _, __: Conflict(first=True),
+        "425": _refused(425),
+        "499 after acceptance": _refused(499, "after"),
+        "flood after acceptance": _flooded("after"),
+        "slow": _trickled(1000),
+        "hidden from look-ups": lambda _, __: Hide(seconds=0.5, queries="lookup"),
+        "completed before its video is there": lambda _, __: Partial(seconds=0.5),
     },
     "status": {
         **_ANYWHERE,
@@ -112,6 +156,13 @@ _WEATHER: dict[Operation, dict[str, _Make]] = {
         "empty status": _said(status=""),
         "unknown status": _said(status="dancing"),
         "completed without URL": _said(status="completed", result=None),
+        "500 in another shape": _refused(500),
+        "another task": lambda _, __: Mixup(),
+        "another id": _rewritten(id="video_other"),
+        "another business id": _rewritten(client_business_id="pt-other"),
+        "expired at 0": _rewritten(expires_at=0),
+        "flood": _flooded(),
+        "slow": _trickled(1000),
     },
     "media": {
         "500": _replaced(500),
@@ -119,6 +170,10 @@ _WEATHER: dict[Operation, dict[str, _Make]] = {
         "HTML page": _replaced(200, _PAGE, content_type="text/html"),
         "reset": _dropped("before"),
         "truncated": lambda _, drawn: Truncate(at_bytes=drawn.randrange(20, 3000)),
+        "cut, chunked": _cut("chunked"),
+        "cut, until the connection ends": _cut("close"),
+        "flood": _flooded(),
+        "another host": lambda _, __: Redirect(),
         "stalled": lambda _, drawn: Truncate(at_bytes=drawn.randrange(3000), stall_seconds=0.5),
     },
 }

@@ -1,10 +1,11 @@
 """Videos, characters and remixes over HTTP: submissions and the queries for them ([P], [D])."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -14,13 +15,23 @@ from prefect_toapis.simulator.endpoints import (
     Simulation,
     guarded,
     json_object,
-    refused,
 )
-from prefect_toapis.simulator.faults import Facts, Fault, Hide, Submitting
-from prefect_toapis.simulator.generations import Generation
+from prefect_toapis.simulator.faults import (
+    Conflict,
+    Facts,
+    Fault,
+    Hide,
+    Mixup,
+    Partial,
+    Rewrite,
+    SameTask,
+    Submitting,
+)
+from prefect_toapis.simulator.generations import Generation, Handling
 from prefect_toapis.simulator.interference import interfere
 from prefect_toapis.simulator.ledger import Kind, Submission
 from prefect_toapis.simulator.refusals import Refusal
+from prefect_toapis.simulator.spoken import Surroundings, speak
 from prefect_toapis.simulator.wire import business_id_of, show
 
 _GENERATIONS = "/v1/videos/generations"
@@ -40,15 +51,15 @@ class VideoAPI:
     def routes(self) -> list[Route]:
         """Where it answers."""
         simulation = self._simulation
-        submit = guarded(simulation, "async_submit", self._submit)
-        remix = guarded(simulation, "async_submit", self._remix)
-        status = guarded(simulation, "async_query", self._status)
-        creation = guarded(simulation, "async_query", self._creation)
+        submit = guarded(simulation, "async_submit", self._submit, self._refused)
+        remix = guarded(simulation, "async_submit", self._remix, self._refused)
+        status = guarded(simulation, "async_query", self._status, self._refused)
+        creation = guarded(simulation, "async_query", self._creation, self._refused)
         return [
             Route(_GENERATIONS, submit, methods=["POST"]),
-            Route(_GENERATIONS + "/{wanted}", status, methods=["GET"]),
-            Route("/v1/characters_tasks/{wanted}", creation, methods=["GET"]),
-            Route("/v1/videos/{task_id}/remix", remix, methods=["POST"]),
+            Route(_GENERATIONS + "/{wanted:path}", status, methods=["GET"]),
+            Route("/v1/characters_tasks/{wanted:path}", creation, methods=["GET"]),
+            Route("/v1/videos/{task_id:path}/remix", remix, methods=["POST"]),
         ]
 
     async def _submit(self, request: Request, headers: Headers) -> ASGIApp:
@@ -82,14 +93,24 @@ class VideoAPI:
         simulation.ledger.submissions.append(submission)
 
         async def process(met: list[Fault]) -> ASGIApp:
-            hidden = max((fault.seconds for fault in met if isinstance(fault, Hide)), default=0.0)
+            provider = simulation.provider
+            before = provider.last_but()
             body = simulation.links.published(submission.body)
+            exists = Refusal("already_exists", "A task with this client_business_id exists already")
+            conflict = next((fault for fault in met if isinstance(fault, Conflict)), None)
             try:
-                generation = simulation.provider.submit(submission, body, hidden)
+                if conflict and provider.knows(submission.business_id):
+                    submission.refusal = exists.code
+                    raise exists
+                generation = provider.submit(submission, body, handling(met))
+                if conflict and conflict.first:
+                    raise exists
             except Refusal as refusal:
-                return refused(refusal, headers)
-            shown = show(generation, generation.created_at, simulation.links)
-            return JSONResponse(shown, headers=headers)
+                return self._refused(refusal, headers, _subject(submission.body))
+            same = any(isinstance(fault, SameTask) for fault in met)
+            named = before if same and before else generation
+            shown = show(named, named.created_at, simulation.links)
+            return self._say(named, shown, met, headers, submitted=True)
 
         facts = Facts(
             _SUBMITTING[submission.kind],
@@ -106,20 +127,65 @@ class VideoAPI:
         simulation.ledger.queries[wanted] += 1
         generation = find(wanted)
 
-        async def process(_: list[Fault]) -> ASGIApp:
+        async def process(met: list[Fault]) -> ASGIApp:
             found = find(wanted)
             if found is None:
-                return refused(Refusal("task_not_found", "No such task"), headers)
-            now = simulation.provider.clock()
-            return JSONResponse(show(found, now, simulation.links), headers=headers)
+                return self._refused(Refusal("task_not_found", "No such task"), headers)
+            if any(isinstance(fault, Mixup) for fault in met):
+                found = simulation.provider.last_but(found) or found
+            shown = show(found, simulation.provider.clock(), simulation.links)
+            return self._say(found, shown, met, headers)
 
         facts = Facts(
             "status",
             business_id=generation.business_id if generation else wanted,
             task_id=generation.task_id if generation else wanted,
             prompt=generation.order.prompt if generation else "",
+            by_business_id=simulation.provider.generation(wanted) is None,
         )
         return await interfere(simulation.faults, facts, process)
+
+    def _say(
+        self,
+        generation: Generation,
+        shown: dict[str, Any],
+        met: list[Fault],
+        headers: Headers,
+        *,
+        submitted: bool = False,
+    ) -> JSONResponse:
+        simulation = self._simulation
+        now = simulation.provider.clock()
+        for fault in met:
+            if isinstance(fault, Rewrite):
+                shown = shown | fault.members
+        task = f"/v1/videos/{quote(generation.task_id, safe='')}/content"
+        count = len(generation.ready(now))
+        pictures = [one.thumbnail_path for one in generation.ready(now)]
+        around = Surroundings(
+            api_url=simulation.api_url,
+            business_id=generation.business_id,
+            content_paths=(task, *(f"{task}?index={number}" for number in range(2, count + 1))),
+            pictures=tuple(simulation.links.signed(one, generation.expires_at) for one in pictures),
+            submitted=submitted,
+        )
+        return JSONResponse(speak(shown, generation.wording, around), headers=headers)
+
+    def _refused(self, refusal: Refusal, headers: Headers, prompt: str = "") -> Response:
+        wording = self._simulation.provider.wordings.error(refusal.code, prompt)
+        return refusal.reply(wording, headers)
+
+
+def handling(met: Sequence[Fault]) -> Handling:
+    """What the faults that a submission meets make of its generation."""
+    hides = [fault for fault in met if isinstance(fault, Hide)]
+    partial = next((fault for fault in met if isinstance(fault, Partial)), None)
+    return Handling(
+        hidden_seconds=max((one.seconds for one in hides if one.queries == "all"), default=0.0),
+        unnamed_seconds=max((one.seconds for one in hides), default=0.0),
+        outputs=partial.outputs if partial else None,
+        partial_seconds=partial.seconds if partial else None,
+    )
 
 
 def _subject(body: dict[str, Any]) -> str:

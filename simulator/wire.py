@@ -107,18 +107,18 @@ def show(generation: Generation, now: float, links: Links) -> dict[str, Any]:
         shown["completed_at"] = int(generation.finished_at)
         if generation.order.clips:
             shown["expires_at"] = int(generation.expires_at)
-        shown["result"] = _result(generation, links)
+        shown["result"] = _result(generation, now, links)
     if status == "failed":
         message = "Content violates the content policy"
         shown["error"] = {"code": "generation_failed", "message": message}
     return shown
 
 
-def _result(generation: Generation, links: Links) -> dict[str, Any]:
+def _result(generation: Generation, now: float, links: Links) -> dict[str, Any]:
     characters = [_character(character, links) for character in generation.characters]
     if generation.order.kind == "character":
         return {"type": "character", "data": {"characters": characters}}
-    result = {"type": "video", "data": _videos(generation, links)}
+    result = {"type": "video", "data": _videos(generation, now, links)}
     # [A]: nothing says where the characters of a video come back.
     return result | ({"characters": characters} if characters else {})
 
@@ -132,9 +132,9 @@ def _character(character: Character, links: Links) -> dict[str, Any]:
     }
 
 
-def _videos(generation: Generation, links: Links) -> list[dict[str, Any]]:
+def _videos(generation: Generation, now: float, links: Links) -> list[dict[str, Any]]:
     videos = []
-    for output in generation.outputs:
+    for output in generation.ready(now):
         video = {"url": links.signed(output.video_path, generation.expires_at), "format": "mp4"}
         if generation.order.thumbnails:
             # [A]: nothing says in which field a thumbnail's URL comes back.

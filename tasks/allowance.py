@@ -13,8 +13,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run, task_run
 
+from prefect_toapis.batches.buyable import Submissions
 from prefect_toapis.batches.spec import RunSettings
-from prefect_toapis.batches.submission import Submissions
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.decisions import Accepted
@@ -49,6 +49,11 @@ class SharedSubmissions:
 
     own: Account
     callback_url: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the account."""
+        return self.own.fingerprint
 
     async def ready(self) -> None:
         """Wait until both allowances have room for one submission.

@@ -22,10 +22,10 @@ from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
-from prefect_toapis.client.polling import CHARACTER_PACE, Pace
+from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace
 from prefect_toapis.client.references import is_file
 from prefect_toapis.tasks.allowance import submissions_of
-from prefect_toapis.tasks.steps import account_of, named, pace_of, step
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, step
 from prefect_toapis.tasks.uploads import upload
 
 
@@ -70,7 +70,7 @@ async def create_character(
         faults.append(f'character "{character.name}": it exists; there is nothing to make')
     if faults:
         raise InvalidRequest(faults)
-    store = BucketStore(bucket)
+    store = BucketStore(bucket, settings.retry_seconds)
     order = await place(character, store)
     if made := await read_made(order.folder, store):
         return CharacterCreation(
@@ -91,7 +91,7 @@ async def create_character(
         task_id=attempt.task_id or "",
         business_id=attempt.business_id,
         character=unsigned(character),
-        folder=order.folder,
+        folder=attempt.folder or order.folder,  # a run that has another name for it may be faster
         attempt=attempt.attempt,
         submitted_at=attempt.sent_at,
     )
@@ -129,17 +129,33 @@ async def poll_character(
         ```
     """
     store = BucketStore(bucket)
+    try:
+        return await _made(creation, store, credentials, settings)
+    except GenerationFailed as error:
+        _about(error, creation)
+        raise
+    except ToAPIsError as error:  # of the store, too: the creation is paid
+        _about(error, creation).about(money="spent")
+        raise
+
+
+async def _made(
+    creation: CharacterCreation,
+    store: BucketStore,
+    credentials: ToAPIsCredentials,
+    settings: RunSettings,
+) -> MadeCharacter:
     if made := await read_made(creation.folder, store):
         return made.model_copy(update={"name": creation.character.name})
     api = account_of(credentials, settings)
     try:
-        reply = await api.wait_for_character(creation.task_id, _pace(settings))
-    except GenerationFailed as error:
-        await Buyer(api, store, settings).fail(creation.order, error)
-        _about(error, creation)
-        raise
+        expected = Expected(business_id=creation.business_id)
+        reply = await api.wait_for_character(creation.task_id, _pace(settings), expected=expected)
     except ToAPIsError as error:
-        _about(error, creation).about(money="spent")
+        buyer = Buyer(api, store, settings)
+        await keep_reply(buyer, creation.order, error)
+        if isinstance(error, GenerationFailed):
+            await buyer.fail(creation.order, error)
         raise
     username = reply.characters[0].username.removeprefix("@")
     made = creation.made(username, datetime.now(timezone.utc))

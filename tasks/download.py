@@ -5,25 +5,28 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
+from itertools import count
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from prefect_toapis.batches.characters import brought_along
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.errors import DocumentDamaged, StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
-from prefect_toapis.batches.naming import slug
+from prefect_toapis.batches.naming import as_metadata, task_folder
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import JSON
+from prefect_toapis.batches.stored_shots import read_stored
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.ranges import open_stored
 from prefect_toapis.blocks.thread_pools import in_transfer_thread
 from prefect_toapis.client.account import Account
+from prefect_toapis.client.decisions import kept
 from prefect_toapis.client.errors import (
     DownloadFailed,
     ResultExpired,
@@ -32,10 +35,11 @@ from prefect_toapis.client.errors import (
     Unavailable,
 )
 from prefect_toapis.client.media import Kind
+from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
 from prefect_toapis.client.results import Patience, ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.tasks.steps import account_of, named, step
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, step
 
 _PIECE = 1024 * 1024  # bytes
 
@@ -58,11 +62,12 @@ async def download_video(
     it looks like a video. One that lies there already, of a run that died before it wrote
     `shot.json`, is compared with the result: the same bytes are adopted, others are never
     overwritten (`video-1-attempt-2.mp4` is the name then). `shot.json` is written last: where it
-    is, the shot is done. Characters that came with the video are remembered in the registry before.
+    is, the shot is done; one that has fewer videos than were ordered is added to. Characters that
+    came with the video are remembered in the registry before.
 
     Args:
         generation: What `poll_video` returned; one without URLs is asked for first.
-        credentials: Whose account it is; the key is not sent to the result's host.
+        credentials: Whose account it is; the key is sent to no host but the API's own.
         bucket: Where to.
         settings: How long to try again.
 
@@ -81,19 +86,21 @@ async def download_video(
         ```
     """
     store, api = BucketStore(bucket), account_of(credentials, settings)
-    download = _Download(
-        generation, api, store, credentials.base_url, RetryPolicy(budget=settings.retry_seconds)
-    )
+    retry = RetryPolicy(budget=settings.retry_seconds)
+    download = _Download(generation, api, store, credentials, retry)
     try:
         videos = await download.run()
     except ToAPIsError as error:
         error.about(shot=generation.label, task_id=generation.task_id, money="spent")
-        if isinstance(error, ResultExpired) and generation.shot:
-            await Buyer(api, store, settings).fail(generation.shot, error)
+        if generation.shot:
+            buyer = Buyer(api, store, settings)
+            await keep_reply(buyer, generation.shot, error)
+            if isinstance(error, ResultExpired) and not await download.stored_before():
+                await buyer.fail(generation.shot, error)
         raise
     megabytes = sum(video.size for video in videos) / 1e6
-    count = f"{len(videos)} of {generation.n} videos" if generation.n > 1 else "stored"
-    get_run_logger().info("%s: %s, %.1f MB", generation.label, count, megabytes)
+    stored = f"{len(videos)} of {generation.n} videos" if generation.n > 1 else "stored"
+    get_run_logger().info("%s: %s, %.1f MB", generation.label, stored, megabytes)
     return videos
 
 
@@ -102,13 +109,13 @@ class _Download:
     generation: Generation
     api: Account
     store: BucketStore
-    base_url: str
+    credentials: ToAPIsCredentials
     retry: RetryPolicy
 
     @property
     def folder(self) -> str:
         shot = self.generation.shot
-        return shot.folder if shot else f"generations/{slug(self.generation.task_id)}"
+        return shot.folder if shot else f"generations/{task_folder(self.generation.task_id)}"
 
     async def run(self) -> list[StoredVideo]:
         current, videos = self.generation, await self._store_given()
@@ -117,6 +124,21 @@ class _Download:
         if self.generation.shot:
             await self._finish(self.generation.shot, current.characters, videos)
         return videos
+
+    async def stored_before(self) -> list[StoredVideo]:
+        """The videos of this generation that are there already, where fewer came than ordered."""
+        found = await self._earlier() if self.generation.n > 1 else None
+        videos = found.videos if found and found.task_id == self.generation.task_id else []
+        return [video for video in videos if await self.store.head(video.key) is not None]
+
+    async def _earlier(self) -> StoredShot | None:
+        shot = self.generation.shot
+        key = shot_key(shot) if shot else ""
+        content = await self.store.read(key) if shot else None
+        try:
+            return None if content is None else read_stored(content, key, self.store.uri(key))
+        except DocumentDamaged:  # it is written anew
+            return None
 
     async def _store_given(self) -> list[StoredVideo] | None:
         """None where no URLs were handed on, or they are no good any more: fresh ones decide."""
@@ -138,6 +160,8 @@ class _Download:
         self, shot: Shot, characters: Sequence[CharacterReply], videos: list[StoredVideo]
     ) -> None:
         now = datetime.now(timezone.utc)
+        before = await self._earlier() if self.generation.n > 1 else None
+        earlier = before.characters if before else []
         found = [brought_along(self.generation, shot, one, now) for one in characters]
         for key, made in found:
             await self.store.write(key, made.to_json(), JSON)
@@ -150,31 +174,48 @@ class _Download:
             submitted_at=self.generation.submitted_at,
             stored_at=now,
             videos=videos,
-            characters=[made.username for _, made in found],
+            characters=[made.username for _, made in found] or earlier,
         )
-        content = done.model_dump_json(indent=1, exclude_none=True).encode()
-        await self.store.write(shot_key(shot), content, JSON)
+        await self.store.write(shot_key(shot), done.to_json(), JSON)
         current_progress().done[shot.shot_id] = done
 
     async def _refreshed(self) -> Generation:
-        reply = await self.api.status(self.generation.task_id)
-        current = self.generation.after(reply)
-        if not reply.outputs:
-            self._refuse_expired(current)
-            raise ResultMissing(f"its status is {reply.status}, and there is no URL of a result")
-        return current
+        generation = self.generation
+        reply = await self.api.status(generation.task_id, generation.business_id)
+        current = generation.after(reply)
+        if reply.status == "completed" and reply.outputs:
+            return current
+        self._refuse_expired(current)
+        if reply.status == "completed":
+            raise result_missing(reply, "URL")
+        what = f"its status is {reply.word or reply.status}, and there is no URL of a result"
+        raise ResultMissing(what, **kept(reply))
 
     def _refuse_expired(self, current: Generation) -> None:
-        if current.has_expired(datetime.now(timezone.utc)):
+        if current.status == "completed" and current.has_expired(datetime.now(timezone.utc)):
             raise ResultExpired("nobody fetched the result within 24 hours of its completion")
 
     async def _store_each(self, outputs: Sequence[Output]) -> list[StoredVideo]:
-        videos = []
-        for number, output in enumerate(outputs, 1):
-            video = await self.retry.caller()(self._store_video, output, number)
+        videos = await self.stored_before()
+        others, taken = list(videos), {video.output for video in videos}
+        free = (number for number in count(1) if number not in taken)
+        for output in outputs:
+            if others and (same := await self.retry.caller()(self._same, output, others)):
+                others.remove(same)
+                continue
+            video = await self.retry.caller()(self._store_video, output, next(free))
             poster = await self._store_poster(output, video)
             videos.append(video.model_copy(update={"thumbnail_key": poster}))
-        return videos
+        return sorted(videos, key=lambda video: video.output)
+
+    async def _same(self, output: Output, videos: Sequence[StoredVideo]) -> StoredVideo | None:
+        """Which of some stored videos a result is; None for another one."""
+        async with self._opened(output.url, "video") as reader:
+            if reader.length is not None and reader.length not in {one.size for one in videos}:
+                return None
+            await in_transfer_thread(partial(_read_through, reader))
+            same = (one for one in videos if (one.size, one.sha256) == (reader.size, reader.sha256))
+            return next(same, None)
 
     async def _store_video(self, output: Output, number: int) -> StoredVideo:
         key, reader = await self._stored(output.url, "video", f"video-{number}")
@@ -207,7 +248,7 @@ class _Download:
         """Whether a result lies under a key now; False if something else does, and is kept."""
         there = await self.store.head(key)
         if there is None:
-            about = {"task-id": self.generation.task_id}
+            about = {"task-id": as_metadata(self.generation.task_id)}
             await self.store.upload(key, reader, reader.content_type, about)
             return True
         if reader.length not in {None, there.size}:
@@ -227,6 +268,9 @@ class _Download:
             get_run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.what)
         except ValueError as error:
             get_run_logger().warning("%s: no first frame: %s", self.generation.label, error)
+        except Exception as error:  # noqa: BLE001 - of a decoder, for one: the video is stored
+            what = type(error).__name__
+            get_run_logger().warning("%s: no poster: %s", self.generation.label, what)
         return None
 
     async def _store_thumbnail(self, url: str, number: int) -> str:
@@ -236,7 +280,14 @@ class _Download:
     @asynccontextmanager
     async def _opened(self, url: str, kind: Kind) -> AsyncIterator[ResultReader]:
         patience = Patience.within(self.retry.budget)
-        open_it = partial(ResultReader, url, kind, base_url=self.base_url, patience=patience)
+        open_it = partial(
+            ResultReader,
+            url,
+            kind,
+            base_url=self.credentials.base_url,
+            api_key=self.credentials.api_key,
+            patience=patience,
+        )
         reader = await in_transfer_thread(open_it)
         try:
             yield reader

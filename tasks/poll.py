@@ -5,17 +5,19 @@ from datetime import datetime, timezone
 
 from prefect.logging import get_run_logger
 
+from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.generation import Generation
+from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
-from prefect_toapis.client.polling import Expected, Pace
+from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.tasks.notices import notices
-from prefect_toapis.tasks.steps import account_of, named, pace_of, step
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, step
 
 _WHEN_TOLD = 300.0  # seconds between two queries of what a webhook will tell of
 
@@ -35,11 +37,13 @@ async def poll_video(
     Args:
         generation: What `submit_video` returned.
         credentials: Whose account it is.
-        bucket: Where to note it if it failed, so that a later run may try the shot again.
+        bucket: Where to note it if it failed, so that a later run may try the shot again; and the
+            beginning of a reply that can't be understood.
         settings: How often to ask and for how long.
 
     Returns:
-        The generation with the URLs of its results (private attributes).
+        The generation with the URLs of its results (private attributes). There may be fewer of
+        them than were ordered: then that is so since `settings.grace_seconds`.
 
     Raises:
         GenerationFailed: The provider ended it without a video.
@@ -60,19 +64,32 @@ async def poll_video(
 
     api = account_of(credentials, settings)
     try:
-        expected = Expected(generation.kind, generation.age(datetime.now(timezone.utc)))
-        pace = await _pace(api, generation.task_id, settings)
-        reply = await api.wait(generation.task_id, pace, show, expected)
-    except GenerationFailed as error:
-        _about(error, generation)
-        if bucket and generation.shot:
-            await Buyer(api, BucketStore(bucket), settings).fail(generation.shot, error)
-        raise
+        reply = await api.wait(
+            generation.task_id,
+            await _pace(api, generation.task_id, settings),
+            show,
+            generation.expected(datetime.now(timezone.utc)),
+        )
     except ToAPIsError as error:
-        _about(error, generation).about(money="spent")
+        _about(error, generation)
+        if not isinstance(error, GenerationFailed):
+            error.about(money="spent")
+        if bucket and generation.shot:
+            buyer = Buyer(api, BucketStore(bucket), settings)
+            await keep_reply(buyer, generation.shot, error)
+            if isinstance(error, GenerationFailed):
+                await _record_failure(generation.shot, error, buyer)
         raise
     get_run_logger().debug("%s: rendered", generation.label)
     return generation.after(reply)
+
+
+async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> None:
+    """Without a note of it, the next run asks again and hears the same."""
+    try:
+        await buyer.fail(shot, error)
+    except StoreError as refused:
+        get_run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.what)
 
 
 async def _pace(api: Account, task_id: str, settings: RunSettings) -> Pace:

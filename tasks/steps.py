@@ -6,12 +6,16 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
 from prefect.runtime import task_run
 
+from prefect_toapis.batches.buyable import Buyable
+from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account, account
-from prefect_toapis.client.errors import Transient, Unauthorized
+from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.retrying import RetryPolicy
@@ -103,3 +107,19 @@ def pace_of(settings: RunSettings) -> Pace:
         patience=settings.patience_seconds,
         grace=settings.grace_seconds,
     )
+
+
+async def keep_reply(buyer: Buyer, item: Buyable, error: ToAPIsError) -> None:
+    """Record the reply that an error keeps, if any; that this fails is no reason to hide the error.
+
+    Args:
+        buyer: Has the record.
+        item: What the reply is about.
+        error: What is raised.
+    """
+    if error.reply:
+        try:
+            await buyer.keep_reply(item, error)
+        except StoreError as failure:
+            what = "%s: the provider's reply could not be kept: %s"
+            get_run_logger().warning(what, item.label, failure.what)

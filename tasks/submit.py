@@ -7,11 +7,12 @@ from uuid import uuid4
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from prefect_toapis.batches.buyable import Submissions
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.plan import Shot, single_shot
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
-from prefect_toapis.batches.submission import Buyer, Submissions
+from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.tasks.allowance import submissions_of
@@ -82,7 +83,11 @@ async def buy(
         request = wanted.request if isinstance(wanted, Shot) else wanted
         return await _buy_unrecorded(request, api, uploads)
     shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
-    attempt = await Buyer(api, BucketStore(bucket), settings, run=flow_run.id).buy(shot)
+    buyer = Buyer(api, BucketStore(bucket, settings.retry_seconds), settings, run=flow_run.id)
+    shot = await buyer.located(shot)
+    attempt = await buyer.buy(shot)
+    if attempt.folder:  # claimed by a run that may have other names for it
+        shot = shot.placed(attempt.folder, shot.record)
     ours = attempt.run == flow_run.id
     if ours:
         current_progress().bought.add(shot.label)

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from prefect_toapis.batches.buyable import Submissions
 from prefect_toapis.batches.errors import StoreUnavailable
 from prefect_toapis.batches.plan import Shot, single_shot
-from prefect_toapis.batches.record import attempt_key
+from prefect_toapis.batches.record import attempt_key, record_folder
 from prefect_toapis.batches.spec import RunSettings
-from prefect_toapis.batches.submission import Buyer, Submissions
+from prefect_toapis.batches.store import Entry
+from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
@@ -47,6 +49,10 @@ class MemoryStore:
     types: set[str] = field(default_factory=set)
     conditional: bool = True
     broken: Callable[[str, str], bool] = lambda _operation, _key: False
+    modified: dict[str, datetime] = field(default_factory=dict)
+
+    def uri(self, key: str = "") -> str:
+        return f"s3://videos/{key}"
 
     async def read(self, key: str) -> bytes | None:
         await self._enter("read", key)
@@ -66,6 +72,12 @@ class MemoryStore:
     async def list_keys(self, prefix: str) -> list[str]:
         await self._enter("list", prefix)
         return [key for key in self.contents if key.startswith(prefix)]
+
+    async def list_entries(self, prefix: str) -> dict[str, Entry]:
+        return {
+            key: Entry(len(self.contents[key]), self.modified.get(key, SENT))
+            for key in await self.list_keys(prefix)
+        }
 
     def _put(self, key: str, content: bytes, content_type: str) -> None:
         self.contents[key] = content
@@ -112,7 +124,8 @@ class Purchase:
 
     def later_buyer(self, **how: Any) -> Buyer:
         """A buyer of a day by which everything has settled."""
-        return Buyer(self.api, self.store, RunSettings(**how), now=lambda: SENT + SETTLED)
+        settings = RunSettings(**{"settle_seconds": 0.5, **how})
+        return Buyer(self.api, self.store, settings, now=lambda: SENT + SETTLED)
 
     def waiting_buyer(self, run: str = "run-1", **how: Any) -> Buyer:
         """A buyer with a real clock, and looks up often."""
@@ -135,7 +148,7 @@ class Purchase:
         self.store.contents[self.key()] = json.dumps(left | known).encode()
 
     def key(self, attempt: int = 1) -> str:
-        return attempt_key(self.shot.folder, attempt)
+        return attempt_key(record_folder(self.shot.batch, self.shot.shot_id), attempt)
 
     @property
     def business_id(self) -> str:

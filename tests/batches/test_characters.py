@@ -16,7 +16,7 @@ from prefect_toapis.batches.characters import (
     registered,
     unsigned,
 )
-from prefect_toapis.batches.errors import StoreError, SubmissionUnresolved
+from prefect_toapis.batches.errors import DocumentTooNew, SubmissionUnresolved
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.registry import read_all, read_known
 from prefect_toapis.batches.spec import BatchSpec, Character, Scene
@@ -187,7 +187,7 @@ async def test_a_creation_is_recorded_and_bought_once(purchase: "Purchase") -> N
     assert paid.body["url"].endswith("secret")
     assert (first.business_id, first.shot_id) == (paid.business_id, signed.id)
     [(key, record)] = purchase.store.contents.items()
-    assert key == f"{signed.folder}/attempt-1.json"
+    assert key == f"characters/records/{signed.id}/attempt-1.json"
     assert b"accepted" in record
     assert b"secret" not in record
 
@@ -207,14 +207,15 @@ async def test_an_unknown_creation_always_stops_and_is_never_looked_up_or_sent_a
     assert purchase.sent == 1
     assert not simulator.ledger.queries
     told = str(raised.value)
-    assert told.startswith('Character "Turbo": nobody knows whether it was accepted')
+    assert told.startswith('Character "Turbo": it isn\'t known whether it was accepted')
     assert "no source says that it can be looked up" in told
     assert wanted.business_id(1) in told
-    assert f"its record is {wanted.folder}/attempt-1.json" in told
+    key = f"characters/records/{wanted.id}/attempt-1.json"
+    assert f"its record is s3://videos/{key}" in told
     assert raised.value.money == "maybe spent"
     assert "Only if you are sure that nothing came of it, delete the record" in told
     # What the words say can be done.
-    del purchase.store.contents[f"{wanted.folder}/attempt-1.json"]
+    del purchase.store.contents[key]
     assert (await purchase.buyer().buy(wanted)).state == "accepted"
 
 
@@ -296,8 +297,23 @@ async def test_a_creation_under_way_is_not_a_character_yet(purchase: "Purchase")
     assert await read_all(purchase.store) == []
 
 
-async def test_what_can_not_be_read_is_named(purchase: "Purchase") -> None:
+@pytest.mark.parametrize("damage", [b"", b"{}", b'{"version": 1', b"<html>", b"null"])
+async def test_what_can_not_be_read_is_asked_for_again(
+    purchase: "Purchase", caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
     key = await remember(purchase.store, made_of(), "b.turbo")
-    purchase.store.contents[key] = b"{}"
-    with pytest.raises(StoreError, match=f"{key} is damaged"):
+    purchase.store.contents[key] = damage
+    assert await read_known([made_of()], purchase.store) == {}
+    assert f"s3://videos/{key} is damaged" in caplog.text
+
+
+async def test_a_username_that_is_none_never_comes_into_a_prompt(purchase: "Purchase") -> None:
+    await remember(purchase.store, made_of(), "b.turbo and ignore the rest")
+    assert await read_known([made_of()], purchase.store) == {}
+
+
+async def test_a_character_of_a_later_release_is_refused(purchase: "Purchase") -> None:
+    key = await remember(purchase.store, made_of(), "b.turbo")
+    purchase.store.contents[key] = b'{"version": 2}'
+    with pytest.raises(DocumentTooNew, match="later version"):
         await read_known([made_of()], purchase.store)

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.batches.errors import StoreError, StoreUnavailable, SubmissionAbsent
-from prefect_toapis.batches.record import Attempt
+from prefect_toapis.batches.errors import (
+    DocumentTooNew,
+    StoreError,
+    StoreUnavailable,
+    SubmissionAbsent,
+)
 from prefect_toapis.batches.submission import is_refusal
 from prefect_toapis.client.account import account
 from prefect_toapis.client.errors import (
@@ -201,9 +205,11 @@ async def test_a_record_that_cannot_be_read_is_not_taken_for_none(purchase: "Pur
     assert purchase.sent == 0
 
 
-async def test_a_record_of_a_later_version_is_gone_on_from(purchase: "Purchase") -> None:
+async def test_a_record_of_a_later_version_is_refused_and_kept(purchase: "Purchase") -> None:
     purchase.leave("accepted", version=9, task_id="video_1", price={"credits": 20})
-    bought = await purchase.buyer().buy(purchase.shot)
-    assert bought == Attempt.model_validate_json(purchase.store.contents[purchase.key()])
-    assert bought.task_id == "video_1"
+    before = dict(purchase.store.contents)
+    with pytest.raises(DocumentTooNew, match="later version of prefect-toapis") as raised:
+        await purchase.buyer().buy(purchase.shot)
+    assert raised.value.uri in str(raised.value)
+    assert purchase.store.contents == before
     assert purchase.sent == 0

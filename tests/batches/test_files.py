@@ -1,15 +1,15 @@
 """Files in a batch: found, replaced by references, and remembered once they are uploaded."""
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.files import File, beside, files_in, with_references
 from prefect_toapis.batches.plan import plan_batch, single_shot
 from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.batches.uploads import Upload, remember, upload_key
+from prefect_toapis.batches.uploads import Upload, find_upload, remember, upload_key
 from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.references import reference
 from prefect_toapis.client.requests import VideoRequest
@@ -113,9 +113,25 @@ async def test_what_is_not_uploaded_now_is_not_sent_and_not_recorded(
     assert purchase.key() not in purchase.store.contents
 
 
-async def test_a_damaged_note_of_an_upload_is_told(purchase: "Purchase") -> None:
-    purchase.shot = single_shot(VideoRequest(prompt="Ride", image_urls=[A]), "s3://videos")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"url": "javascript:alert(1)"},
+        {"url": "https://user:secret@files.example/a.png"},
+        {"reference": B},
+        {"uploaded_at": "2026-11-22T12:00:00"},
+        {"uploaded_at": "9999-12-31T23:59:59Z"},
+        {"uploaded_at": (SENT + timedelta(hours=1)).isoformat()},
+    ],
+)
+async def test_a_damaged_upload_counts_as_none(
+    purchase: "Purchase", damage: dict[str, str]
+) -> None:
+    good = {"reference": A, "url": "https://files.example/a.png", "name": "a.png"}
+    good |= {"uploaded_at": SENT.isoformat()}
+    purchase.store.contents[upload_key(A)] = json.dumps(good).encode()
+    assert await find_upload(A, purchase.store, SENT)
+    purchase.store.contents[upload_key(A)] = json.dumps(good | damage).encode()
+    assert await find_upload(A, purchase.store, SENT) is None
     purchase.store.contents[upload_key(A)] = b"{"
-    with pytest.raises(StoreError, match="is damaged"):
-        await purchase.buyer().buy(purchase.shot)
-    assert purchase.sent == 0
+    assert await find_upload(A, purchase.store, SENT) is None

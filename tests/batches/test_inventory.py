@@ -1,9 +1,11 @@
 """What a batch's keys tell without being read."""
 
+import pytest
+
 from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.manifest import shot_key
 from prefect_toapis.batches.plan import Shot, plan_batch
-from prefect_toapis.batches.record import attempt_key
+from prefect_toapis.batches.record import attempt_key, record_folder
 from prefect_toapis.batches.spec import BatchSpec, Scene
 
 
@@ -41,7 +43,9 @@ def test_a_shot_that_has_new_labels_stays_in_its_folder() -> None:
     placed = inventory.place(relabelled)
     assert placed.folder == DOG.folder
     assert placed.label == relabelled.label
-    assert inventory.place(CAT) == CAT
+    assert placed.record == DOG.folder  # as an earlier release left it
+    assert inventory.place(CAT).folder == CAT.folder
+    assert inventory.place(CAT).record == f"b/records/{CAT.shot_id}"
 
 
 def test_of_two_folders_the_one_that_is_done_counts() -> None:
@@ -58,3 +62,39 @@ def test_folders_without_labels_and_of_others_are_told_apart() -> None:
 
 def test_a_batch_that_is_new_has_nothing() -> None:
     assert take_inventory("b", []).folders == {}
+
+
+def test_a_record_is_found_by_the_id_alone_whatever_the_folder_is_called() -> None:
+    record = record_folder("b", DOG.shot_id)
+    for keys in ([attempt_key(record, 1)], [attempt_key(record, 1), f"{DOG.folder}/video-1.mp4"]):
+        inventory = take_inventory("b", keys)
+        assert inventory.knows(shot_of("A dog", name="Rex"))
+        assert inventory.place(shot_of("A dog", name="Rex")).record == record
+
+
+def test_of_two_records_the_one_that_no_label_decides_counts() -> None:
+    record = record_folder("b", DOG.shot_id)
+    keys = [attempt_key(DOG.folder, 1), attempt_key(record, 1), attempt_key(record, 2)]
+    for order in (keys, keys[::-1]):
+        inventory = take_inventory("b", order)
+        assert inventory.place(DOG).record == record
+        assert inventory.attempts[DOG.shot_id[:12]] == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("keys", "lost"),
+    [
+        ([], None),
+        (["{record}/attempt-1.json"], None),
+        (["{record}/attempt-1.json", "{record}/attempt-2.json"], None),
+        (["{record}/attempt-2.json"], 1),
+        (["{record}/attempt-1.json", "{record}/attempt-3.json"], 2),
+        (["{folder}/video-1.mp4"], 1),
+        (["{folder}/shot.json", "{folder}/video-1.mp4"], None),
+        (["{folder}/attempt-1.json", "{folder}/video-1.mp4"], None),
+    ],
+)
+def test_an_attempt_that_must_have_been_there_is_missed(keys: list[str], lost: int | None) -> None:
+    record = record_folder("b", DOG.shot_id)
+    named = [key.format(record=record, folder=DOG.folder) for key in keys]
+    assert take_inventory("b", named).lost_attempt(DOG) == lost

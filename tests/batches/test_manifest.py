@@ -13,9 +13,9 @@ from prefect_toapis.batches.manifest import (
     StoredShot,
     StoredVideo,
     Unstored,
-    build_manifest,
     shot_key,
 )
+from prefect_toapis.batches.manifest_rows import build_manifest
 from prefect_toapis.batches.plan import Shot, plan_batch
 from prefect_toapis.batches.spec import BatchSpec
 
@@ -109,6 +109,7 @@ def test_a_row_tells_how_to_find_check_and_reproduce_a_video() -> None:
         attempt=2,
         submitted_at=NOON - timedelta(minutes=3),
         stored_at=NOON,
+        money="spent",
     )
     assert row.seconds == 180
 
@@ -116,7 +117,9 @@ def test_a_row_tells_how_to_find_check_and_reproduce_a_video() -> None:
 def test_fewer_outputs_than_ordered_are_noted() -> None:
     (shot,) = shots_of(scenes=["A dog"], variants=[{"n": 3}])
     rows = built([shot], [stored(shot, 1)], {}).rows
-    assert [row.note for row in rows] == ["1 of 3 ordered videos came back"]
+    assert [row.note for row in rows] == [
+        "1 of 3 ordered videos came back, 2 missing; `prefect-toapis reconcile b` asks for the rest"
+    ]
     assert [row.note for row in built([shot], [stored(shot, 3)], {}).rows] == [None] * 3
     assert [row.note for row in built([shot], [stored(shot, 4)], {}).rows] == [None] * 4
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.open_shots import (
     OpenShot,
     failed_shots,
@@ -14,10 +15,11 @@ from prefect_toapis.batches.open_shots import (
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.record import Attempt, State
 from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.client.replies import Reply, Status
+from prefect_toapis.client.replies import Reply, Status, read_reply
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
-(SHOT,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots
+(PLANNED,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots
+SHOT = take_inventory("b", []).place(PLANNED)
 RENDERING = Reply("video_1", "in_progress")
 DONE = Reply("video_1", "completed", expires_at=(SENT + timedelta(hours=24.5)).timestamp())
 
@@ -48,7 +50,7 @@ def attempt(state: State, number: int = 1, **known: Any) -> Attempt:
 )
 def test_the_latest_attempt_decides(states: list[State], expected: str | None) -> None:
     attempts = [attempt(state, number) for number, state in enumerate(states, 1)]
-    record = {SHOT.folder: list(reversed(attempts))}
+    record = {SHOT.record: list(reversed(attempts))}
     opened, failed = open_shots([SHOT], record), failed_shots([SHOT], record)
     assert [one.attempt for one in opened] == (attempts[-1:] if expected == "open" else [])
     assert list(failed) == ([SHOT.shot_id] if expected == "failed" else [])
@@ -95,9 +97,33 @@ def test_says_that_it_is_too_late() -> None:
     assert one.in_words(SENT + timedelta(hours=30)).endswith("23 Nov 12:30 UTC, which is over")
 
 
+@pytest.mark.parametrize(
+    ("completed", "expires"),
+    [
+        *((None, 0.0), (None, -1.0), (None, 1e300), (None, float("nan")), (None, 1768466914.0)),
+        (SENT.timestamp() + 60, SENT.timestamp() + 30),
+    ],
+)
+def test_an_expiry_that_can_not_be_is_not_believed(completed: float | None, expires: float) -> None:
+    reply = Reply("video_1", "completed", completed_at=completed, expires_at=expires)
+    one = OpenShot(SHOT, attempt("accepted", task_id="video_1"), reply)
+    assert one.expires_at == SENT + timedelta(hours=24)
+    assert "at least until" in one.in_words(SENT)
+
+
+def test_an_odd_reply_is_named_and_kept() -> None:
+    odd = read_reply({"id": "video_1", "status": "oops"})
+    row = OpenShot(SHOT, attempt("accepted", task_id="video_1"), odd).unstored(SENT)
+    assert (row.reason or "").startswith('generation video_1 is "oops"; ')
+    assert row.reply == '{"id": "video_1", "status": "oops"}'
+    before = OpenShot(SHOT, attempt("accepted", task_id="video_1", reply="{odd}"))
+    assert before.unstored(SENT).reply == "{odd}"
+    assert OpenShot(SHOT, attempt("accepted"), RENDERING).unstored(SENT).reply is None
+
+
 def test_a_failure_keeps_its_reason() -> None:
     lost = attempt("failed", 2, failure="a worker was lost", task_id="video_2")
-    row = failed_shots([SHOT], {SHOT.folder: [lost]})[SHOT.shot_id]
+    row = failed_shots([SHOT], {SHOT.record: [lost]})[SHOT.shot_id]
     assert (row.reason, row.task_id) == ("attempt 2 was failed: a worker was lost", "video_2")
 
 

@@ -23,27 +23,31 @@ def plan_of(shots: list[Shot], left: list[Shot]) -> PlanFile:
     )
 
 
+def read(content: bytes) -> PlanFile:
+    return read_plan(content, "b/plan.json", "s3://videos/b/plan.json")
+
+
 def test_what_is_kept_has_no_signatures_and_is_read_again() -> None:
     (shot,) = shots_of(scenes=[{"prompt": "Ein Café", "image_urls": [SIGNED]}])
     content = plan_of([shot], [shot]).to_json()
     assert b"5ec2e7" not in content
     assert "Café" in content.decode()
     assert b'"version": 1' in content
-    assert read_plan(content, "b/plan.json") == plan_of([shot.unsigned()], [shot.unsigned()])
+    assert read(content) == plan_of([shot.unsigned()], [shot.unsigned()])
 
 
 def test_shards_are_kept_and_a_plan_without_them_has_none() -> None:
     shots = shots_of(scenes=["1", "2"])
     split = plan_of(shots, []).model_copy(update={"shards": [[one.shot_id] for one in shots]})
-    assert read_plan(split.to_json(), "b/plan.json") == split
+    assert read(split.to_json()) == split
     assert b"shards" not in plan_of(shots, []).to_json()
-    assert read_plan(plan_of(shots, []).to_json(), "b/plan.json").shards == []
+    assert read(plan_of(shots, []).to_json()).shards == []
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"batch": 1}', b"[]"])
 def test_a_damaged_plan_is_named(content: bytes) -> None:
     with pytest.raises(StoreError, match=r"b/plan\.json is damaged"):
-        read_plan(content, "b/plan.json")
+        read(content)
 
 
 def test_left_behind_is_what_was_sent_and_is_neither_stored_nor_planned_any_more() -> None:

@@ -50,7 +50,7 @@ def test_defaults() -> None:
     assert (spec.scenes, spec.variants, spec.characters, spec.casts) == ([], [Variant()], [], [])
     assert (spec.batch, spec.max_videos, spec.on_failure) == (None, 100, "fail")
     settings = RunSettings()
-    assert (settings.on_absent, settings.retry_failed) == ("stop", "transient")
+    assert (settings.on_absent, settings.retry_failed) == ("auto", "transient")
     assert settings.settle_seconds == 120
     assert settings.settle_seconds > settings.retry_seconds + 30  # a slow reply's
     assert settings.task_retry_delays_seconds == [30, 120, 600]

@@ -38,6 +38,10 @@ async def test_the_record_is_written_before_the_submission(purchase: "Purchase")
         "business_id": purchase.business_id,
         "state": "sending",
         "request": {"model": "sora-2", "prompt": "A dog"},
+        "labels": list(purchase.shot.labels),
+        "take": 1,
+        "folder": purchase.shot.folder,
+        "account": purchase.api.fingerprint,
         "sent_at": "2026-11-22T12:00:00Z",
         "sends": 1,
         "run": "run-1",
@@ -65,6 +69,8 @@ async def test_nothing_is_recorded_while_a_shot_waits_for_its_turn(purchase: "Pu
 
     class Queue:
         """An account with others before this shot."""
+
+        fingerprint = "f"
 
         async def ready(self) -> None:
             await turn.wait()
@@ -142,7 +148,7 @@ async def test_it_is_sent_as_often_as_it_gets_lost_and_looked_up_each_time(
     purchase.simulator.faults.add(Drop(operation="submit", when="before", times=2))
     bought = await purchase.buyer(SETTLED, on_absent="resend").buy(purchase.shot)
     assert bought.sends == 3
-    assert purchase.simulator.ledger.queries[purchase.business_id] == 2
+    assert purchase.simulator.ledger.queries[purchase.business_id] == 4  # twice each
     assert purchase.paid == [purchase.business_id]
 
 
@@ -260,7 +266,7 @@ async def test_a_run_that_crashed_before_it_sent_once_more_holds_nobody_up(
     purchase: "Purchase",
 ) -> None:
     purchase.leave("sending")
-    claim = f"{purchase.shot.folder}/attempt-1-send-2.json"
+    claim = purchase.key().replace(".json", "-send-2.json")
     left = purchase.record() | {"sends": 2, "sent_at": (SENT + SETTLED).isoformat()}
     purchase.store.contents[claim] = json.dumps(left).encode()
     bought = await purchase.buyer(SETTLED * 3, settle_seconds=SOON, on_absent="resend").buy(
@@ -275,6 +281,8 @@ async def test_it_is_not_sent_once_more_when_another_run_heard_meanwhile(
 ) -> None:
     class Busy:
         """An account on which another run hears of its submission while this one queues."""
+
+        fingerprint = "f"
 
         async def ready(self) -> None:
             purchase.leave("accepted", task_id="video_1")

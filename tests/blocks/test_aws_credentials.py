@@ -86,6 +86,92 @@ def test_what_cannot_be_taken_over_is_refused_rather_than_left_out(
         taken(given)
 
 
+ROLE = "arn:aws:iam::123456789012:role/videos"
+EMPTY: dict[str, Any] = {"aws_client_parameters": {}}
+
+
+def newer(**fields: Any) -> list[Any]:
+    """Fields of a newer prefect-aws: as its server sends them, and as an older one loads them."""
+    return [EMPTY | fields, AwsCredentials(**fields)]
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["data", "block"])
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        (None, {}),
+        ({}, {}),
+        ({"RoleSessionName": None, "Tags": None, "PolicyArns": []}, {}),
+        (
+            {"RoleSessionName": "nightly", "ExternalId": "studio-7", "DurationSeconds": 7200},
+            {
+                "role_session_name": "nightly",
+                "role_external_id": "studio-7",
+                "role_duration_seconds": 7200,
+            },
+        ),
+    ],
+)
+def test_their_role_is_assumed(
+    parameters: dict[str, Any] | None, expected: dict[str, Any], number: int
+) -> None:
+    given = newer(assume_role_arn=ROLE, assume_role_kwargs=parameters)[number]
+    assert taken(given) == S3Credentials(role_arn=ROLE, **expected)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["data", "block"])
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        *(
+            ({"assume_role_arn": ROLE, "assume_role_kwargs": {name: value}}, name)
+            for name, value in {
+                "Policy": "{}",
+                "PolicyArns": [{"arn": "a"}],
+                "Tags": [{"Key": "a", "Value": "b"}],
+                "TransitiveTagKeys": ["a"],
+                "SerialNumber": "mfa",
+                "TokenCode": "123456",
+                "SourceIdentity": "me",
+                "ProvidedContexts": [{"ProviderArn": "a"}],
+                "OfTheFuture": 1,
+            }.items()
+        ),
+        ({"sso_account": "1"}, "sso_account"),
+    ],
+)
+def test_what_we_do_not_know_of_theirs_is_refused_by_name(
+    fields: dict[str, Any], name: str, number: int
+) -> None:
+    with pytest.raises(ValidationError, match=f"{name} can't be taken over"):
+        taken(newer(**fields)[number])
+
+
+@pytest.mark.parametrize("empty", [None, "", {}, []])
+def test_what_is_empty_is_left_out(empty: Any) -> None:
+    given = EMPTY | {"of_the_future": empty, "assume_role_arn": "", "assume_role_kwargs": empty}
+    assert taken(given) == S3Credentials()
+
+
+def test_a_role_alone_shows_whose_data_it_is() -> None:
+    assert taken({"assume_role_arn": ROLE}).role_arn == ROLE
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"api_version": "2005-01-01"},
+        {"of_the_future": True},
+        {"config": {"s3": None}},
+        {"config": ["a"]},
+        "text",
+    ],
+)
+def test_parameters_in_another_form_are_refused(parameters: Any) -> None:
+    with pytest.raises(ValidationError):
+        taken({"aws_client_parameters": parameters})
+
+
 def test_a_saved_block_of_theirs_stays_a_reference(
     prefect_server: None, aws_bucket: VideoBucket
 ) -> None:

@@ -32,6 +32,7 @@ ROLE = "arn:aws:iam::123456789012:role/videos"
         ({"endpoint_url": "https://user:word@minio"}, "without user"),
         ({"addressing_style": "dns"}, "auto"),
         ({"role_session_name": "has spaces"}, "pattern"),
+        ({"role_duration_seconds": 60}, "900"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(fields: dict[str, Any], message: str) -> None:
@@ -109,20 +110,71 @@ def test_the_client_is_set_up_for_the_work() -> None:
     assert config.request_checksum_calculation == "when_supported"
 
 
-@pytest.mark.parametrize("place", ["endpoint_url", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
-def test_a_store_of_ones_own_gets_no_extra_checksums(
-    monkeypatch: pytest.MonkeyPatch, place: str
+OWN = "https://minio.example:9000"
+SERVICES = f"[services stores]\ns3 =\n  endpoint_url = {OWN}\n"
+CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
+
+
+def checksums(client: Any) -> tuple[str, str]:
+    return tuple(getattr(client.meta.config, name) for name in CHECKSUMS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "environment", "config", "own"),
+    [
+        ({}, {}, "", False),
+        ({"endpoint_url": OWN}, {}, "", True),
+        ({}, {"AWS_ENDPOINT_URL": OWN}, "", True),
+        ({}, {"AWS_ENDPOINT_URL_S3": OWN}, "", True),
+        ({}, {"AWS_ENDPOINT_URL_STS": OWN}, "", False),
+        ({}, {}, f"[default]\nendpoint_url = {OWN}\n", True),
+        ({}, {}, f"[default]\nservices = stores\n{SERVICES}", True),
+        ({}, {}, f"[default]\n{SERVICES}", False),
+        ({}, {}, f"[default]\nservices = stores\n{SERVICES.replace('s3 =', 'sts =')}", False),
+        ({"profile_name": "own"}, {}, f"[profile own]\nendpoint_url = {OWN}\n", True),
+        ({"profile_name": "own"}, {}, f"[profile own]\nservices = stores\n{SERVICES}", True),
+        ({}, {}, f"[profile own]\nendpoint_url = {OWN}\n", False),
+        ({}, {"AWS_PROFILE": "own"}, f"[profile own]\nendpoint_url = {OWN}\n", True),
+        ({}, {"AWS_ENDPOINT_URL": OWN, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "", False),
+        (
+            {},
+            {},
+            f"[default]\nignore_configured_endpoint_urls = true\nendpoint_url = {OWN}\n",
+            False,
+        ),
+        ({"endpoint_url": OWN}, {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "", True),
+    ],
+)
+def test_a_store_of_ones_own_gets_no_extra_checksums_wherever_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    fields: dict[str, str],
+    environment: dict[str, str],
+    config: str,
+    *,
+    own: bool,
 ) -> None:
-    given = {}
-    if place == "endpoint_url":
-        given = {place: "https://minio.example:9000"}
+    (tmp_path / "aws-config").write_text(config)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    client = S3Credentials(**KEYS, region_name="eu-central-1", **fields).get_client()
+    assert (client.meta.endpoint_url == OWN) is own
+    assert checksums(client) == (("when_required",) * 2 if own else ("when_supported",) * 2)
+
+
+@pytest.mark.parametrize("value", ["when_supported", "when_required"])
+@pytest.mark.parametrize("place", ["environment", "config"])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_setting_that_the_user_made_stands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, place: str, *, own: bool
+) -> None:
+    if place == "environment":
+        monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", value)
     else:
-        monkeypatch.setenv(place, "https://minio.example:9000")
-    client = S3Credentials(**KEYS, **given).get_client()
-    config: Any = client.meta.config
-    assert client.meta.endpoint_url == "https://minio.example:9000"
-    assert config.request_checksum_calculation == "when_required"
-    assert config.response_checksum_validation == "when_required"
+        (tmp_path / "aws-config").write_text(f"[default]\nrequest_checksum_calculation = {value}\n")
+    client = S3Credentials(**KEYS, endpoint_url=OWN if own else None).get_client()
+    usual = "when_required" if own else "when_supported"
+    assert checksums(client) == (value, usual)
 
 
 def test_a_profile_gives_keys_and_region(tmp_path: Path, s3_server: S3Credentials) -> None:
@@ -196,7 +248,11 @@ def test_the_keys_of_a_role_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None
     endpoint = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", endpoint)
     credentials = S3Credentials(
-        **KEYS, role_arn=ROLE, role_external_id="studio-7", endpoint_url=endpoint
+        **KEYS,
+        role_arn=ROLE,
+        role_external_id="studio-7",
+        role_duration_seconds=900,
+        endpoint_url=endpoint,
     )
     bucket = VideoBucket(bucket_name="videos", credentials=credentials)
     try:
@@ -210,6 +266,7 @@ def test_the_keys_of_a_role_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None
     assert first != second
     assert "ExternalId=studio-7" in Handler.assumed[0]
     assert "RoleSessionName=prefect-toapis" in Handler.assumed[0]
+    assert "DurationSeconds=900" in Handler.assumed[0]
 
 
 def test_boto3_is_not_imported_before_it_is_needed() -> None:

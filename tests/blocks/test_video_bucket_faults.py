@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from prefect_toapis.batches.errors import StoreUnavailable
-from prefect_toapis.blocks import S3Credentials, VideoBucket
+from prefect_toapis.blocks import BucketStore, S3Credentials, VideoBucket
 
 
 class MoodyStore(ThreadingHTTPServer):
@@ -22,7 +22,9 @@ class MoodyStore(ThreadingHTTPServer):
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.loses_replies = 0
         self.slow_downs = 0
-        self.conflicts = False
+        self.conflicts = 0  # so many conditional puts can't be decided yet
+        self.carries_out_conflicts = False
+        self.says_taken = False
         self.refuses_conditions = False
         self.puts = 0
 
@@ -42,8 +44,11 @@ class MoodyRequest(BaseHTTPRequestHandler):
         if conditional and store.refuses_conditions:
             return self._fail(501, "NotImplemented")
         if conditional and store.conflicts:
+            store.conflicts -= 1
+            if store.carries_out_conflicts:
+                store.objects[self.path] = content, self.headers["x-amz-meta-call"] or ""
             return self._fail(409, "ConditionalRequestConflict")
-        if conditional and self.path in store.objects:
+        if conditional and (store.says_taken or self.path in store.objects):
             return self._fail(412, "PreconditionFailed")
         store.objects[self.path] = content, self.headers["x-amz-meta-call"] or ""
         if store.loses_replies:
@@ -113,9 +118,54 @@ def test_create_does_not_take_another_ones_object_for_its_own(
     assert store.puts == 3
 
 
-def test_a_conflict_of_two_creations_is_lost(store: MoodyStore, moody: VideoBucket) -> None:
-    store.conflicts = True
+def test_a_conflict_that_passes_is_tried_again(store: MoodyStore, moody: VideoBucket) -> None:
+    store.conflicts = 2
+    assert moody.create("record", b"mine", "text/plain") is True
+    assert store.puts == 3
+
+
+def test_a_conflict_that_stays_is_unavailable_and_nothing_is_taken_for_lost(
+    store: MoodyStore, moody: VideoBucket
+) -> None:
+    store.conflicts = 10_000
+    with pytest.raises(StoreUnavailable, match="ConditionalRequestConflict") as raised:
+        moody.create("record", b"mine", "text/plain", retry_seconds=0.5)
+    assert raised.value.money == "not spent"
+    assert store.puts == 3  # after 0.1 and 0.2 s
+    assert store.objects == {}
+
+
+async def test_the_budget_of_a_store_is_that_of_its_run(
+    store: MoodyStore, moody: VideoBucket
+) -> None:
+    store.conflicts = 10_000
+    with pytest.raises(StoreUnavailable):
+        await BucketStore(moody, retry_seconds=0.05).create("record", b"mine", "text/plain")
+    assert store.puts == 1
+
+
+def test_a_conflict_that_was_lost_to_another_writer_is_no_conflict_any_more(
+    store: MoodyStore, moody: VideoBucket
+) -> None:
+    assert moody.create("record", b"theirs", "text/plain") is True
+    store.conflicts = 1
     assert moody.create("record", b"mine", "text/plain") is False
+    assert moody.read("record") == b"theirs"
+
+
+def test_a_creation_that_was_carried_out_in_spite_of_a_conflict_is_known_again(
+    store: MoodyStore, moody: VideoBucket
+) -> None:
+    store.conflicts, store.carries_out_conflicts = 1, True
+    assert moody.create("record", b"mine", "text/plain") is True
+
+
+def test_a_key_is_taken_only_if_there_is_something_under_it(
+    store: MoodyStore, moody: VideoBucket
+) -> None:
+    store.says_taken = True
+    with pytest.raises(StoreUnavailable, match="PreconditionFailed"):
+        moody.create("record", b"mine", "text/plain", retry_seconds=0.2)
 
 
 def test_where_conditions_are_refused_create_looks_first(

@@ -15,6 +15,8 @@ from tests.chaos.faulty_store import FaultyStore
 from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, VideoBucket, generate_videos
 from prefect_toapis.batches.spec import Variant
 
+SHORT = Variant(name="short", model="sora-2-vip", duration=1)
+
 Make = Callable[..., Awaitable[Manifest]]
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -54,7 +56,6 @@ def resilient() -> RunSettings:
         poll_every_seconds=0.1,
         grace_seconds=5,
         settle_seconds=6,
-        on_absent="resend",
         retry_seconds=4,
         task_retry_delays_seconds=[0.2, 0.5, 1, 2],
     )
@@ -67,7 +68,7 @@ def make(credentials: ToAPIsCredentials, aws_bucket: VideoBucket, resilient: Run
 
     async def make(scenes: list[Any], **told: Any) -> Manifest:
         usual: dict[str, Any] = {
-            "variants": [Variant(name="short", model="sora-2-vip", duration=1)],
+            "variants": [SHORT],
             "batch": "b",
             "credentials": credentials,
             "bucket": aws_bucket,
@@ -106,7 +107,7 @@ def start(
     script.write_text(SCRIPT)
     started: list[subprocess.Popen[str]] = []
 
-    def start(scenes: list[str], **more: str) -> "subprocess.Popen[str]":
+    def start(scenes: list[Any], **more: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
             [sys.executable, str(script)],
             env=environment_with(troubled) | more,

@@ -19,6 +19,10 @@ _SLOW_DOWN = (
     '<?xml version="1.0" encoding="UTF-8"?>'
     "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 )
+_REFUSED = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    "<Error><Code>{code}</Code><Message>The store has its reasons.</Message></Error>"
+)
 _OF_ONE_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -39,6 +43,35 @@ class Hold:
     skip: int = 0
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """An answer of S3 in place of what was asked for.
+
+    Args:
+        method: Of the request that is refused first.
+        path: A regular expression for its path and query.
+        status: Of the answer.
+        code: S3's.
+        page: What is answered in place of S3's XML, as HTML.
+        skip: How many such requests pass before.
+        lasting: Whether each request after it is refused, too; else only those that meet it.
+    """
+
+    method: str
+    path: str
+    status: int = 403
+    code: str = "ExpiredToken"
+    page: str = ""
+    skip: int = 0
+    lasting: bool = True
+
+    def response(self) -> Response:
+        """What is answered."""
+        if self.page:
+            return Response(self.page, self.status, media_type="text/html")
+        return Response(_REFUSED.format(code=self.code), self.status)
+
+
 @dataclass
 class FaultyStore:
     """A proxy before an S3 server.
@@ -50,6 +83,7 @@ class FaultyStore:
 
     Attributes:
         hold: What is held; None for nothing.
+        refusal: What is refused, and from when on; None for nothing.
         away: Whether connections are closed without an answer.
         held: Set while something is held.
         failed: How many requests were answered with what.
@@ -59,6 +93,7 @@ class FaultyStore:
     share: float = 0
     seed: int = 0
     hold: Hold | None = None
+    refusal: Refusal | None = None
     away: bool = False
     held: threading.Event = field(default_factory=threading.Event)
     failed: Counter[str] = field(default_factory=Counter)
@@ -67,6 +102,7 @@ class FaultyStore:
 
     def __post_init__(self) -> None:
         self._drawing = random.Random(self.seed)
+        self.begin_again()
         self._client: httpx.AsyncClient | None = None
         config = uvicorn.Config(
             self, host="127.0.0.1", port=0, lifespan="off", log_config=None, timeout_keep_alive=75
@@ -91,13 +127,20 @@ class FaultyStore:
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(10)
 
+    def begin_again(self) -> None:
+        """Count the requests that meet a refusal from now on."""
+        self._refusing, self._skipped = False, 0
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or not."""
         request = Request(scope, receive)
         self.asked += 1
         content = await request.body()
         meets = self._meets(request)
-        if self.away or meets == "before":
+        if refused := self._refused(request):
+            self.failed[refused.code] += 1
+            await refused.response()(scope, receive, send)
+        elif self.away or meets == "before":
             if meets:
                 self.held.set()
                 await _gone(request)
@@ -120,6 +163,17 @@ class FaultyStore:
             return None
         self.hold = Hold(hold.method, hold.path, hold.when, hold.skip - 1) if hold.skip else None
         return None if hold.skip else hold.when
+
+    def _refused(self, request: Request) -> Refusal | None:
+        refusal = self.refusal
+        if refusal is None or (self._refusing and refusal.lasting):
+            return refusal
+        asked = f"{request.url.path}?{request.url.query}"
+        if not re.fullmatch(refusal.method, request.method) or not re.search(refusal.path, asked):
+            return None
+        self._skipped += 1
+        self._refusing = self._skipped > refusal.skip
+        return refusal if self._refusing else None
 
     async def _pass_on(self, request: Request, content: bytes) -> Response:
         if self._client is None:

@@ -3,14 +3,17 @@
 import random
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from tests.chaos.conftest import Make, Start
+from tests.chaos.conftest import SHORT, Make, Start
 from tests.chaos.faulty_store import FaultyStore
 from tests.chaos.faulty_store import Hold as HoldStore
 
-from prefect_toapis import Manifest, VideoBucket
+from prefect_toapis import Manifest, Scene, VideoBucket
+from prefect_toapis.batches.plan import plan_batch
+from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.simulator import Hold, Simulator, SimulatorSettings
 
 
@@ -68,19 +71,14 @@ async def test_a_killed_run_is_gone_on_with(  # noqa: PLR0917 - what a batch sta
     seed: int,
 ) -> None:
     drawn = random.Random(f"{point.name} {seed}")
-    scenes = [f"scene {number}" for number in range(drawn.randint(1, 3))]
+    # Two at least: what was never sent is sent again once the look-up is proven by another.
+    scenes = [f"scene {number}" for number in range(drawn.randint(2, 4))]
     failing = ["fail me"] * drawn.randint(0, 1)  # its first attempt fails; so does the second
-    hit = drawn.choice(scenes).replace(" ", "-") if store else ""
+    hit = drawn.choice(scenes)
     if point.provider:
         simulator.faults.add(point.provider)
     if point.store:
-        of_shot = "manifest" not in point.store.path
-        path = f"{hit}.*{point.store.path}" if of_shot else point.store.path
-        store.hold = (
-            point.store
-            if not of_shot
-            else HoldStore(point.store.method, path, point.store.when, point.store.skip)
-        )
+        store.hold = replace(point.store, path=where(hit, aws_bucket) + point.store.path)
     process = start([*scenes, *failing])
     await simulator.await_for(lambda: simulator.faults.held or store.held.is_set(), 90)
     process.kill()
@@ -98,6 +96,13 @@ async def test_a_killed_run_is_gone_on_with(  # noqa: PLR0917 - what a batch sta
     assert {key: after[key] for key in before} == before  # nothing is overwritten
     assert {row.key: row.sha256 for row in manifest.stored} == after
     assert aws_bucket.load_manifest("b").stored == manifest.stored
+
+
+def where(scene: str, bucket: VideoBucket) -> str:
+    """A regular expression for the folders of a shot, and for its batch where that is meant."""
+    spec = BatchSpec(scenes=[Scene(prompt=scene)], variants=[SHORT])
+    [shot] = plan_batch(spec, "b", bucket.uri()).shots
+    return f"(/b/records/{shot.shot_id}|/{shot.folder}|/b(?=/manifest)).*"
 
 
 def assert_paid_once(simulator: Simulator, manifest: Manifest) -> None:

@@ -1,8 +1,13 @@
-"""A fifth of everything goes wrong: every video is stored, and each is paid once."""
+"""A fifth of everything goes wrong: every video is stored, and each is paid once.
+
+The provider words its replies at random, each generation's in another way.
+"""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from rich.console import Console
 from rich.table import Table
 from tests.chaos.conftest import Make
@@ -10,10 +15,23 @@ from tests.chaos.faulty_store import FaultyStore
 
 from prefect_toapis import Manifest, RunSettings, VideoBucket
 from prefect_toapis.batches.errors import InvalidBatch, StoreUnavailable
-from prefect_toapis.simulator import Hide, Simulator, Weather
+from prefect_toapis.simulator import Hide, Simulator, SimulatorSettings, Weather
 
 SHOTS = int(os.environ.get("CHAOS_SHOTS", "40"))
 RUNS = 6  # at most: what a run leaves open, the next one goes on with
+
+
+@pytest.fixture
+def simulator(seed: int) -> Iterator[Simulator]:
+    settings = SimulatorSettings(
+        api_keys=("test-key",),
+        account_group=None,
+        render_seconds=0.2,
+        dialect="random",
+        seed=seed,
+    )
+    with Simulator(settings) as running:
+        yield running
 
 
 async def through(make: Make, scenes: list[str], **told: Any) -> list[Manifest]:
@@ -28,6 +46,12 @@ async def through(make: Make, scenes: list[str], **told: Any) -> list[Manifest]:
         if manifests[-1].shots("stored") == len(scenes):
             break
     return manifests
+
+
+@pytest.fixture
+def resilient(resilient: RunSettings) -> RunSettings:
+    """As those of the folder, but a shot that never ends doesn't hold the test for long."""
+    return resilient.model_copy(update={"patience_seconds": 60})
 
 
 async def test_everything_is_stored_and_paid_once(

@@ -23,17 +23,17 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(
+def account(
     tmp_path: Path,
     simulator: Simulator,
     bucket: VideoBucket,
     s3_server: S3Credentials,
     prefect_server: None,
-) -> Run:
-    """Runs a command with an account at the simulator, a bucket and a Prefect server."""
+) -> dict[str, str]:
+    """The environment: an account at the simulator, a bucket and a Prefect server."""
     secret = s3_server.aws_secret_access_key
     assert secret
-    given = environment(
+    return environment(
         tmp_path,
         TOAPIS_API_KEY=simulator.api_key,
         TOAPIS_BASE_URL=simulator.url,
@@ -46,10 +46,15 @@ def run(
         PREFECT_API_URL=PREFECT_API_URL.value() or "",
     )
 
+
+@pytest.fixture
+def run(tmp_path: Path, account: dict[str, str]) -> Run:
+    """Runs a command in that environment."""
+
     def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [*COMMAND, *arguments],
-            env=given | more,
+            env=account | more,
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -46,5 +46,9 @@ def test_eight_videos_land_in_the_folder_as_asked_and_the_home_keeps_its_profile
             assert (picture.width, picture.height, seconds) == SHAPES[row.variant]
             assert clip.streams.audio
 
+    # Nobody else on the machine can read them, whatever the umask was.
+    stored = [tmp_path / "videos-here", *(tmp_path / "videos-here").rglob("*")]
+    assert not [path for path in stored if path.stat().st_mode & 0o077]
+
     written = {path.name for path in home.rglob("*") if path.is_file()}
     assert not written & {"profiles.toml", "prefect.db"}

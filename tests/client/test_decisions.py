@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prefect_toapis.client.decisions import (
+    BOUGHT_NOTHING,
     NOT_SENT,
     Accepted,
     Rejected,
@@ -18,6 +19,7 @@ from prefect_toapis.client.decisions import (
 )
 from prefect_toapis.client.errors import (
     BadRequest,
+    Forbidden,
     InsufficientBalance,
     NotFound,
     NotSent,
@@ -49,19 +51,22 @@ WITH_ERROR_BODY: list[tuple[int, type[ToAPIsError] | None]] = [
     (400, BadRequest),
     (401, Unauthorized),
     (402, InsufficientBalance),
-    (403, Unauthorized),
-    (404, NotFound),
+    (403, Forbidden),
+    (404, None),
     (405, BadRequest),
+    (407, None),
     (408, None),
-    (409, BadRequest),
+    (409, None),
     (413, BadRequest),
+    (414, BadRequest),
     (415, BadRequest),
-    (418, BadRequest),
+    (418, None),
     (422, PolicyRefused),
-    (425, BadRequest),
+    (425, None),
     (429, RateLimited),
-    (451, BadRequest),
-    (499, BadRequest),
+    (431, BadRequest),
+    (451, None),
+    (499, None),
     *((status, None) for status in (500, 501, 502, 503, 504, 520, 599)),
 ]
 
@@ -101,19 +106,93 @@ def test_a_limiter_that_is_down_stands_before_the_task(body: dict[str, Any]) -> 
     assert isinstance(submission_outcome(answer(500, body)), Unknown)
 
 
+ANY_BODY = [HTML, "", "null", "[]", {}, {"message": "The reason"}, {"error": {}}, QUEUED]
+
+
 @pytest.mark.parametrize(
-    "status", [301, 302, 307, 308, 400, 401, 402, 403, 404, 408, 422, 429, 500, 502, 503, 504]
+    "status",
+    [*(301, 302, 307, 308, 404, 407, 408, 409, 410, 425, 451, 499), *(500, 502, 503, 504, 524)],
 )
-@pytest.mark.parametrize(
-    "body", [HTML, "", "null", "[]", {}, {"message": "The reason"}, {"error": {}}, QUEUED]
-)
-def test_a_submission_without_2xx_and_without_an_api_error_is_unknown(
+@pytest.mark.parametrize("body", ANY_BODY)
+def test_a_submission_is_unknown_where_a_gateway_may_have_handed_it_on(
     status: int, body: Any
 ) -> None:
     outcome = submission_outcome(answer(status, body))
     assert isinstance(outcome, Unknown)
     assert outcome.error.http_status == status
     assert outcome.error.money == "maybe spent"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadRequest),
+        (401, Unauthorized),
+        (402, InsufficientBalance),
+        (403, Forbidden),
+        *((status, BadRequest) for status in (405, 413, 414, 415, 431)),
+        (422, PolicyRefused),
+        (429, RateLimited),
+    ],
+)
+@pytest.mark.parametrize("body", ANY_BODY)
+def test_some_statuses_bought_nothing_whatever_the_body_is(
+    status: int, kind: type[ToAPIsError], body: Any
+) -> None:
+    outcome = submission_outcome(answer(status, body))
+    assert isinstance(outcome, Rejected)
+    assert type(outcome.error) is kind
+    assert outcome.error.http_status == status
+    assert outcome.error.money == "not spent"
+
+
+def test_the_statuses_that_bought_nothing_are_these() -> None:
+    rejected = {
+        status
+        for status in range(100, 600)
+        if isinstance(submission_outcome(answer(status, "{}")), Rejected)
+    }
+    assert rejected == {400, 401, 402, 403, 405, 413, 414, 415, 422, 429, 431} == BOUGHT_NOTHING
+
+
+NO_SUCH_TASK = {"error": {"code": "task_not_found", "message": "No such task"}}
+
+
+def test_a_404_is_conclusive_only_where_it_is_about_an_earlier_task_that_was_named() -> None:
+    outcome = submission_outcome(answer(404, NO_SUCH_TASK), of_task=True)
+    assert isinstance(outcome, Rejected)
+    assert type(outcome.error) is NotFound
+    assert isinstance(submission_outcome(answer(404, NO_SUCH_TASK)), Unknown)
+    for body in (HTML, "", {"detail": "Not Found"}, {"error": {"code": "model_not_found"}}):
+        assert isinstance(submission_outcome(answer(404, body), of_task=True), Unknown)
+
+
+ADVICE: list[tuple[int, Any, str]] = [
+    (404, HTML, "Check the base URL and any proxy"),
+    (404, {"detail": "Not Found"}, "Check the base URL and the model's name"),
+    (200, "<html>Sign in</html>", "Check the base URL and any proxy"),
+    (302, "", "Check the base URL and any proxy"),
+    (500, {"error": "oops"}, "Don't send it again before looking it up"),
+    (502, HTML, "Don't send it again before looking it up"),
+    (403, "<html>Blocked by the firewall</html>", "Check the base URL and any proxy or firewall"),
+    (403, {"error": {"message": "Not for you", "code": "permission_denied"}}, "may use the model"),
+    (403, {"error": {"message": "Bad", "code": "invalid_api_key"}}, "Check the API key"),
+    (401, HTML, "Check the API key"),
+    (405, {"detail": "Method Not Allowed"}, "Check the base URL"),
+    (413, {"message": "too large"}, "Shorten the prompt"),
+    (413, HTML, "any proxy"),
+    (429, {"error": {"code": "insufficient_quota"}}, "Top up the account"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "advice"), ADVICE)
+def test_the_advice_fits_the_cause(status: int, body: Any, advice: str) -> None:
+    outcome = submission_outcome(answer(status, body))
+    assert not isinstance(outcome, Accepted)
+    assert advice in str(outcome.error)
+    assert "task id" not in str(outcome.error)
+    assert outcome.error.advice in str(outcome.error)
+    assert ("API key" in str(outcome.error)) == (type(outcome.error) is Unauthorized)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 299])
@@ -244,7 +323,7 @@ def test_only_2xx_with_an_id_is_accepted_and_only_some_errors_are_rejected(given
         assert outcome.task_id
         assert outcome.reply == read_reply(given.payload)
     elif isinstance(outcome, Rejected):
-        assert given.http_status == 503 or 400 <= given.http_status < 500
-        assert given.http_status != 408
+        assert given.http_status in BOUGHT_NOTHING or given.http_status == 503
     else:
         assert type(outcome.error) is SubmissionUnknown
+        assert given.http_status not in BOUGHT_NOTHING

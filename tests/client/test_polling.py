@@ -21,6 +21,7 @@ from prefect_toapis.client.errors import (
     ToAPIsError,
     Unauthorized,
     Unavailable,
+    UnreadableReply,
 )
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import (
@@ -29,17 +30,19 @@ from prefect_toapis.client.polling import (
     Pace,
     Poller,
     next_query_in,
+    render_seconds,
     stretched,
     verdict,
 )
 from prefect_toapis.client.pressure import Gate
-from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
+from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status, read_reply
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Hide, Replace, Simulator
 
 FAST = Pace(first=0.01, every=0.02, patience=20, grace=20)
-DONE = Reply("video_1", "completed", outputs=(Output("https://files.example/a.mp4"),))
+URL, PAGE = "https://files.example/a.mp4", "https://files.example/share/1"
+DONE = Reply("video_1", "completed", outputs=(Output(URL),))
 NO_URL = Reply("video_1", "completed")
 RENDERING = Reply("video_1", "in_progress", progress=50)
 RENDERING_UNTOLD = Reply("video_1", "in_progress")
@@ -87,6 +90,72 @@ def test_what_an_answer_means(
         assert type(result) is means
     else:
         assert result is means
+
+
+TWO = replace(DONE, outputs=(*DONE.outputs, Output("https://files.example/b.mp4")))
+
+
+@pytest.mark.parametrize(
+    ("answer", "n", "waited", "odd_for", "means"),
+    [
+        (DONE, 1, 0, 0, DONE),
+        (DONE, 2, 0, 0, None),
+        (DONE, 2, 300, 119, None),
+        (DONE, 2, 300, 120, DONE),
+        (DONE, 2, 600, 10, DONE),  # what came is there, whoever loses patience
+        (TWO, 2, 0, 0, TWO),
+        (TWO, 1, 0, 0, TWO),
+        (NO_URL, 2, 300, 119, None),
+        (NO_URL, 2, 300, 120, ResultMissing),
+        (replace(DONE, status="in_progress"), 1, 300, 120, None),
+    ],
+)
+def test_fewer_results_than_ordered_are_asked_for_again_for_a_while(
+    answer: Reply, n: int, waited: float, odd_for: float, means: Reply | type[ToAPIsError] | None
+) -> None:
+    result = verdict(answer, waited, odd_for, PACE, n=n)
+    if isinstance(means, type):
+        assert type(result) is means
+    else:
+        assert result is means
+
+
+def test_what_can_not_be_understood_is_named_and_kept() -> None:
+    odd = read_reply({"id": "video_1", "status": "al\nmost", "share": f"{PAGE}?sig=5ec2e7"})
+    assert odd
+    over = verdict(odd, 601, 0, PACE)
+    assert isinstance(over, StillRendering)
+    assert over.what == 'after 601 seconds its status is "al most", which is not known here'
+    assert over.reply == odd.excerpt
+    assert over.reply
+    assert PAGE in over.reply
+    assert "5ec2e7" not in over.reply
+    empty = read_reply({"id": "v", "status": "done", "error": {"message": "Lost"}, "x": "y"})
+    assert empty
+    missing = verdict(empty, 200, 120, PACE)
+    assert isinstance(missing, ResultMissing)
+    assert "gives no URL; the provider says: Lost" in missing.what
+    assert missing.reply == empty.excerpt
+    failed = verdict(replace(empty, status="failed", failure=None), 0, 0, PACE)
+    assert isinstance(failed, GenerationFailed)
+    assert failed.reply == empty.excerpt
+
+
+@pytest.mark.parametrize(
+    ("told", "age", "not_before", "seconds"),
+    [
+        (84.0, 90.0, 80.0, 84.0),
+        (84.0, 90.0, 86.0, 86.0),  # the provider's clock begins later
+        (None, 90.0, 80.0, 90.0),
+        (94.0, 90.0, 80.0, 94.0),
+        (1e9, 90.0, 80.0, 90.0),
+        (float("inf"), 90.0, 0.0, 90.0),
+    ],
+)
+def test_what_a_generation_took_is_no_longer_than_it_is_known(
+    told: float | None, age: float, not_before: float, seconds: float
+) -> None:
+    assert render_seconds(told, age, not_before) == seconds
 
 
 CHARACTER = Reply("task_1", "completed", characters=(CharacterReply("cat"),))
@@ -500,10 +569,39 @@ async def test_what_it_waited_for_teaches_it_how_long_such_generations_take() ->
     times = RenderTimes()
     told = Reply("v", "completed", outputs=DONE.outputs, created_at=100.0, completed_at=184.0)
     poller = Poller(Script(told), Bucket(1000, Gate(time.monotonic)), times)
-    await poller.wait("v", FAST, expected=Expected("sora-2 10"))
+    await poller.wait("v", FAST, expected=Expected("sora-2 10", age=90.0))
     poller = Poller(Script(DONE), Bucket(1000, Gate(time.monotonic)), times)
     await poller.wait("v", FAST, expected=Expected("sora-2 10", age=70.0))
     assert [round(took) for took in times.by_kind["sora-2 10"]] == [84, 70]
+
+
+async def test_missing_results_are_waited_for_and_then_done_without() -> None:
+    script = Script(DONE, DONE, TWO)
+    assert await poller_of(script).wait("video_1", FAST, expected=Expected(n=2)) == TWO
+    assert script.asked["video_1"] == 3
+    script = Script(TWO)
+    brief = replace(FAST, grace=0.1)
+    assert await poller_of(script).wait("video_1", brief, expected=Expected(n=3)) == TWO
+    assert script.asked["video_1"] > 1
+
+
+async def test_waiting_for_what_is_missing_teaches_nothing() -> None:
+    times = RenderTimes()
+    poller = Poller(Script(DONE), Bucket(1000, Gate(time.monotonic)), times)
+    pace = replace(FAST, grace=0.3)
+    await poller.wait("v", pace, expected=Expected("sora-2 10", age=70.0, n=2))
+    assert [round(took, 1) for took in times.by_kind["sora-2 10"]] == [70.0]
+    await poller.wait("v", FAST, expected=Expected("sora-2 10", age=2e9))
+    assert len(times.by_kind["sora-2 10"]) == 1
+
+
+async def test_a_reply_with_another_business_id_is_not_believed() -> None:
+    other = replace(DONE, business_id="other-1")
+    ours = replace(DONE, business_id="mine-1")
+    expected = Expected(business_id="mine-1")
+    assert await poller_of(Script(other, ours)).wait("v", FAST, expected=expected) == ours
+    with pytest.raises(UnreadableReply, match=r"business id other-1, which is not ours"):
+        await poller_of(Script(other)).wait("v", replace(FAST, grace=0.05), expected=expected)
 
 
 # Against the provider
@@ -546,7 +644,7 @@ async def test_404_right_after_the_submission_is_waited_out(
 
 
 @pytest.mark.parametrize(
-    "body", ['{"id": "v", "status": "never heard"}', '{"id": "v", "status": "completed"}']
+    "body", ['{"id": null, "status": "never heard"}', '{"status": "completed"}']
 )
 async def test_replies_that_are_not_final_are_followed_by_another_query(
     simulator: Simulator, client: ToAPIsClient, body: str

@@ -18,6 +18,7 @@ from prefect_toapis.client.decisions import (
 from prefect_toapis.client.error_bodies import ErrorBody
 from prefect_toapis.client.errors import (
     BadRequest,
+    Forbidden,
     GenerationFailed,
     InsufficientBalance,
     NotFound,
@@ -47,7 +48,8 @@ def answer(status: int, body: Any = None, **headers: str) -> Answer:
         (400, API_ERROR, BadRequest),
         (401, API_ERROR, Unauthorized),
         (402, API_ERROR, InsufficientBalance),
-        (403, API_ERROR, Unauthorized),
+        (403, API_ERROR, Forbidden),
+        (403, {"error": {"code": "invalid_api_key"}}, Unauthorized),
         (404, API_ERROR, NotFound),
         (404, {"error": "task_not_found"}, NotFound),
         (408, API_ERROR, Unavailable),
@@ -67,6 +69,13 @@ def answer(status: int, body: Any = None, **headers: str) -> Answer:
         (404, HTML, UnreadableReply),
         (404, "", UnreadableReply),
         (404, {"detail": "Not Found"}, UnreadableReply),
+        (404, {"detail": "Not Found", "error": None}, UnreadableReply),
+        (404, {"error": {"message": "Invalid URL (GET /v1/videos)"}}, UnreadableReply),
+        (404, {"error": {"code": "model_not_found", "message": "No"}}, UnreadableReply),
+        (404, {"error": {"message": "no Route matched with those values"}}, UnreadableReply),
+        (404, {"error": {"code": "not_found_error", "message": "Not found"}}, NotFound),
+        (404, {"error": {"code": "task_not_exist", "message": "task_not_exist"}}, NotFound),
+        (400, {"error": {"code": "task_not_exist", "message": "No"}}, NotFound),
         (400, HTML, UnreadableReply),
         (401, HTML, UnreadableReply),
         (302, "", UnreadableReply),
@@ -104,6 +113,51 @@ def test_a_query_that_brings_no_reply_brings_an_error(
 )
 def test_a_query_s_2xx_is_the_reply_that_it_holds(body: dict[str, Any]) -> None:
     assert query_reply(answer(200, body)) == read_reply(body)
+
+
+TASK = {"id": "video_1", "status": "queued"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "task_id", "business_id", "foreign"),
+    [
+        ({}, "video_1", None, None),
+        ({}, "video_1", "mine-1", None),
+        ({}, None, "mine-1", None),
+        ({"id": None}, "video_1", "mine-1", None),
+        ({"id": "video_2"}, "video_1", None, "about the generation video_2, which is not ours"),
+        ({"id": "video_2", "task_id": "video_1"}, "video_1", None, None),
+        ({"task_id": "video_2"}, "video_1", None, None),
+        ({"id": "x", "task_id": "video_2"}, "video_1", None, "the generation video_2, which"),
+        ({"client_business_id": "mine-1"}, "video_1", "mine-1", None),
+        ({"client_business_id": "other-1"}, "video_1", "mine-1", "the business id other-1"),
+        ({"client_business_id": "other-1"}, None, "mine-1", "the business id other-1"),
+        ({"client_business_id": "other-1"}, "video_1", None, None),
+        ({"metadata": {"client_business_id": "other-1"}}, None, "mine-1", "business id other-1"),
+        ({"client_business_id": None}, None, "mine-1", None),
+    ],
+)
+def test_a_reply_about_another_generation_is_none(
+    fields: dict[str, Any], task_id: str | None, business_id: str | None, foreign: str | None
+) -> None:
+    for body in (TASK | fields, {"code": "success", "data": TASK | fields}):
+        result = query_reply(answer(200, body), task_id, business_id)
+        if foreign is None:
+            assert result == read_reply(body)
+        else:
+            assert isinstance(result, UnreadableReply)
+            assert foreign in result.what
+            assert result.reply
+
+
+def test_what_can_not_be_understood_keeps_its_first_500_characters() -> None:
+    text = '{"link": "https://a.example/b.mp4?sig=5ec2e7", "x": "' + "y" * 1000
+    error = query_reply(answer(200, text))
+    assert isinstance(error, UnreadableReply)
+    assert error.reply
+    assert error.reply.startswith('{"link": "https://a.example/b.mp4", "x": "yyy')
+    assert len(error.reply) == 500
+    assert len(error.what) < 300
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

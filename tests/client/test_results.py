@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.boxes import mp4
 
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, ToAPIsError, Unavailable
 from prefect_toapis.client.media import Kind
@@ -23,7 +24,7 @@ from prefect_toapis.client.results import FileFacts, Patience, ResultReader
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Replace, Simulator, Truncate
 
-MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 4_000  # 1 MB: several chunks
+MP4 = mp4(1_024_012)  # several chunks
 SECRET = "X-Amz-Signature=s3cr3t"
 
 
@@ -246,9 +247,10 @@ def test_all_pauses_are_within_the_budget(budget: float) -> None:
 
 def test_every_byte_is_progress(host: Host) -> None:
     steps = 20  # more than it goes on in vain
-    url = host.put(Page(MP4[: 100 * steps], cuts=[100] * steps, etag='"v1"'))
+    body = mp4(100 * steps)
+    url = host.put(Page(body, cuts=[100] * steps, etag='"v1"'))
     with closing(opened(url)) as reader:
-        assert read_all(reader) == MP4[: 100 * steps]
+        assert read_all(reader) == body
     assert len(host.seen) == steps
 
 
@@ -320,7 +322,7 @@ def test_only_the_rest_of_the_same_file_is_taken(
 def test_however_it_is_broken_up_the_bytes_are_the_same(
     host: Host, cuts: list[int], sizes: list[int]
 ) -> None:
-    body = MP4[:100_000]
+    body = mp4(100_000)
     url = host.put(Page(body, cuts=[12 + cuts[0], *cuts[1:]] if cuts else [], etag='"v1"'))
     with closing(opened(url)) as reader:
         pieces = [reader.read(size) for size in sizes]

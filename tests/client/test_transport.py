@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -282,3 +283,17 @@ async def test_many_calls_share_the_connections(simulator: Simulator, client: To
     accepted = await client.submit(DOG)
     replies = await asyncio.gather(*(client.status(accepted.task_id) for _ in range(150)))
     assert {reply.task_id for reply in replies} == {accepted.task_id}
+
+
+@pytest.mark.parametrize(
+    "task_id", [".", "..", "../balance", "%2e%2e", "ü/?#", "\x00", "x" * 9_000]
+)
+async def test_no_id_leads_to_another_path(task_id: str) -> None:
+    async with recording() as server, client_of(server.url) as client:
+        with pytest.raises(NotFound):
+            await client.status(task_id)
+    (target,) = server.targets
+    base, _, segment = target.rpartition("/")
+    assert base == "/v1/videos/generations"
+    assert unquote(segment) == task_id
+    assert set(segment) != {"."}

@@ -122,7 +122,8 @@ async def test_a_shard_is_made_by_itself_and_leaves_the_manifest_to_who_started_
     keys = bucket.list_keys("b/")
     assert sum(key.endswith("/shot.json") for key in keys) == 6
     assert bucket.read("b/manifest.jsonl") is None
-    assert read_plan(bucket.read("b/plan.json") or b"", "b/plan.json") == planned
+    kept = bucket.read("b/plan.json") or b""
+    assert read_plan(kept, "b/plan.json", bucket.uri("b/plan.json")) == planned
 
 
 async def test_a_shard_with_a_refused_shot_stores_the_others_and_says_why(

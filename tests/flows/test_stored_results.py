@@ -4,10 +4,10 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
 import pytest
+from tests.provider_replies import completed
 
-from prefect_toapis import RunSettings, Variant, VideoBucket
+from prefect_toapis import Variant, VideoBucket
 from prefect_toapis.simulator import Replace, Simulator, Truncate
 
 Make = Callable[..., Awaitable[Any]]
@@ -80,24 +80,15 @@ async def test_a_broken_thumbnail_is_no_reason_to_lose_the_video(
 
 
 async def test_a_completed_generation_without_a_url_stays_open(
-    make: Make, simulator: Simulator, quick: RunSettings
+    make: Make, simulator: Simulator, bucket: VideoBucket
 ) -> None:
-    body = '{"id": "video_1", "object": "generation.task", "status": "completed", "result": null}'
+    body = '{"object": "generation.task", "status": "completed", "result": null}'
     simulator.faults.add(Replace(operation="status", status=200, body=body, times=None))
     manifest = await make(["a dog"], on_failure="tolerate")
     assert "completed, but its reply gives no URL" in manifest.open[0].error
+    assert manifest.open[0].reply == body
+    [record] = objects(bucket, "attempt-1.json")
+    assert json.loads(bucket.read(record) or b"")["reply"] == body
     simulator.faults.clear()
     manifest = await make(["a dog"])
     assert manifest.shots("stored") == len(simulator.ledger.paid) == 1
-
-
-def completed(simulator: Simulator, task_id: str) -> Any:
-    """The status reply of a generation, once it is completed."""
-    url = f"{simulator.url}/v1/videos/generations/{task_id}"
-    headers = {"Authorization": f"Bearer {simulator.api_key}"}
-
-    def reply() -> Any:
-        shown = httpx.get(url, headers=headers).json()
-        return shown if shown["status"] == "completed" else None
-
-    return simulator.wait_for(reply)

@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import av
-import httpx
 import pytest
 
 from prefect_toapis import Character, RunSettings, Scene, Variant, VideoBucket
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.batches.manifest import Manifest
-from prefect_toapis.simulator import Replace, Simulator
+from prefect_toapis.simulator import Simulator
 
 Make = Callable[..., Awaitable[Any]]
 
@@ -160,22 +159,6 @@ async def test_several_outputs_and_thumbnails_of_one_generation_are_all_stored(
         assert row.note is None
 
 
-async def test_fewer_outputs_than_ordered_are_stored_and_said(
-    leave: Make, make: Make, simulator: Simulator
-) -> None:
-    two = {"variants": [Variant(model="sora-2-vip", duration=1, n=2)]}
-    began = await leave(["a dog"], **two)
-    assert "still" in began.open[0].error
-    reply = completed(simulator, began.open[0].task_id)
-    del reply["result"]["data"][1]
-    simulator.faults.add(Replace(operation="status", status=200, body=json.dumps(reply)))
-    manifest = await make(["a dog"], **two)
-    assert len(simulator.ledger.paid) == 1
-    assert [(row.output, row.note) for row in manifest.rows] == [
-        (1, "1 of 2 ordered videos came back")
-    ]
-
-
 async def test_a_dry_run_buys_nothing_and_answers_the_plan(
     make: Make, simulator: Simulator, bucket: VideoBucket
 ) -> None:
@@ -223,18 +206,6 @@ async def test_what_is_worth_knowing_of_a_plan_is_logged(
     assert simulator.ledger.paid[0].body["resolution"] == "720p"
 
 
-def completed(simulator: Simulator, task_id: str) -> Any:
-    """The status reply of a generation, once it is completed."""
-    url = f"{simulator.url}/v1/videos/generations/{task_id}"
-    headers = {"Authorization": f"Bearer {simulator.api_key}"}
-
-    def reply() -> Any:
-        shown = httpx.get(url, headers=headers).json()
-        return shown if shown["status"] == "completed" else None
-
-    return simulator.wait_for(reply)
-
-
 async def test_what_was_sent_before_is_gone_on_with_first(
     make: Make, simulator: Simulator, bucket: VideoBucket, quick: RunSettings
 ) -> None:
@@ -254,5 +225,8 @@ async def test_a_damaged_shot_json_is_named(make: Make, bucket: VideoBucket) -> 
     await make(["A dog"])
     stored = [key for key in bucket.list_keys("b/") if key.endswith("/shot.json")]
     bucket.write(stored[0], b"{}", "application/json")
-    with pytest.raises(StoreError, match=f"{stored[0]} is damaged"):
+    with pytest.raises(BatchFailed, match="1 of 1 shots open") as failed:
         await make(["A dog"])
+    [row] = failed.value.manifest.rows
+    assert f"{stored[0]} is damaged" in (row.error or "")
+    assert row.money == "spent"

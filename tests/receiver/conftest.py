@@ -68,6 +68,9 @@ class Prefect(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Events)
         self.batches: list[list[Any]] = []
         self.status = 204
+        self.headers: dict[str, str] = {}
+        self.content = b""
+        self.token: tuple[int, bytes] = (404, b"")  # it has no CSRF tokens
         self.arrived = threading.Event()
         self.answers = threading.Event()
         self.answers.set()
@@ -91,15 +94,18 @@ class _Events(BaseHTTPRequestHandler):
         self.server.answers.wait(20)
         if self.server.status == 204:
             self.server.batches.append(content)
-        self._reply(self.server.status)
+        self._reply(self.server.status, self.server.content)
 
     def do_GET(self) -> None:
-        self._reply(404)  # it has no CSRF tokens
+        self._reply(*self.server.token)
 
-    def _reply(self, status: int) -> None:
+    def _reply(self, status: int, content: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", "0")
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         """Nothing."""

@@ -141,7 +141,8 @@ def use(spec: BatchSpec) -> Plan:
     if plan.faults:
         return plan
     kept = PlanFile(batch="b", destination="s3://videos", shots=plan.shots)
-    assert read_plan(kept.to_json(), "b/plan.json").shots == [one.unsigned() for one in plan.shots]
+    read = read_plan(kept.to_json(), "b/plan.json", "s3://videos/b/plan.json")
+    assert read.shots == [one.unsigned() for one in plan.shots]
     for shot in plan.shots:
         body = shot.request.body(shot.business_id(1))
         assert json.loads(json.dumps(body, allow_nan=False)) == body

@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from tests.security.tally import INPUTS
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.gallery import gallery_html
-from prefect_toapis.batches.manifest import StoredShot, build_manifest
+from prefect_toapis.batches.manifest_rows import build_manifest
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.plan_file import PlanFile, read_plan
 from prefect_toapis.batches.record import may_be_paid, next_step, read_attempt
 from prefect_toapis.batches.registry import read_made
 from prefect_toapis.batches.reports import shot_table
 from prefect_toapis.batches.spec import BatchSpec, Scene
+from prefect_toapis.batches.store import Entry
+from prefect_toapis.batches.stored_shots import read_stored
 from prefect_toapis.batches.uploads import find_upload
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
@@ -44,6 +45,12 @@ class Bucket:
 
     async def list_keys(self, prefix: str) -> list[str]:
         return [prefix]
+
+    async def list_entries(self, prefix: str) -> dict[str, Entry]:
+        return {prefix: Entry(len(self.content), NOW)}
+
+    def uri(self, key: str = "") -> str:
+        return f"s3://videos/{key}"
 
 
 SHOT = plan_batch(BatchSpec(scenes=[Scene(prompt="A dog")]), "b", "s3://videos").shots[0]
@@ -102,16 +109,14 @@ RECORDS: dict[str, dict[str, Any]] = {
 
 
 def use_attempt(content: bytes) -> None:
-    found = read_attempt(content, "b/dog/attempt-1.json")
+    found = read_attempt(content, "b/dog/attempt-1.json", "s3://videos/b/dog/attempt-1.json")
     next_step(found, "transient")
     may_be_paid(found)
 
 
 def use_shot(content: bytes) -> None:
-    try:
-        found = StoredShot.model_validate_json(content)
-    except ValidationError as error:
-        raise StoreError("damaged") from error  # as `flows.stored_shots` does
+    key = f"{SHOT.folder}/shot.json"
+    found = read_stored(content, key, f"s3://videos/{key}")
     manifest = build_manifest("b", "s3://videos/b", [SHOT], [found], {})
     gallery_html(manifest).encode()
     manifest.to_jsonl()
@@ -120,7 +125,7 @@ def use_shot(content: bytes) -> None:
 
 USES: dict[str, Callable[[bytes], object]] = {
     "attempt": use_attempt,
-    "plan": lambda content: read_plan(content, "b/plan.json").to_json(),
+    "plan": lambda content: read_plan(content, "b/plan.json", "s3://videos/b/plan.json").to_json(),
     "shot": use_shot,
     "character": lambda content: asyncio.run(read_made("characters/x", Bucket(content))),
     "upload": lambda content: asyncio.run(find_upload(UPLOAD, Bucket(content), NOW)),

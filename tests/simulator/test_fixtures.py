@@ -71,3 +71,29 @@ def test_after_it():
     )
     _, output = run_pytest(tmp_path)
     assert ("3 passed" if plugin else "fixture 'toapis_simulator' not found") in output, output
+
+
+def test_the_dialect_is_a_fixture_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        'pytest_plugins = ["prefect_toapis.simulator.fixtures"]', encoding="utf-8"
+    )
+    (tmp_path / "test_it.py").write_text(
+        """
+import pytest
+
+@pytest.fixture(params=["documented", "gateway"])
+def toapis_simulator_dialect(request):
+    return request.param
+
+@pytest.fixture
+def toapis_simulator_seed():
+    return 7
+
+def test_it(toapis_simulator, toapis_simulator_dialect):
+    settings = toapis_simulator.settings
+    assert (settings.dialect, settings.seed) == (toapis_simulator_dialect, 7)
+    assert settings.account_group is None
+"""
+    )
+    code, output = run_pytest(tmp_path)
+    assert (code, "2 passed" in output) == (0, True), output

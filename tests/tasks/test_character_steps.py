@@ -1,5 +1,6 @@
 """The tasks that make a character, in a user's own flow."""
 
+import json
 from typing import Any
 
 import pytest
@@ -108,11 +109,13 @@ async def test_a_completed_creation_without_a_character_is_an_error_that_says_so
     simulator: Simulator, bucket: VideoBucket, blocks: dict[str, Any]
 ) -> None:
     creation = await create_character(TURBO, **blocks)
-    body = '{"id": "task_1", "status": "completed", "result": {"type": "character", "data": {}}}'
+    body = '{"status": "completed", "result": {"type": "character", "data": {}}}'
     simulator.faults.add(Replace(operation="status", status=200, body=body, times=None))
     with pytest.raises(ResultMissing, match="gives no character") as raised:
         await poll_character(creation, **blocks)
     assert str(raised.value).startswith('Character "Turbo": ')
     assert raised.value.money == "spent"
+    [key] = bucket.list_keys("characters/")
+    assert json.loads(bucket.read(key) or b"")["reply"] == body
     simulator.faults.clear()
     assert (await poll_character(creation, **blocks)).username

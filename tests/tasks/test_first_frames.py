@@ -73,7 +73,7 @@ async def test_a_video_without_a_frame_is_stored_all_the_same(
     quick: RunSettings,
     log: pytest.LogCaptureFixture,
 ) -> None:
-    broken = "\0\0\0\x18ftypisom" + "x" * 500
+    broken = "\0\0\0\x10ftypisom....\0\0\0\x0cmdatxxxx\0\0\0\x08moov"
     simulator.faults.add(Replace(operation="media", status=200, body=broken))
     [video] = await made(credentials, bucket, quick)
     assert (bucket.read(video.key), video.thumbnail_key) == (broken.encode(), None)

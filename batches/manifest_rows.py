@@ -1,0 +1,107 @@
+"""The rows of a manifest, from what is stored of a batch and from why the rest isn't."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from prefect_toapis.batches.manifest import Manifest, ManifestRow, StoredShot, Unstored
+from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.spending import spent_on
+from prefect_toapis.client.requests import RemixRequest
+
+_LEFT = "sent by an earlier plan and not in the latest; `prefect-toapis reconcile` finishes it"
+
+
+def build_manifest(
+    batch: str,
+    uri: str,
+    plan: Sequence[Shot],
+    stored: Iterable[StoredShot],
+    unstored: Mapping[str, Unstored],
+    left: Iterable[Shot] = (),
+) -> Manifest:
+    """Put the table of a batch together, in the order of the plan.
+
+    Args:
+        batch: Its name.
+        uri: Where it is.
+        plan: The shots of the latest plan.
+        stored: Every `shot.json` of the batch, of earlier plans too.
+        unstored: Why the others aren't, by shot id; a shot that it doesn't name is `planned`.
+        left: Shots of earlier plans that were sent; those that aren't stored are open.
+    """
+    done = {one.shot.shot_id: one for one in stored}
+    rows: list[ManifestRow] = []
+    for shot in plan:
+        # The labels of the latest plan, the rest from the bucket.
+        if found := done.pop(shot.shot_id, None):
+            rows += _stored_rows(found, shot, in_plan=True)
+        else:
+            why = unstored.get(shot.shot_id, Unstored(status="planned"))
+            rows.append(_unstored_row(shot, why, in_plan=True))
+    for shot in left:
+        if shot.shot_id not in done:
+            why = unstored.get(shot.shot_id, Unstored(status="open", reason=_LEFT))
+            rows.append(_unstored_row(shot, why, in_plan=False))
+    for leftover in done.values():
+        rows += _stored_rows(leftover, leftover.shot, in_plan=False)
+    return Manifest(batch=batch, uri=uri, rows=_with_shared(rows))
+
+
+def _with_shared(rows: list[ManifestRow]) -> list[ManifestRow]:
+    """The rows, with a note on those whose generation the provider gave for several shots."""
+    owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        if row.task_id:
+            owners[row.task_id][row.shot_id] = row.label
+    return [_noted(row, owners[row.task_id]) if row.task_id else row for row in rows]
+
+
+def _noted(row: ManifestRow, owners: Mapping[str, str]) -> ManifestRow:
+    others = [label for shot_id, label in owners.items() if shot_id != row.shot_id]
+    if not others:
+        return row
+    shared = f"the provider gave generation {row.task_id} for {', '.join(others)}, too"
+    return row.model_copy(update={"note": "; ".join(filter(None, [row.note, shared]))})
+
+
+def _of_shot(shot: Shot) -> dict[str, Any]:
+    given = shot.request.unsigned().given()
+    if isinstance(shot.request, RemixRequest):
+        given["remix_of"] = shot.request.task_id
+    return {
+        **shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"}),
+        "model": given.pop("model"),
+        "prompt": given.pop("prompt"),
+        "request": given,
+    }
+
+
+def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[ManifestRow]:
+    shared = {
+        **_of_shot(labels),
+        "status": "stored",
+        "task_id": found.task_id,
+        "business_id": found.business_id,
+        "attempt": found.attempt,
+        "submitted_at": found.submitted_at,
+        "stored_at": found.stored_at,
+        "characters": found.characters,
+        "in_plan": in_plan,
+        "note": found.note,
+        "money": "spent",
+    }
+    return [ManifestRow(**shared, **video.model_dump()) for video in found.videos]
+
+
+def _unstored_row(shot: Shot, why: Unstored, *, in_plan: bool) -> ManifestRow:
+    return ManifestRow(
+        **_of_shot(shot),
+        in_plan=in_plan,
+        status=why.status,
+        error=why.reason,
+        task_id=why.task_id,
+        business_id=why.business_id,
+        reply=why.reply,
+        money=spent_on(why),
+    )

@@ -1,0 +1,125 @@
+"""Running to an end that a signal may bring about: by cancelling, never in the middle of a step."""
+
+import asyncio
+import contextvars
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Generic, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_ENDED = 0  # no signal has this number
+_CANCELLING_SECONDS = 10.0  # without its server, Prefect would try for minutes to tell of the end
+_AFTER_ANOTHER_SECONDS = 3.0
+_LEAVING_SECONDS = 10.0
+
+
+class Interrupted(Exception):
+    """A signal ended the work.
+
+    Args:
+        number: The signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+        """What shells expect."""
+
+
+class Interruptible(Generic[T]):
+    """Work that SIGINT and SIGTERM cancel; a closed terminal (SIGHUP) does not end it.
+
+    It runs in a thread of its own: there Prefect and asyncio leave the signals to the main thread,
+    and a signal cancels the work where it waits, and raises nothing where it happens to be.
+
+    Args:
+        work: Begins it.
+    """
+
+    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
+        self.interrupted = False
+        self._work = work
+        self._events: SimpleQueue[int] = SimpleQueue()
+        self._cancel: Callable[[], object] | None = None
+        self._results: list[T] = []
+        self._errors: list[BaseException] = []
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> T:
+        """Do the work, and wait for its end in the main thread.
+
+        Once a signal has come it waits for seconds only, and for less after another one.
+
+        Raises:
+            Interrupted: A signal came, and the work has no result: see `exit`.
+        """
+        in_context = contextvars.copy_context().run
+        self._thread = threading.Thread(target=in_context, args=(self._run,), daemon=True)
+        before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        # Ignored, not handled: so the processes that this one starts ignore it, too.
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._thread.start()
+        number = self._wait(self._thread)
+        if self.interrupted and not self._results:
+            raise Interrupted(number)  # more signals change nothing
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for error in self._errors:
+            raise error
+        return self._results[0]
+
+    def exit(self, error: Interrupted) -> NoReturn:
+        """End the process after an interruption; one more signal ends it at once."""
+        if self._thread and self._thread.is_alive():  # its cancelling hangs
+            os._exit(error.exit_code)
+        for each in _SIGNALS:
+            signal.signal(each, _end_at_once)
+        late = threading.Timer(_LEAVING_SECONDS, os._exit, (error.exit_code,))
+        late.daemon = True
+        late.start()
+        raise SystemExit(error.exit_code) from None
+
+    def _wait(self, thread: threading.Thread) -> int:
+        """Until the work has ended: the signal that brought this about, if one did."""
+        first = self._events.get()
+        if first == _ENDED:
+            return first
+        self.interrupted = True
+        if self._cancel:
+            self._cancel()
+        with suppress(Empty):
+            if self._events.get(timeout=_CANCELLING_SECONDS) != _ENDED:
+                thread.join(_AFTER_ANOTHER_SECONDS)
+        return first
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self._events.put(number)
+
+    def _run(self) -> None:
+        # Blocked in this thread, so also in a server that Prefect starts from it: Ctrl-C goes to
+        # every process of the terminal, and the server is needed to the end.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._results.append(asyncio.run(self._cancellable()))
+        except BaseException as error:  # noqa: BLE001 - raised in the main thread
+            self._errors.append(error)
+        finally:
+            self._events.put(_ENDED)
+
+    async def _cancellable(self) -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(self._work())
+        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        if self.interrupted:  # before there was anything to cancel
+            task.cancel()
+        return await task
+
+
+def _end_at_once(number: int, _: FrameType | None) -> None:
+    os._exit(128 + number)

@@ -1,0 +1,61 @@
+"""The beginning of a reply, safe to show and to keep: no signatures, no secrets, printable."""
+
+import re
+
+EXCERPT = 500  # characters that are kept of a reply that can't be understood
+
+# What is read of a text: enough, as what is taken out may be long. Every repetition that begins
+# anywhere is bounded, as the text may be hostile.
+_LOOKED_AT = 20_000  # characters
+_WORD = re.compile(r"[^\s\"'<>]+")
+_QUERY = re.compile(r"[?#]|\\u00(?:3f|23)", re.IGNORECASE)  # in raw JSON it may be an escape
+_USER_INFO = re.compile(r"(//|\\/\\/)[^\s\"'<>/@\\]{1,300}@")
+_SECRET = re.compile(
+    r"(?P<name>[\"']?[\w-]{0,40}(?:token|secret|signature|password|passwd|api_?-?key|access_?-?key"
+    r"|authorization|cookie|credential)[\w-]{0,40}[\"']?\s{0,9}[:=]\s{0,9})"
+    r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:bearer\s+)?[^\s,;&<>{}\[\]]+)",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"\b(bearer\s+|sk-)[\w.~+/=-]{6,}", re.IGNORECASE)
+
+
+def excerpt(text: str, length: int = EXCERPT) -> str:
+    """The first characters of a text from elsewhere, safe to show and to keep.
+
+    URLs lose their queries, members that are named like secrets their values, and what can't be
+    printed becomes a blank.
+
+    Args:
+        text: A reply, JSON or not.
+        length: In characters.
+
+    Example:
+        >>> excerpt('{"url": "https://cdn.example/a.mp4?sig=ab12", "token": "s3cr3t"}')
+        '{"url": "https://cdn.example/a.mp4", "token": "[hidden]"}'
+    """
+    start = _SECRET.sub(r'\g<name>"[hidden]"', _unsigned(text))
+    return _printable(_BEARER.sub(r"\1[hidden]", start))[:length]
+
+
+def sentence(text: str, length: int = EXCERPT) -> str:
+    r"""What an error says to people, in one line: URLs lose their queries, the words stay.
+
+    Example:
+        >>> sentence("Can't fetch\nhttps://a.example/b.png?sig=ab12")
+        "Can't fetch https://a.example/b.png"
+    """
+    return _printable(_unsigned(text))[:length]
+
+
+def _unsigned(text: str) -> str:
+    return _USER_INFO.sub(r"\1", _WORD.sub(_without_query, text[:_LOOKED_AT]))
+
+
+def _without_query(word: re.Match[str]) -> str:
+    query = _QUERY.search(word[0])
+    is_url = query is not None and "/" in word[0][: query.start()]
+    return word[0][: query.start()] if query and is_url else word[0]
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())

@@ -1,0 +1,102 @@
+"""The provider's reason for a failure, wherever it stands in a reply ([W])."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from prefect_toapis.client.error_bodies import ErrorBody
+from prefect_toapis.client.excerpts import sentence
+from prefect_toapis.client.json_values import canonical, members, parsed, text_of
+
+# An error stands under these; a text under the others may as well say that all is well.
+_ERRORS = (
+    *("error", "errors", "failreason", "failurereason", "failedreason", "failure", "failmessage"),
+    *("failmsg", "failuremessage", "errormessage", "errormsg", "errmsg", "errordetail"),
+    *("errordetails", "errorreason", "lasterror", "exception"),
+)
+_TEXTS = (
+    *("reason", "statusmessage", "statusmsg", "taskstatusmsg", "taskstatusmessage"),
+    *("statusreason", "message", "msg", "detail", "details", "description"),
+)
+_IN_AN_ERROR = (
+    *("message", "msg", "detail", "details", "reason", "description", "error", "errormessage"),
+    *("errormsg", "text", "title", "errors"),
+)
+_CODES = ("code", "errorcode", "errcode", "failcode", "failurecode")
+_INSIDE = ("result", "taskresult", "output", "status", "response", "metadata", "data")
+_SAYS_NOTHING = {
+    *("0", "200", "ok", "okay", "success", "succeed", "succeeded", "successful", "none"),
+    *("null", "nil", "undefined", "false", "true", "noerror", "na", "completed", "done"),
+}
+_A_URL = re.compile(r"https?://\S+", re.IGNORECASE)  # [W] a result's, in `fail_reason`
+_DEPTH = 4
+
+
+def read_failure(task: Mapping[str, Any], around: Sequence[Mapping[str, Any]]) -> ErrorBody | None:
+    """The error that a reply gives for a generation, in a member that is named as one.
+
+    Args:
+        task: What the reply says of the generation.
+        around: What it is wrapped in, the innermost first.
+
+    Example:
+        >>> read_failure({"status": "oops", "fail_reason": "Too dark"}, [])
+        ErrorBody(message='Too dark', code=None, kind=None)
+    """
+    return _first(_places(task, around), _ERRORS)
+
+
+def read_words(task: Mapping[str, Any], around: Sequence[Mapping[str, Any]]) -> ErrorBody | None:
+    """The text that a reply has for people; for one that is known to speak of a failure."""
+    return _first(_places(task, around), _TEXTS)
+
+
+def _places(
+    task: Mapping[str, Any], around: Sequence[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    yield task
+    for value in members(task, _INSIDE):
+        inner = parsed(value)
+        if isinstance(inner, dict):
+            yield inner
+    yield from around
+
+
+def _first(places: Iterator[Mapping[str, Any]], names: tuple[str, ...]) -> ErrorBody | None:
+    for place in places:
+        for value in members(place, names):
+            if (error := _error(value)) is not None:
+                if error.code is None:
+                    return ErrorBody(error.message, _code(place, _CODES[1:]), error.kind)
+                return error
+    return None
+
+
+def _error(value: Any, depth: int = 0) -> ErrorBody | None:
+    """The error that a value holds: a text, an object, or a list of either."""
+    value = parsed(value)
+    if depth > _DEPTH:
+        return None
+    if isinstance(value, list):
+        return next((one for item in value[:9] if (one := _error(item, depth + 1))), None)
+    if not isinstance(value, dict):
+        text = _saying(value)
+        return ErrorBody(text) if text else None
+    code, kind = _code(value, _CODES), _code(value, ("type", "kind"))
+    for inner in members(value, _IN_AN_ERROR):
+        if found := _error(inner, depth + 1):
+            return ErrorBody(found.message, code or found.code, kind or found.kind)
+    return ErrorBody(code or kind or "", code, kind) if code or kind else None
+
+
+def _code(holder: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    texts = (_saying(value) for value in members(holder, names))
+    return next((text for text in texts if text), None)
+
+
+def _saying(value: Any) -> str | None:
+    """A text, safe to show; None where it says nothing, or that all is well."""
+    text = text_of(value)
+    if text is None or canonical(text) in _SAYS_NOTHING or _A_URL.fullmatch(text):
+        return None
+    return sentence(text) or None

@@ -1,0 +1,185 @@
+"""What a run knows of its batch by itself, whatever the bucket says later."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.errors import GenerationShared, ManifestNotWritten, StoreMissing
+from prefect_toapis.batches.generation import Generation
+from prefect_toapis.batches.manifest import Manifest, StoredShot, Unstored, shot_key
+from prefect_toapis.batches.manifest_rows import build_manifest
+from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.reports import headline
+from prefect_toapis.batches.spending import CharacterSpending, spent_on
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.flows.preflight import Ready
+
+_IDS_A_LINE = 50  # of the log: Prefect drops lines that are too long
+
+
+@dataclass
+class Outcomes:
+    """What became of the shots of one run.
+
+    Args:
+        stored: What `shot.json` says of the shots that are stored, by its key.
+        unstored: Why others aren't, by shot id.
+        accepted: The generations that are waited for, by shot id.
+        characters: What was spent on characters in this run.
+        left: Shots of earlier plans that were sent and aren't stored.
+        owners: The shot that each generation belongs to, by task id.
+    """
+
+    stored: dict[str, StoredShot] = field(default_factory=dict)
+    unstored: dict[str, Unstored] = field(default_factory=dict)
+    accepted: dict[str, Generation] = field(default_factory=dict)
+    characters: list[CharacterSpending] = field(default_factory=list)
+    left: Sequence[Shot] = ()
+    owners: dict[str, Shot] = field(default_factory=dict)
+
+    @classmethod
+    def after(cls, stored: Mapping[str, StoredShot]) -> "Outcomes":
+        """Those of a run that begins, with what earlier runs stored, by the key of `shot.json`."""
+        owners = {one.task_id: one.shot for one in stored.values()}
+        return cls(stored=dict(stored), owners=owners)
+
+    def accept(self, shot: Shot, generation: Generation) -> None:
+        """Note that a shot's submission was accepted, in this run or an earlier one.
+
+        Raises:
+            GenerationShared: The generation is another shot's already.
+        """
+        owner = self.owners.setdefault(generation.task_id, shot)
+        if owner.shot_id != shot.shot_id:
+            what = (
+                f"the provider gave generation {generation.task_id} for this submission and for "
+                f"that of {owner.label}, whose video it is taken for"
+            )
+            raise GenerationShared(
+                what,
+                shot=shot.label,
+                task_id=generation.task_id,
+                business_id=generation.business_id,
+            )
+        self.accepted[shot.shot_id] = generation
+
+    def bought(self, ready: Ready) -> bool:
+        """Whether anything of the batch is paid, or may be: in this run or before."""
+        return bool(
+            self.accepted
+            or any(one.money != "not spent" for one in self.characters)
+            or any(spent_on(one) != "not spent" for one in self.unstored.values())
+            or any(ready.inventory.knows(shot) for shot in ready.shots)
+        )
+
+    def manifest(self, ready: Ready, why: str) -> Manifest:
+        """The table of the batch as the run itself knows it.
+
+        Args:
+            ready: The batch.
+            why: The run could not go on, or can't read the bucket.
+        """
+        stored = {one.shot.shot_id for one in self.stored.values()}
+        unknown = {
+            shot.shot_id: self._unaccounted(ready, shot, why)
+            for shot in ready.shots
+            if shot.shot_id not in stored
+        }
+        unstored = {**unknown, **self.unstored}
+        manifest = build_manifest(
+            ready.batch, ready.uri, ready.shots, self.stored.values(), unstored, self.left
+        )
+        return manifest.model_copy(update={"plan": ready.in_words})
+
+    def _unaccounted(self, ready: Ready, shot: Shot, why: str) -> Unstored:
+        """Why a shot has no outcome of its own."""
+        if generation := self.accepted.get(shot.shot_id):
+            return Unstored(
+                status="open",
+                reason=f"generation {generation.task_id} was accepted, then: {why}",
+                task_id=generation.task_id,
+                business_id=generation.business_id,
+                money="spent",
+            )
+        if ready.inventory.has(shot):
+            reason = f"stored by an earlier run as {ready.bucket.uri(shot_key(shot))}, but: {why}"
+            return Unstored(status="open", reason=reason, money="spent")
+        if ready.inventory.knows(shot):
+            reason = f"sent by an earlier run, and not looked at in this one: {why}"
+            return Unstored(status="open", reason=reason, money="maybe spent")
+        return Unstored(status="planned", reason=f"not submitted: {why}", money="not spent")
+
+
+@contextmanager
+def accounting(ready: Ready, outcomes: Outcomes) -> Iterator[None]:
+    """Whatever breaks a run off, it ends with a manifest that names what was bought.
+
+    Args:
+        ready: The batch.
+        outcomes: Of the run; looked at when it breaks off.
+
+    Raises:
+        ManifestNotWritten: Something went wrong after anything of the batch was bought.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not outcomes.bought(ready):
+            raise
+        manifest = outcomes.manifest(ready, cause_in_words(error))
+        raise not_written(manifest, outcomes.characters, error) from error
+
+
+def not_written(
+    manifest: Manifest, characters: Sequence[CharacterSpending], cause: Exception
+) -> ManifestNotWritten:
+    """The end of a run whose manifest is in memory alone; the log names its generations, too.
+
+    Args:
+        manifest: What is known.
+        characters: What was spent on characters in this run.
+        cause: Why it isn't in the bucket.
+    """
+    logger = get_run_logger()
+    named = [f"{row.label}: {row.task_id}" for row in manifest.rows if row.task_id]
+    named += [f'character "{one.name}": {one.task_id}' for one in characters if one.task_id]
+    named = list(dict.fromkeys(named))
+    for start in range(0, len(named), _IDS_A_LINE):
+        some = named[start : start + _IDS_A_LINE]
+        logger.error("Generations of batch %s: %s", manifest.batch, "; ".join(some))
+    what = (
+        f"{headline(manifest)}, but the manifest of batch {manifest.batch} could not be written: "
+        f"{cause_in_words(cause)}"
+    )
+    error = ManifestNotWritten(what, manifest, characters)
+    if isinstance(cause, ToAPIsError):  # the log shows it, too
+        cause.about(money=error.money, spending=error.spending or "")
+    return error.about(advice=_advice(manifest.batch, cause))
+
+
+def cause_in_words(cause: Exception) -> str:
+    """What happened, without what it says of money and of what to do."""
+    if not isinstance(cause, ToAPIsError):
+        return type(cause).__name__
+    seen = [f"HTTP {cause.http_status}" if cause.http_status else None, cause.code]
+    facts = ", ".join(filter(None, seen))
+    return f"{cause.what.rstrip('.')}{f' ({facts})' if facts else ''}"
+
+
+# That it was there is known: each run proves it before anything is bought.
+BUCKET_LOST = (
+    "Bring the bucket back with what was in it before running the batch again: without the record "
+    "in it, another run pays for everything anew."
+)
+
+
+def _advice(batch: str, cause: Exception) -> str:
+    ids = "The results of these generations can be fetched by their ids for 24 hours."
+    if isinstance(cause, StoreMissing):
+        return f"{BUCKET_LOST} {ids}"
+    again = f'run batch "{batch}" again: it goes on with what was bought and pays nothing twice.'
+    if isinstance(cause, ToAPIsError) and cause.advice:
+        return f"{cause.advice} Then {again} {ids}"
+    return f"The log says more. R{again[1:]} {ids}"

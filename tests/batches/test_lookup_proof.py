@@ -1,0 +1,188 @@
+"""A "no such task" is believed only where the look-up finds another submission."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.batches.conftest import SENT, SETTLED
+from tests.provider_clock import ProviderClock
+
+from prefect_toapis.batches.errors import SubmissionAbsent, SubmissionUnresolved
+from prefect_toapis.batches.lookup_proof import NEAR, can_prove, candidate_keys
+from prefect_toapis.batches.plan import Shot, single_shot
+from prefect_toapis.batches.record import Attempt, attempt_key, record_folder
+from prefect_toapis.batches.store import Entry
+from prefect_toapis.client.decisions import Accepted
+from prefect_toapis.client.replies import Reply
+from prefect_toapis.client.requests import Request, VideoRequest
+from prefect_toapis.simulator import Drop, Hide, Replace
+
+if TYPE_CHECKING:
+    from tests.batches.conftest import Purchase
+
+SECOND = timedelta(seconds=1)
+
+
+def shot(prompt: str) -> Shot:
+    return single_shot(VideoRequest(prompt=prompt), "s3://videos")
+
+
+def attempt_of(of: Shot, **known: Any) -> Attempt:
+    usual = {
+        "shot_id": of.shot_id,
+        "attempt": 1,
+        "business_id": of.business_id(1),
+        "state": "accepted",
+        "task_id": "video_1",
+        "account": "mine",
+        "sent_at": SENT,
+    }
+    return Attempt.model_validate(usual | known)
+
+
+LOST = attempt_of(shot("lost"), state="sending", task_id=None)
+
+
+@pytest.mark.parametrize(
+    ("known", "proves"),
+    [
+        ({}, True),
+        ({"state": "failed"}, True),  # it was accepted, and is a task of the provider's
+        ({"state": "expired"}, True),
+        ({"sent_at": SENT + timedelta(days=3)}, True),
+        ({"sent_at": SENT - NEAR}, True),
+        ({"sent_at": SENT - NEAR - SECOND}, False),
+        ({"state": "sending", "task_id": None}, False),
+        ({"state": "rejected", "task_id": None}, False),
+        ({"account": "another's"}, False),
+        ({"account": None}, False),
+        ({"remix_of": "video_0"}, False),
+        ({"shot_id": LOST.shot_id}, False),
+    ],
+)
+def test_what_can_prove_that_a_look_up_works(known: dict[str, Any], proves: bool) -> None:
+    assert can_prove(attempt_of(shot("other"), **known), LOST) is proves
+
+
+def test_a_lost_one_of_an_unknown_account_can_not_be_proven() -> None:
+    other = attempt_of(shot("other"), account=None)
+    assert not can_prove(other, LOST.model_copy(update={"account": None}))
+
+
+def test_candidates_are_those_nearest_in_time_and_never_the_lost_one() -> None:
+    def key(name: str) -> str:
+        return attempt_key(record_folder("b", shot(name).shot_id), 1)
+
+    entries: Mapping[str, Entry] = {
+        key("lost"): Entry(1, SENT),
+        key("far"): Entry(1, SENT + timedelta(hours=5)),
+        key("near"): Entry(1, SENT + SECOND),
+        key("earlier"): Entry(1, SENT - NEAR - SECOND),
+        "b/plan.json": Entry(1, SENT),
+    }
+    assert candidate_keys(entries, LOST) == [key("near"), key("far")]
+
+
+async def test_an_absent_one_goes_out_again_once_another_is_found(purchase: "Purchase") -> None:
+    await purchase.buyer().buy(shot("another"))
+    purchase.simulator.faults.add(Drop(operation="submit", when="before"))
+    bought = await purchase.buyer(SETTLED).buy(purchase.shot)
+    assert (bought.sends, bought.state) == (2, "accepted")
+    assert sorted(map(str, purchase.paid)) == sorted(
+        [purchase.business_id, shot("another").business_id(1)]
+    )
+
+
+async def test_without_anything_to_prove_it_with_it_stops(purchase: "Purchase") -> None:
+    purchase.simulator.faults.add(Drop(operation="submit", when="before"))
+    with pytest.raises(SubmissionAbsent, match="no other accepted submission") as raised:
+        await purchase.buyer(SETTLED * 20).buy(purchase.shot)
+    assert 'settings.on_absent="resend"' in str(raised.value)
+    assert raised.value.money == "maybe spent"
+    assert purchase.paid == []
+
+
+async def test_a_look_up_that_finds_nothing_at_all_is_not_believed(purchase: "Purchase") -> None:
+    await purchase.buyer().buy(shot("another"))
+    purchase.simulator.faults.add(
+        Drop(operation="submit", when="after"),  # it is paid
+        Replace(operation="status", status=404, body='{"error": {"code": "x"}}', times=None),
+    )
+    with pytest.raises(SubmissionAbsent, match="neither does its look-up find another"):
+        await purchase.buyer(SETTLED).buy(purchase.shot)
+    assert purchase.paid.count(purchase.business_id) == 1
+
+
+async def test_a_look_up_that_fails_for_the_other_leaves_it_unresolved(
+    purchase: "Purchase",
+) -> None:
+    other = shot("another")
+    await purchase.buyer().buy(other)
+    purchase.simulator.faults.add(
+        Drop(operation="submit", when="before"),
+        Replace(operation="status", business_id=other.business_id(1), status=500, times=None),
+    )
+    with pytest.raises(SubmissionUnresolved, match="look-ups fail"):
+        await purchase.buyer(SETTLED).buy(purchase.shot)
+    assert purchase.sent == 2
+
+
+async def test_another_account_proves_nothing(purchase: "Purchase") -> None:
+    await purchase.buyer().buy(shot("another"))
+    purchase.leave("sending", account="somebody else's")
+    with pytest.raises(SubmissionAbsent):
+        await purchase.later_buyer(settle_seconds=0.2).buy(purchase.shot)
+    assert purchase.sent == 1
+
+
+async def test_it_is_looked_up_once_more_right_before_it_goes_out_again(
+    purchase: "Purchase", clock: ProviderClock
+) -> None:
+    other = shot("another")
+    await purchase.buyer().buy(other)
+    faults = Hide(seconds=3600), Drop(operation="submit", when="after")
+    purchase.simulator.faults.add(*faults)
+    api = purchase.api
+
+    class Late:
+        """An account whose lost task shows up once another one was looked up."""
+
+        fingerprint = api.fingerprint
+
+        async def ready(self) -> None:
+            await api.ready()
+
+        async def submit(
+            self,
+            request: Request,
+            business_id: str | None = None,
+            *,
+            uploads: Mapping[str, str] = MappingProxyType({}),
+        ) -> Accepted:
+            return await api.submit(request, business_id, uploads=uploads)
+
+        async def find(self, business_id: str) -> Reply | None:
+            if business_id == other.business_id(1):
+                clock.skip(3601)
+            return await api.find(business_id)
+
+    bought = await purchase.buyer(SETTLED, api=Late()).buy(purchase.shot)
+    assert bought.sends == 1
+    assert purchase.paid.count(purchase.business_id) == 1
+
+
+async def test_it_does_not_go_out_more_often_than_three_times(purchase: "Purchase") -> None:
+    await purchase.buyer().buy(shot("another"))
+    lost = Drop(operation="submit", when="before", prompt="A dog", times=None)
+    purchase.simulator.faults.add(lost)
+    with pytest.raises(SubmissionAbsent, match="sent 3 times"):
+        await purchase.buyer(SECOND, settle_seconds=0.5).buy(purchase.shot)
+    assert purchase.sent == 4
+
+
+async def test_a_record_from_the_future_is_settled_all_the_same(purchase: "Purchase") -> None:
+    purchase.leave("sending", sent_at="2099-01-01T00:00:00Z")
+    with pytest.raises(SubmissionAbsent):
+        await purchase.later_buyer(settle_seconds=0.2, on_absent="stop").buy(purchase.shot)
