@@ -157,7 +157,10 @@ class Rewrite(_Fault):
 
 
 class Mixup(_Fault):
-    """Answer a query with another task, the one that was accepted last."""
+    """Answer a query with another task, the one that was accepted last.
+
+    The reply has its `client_business_id`, without which a look-up's mistake couldn't be seen.
+    """
 
     action: Literal["mixup"] = "mixup"
     operation: Literal["status", "lookup"] = "status"

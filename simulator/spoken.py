@@ -91,10 +91,11 @@ def _time(value: int, wording: Wording) -> Any:
 
 
 def _echo(said: dict[str, Any], wording: Wording, around: Surroundings) -> dict[str, Any]:
+    rewritten = "client_business_id" in said  # by a fault, which is to show in every wording
     business_id = said.pop("client_business_id", around.business_id)
-    if wording.echo == "none" or business_id is None:
+    if business_id is None or (wording.echo == "none" and not rewritten):
         return {}
-    if wording.echo == "top":
+    if wording.echo != "metadata":
         return {"client_business_id": business_id}
     return {"metadata": {**(said.get("metadata") or {}), "client_business_id": business_id}}
 

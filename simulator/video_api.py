@@ -131,10 +131,12 @@ class VideoAPI:
             found = find(wanted)
             if found is None:
                 return self._refused(Refusal("task_not_found", "No such task"), headers)
-            if any(isinstance(fault, Mixup) for fault in met):
-                found = simulation.provider.last_but(found) or found
-            shown = show(found, simulation.provider.clock(), simulation.links)
-            return self._say(found, shown, met, headers)
+            mixed = any(isinstance(fault, Mixup) for fault in met)
+            other = simulation.provider.last_but(found) if mixed else None
+            shown = show(other or found, simulation.provider.clock(), simulation.links)
+            if other and other.business_id:
+                shown["client_business_id"] = other.business_id
+            return self._say(other or found, shown, met, headers)
 
         facts = Facts(
             "status",

@@ -50,6 +50,7 @@ RUNS = 3
 PRICE = 20
 NOT_NOW = "Not this time, says the provider"
 POLICY = "content policy"
+NO_BALANCE = "insufficient_quota"
 BALANCE = "The balance does not cover this generation"
 
 Draw = Callable[[random.Random], Fault]
@@ -246,7 +247,8 @@ def assert_words_alone_lose_nothing(manifest: Manifest, simulator: Simulator) ->
     for row in manifest.rows:
         if row.prompt in UNHIT and kept_of(row, simulator) and row.task_id not in shared:
             assert row.status == "stored", row
-        if row.prompt in {REFUSED, FAILING} and sent_of(row, simulator):
+        sent = sent_of(row, simulator)
+        if row.prompt in {REFUSED, FAILING} and sent and sent[-1].refusal != NO_BALANCE:
             assert row.status == "failed", row
 
 
@@ -274,7 +276,7 @@ def texts_of(row: ManifestRow, simulator: Simulator, seed: int) -> list[str]:
         return []
     if sent[-1].refunded:
         return [POLICY]
-    words = {"content_policy_violation": POLICY, "insufficient_quota": BALANCE}
+    words = {"content_policy_violation": POLICY, NO_BALANCE: BALANCE}
     refusal = sent[-1].refusal
     if refusal not in words:
         return []

@@ -185,6 +185,8 @@ def test_what_a_fault_rewrote_is_worded_too() -> None:
     rewritten = QUEUED | {"status": "dancing", "client_business_id": "order-2", "metadata": None}
     said = speak(rewritten, GATEWAY, AROUND)["data"]
     assert (said["status"], said["client_business_id"]) == ("dancing", "order-2")
+    silent = speak(rewritten, Wording(place="url"), AROUND)
+    assert silent["client_business_id"] == "order-2"
 
 
 def test_a_seed_draws_the_same_for_the_same_prompts_in_whatever_order() -> None:

@@ -128,7 +128,8 @@ def test_mixup_shows_another_task(
     swift.faults.add(Mixup(times=2))
     assert swift_api.get(f"{GENERATIONS}/order-1").json()["id"] == first  # there is no other
     second = submit("order-2").json()["id"]
-    assert swift_api.get(f"{GENERATIONS}/{first}").json()["id"] == second
+    mistaken = swift_api.get(f"{GENERATIONS}/{first}").json()
+    assert (mistaken["id"], mistaken["client_business_id"]) == (second, "order-2")
     assert swift_api.get(f"{GENERATIONS}/{first}").json()["id"] == first
 
 
