@@ -157,7 +157,7 @@ def test_what_else_a_refusal_means(status: int, body: Any, kind: type[ToAPIsErro
         ('{"message": "see https:\\/\\/x.example\\/a?sig=s3cr3t"}', "see https://x.example/a"),
         ("\ufeff<html><style>b{c}</style><b>Bad</b> &lt;gateway&gt;</html>", "Bad <gateway>"),
         ("<Error><Code>Denied</Code><Message>No</Message></Error>", "Denied No"),
-        ('"\\ud800 bare"', "bare"),
+        ('"\\ud800 bare"', "? bare"),
         ("", "no reason given"),
         ("<html></html>", "no reason given"),
     ],

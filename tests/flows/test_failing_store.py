@@ -159,11 +159,11 @@ async def test_a_login_page_in_place_of_the_store_is_no_store(
     path: str,
 ) -> None:
     store.refusal = Refusal(method, path, status=200, page="<html>Please sign in</html>")
-    with pytest.raises(ManifestNotWritten, match="isn't S3") as failed:
+    with pytest.raises(ManifestNotWritten, match="does not answer as S3 does") as failed:
         await make(SCENES, bucket=troubled)
     errors = [row.error or "" for row in failed.value.manifest.open]
     assert errors
-    assert all("Check the endpoint URL" in one for one in errors)
+    assert all("check the endpoint URL" in one for one in errors)
     assert not any("other content" in one for one in errors)
     store.refusal = None
     assert (await make(SCENES, bucket=troubled)).shots("stored") == 3
@@ -198,7 +198,7 @@ async def test_a_shot_json_that_can_t_be_read_concerns_its_own_shot(
 ) -> None:
     await make(SCENES, bucket=troubled)
     store.refusal = Refusal("GET", r"a-cat.*shot\.json", lasting=False)
-    with pytest.raises(BatchFailed, match="1 of 3 shots open") as failed:
+    with pytest.raises(BatchFailed, match="2 of 3 shots stored, 1 open") as failed:
         await make(SCENES, bucket=troubled)
     dog, cat, hen = failed.value.manifest.rows
     assert (dog.status, cat.status, hen.status) == ("stored", "open", "stored")
