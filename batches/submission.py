@@ -41,6 +41,7 @@ from prefect_toapis.batches.store import JSON, Store
 from prefect_toapis.batches.uploads import urls_for
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import (
+    ACCOUNT_REFUSED,
     APIError,
     GenerationFailed,
     InvalidRequest,
@@ -49,12 +50,12 @@ from prefect_toapis.client.errors import (
     SubmissionUnknown,
     ToAPIsError,
     Transient,
-    WebhookNotConfigured,
 )
 from prefect_toapis.client.requests import RemixRequest
 from prefect_toapis.client.rules import check
 
 LOOK_UPS = 12  # while a submission settles
+_LOOKED_UP = "run the batch again: it looks the submission up, and never sends it again."
 MOST_SENDS = {"auto": 3, "resend": 10}  # of one attempt, where each is lost without an answer
 _CLAIMS = 5  # tries to create a record that exists by one answer of the store and not by another
 
@@ -260,9 +261,7 @@ class Buyer:
             reply = await self.api.find(attempt.business_id)
         except (APIError, Transient) as error:
             what = f"it isn't known whether it was accepted, and its look-up fails: {error.what}"
-            unresolved = SubmissionUnresolved(what, business_id=attempt.business_id)
-            unresolved.reply = error.reply
-            raise unresolved from error
+            raise _unresolved(what, attempt, error) from error
         return reply.task_id if reply else None
 
     async def _await_outcome(self, item: Buyable, attempt: Attempt) -> Attempt | None:
@@ -314,7 +313,7 @@ class Buyer:
             return await lookup_works(attempt, batch, self.store, self.api.find)
         except (APIError, Transient, StoreError) as error:
             what = f"it isn't known whether it was accepted, and look-ups fail: {error.what}"
-            raise SubmissionUnresolved(what, business_id=attempt.business_id) from error
+            raise _unresolved(what, attempt, error) from error
 
     async def _send_again(self, item: Buyable, attempt: Attempt) -> Attempt | None:
         logger.warning(
@@ -372,12 +371,20 @@ class Buyer:
         await self.store.write(attempt_key(item.record, attempt.attempt), _content(attempt), JSON)
 
 
+def _unresolved(what: str, attempt: Attempt, cause: ToAPIsError) -> SubmissionUnresolved:
+    unresolved = SubmissionUnresolved(what, business_id=attempt.business_id)
+    unresolved.reply = cause.reply
+    if isinstance(cause, APIError):  # a key that is refused now is refused later, too
+        unresolved.about(advice=f"{cause.advice} Then {_LOOKED_UP}")
+    return unresolved
+
+
 def is_refusal(error: ToAPIsError) -> bool:
     """Whether the same request would be refused again: its content or its parameters."""
     if isinstance(error, GenerationFailed):
         reason = f"{error.code or ''} {error.what}".lower()
         return "policy" in reason or "moderation" in reason
-    if isinstance(error, WebhookNotConfigured):  # the account's set-up, not the request
+    if isinstance(error, ACCOUNT_REFUSED):  # the account's set-up, not the request
         return False
     return isinstance(error, PolicyRefused) or error.http_status == 400
 

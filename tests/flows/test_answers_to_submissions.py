@@ -24,6 +24,7 @@ Make = Callable[..., Awaitable[Any]]
 
 SIX = [f"scene {number}" for number in range(6)]
 EMPTY = [
+    (400, {"error": {"code": "insufficient_balance", "message": "Quota used up"}}),
     (403, {"code": "insufficient_user_quota", "message": "Quota used up", "data": None}),
     (429, {"error": {"code": "insufficient_quota", "message": "Quota used up"}}),
     (402, "<html><title>Quota used up</title></html>"),
