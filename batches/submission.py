@@ -386,7 +386,7 @@ def is_refusal(error: ToAPIsError) -> bool:
         return "policy" in reason or "moderation" in reason
     if isinstance(error, ACCOUNT_REFUSED):  # the account's set-up, not the request
         return False
-    return isinstance(error, PolicyRefused) or error.http_status == 400
+    return isinstance(error, PolicyRefused) or error.http_status in {400, 413, 414, 422}
 
 
 def _given_up(attempt: Attempt) -> GenerationFailed:
