@@ -19,10 +19,10 @@ from prefect_toapis.batches.spec import (
 )
 from prefect_toapis.batches.spec_tables import SUFFIXES, Table, is_table, read_table
 from prefect_toapis.batches.spec_yaml import SpecLoader, cut_texts, reading_hint
-from prefect_toapis.client.documents import Bounds, Document, read_json, read_yaml
 from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.urls import without_queries
+from prefect_toapis.client.yaml_json import Bounds, Document, read_json, read_yaml
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "scenes": Scene,

@@ -10,10 +10,10 @@ from typing import Any, get_origin
 
 from prefect_toapis.batches.parquet_rows import ParquetBounds, parquet_rows
 from prefect_toapis.batches.spec import MOST_SCENES, Scene
-from prefect_toapis.client.documents import Bounds, read_json
 from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.urls import without_queries
+from prefect_toapis.client.yaml_json import Bounds, read_json
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 BETWEEN = "|"  # in a cell with several values; no URL holds it

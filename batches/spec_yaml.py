@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from prefect_toapis.client.documents import BoundedLoader
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.urls import without_queries
+from prefect_toapis.client.yaml_json import BoundedLoader
 
 _TEXT = re.compile(r"\d+:\d+|\d{4}-\d\d?-\d\d?")
 _COMMENT = re.compile(r"([ \t]+)#(.?)")

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from typing_extensions import Self
 
-from prefect_toapis.client.documents import Bounds, read_yaml
 from prefect_toapis.client.errors import InvalidCatalogue
 from prefect_toapis.client.local_files import read_file, why_unreadable
 from prefect_toapis.client.media import Kind
+from prefect_toapis.client.yaml_json import Bounds, read_yaml
 
 VARIABLE = "TOAPIS_CATALOGUE"
 
