@@ -35,14 +35,18 @@ async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, l
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
-    async def read(key: str) -> bytes | None:
-        async with at_once:
-            return await store.read(key)
+    async def read(key: str) -> Attempt | None:
+        try:
+            async with at_once:
+                content = await store.read(key)
+            return None if content is None else read_attempt(content, key, store.uri(key))
+        except (DocumentDamaged, DocumentTooNew) as error:
+            return _unreadable(key, error)
 
     record: defaultdict[str, list[Attempt]] = defaultdict(list)
-    for key, content in zip(keys, await asyncio.gather(*map(read, keys)), strict=True):
-        if content is not None:
-            record[key.rpartition("/")[0]].append(_attempt(content, key, store.uri(key)))
+    for key, attempt in zip(keys, await asyncio.gather(*map(read, keys)), strict=True):
+        if attempt:
+            record[key.rpartition("/")[0]].append(attempt)
     return record
 
 
@@ -51,16 +55,13 @@ def latest(attempts: Sequence[Attempt]) -> Attempt | None:
     return max(attempts, key=lambda one: one.attempt, default=None)
 
 
-def _attempt(content: bytes, key: str, uri: str) -> Attempt:
-    try:
-        return read_attempt(content, key, uri)
-    except (DocumentDamaged, DocumentTooNew) as error:
-        identity, number = owner_of(key.rpartition("/")[0]) or "", number_of(key) or 1
-        return Attempt(
-            shot_id=identity,
-            attempt=number,
-            business_id=business_id(identity, number),
-            state="sending",
-            sent_at=datetime.now(timezone.utc),
-            failure=error.what,
-        )
+def _unreadable(key: str, error: DocumentDamaged | DocumentTooNew) -> Attempt:
+    identity, number = owner_of(key.rpartition("/")[0]) or "", number_of(key) or 1
+    return Attempt(
+        shot_id=identity,
+        attempt=number,
+        business_id=business_id(identity, number),
+        state="sending",
+        sent_at=datetime.now(timezone.utc),
+        failure=error.what,
+    )

@@ -40,10 +40,10 @@ async def read_made(folder: str, store: Store) -> MadeCharacter | None:
         StoreError: The store doesn't answer.
     """
     key = character_key(folder)
-    content = await store.read(key)
-    if content is None:
-        return None
     try:
+        content = await store.read(key)
+        if content is None:
+            return None
         return read_document(MadeCharacter, content, store.uri(key), REGISTRY_VERSION, _mismatch)
     except DocumentDamaged as damage:
         logger.warning("%s; it is asked for again by the record of its creation", damage.what)

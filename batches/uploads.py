@@ -65,14 +65,14 @@ async def find_upload(reference: str, store: Store, now: datetime) -> Upload | N
         StoreError: The store doesn't answer.
     """
     key = upload_key(reference)
-    content = await store.read(key)
-    if content is None:
-        return None
 
     def mismatch(found: Upload) -> str | None:
         return None if found.reference == reference else "it is about another content"
 
     try:
+        content = await store.read(key)
+        if content is None:
+            return None
         found = read_document(Upload, content, store.uri(key), UPLOAD_VERSION, mismatch)
     except DocumentDamaged as damage:
         logger.warning("%s; the file is uploaded again", damage.what)

@@ -7,6 +7,7 @@ from threading import Event
 
 from typing_extensions import Self
 
+from prefect_toapis.batches.errors import DocumentDamaged
 from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks.conditional_put import RETRY_SECONDS
 from prefect_toapis.blocks.ranges import sha256_of
@@ -15,6 +16,10 @@ from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader
 from prefect_toapis.blocks.thread_pools import in_request_thread, in_transfer_thread
 from prefect_toapis.blocks.video_bucket import VideoBucket
+
+LONGEST_DOCUMENT = 16 * 1024 * 1024  # bytes of a record or a poster
+LONGEST_TABLE = 512 * 1024 * 1024  # bytes of what has a row for each shot
+_TABLES = ("/plan.json", "/manifest.jsonl", "/manifest.parquet")
 
 
 class BucketStore:
@@ -59,8 +64,16 @@ class BucketStore:
         return self.bucket.uri(key)
 
     async def read(self, key: str) -> bytes | None:
-        """The content under a key; None if there is none. Raises as `VideoBucket.read`."""
-        return await in_request_thread(partial(self.bucket.read, key))
+        """The content under a key; None if there is none. Raises as `VideoBucket.read`.
+
+        Raises:
+            DocumentDamaged: It is longer than what this package writes; nothing of it was read.
+        """
+        most = LONGEST_TABLE if key.endswith(_TABLES) else LONGEST_DOCUMENT
+        try:
+            return await in_request_thread(partial(self.bucket.read, key, most))
+        except ValueError:
+            raise DocumentDamaged(self.uri(key), f"it is longer than {most:,} bytes") from None
 
     async def write(self, key: str, content: bytes, content_type: str) -> None:
         """Put content under a key, over whatever is there. Raises as `VideoBucket.write`."""

@@ -26,12 +26,12 @@ async def read_earlier_plan(
         StoreError: The bucket doesn't answer.
     """
     key = plan_key(batch)
-    content = await patient(store.read, key)
     try:
+        content = await patient(store.read, key)
         if content is not None:
             return read_plan(content, key, store.uri(key))
+        if not inventory.records:
+            return None
     except DocumentDamaged as damage:
         get_run_logger().warning("%s; it is made anew from the record", damage.what)
-    if content is None and not inventory.records:
-        return None
     return plan_from_record(batch, store.uri(), await patient(read_record, batch, store))

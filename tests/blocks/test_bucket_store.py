@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
-from prefect_toapis.batches.errors import StoreMissing
+from prefect_toapis.batches.errors import DocumentDamaged, StoreMissing
 from prefect_toapis.batches.store import Store
 from prefect_toapis.blocks import BucketStore, S3Credentials, VideoBucket
+from prefect_toapis.blocks.bucket_store import LONGEST_DOCUMENT
 from prefect_toapis.blocks.streaming import PART, UPLOADS_AT_ONCE
 
 
@@ -111,3 +112,12 @@ class Chunks:
         count = min(size, self.left)
         self.left -= count
         return bytes(count)
+
+
+async def test_a_document_that_is_too_long_is_not_read(bucket: VideoBucket) -> None:
+    bucket.write("b/shot.json", b" " * (LONGEST_DOCUMENT + 1), "application/json")
+    with pytest.raises(DocumentDamaged, match="it is longer than 16,777,216 bytes") as raised:
+        await BucketStore(bucket).read("b/shot.json")
+    assert raised.value.uri == bucket.uri("b/shot.json")
+    bucket.write("b/plan.json", b" " * (LONGEST_DOCUMENT + 1), "application/json")
+    assert await BucketStore(bucket).read("b/plan.json")
