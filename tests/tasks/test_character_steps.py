@@ -53,9 +53,10 @@ async def test_a_character_is_made_once_and_remembered_under_its_first_name(
         made.business_id,
     )
     keys = sorted(bucket.list_keys("characters/"))
-    folder = keys[0].rpartition("/")[0]
+    record, folder = (key.rpartition("/")[0] for key in keys)
+    assert record.startswith("characters/records/")
     assert folder.startswith("characters/turbo-")
-    assert keys == [f"{folder}/attempt-1.json", f"{folder}/character.json"]
+    assert keys == [f"{record}/attempt-1.json", f"{folder}/character.json"]
     assert MadeCharacter.model_validate_json(bucket.read(keys[1]) or b"") == made
     names = {getattr(record, "task_run_name", None) for record in log.records}
     assert {"create Turbo", "wait for Turbo"} <= names
