@@ -51,8 +51,8 @@ async def gather_manifest(ready: Ready, outcomes: Outcomes) -> Manifest:
         outcomes: Of this run: what it has read or written isn't read again.
 
     Raises:
-        StoreError: The bucket can't be listed. A `shot.json` that can't be read concerns its own
-            shot alone: it is open, and its row says why.
+        StoreError: The bucket can't be listed, or a `shot.json` can't be read for now. One that is
+            damaged concerns its own shot alone: it is open, and its row says why.
     """
     patient, known = ready.patient(), outcomes.stored
     entries = await patient(ready.store.list_entries, f"{ready.batch}/")
