@@ -6,10 +6,11 @@ from statistics import median
 from prefect_toapis.batches.progress import Phase, Progress
 
 _UNDER_WAY: tuple[Phase, ...] = ("queued", "rendering", "storing")
+_LONGEST = 30 * 24 * 3600.0  # seconds: what would take longer is no estimate
 
 
 def seconds_left(progress: Progress, now: float, at_once: int) -> float | None:
-    """How many seconds a batch still needs; None while nothing tells.
+    """How many seconds a batch still needs; None while nothing tells, or nothing that can be.
 
     A shot that renders is judged by its progress, or else by what the others took; those that
     wait come in waves of as many as may be under way.
@@ -37,7 +38,8 @@ def seconds_left(progress: Progress, now: float, at_once: int) -> float | None:
         (typical if whole[label] is None else whole[label] or 0) - _elapsed(progress, label, now)
         for label in under_way
     ]
-    return max([0.0, *rest]) + math.ceil(waiting / at_once) * typical
+    left = max([0.0, *rest]) + math.ceil(waiting / at_once) * typical
+    return left if left <= _LONGEST else None
 
 
 def _elapsed(progress: Progress, label: str, now: float) -> float:
@@ -48,4 +50,7 @@ def _whole(progress: Progress, label: str, now: float) -> float | None:
     """How long a shot takes from its submission to the end, by its progress."""
     percent = progress.percent.get(label, 0)
     elapsed = _elapsed(progress, label, now)
-    return elapsed * 100 / percent if percent and elapsed > 0 else None
+    if not 0 < percent <= 100 or elapsed <= 0:
+        return None
+    whole = elapsed * 100 / percent
+    return whole if whole <= _LONGEST else None  # of a progress of next to nothing, for one

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect_toapis.client.pacing import KEPT
+from prefect_toapis.client.polling import SHORTEST_RENDER
 
 RENDER_TIMES_FILE = "render-times.json"
 
@@ -41,4 +42,4 @@ def _plausible(seconds: Any) -> list[float]:
     if not isinstance(seconds, list):
         return []
     numbers = [one for one in seconds[-KEPT:] if type(one) in {int, float}]
-    return [float(one) for one in numbers if 0 < one <= _LONGEST]
+    return [float(one) for one in numbers if SHORTEST_RENDER <= one <= _LONGEST]

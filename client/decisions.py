@@ -260,10 +260,10 @@ def retry_after(headers_value: str | None, now: float) -> float | None:
     if text.replace(".", "", 1).isdecimal():
         return float(text)
     try:
-        date = email.utils.parsedate_to_datetime(text)
+        moment = email.utils.parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
-    return max(0.0, date.timestamp() - now)
+    return max(0.0, moment - now)
 
 
 def _no_reply(error: Exception) -> Transient:

@@ -72,11 +72,9 @@ class Belief:
         spans = zip(self.edges, self.edges[1:], strict=False)
         if progress is None or not 0 < progress < 100 or age <= 0:
             return [1.0 for _ in spans]
-        return [
-            exp(-(((progress - 200 * age / (a + b)) / _PROGRESS_IS_OFF_BY) ** 2) / 2)
-            + _PROGRESS_MISLEADS
-            for a, b in spans
-        ]
+        off = [(progress - 200 * age / (a + b)) / _PROGRESS_IS_OFF_BY for a, b in spans]
+        # A product becomes infinite where a power would be an OverflowError.
+        return [exp(-one * one / 2) + _PROGRESS_MISLEADS for one in off]
 
 
 def _told_apart(times: Iterable[float]) -> list[float]:

@@ -7,6 +7,7 @@ that sleeps. When to ask next (`pacing`) and what an answer means are pure funct
 import asyncio
 import heapq
 import itertools
+import math
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
@@ -33,6 +34,7 @@ ASKED_PER_SECOND = 150.0
 # Of the time until a query, or of `Pace.every`: what was submitted together isn't asked together.
 _SPREAD = 0.1
 _CLOCKS_DIFFER = 5.0  # seconds
+SHORTEST_RENDER = 0.05  # seconds: nothing renders faster, whatever a reply says
 _LONGEST_RENDER = 86400.0  # seconds: nothing is learnt from what is older
 _PLANNED_AT_ONCE = 50  # waits, some milliseconds of work, before others have their turn
 
@@ -93,6 +95,8 @@ def next_query_in(
     belief = times.belief(expected.kind)
     worth = worth_of(pace.every, belief)
     planned = next_age(belief, expected.age, worth, progress) - expected.age
+    if not math.isfinite(planned):
+        planned = pace.every
     delay = min(max(planned, _SHORTEST * pace.every), _LONGEST * pace.every)
     return max(delay, pace.first) if asked == 0 else delay
 
@@ -353,7 +357,10 @@ class Poller:
         if waiting.result.done():  # likewise
             return
         if final is None:
-            self._schedule(waiting)
+            try:
+                self._schedule(waiting)
+            except Exception as error:  # noqa: BLE001 - likewise: else it would wait for ever
+                waiting.result.set_exception(error)
         elif isinstance(final, Reply):
             waiting.result.set_result(final)
         else:
@@ -388,7 +395,7 @@ class Poller:
         return result
 
     def _learn(self, kind: str, took: float) -> None:
-        if not 0 < took < _LONGEST_RENDER:
+        if not SHORTEST_RENDER <= took < _LONGEST_RENDER:
             return
         self._times.saw(kind, took)
         self._seen[kind] += 1

@@ -32,6 +32,7 @@ from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.form_schema import OrEmpty
+from prefect_toapis.flows.best_effort import best_effort
 from prefect_toapis.flows.conclude import conclude
 from prefect_toapis.flows.fan_out import FanOut
 from prefect_toapis.flows.outcomes import Outcomes, accounting
@@ -90,7 +91,7 @@ async def collect_batch(
     account, place = await blocks_or_faults(credentials, bucket, faults)
     if account is None or place is None:
         raise InvalidBatch(faults)
-    told = None if told_within_seconds is None else await _told_of(told_within_seconds)
+    told = None if told_within_seconds is None else await _heard_of(told_within_seconds)
     collector = _Collector(account, place, settings, told)
     batches = [batch.strip("/")] if batch else await collector.find_batches()
     outcomes = [await collector.outcome(name) for name in batches]
@@ -183,8 +184,9 @@ class _Collector:
     async def _wanted(self, found: Survey) -> list[OpenShot]:
         """The open shots that are asked for: nobody else waits for them."""
         wanted = [one for one in found.open if self._asks_for(one.attempt)]
-        waiting = await _waiting_runs({one.attempt.run for one in wanted if one.attempt.run})
-        return [one for one in wanted if one.attempt.run not in waiting]
+        runs = {one.attempt.run: _run_of(one.attempt) for one in wanted}
+        waiting = await _waiting_runs({run for run in runs.values() if run})
+        return [one for one in wanted if runs[one.attempt.run] not in waiting]
 
     def _asks_for(self, attempt: Attempt | None) -> bool:
         """Whether a shot's latest attempt may have become a video meanwhile."""
@@ -196,8 +198,14 @@ class _Collector:
         return attempt.state == "accepted"  # of an expired one, asking brings nothing new
 
 
+async def _heard_of(seconds: float) -> frozenset[str] | None:
+    """The task ids of which events told lately that they have ended; None where none can be had."""
+    with best_effort("Prefect's events can't be read, so all that is open is asked for"):
+        return await _told_of(seconds)
+    return None
+
+
 async def _told_of(seconds: float) -> frozenset[str]:
-    """The task ids of which events told lately that they have ended."""
     since = datetime.now(timezone.utc) - timedelta(seconds=seconds)
     wanted = EventFilter(
         event=EventNameFilter(name=[GENERATION_COMPLETED, GENERATION_FAILED]),
@@ -212,7 +220,7 @@ async def _told_of(seconds: float) -> frozenset[str]:
     return frozenset(told)
 
 
-async def _waiting_runs(runs: set[str]) -> set[str]:
+async def _waiting_runs(runs: set[UUID]) -> set[UUID]:
     """Those of some flow runs that live, and wait for what they submitted."""
     if not runs:
         return set()
@@ -222,13 +230,19 @@ async def _waiting_runs(runs: set[str]) -> set[str]:
 
 
 async def _living(
-    client: PrefectClient, runs: set[str], of_flow: FlowFilter | None = None
-) -> set[str]:
+    client: PrefectClient, runs: set[UUID], of_flow: FlowFilter | None = None
+) -> set[UUID]:
     over = FlowRunFilterStateType(not_any_=list(TERMINAL_STATES))
     wanted = FlowRunFilter(
-        id=FlowRunFilterId(any_=[UUID(run) for run in runs]), state=FlowRunFilterState(type=over)
+        id=FlowRunFilterId(any_=sorted(runs)), state=FlowRunFilterState(type=over)
     )
-    return {
-        str(run.id)
-        for run in await client.read_flow_runs(flow_filter=of_flow, flow_run_filter=wanted)
-    }
+    found = await client.read_flow_runs(flow_filter=of_flow, flow_run_filter=wanted)
+    return {run.id for run in found}
+
+
+def _run_of(attempt: Attempt) -> UUID | None:
+    """The flow run that sent an attempt; None where the record names none, or anything else."""
+    try:
+        return UUID(attempt.run or "")
+    except ValueError:
+        return None

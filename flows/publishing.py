@@ -92,7 +92,8 @@ async def _as_task(ready: Ready, manifest: Manifest) -> None:
         with best_effort(f"There is no new {GALLERY_FILE}; `prefect-toapis gallery` writes it"):
             await patient(write_gallery, ready.bucket, manifest)
         if asset:
-            asset.add_metadata(batch_completed(manifest).payload)
+            with best_effort("Prefect's asset of the batch has no counts"):
+                asset.add_metadata(batch_completed(manifest).payload)
 
     as_task = materialize(asset, by="prefect-toapis") if asset else task
     delays = ready.spec.settings.task_retry_delays_seconds
@@ -137,7 +138,9 @@ async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str,
                 return await asyncio.to_thread(_inlined, image) if image else None
             except (StoreError, ValueError) as error:
                 get_run_logger().warning("No poster of %s: %s", key, error)
-                return None
+            except Exception as error:  # noqa: BLE001 - of a decoder, for one: the others are shown
+                get_run_logger().warning("No poster of %s: %s", key, type(error).__name__)
+            return None
 
     wanted = [row.thumbnail_key for row in rows if row.thumbnail_key]
     found = await asyncio.gather(*[small(key) for key in wanted])

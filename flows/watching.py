@@ -60,12 +60,12 @@ class _Watch:
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def show(self) -> None:
-        words = self._in_words()
-        if words == self.shown:
-            return
-        self.shown = words
-        percent = 100 * self.progress.ended / max(len(self.progress.phases), 1)
         with best_effort("Prefect can't show the progress"):
+            words = self._in_words()
+            if words == self.shown:
+                return
+            self.shown = words
+            percent = 100 * self.progress.ended / max(len(self.progress.phases), 1)
             if self.artifact is None:
                 self.artifact = await acreate_progress_artifact(percent, self.key, words)
             else:

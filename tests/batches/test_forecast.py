@@ -1,5 +1,7 @@
 """When a running batch may be done."""
 
+import math
+
 import pytest
 
 from prefect_toapis.batches.forecast import seconds_left
@@ -44,3 +46,14 @@ def test_those_that_wait_come_in_waves(waiting: int, waves: int) -> None:
     progress.began["now"] = 0
     progress.phases |= {f"later {number}": "waiting" for number in range(waiting)}
     assert seconds_left(progress, now=20, at_once=5) == 40 + 60 * waves
+
+
+@pytest.mark.parametrize("percent", [1e-300, 5e-324, 1e-9, -1, 1e308, math.inf, math.nan])
+def test_what_can_not_be_is_no_estimate(percent: float) -> None:
+    progress = Progress(phases={"a": "rendering"}, percent={"a": percent}, began={"a": 0})
+    assert seconds_left(progress, now=60, at_once=5) is None
+
+
+def test_more_than_a_month_is_no_estimate() -> None:
+    progress = Progress(phases=dict.fromkeys(map(str, range(10**5)), "waiting"), took={"x": 3600})
+    assert seconds_left(progress, now=60, at_once=1) is None

@@ -21,4 +21,4 @@ def test_a_file_that_is_missing_or_damaged_tells_nothing(content: bytes | None) 
 
 
 def test_times_that_cannot_be_are_left_out() -> None:
-    assert read_render_times(b'{"a": [0, -3, 5]}') == {"a": [5.0]}
+    assert read_render_times(b'{"a": [0, -3, 1e-200, 5]}') == {"a": [5.0]}

@@ -23,7 +23,14 @@ _REFUSED = (
     '<?xml version="1.0" encoding="UTF-8"?>'
     "<Error><Code>{code}</Code><Message>The store has its reasons.</Message></Error>"
 )
-_OF_ONE_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+# What is passed on is unpacked.
+_OF_ONE_HOP = {
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "content-encoding",
+    "content-length",
+}
 
 
 @dataclass(frozen=True)

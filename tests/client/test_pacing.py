@@ -81,3 +81,10 @@ def test_kinds_are_told_apart_and_old_times_forgotten() -> None:
     assert times.belief("quick").typical < 10 < times.belief("slow").typical
     times.saw("quick", *[500.0] * KEPT)
     assert times.belief("quick").typical > 100
+
+
+@pytest.mark.parametrize("took", [1e-200, 5e-324, 1e-9])
+@pytest.mark.parametrize("progress", [None, 50.0, 1e-300])
+def test_times_of_next_to_nothing_are_no_error(took: float, progress: float | None) -> None:
+    belief = Belief.of([took] * 3)
+    assert next_age(belief, 1.0, worth_of(10, belief), progress) >= 1.0

@@ -15,6 +15,10 @@ DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(PREFECT_FILE.read_text())["de
 [NIGHTLY] = [one for one in DEPLOYMENTS if one["name"] == "nightly"]
 
 
+def test_it_is_for_no_single_version_of_prefect() -> None:
+    assert "prefect-version" not in yaml.safe_load(PREFECT_FILE.read_text())
+
+
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: one["entrypoint"])
 def test_each_waits_in_the_pool_and_has_the_tag_that_setup_knows(
     deployment: dict[str, Any],
