@@ -17,7 +17,14 @@ import httpcore
 import httpx
 from pydantic import SecretStr
 
-from prefect_toapis.client.addresses import Address, Resolve, lies_private, reachable, resolve
+from prefect_toapis.client.addresses import (
+    Address,
+    Resolve,
+    lies_private,
+    may_be_asked,
+    reachable,
+    resolve,
+)
 from prefect_toapis.client.errors import ResultRefused
 from prefect_toapis.client.key import KeyAuth
 
@@ -157,6 +164,8 @@ class GuardedTransport(httpx.BaseTransport):
         url = request.url
         if url.scheme not in {"http", "https"} or not url.host:
             raise httpx.UnsupportedProtocol("only http and https are fetched")
+        if not may_be_asked(url.host, private=self._private):
+            raise refused(url.host)
         proxy = proxy_for(url)
         try:
             allowed = self._allowed(url.host)

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from typing_extensions import Self
 
 from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
+from prefect_toapis.client.addresses import lies_private
 from prefect_toapis.client.bodies import ACCEPTED, REPLY_BYTES, read_text
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import (
@@ -198,7 +199,11 @@ class ToAPIsClient:
             SubmissionUnknown: It may have been accepted: look it up before sending it again.
         """
         catalogue = Catalogue.current()
-        if faults := check(request, catalogue) + not_uploaded(request, uploads):
+        faults = check(request, catalogue) + not_uploaded(request, uploads)
+        if faults and await asyncio.to_thread(lies_private, self._root):
+            faults = check(request, catalogue, private=True)
+            faults += not_uploaded(request, uploads, private=True)
+        if faults:
             raise InvalidRequest([str(fault) for fault in faults])
         if what := unchecked(request, catalogue):
             logger.info("%s", what)

@@ -1,8 +1,9 @@
 """What can be told from a URL by looking at it."""
 
-import ipaddress
 import re
 from urllib.parse import SplitResult, quote, unquote_plus, urlsplit, urlunsplit
+
+from prefect_toapis.client.addresses import may_be_asked
 
 DEFAULT_BASE_URL = "https://toapis.com"
 
@@ -81,10 +82,21 @@ def without_queries(text: str) -> str:
     return re.sub(r"(https?:(?:\\?/){2}[^\s\"'<>?]+)\?[^\s\"'<>]*", r"\1", text)
 
 
-def why_not_public(url: str) -> str | None:
-    """Why the provider can't fetch this URL; None if nothing speaks against it.
+def why_not_public(url: str, *, private: bool = False) -> str | None:
+    """Why the provider can't, or mustn't, fetch this URL; None if nothing speaks against it.
 
     [P]: reference media are public `http://`/`https://` URLs; base64 and `data:` are refused.
+
+    Args:
+        url: Of a reference. Its host is judged by its name alone: a batch has many thousands.
+        private: Whether the API itself is at a private address; then references may be, too.
+            Metadata services and link-local addresses never may.
+
+    Example:
+        >>> why_not_public("http://127.1/a.png")
+        "127.1 can't be reached by the provider: give a public URL"
+        >>> why_not_public("http://127.1/a.png", private=True) is None
+        True
     """
     if url.startswith("data:"):
         return "data: URLs are no longer accepted: upload the file and give its http(s) URL"
@@ -97,11 +109,18 @@ def why_not_public(url: str) -> str | None:
         return "not a URL (base64 is no longer accepted): upload the file and give its http(s) URL"
     if parts.scheme not in {"http", "https"}:
         return f"{parts.scheme}:// can't be fetched by the provider: give an http(s) URL"
-    if not parts.hostname:
+    return _why_not_asked(parts, private=private)
+
+
+def _why_not_asked(parts: SplitResult, *, private: bool) -> str | None:
+    host = parts.hostname
+    if not host:
         return "it names no host"
-    if parts.hostname == "localhost" or _is_private_address(parts.hostname):
-        return f"{parts.hostname} can't be reached by the provider: give a public URL"
-    return None
+    if "\\" in parts.netloc or not parts.netloc.isprintable():  # others read another host in it
+        return "its host can't be told for sure: give a URL without backslashes"
+    if may_be_asked(host, private=private):
+        return None
+    return f"{host} can't be reached by the provider: give a public URL"
 
 
 def _split(url: str) -> SplitResult | None:
@@ -109,10 +128,3 @@ def _split(url: str) -> SplitResult | None:
         return urlsplit(url)
     except ValueError:
         return None
-
-
-def _is_private_address(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:  # a name, not an address
-        return False
