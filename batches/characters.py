@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from prefect_toapis.batches.casting import creation_request
 from prefect_toapis.batches.documents import Moment
@@ -100,6 +100,8 @@ class CharacterCreation(BaseModel):
         submitted_at: When it was sent.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     task_id: str
     business_id: str
     character: Character
@@ -148,6 +150,8 @@ class MadeCharacter(BaseModel):
         business_id: Ours.
         made_at: When it was remembered.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     version: int = REGISTRY_VERSION
     name: str

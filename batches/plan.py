@@ -54,7 +54,7 @@ class Shot(BaseModel):
         record: Where the bucket keeps its attempts; empty: not looked up yet.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
 
     shot_id: str
     batch: str

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prefect_toapis.batches.documents import belongs_to, read_document
 from prefect_toapis.batches.inventory import Inventory
@@ -26,6 +26,8 @@ class PlanFile(BaseModel):
         left: Those of earlier plans that were sent, and are neither stored nor in the latest plan.
         shards: Where it is split: the ids of the shots that each run makes.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     version: int = PLAN_VERSION
     batch: str

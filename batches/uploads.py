@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prefect_toapis.batches.documents import Moment, read_document
 from prefect_toapis.batches.errors import DocumentDamaged
@@ -37,6 +37,8 @@ class Upload(BaseModel):
         name: Of the file it came from: a label.
         uploaded_at: When.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     version: int = UPLOAD_VERSION
     reference: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreAccessRefused
@@ -70,6 +70,8 @@ class S3Credentials(CredentialsBlock):
         ).save("default")
         ```
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "S3 Credentials (ToAPIs)"
     _block_type_slug = "toapis-s3-credentials"

@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 from typing_extensions import Self
 
 from prefect_toapis.blocks import logos
@@ -30,6 +30,8 @@ class ToAPIsCredentials(CredentialsBlock):
         credentials = ToAPIsCredentials.load("default")
         ```
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "ToAPIs Credentials"
     _block_type_slug = "toapis-credentials"

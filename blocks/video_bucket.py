@@ -10,7 +10,14 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from prefect.blocks.core import Block
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreError
@@ -75,6 +82,8 @@ class VideoBucket(Block):
         ).save("default")
         ```
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Video Bucket"
     _block_type_slug = "toapis-video-bucket"
