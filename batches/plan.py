@@ -95,8 +95,12 @@ class Shot(BaseModel):
         error.about(shot=self.label)
 
     def unsigned(self) -> "Shot":
-        """The same shot, safe to keep: the URLs in its request carry no signatures."""
+        """The same shot, from which its request can be made again; see `VideoRequest.unsigned`."""
         return self.model_copy(update={"request": self.request.unsigned()})
+
+    def shown(self) -> "Shot":
+        """The same shot, safe to show and to keep: the URLs in its request have no queries."""
+        return self.model_copy(update={"request": self.request.shown()})
 
     def business_id(self, attempt: int) -> str:
         """The id of an attempt as the provider sees it."""

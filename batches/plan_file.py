@@ -38,10 +38,10 @@ class PlanFile(BaseModel):
     shards: list[list[str]] = []
 
     def to_json(self) -> bytes:
-        """What is written: no signature of a URL is in it."""
+        """What is written. Its URLs have no queries, unless other runs make requests of them."""
         safe = {
-            "shots": [shot.unsigned() for shot in self.shots],
-            "left": [shot.unsigned() for shot in self.left],
+            "shots": [shot.unsigned() if self.shards else shot.shown() for shot in self.shots],
+            "left": [shot.shown() for shot in self.left],
         }
         kept = self.model_copy(update=safe).model_dump(mode="json", exclude_defaults=True)
         return json.dumps({"version": self.version, **kept}, indent=1, ensure_ascii=False).encode()

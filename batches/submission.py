@@ -220,7 +220,7 @@ class Buyer:
             attempt=number,
             business_id=item.business_id(number),
             state="sending",
-            request=item.request.unsigned().given(),
+            request=item.request.shown().given(),
             remix_of=item.request.task_id if isinstance(item.request, RemixRequest) else None,
             labels=item.labels,
             take=item.take,

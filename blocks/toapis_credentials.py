@@ -9,7 +9,7 @@ from typing_extensions import Self
 
 from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.masked import is_masked, why_masked
-from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
+from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root, without_query
 
 if TYPE_CHECKING:
     from prefect_toapis.client.transport import ToAPIsClient
@@ -50,7 +50,7 @@ class ToAPIsCredentials(CredentialsBlock):
     @classmethod
     def _is_url(cls, value: str) -> str:
         api_root(value)
-        return value
+        return without_query(value.strip())
 
     @classmethod
     def from_environment(cls) -> Self | None:
@@ -62,11 +62,11 @@ class ToAPIsCredentials(CredentialsBlock):
         Raises:
             ValueError: `TOAPIS_BASE_URL` is not a URL.
         """
-        key = os.environ.get("TOAPIS_API_KEY", "").strip()
-        if not key:
+        key = SecretStr(os.environ.get("TOAPIS_API_KEY", "").strip())
+        if not key.get_secret_value():
             return None
         base_url = os.environ.get("TOAPIS_BASE_URL", "").strip() or DEFAULT_BASE_URL
-        return cls(api_key=SecretStr(key), base_url=base_url)
+        return cls(api_key=key, base_url=base_url)
 
     def problem(self) -> str | None:
         """Why the key can't be one, judged by its look; None if nothing speaks against it.

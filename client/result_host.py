@@ -17,6 +17,7 @@ import httpcore
 import httpx
 from pydantic import SecretStr
 
+from prefect_toapis.client import request_logs  # noqa: F401 - its filters
 from prefect_toapis.client.addresses import (
     Address,
     Resolve,
@@ -26,8 +27,9 @@ from prefect_toapis.client.addresses import (
     resolve,
 )
 from prefect_toapis.client.errors import ResultRefused
-from prefect_toapis.client.key import KeyAuth
+from prefect_toapis.client.key import KeyAuth, without_frames
 
+UNUSABLE_PROXY = "a proxy that the environment names (HTTPS_PROXY, ALL_PROXY, ...) can't be used"
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = 10  # in a row
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=0)
@@ -64,8 +66,13 @@ def _client(private: bool, least: LeastSpeed) -> httpx.Client:
 
 
 @cache
-def _through(proxy: str, least: LeastSpeed) -> httpx.HTTPTransport:
-    return _SteadyTransport(least, limits=_LIMITS, proxy=proxy)
+def _through(proxy: SecretStr, least: LeastSpeed) -> httpx.HTTPTransport:
+    try:
+        return _SteadyTransport(
+            least, limits=_LIMITS, proxy=httpx.Proxy(proxy.get_secret_value().strip())
+        )
+    except (ValueError, httpx.InvalidURL):  # whose text, and frames, may hold a password
+        raise httpx.UnsupportedProtocol(UNUSABLE_PROXY) from None
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class ResultSource:
             response = self.http.send(request, stream=True)
             if response.status_code == 401 and at_home and self.key:
                 response.close()
-                response = self.http.send(request, stream=True, auth=KeyAuth(self.key))
+                response = self._send_with(self.key, request)
             following = response.next_request
             if following is None:
                 return response
@@ -108,6 +115,13 @@ class ResultSource:
                 "GET", following.url, headers=headers, timeout=timeout
             )
         raise httpx.TooManyRedirects("the host redirects again and again", request=request)
+
+    def _send_with(self, key: SecretStr, request: httpx.Request) -> httpx.Response:
+        try:
+            return self.http.send(request, stream=True, auth=KeyAuth(key))
+        except BaseException as error:
+            without_frames(error)
+            raise error  # by name: else Python 3.10 puts the frames back
 
 
 def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:
@@ -122,13 +136,18 @@ def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:
     return url.scheme, url.raw_host, _PORTS[url.scheme] if url.port is None else url.port
 
 
-def proxy_for(url: httpx.URL) -> str | None:
-    """The proxy that the environment names for a URL (`HTTPS_PROXY`, ..., `NO_PROXY`), if any."""
-    found = getproxies()
+def proxy_for(url: httpx.URL) -> SecretStr | None:
+    """The proxy that the environment names for a URL (`HTTPS_PROXY`, ..., `NO_PROXY`), if any.
+
+    It may hold a password.
+    """
+    found = {scheme: SecretStr(proxy) for scheme, proxy in getproxies().items() if proxy}
     proxy = found.get(url.scheme) or found.get("all")
     if not proxy or proxy_bypass(url.host):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    if "://" in proxy.get_secret_value():
+        return proxy
+    return SecretStr(f"http://{proxy.get_secret_value()}")
 
 
 class GuardedTransport(httpx.BaseTransport):

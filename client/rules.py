@@ -11,7 +11,7 @@ from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.references import is_reference, references_by_place
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 from prefect_toapis.client.sendable import unsendable
-from prefect_toapis.client.urls import why_not_public, without_queries, without_signature
+from prefect_toapis.client.urls import why_not_public, without_queries, without_query
 
 _SEGMENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
 _TASK_ID = re.compile(r"[\w.-]+")
@@ -387,6 +387,6 @@ def _either(options: Any) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
-    text = without_signature(value) if isinstance(value, str) and "://" in value else value
+    text = without_query(value) if isinstance(value, str) and "://" in value else value
     shown = without_queries(repr(text))
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"

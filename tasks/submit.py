@@ -103,7 +103,7 @@ async def buy(
         task_id=attempt.task_id or "",
         business_id=attempt.business_id,
         n=shot.request.n,
-        shot=shot.unsigned(),
+        shot=shot.shown(),
         attempt=attempt.attempt,
         submitted_at=attempt.sent_at,
     )
