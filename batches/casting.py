@@ -165,6 +165,8 @@ def players_of(
     characters: Sequence[Character],
     casts: Sequence[Cast],
     made: Mapping[str, Made] = MappingProxyType({}),
+    *,
+    private: bool = False,
 ) -> tuple[list[Players], list[str]]:
     """Every cast with its characters looked up, and what is wrong with them.
 
@@ -174,8 +176,9 @@ def players_of(
         characters: Those of the batch.
         casts: Who plays what.
         made: The characters that were made, by name. Prompts show the others in braces.
+        private: As for `faults_of`.
     """
-    faults = _character_faults(characters)
+    faults = _character_faults(characters, private=private)
     if not casts:
         casts = [
             Cast(name=one.name, roles=[Role(role=ROLE_OF_ONE, character=one.name)])
@@ -245,14 +248,14 @@ def unfilled(roles: Sequence[str]) -> Players:
     return Players("?", {role: ["?"] for role in roles}, {"?": _Unmade("?", _NOT_YET)})
 
 
-def _character_faults(characters: Sequence[Character]) -> list[str]:
+def _character_faults(characters: Sequence[Character], *, private: bool) -> list[str]:
     names = Counter(one.name for one in characters)
     faults = [
         f'character "{name}": there are two of that name'
         for name, count in names.items()
         if count > 1
     ]
-    return faults + [fault for one in characters for fault in faults_of(one)]
+    return faults + [fault for one in characters for fault in faults_of(one, private=private)]
 
 
 def is_username(text: str) -> bool:
@@ -260,12 +263,18 @@ def is_username(text: str) -> bool:
     return len(text) <= _LONGEST_USERNAME and _USERNAME.fullmatch(text) is not None
 
 
-def faults_of(character: Character) -> list[str]:
-    """What is wrong with a character by itself, the provider's rules included."""
-    return [f'character "{character.name}": {fault}' for fault in _faults_of(character)]
+def faults_of(character: Character, *, private: bool = False) -> list[str]:
+    """What is wrong with a character by itself, the provider's rules included.
+
+    Args:
+        character: Any.
+        private: Whether the API is at a private address, so that clips may be, too.
+    """
+    faults = _faults_of(character, private=private)
+    return [f'character "{character.name}": {fault}' for fault in faults]
 
 
-def _faults_of(character: Character) -> list[str]:
+def _faults_of(character: Character, *, private: bool) -> list[str]:
     sources = (character.username, character.url, character.from_task)
     faults: list[str] = []
     if sum(source is not None for source in sources) != 1:
@@ -282,7 +291,8 @@ def _faults_of(character: Character) -> list[str]:
         faults.append("timestamps: only for one that is made from a url or from_task")
     if faults or character.exists:
         return faults
-    return [str(fault) for fault in check(creation_request(character), Catalogue.current())]
+    request, catalogue = creation_request(character), Catalogue.current()
+    return [str(fault) for fault in check(request, catalogue, private=private)]
 
 
 def _there_are(known: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from prefect_toapis.batches.casting import creation_request
 from prefect_toapis.batches.documents import Moment
@@ -27,7 +27,7 @@ from prefect_toapis.batches.spec import Character
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import CharacterReply
 from prefect_toapis.client.requests import CharacterRequest
-from prefect_toapis.client.urls import without_signature
+from prefect_toapis.client.urls import without_query, without_signature
 
 CHARACTERS = "characters"  # the registry's folder
 CHARACTER_FILE = "character.json"
@@ -100,6 +100,8 @@ class CharacterCreation(BaseModel):
         submitted_at: When it was sent.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     task_id: str
     business_id: str
     character: Character
@@ -122,7 +124,7 @@ class CharacterCreation(BaseModel):
         return MadeCharacter(
             name=self.character.name,
             username=username,
-            url=self.character.url,
+            url=without_query(self.character.url) if self.character.url else None,
             from_task=self.character.from_task,
             timestamps=self.character.timestamps or "",
             model=self.character.model,
@@ -149,6 +151,8 @@ class MadeCharacter(BaseModel):
         made_at: When it was remembered.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     version: int = REGISTRY_VERSION
     name: str
     username: str
@@ -171,7 +175,10 @@ class MadeCharacter(BaseModel):
 
 
 def unsigned(character: Character) -> Character:
-    """The same character, safe to keep: its URL carries no signature."""
+    """The same character by identity: its URL carries no signature that is known as one.
+
+    A creation refers to its record by it.
+    """
     url = without_signature(character.url) if character.url else character.url
     return character.model_copy(update={"url": url})
 

@@ -63,7 +63,7 @@ from prefect_toapis.batches.spending import (
     spent_on,
 )
 from prefect_toapis.client.errors import Money, SubmissionUnknown, ToAPIsError, Transient
-from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.plain_text import shown_line
 
 if TYPE_CHECKING:
     from prefect_toapis.batches.manifest import Manifest, Unstored
@@ -184,7 +184,7 @@ class InvalidBatch(ToAPIsError, ValueError):
     advice = "Change what is listed and run it again."
 
     def __init__(self, faults: list[str]) -> None:
-        faults = [printable(fault) for fault in faults]
+        faults = list(map(shown_line, faults))
         count = f"{len(faults)} things need" if len(faults) > 1 else "One thing needs"
         listed = "".join(f"\n  - {fault}" for fault in faults[:_FAULTS_LISTED])
         if more := len(faults[_FAULTS_LISTED:]):

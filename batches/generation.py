@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 from typing_extensions import Self
 
 from prefect_toapis.batches.plan import Shot
@@ -29,6 +29,8 @@ class Generation(BaseModel):
         attempt: Which try at buying the shot it is.
         submitted_at: When it was sent.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     task_id: str
     business_id: str

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from prefect_toapis.batches import manifest_tables, reading
 from prefect_toapis.batches.documents import Moment
@@ -65,6 +65,8 @@ class StoredVideo(BaseModel):
             installed (the extra `posters`), the video's first frame.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     output: Count
     key: str
     uri: str
@@ -80,6 +82,8 @@ class StoredShot(BaseModel):
     Args:
         characters: The usernames of those that came with it (`character_create`).
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     version: Count = MANIFEST_VERSION
     shot: Shot
@@ -118,6 +122,8 @@ class Unstored(BaseModel):
         money: Whether it was spent; None where the status says it, see `spent_on`.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     status: Literal["failed", "open", "planned"]
     reason: str | None = None
     task_id: str | None = None
@@ -141,6 +147,8 @@ class ManifestRow(BaseModel):
         reply: The first characters of a reply of the provider that could not be understood.
         money: Whether this shot was paid; None in manifests of earlier releases.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     version: Count = MANIFEST_VERSION
     batch: str
@@ -196,6 +204,8 @@ class Manifest(BaseModel):
         manifest.to_pandas().groupby("variant")["size"].sum()
         ```
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     version: int = MANIFEST_VERSION
     batch: str

@@ -66,7 +66,7 @@ def _noted(row: ManifestRow, owners: Mapping[str, str]) -> ManifestRow:
 
 
 def _of_shot(shot: Shot) -> dict[str, Any]:
-    given = shot.request.unsigned().given()
+    given = shot.request.shown().given()
     if isinstance(shot.request, RemixRequest):
         given["remix_of"] = shot.request.task_id
     return {

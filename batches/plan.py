@@ -54,7 +54,7 @@ class Shot(BaseModel):
         record: Where the bucket keeps its attempts; empty: not looked up yet.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
 
     shot_id: str
     batch: str
@@ -95,8 +95,12 @@ class Shot(BaseModel):
         error.about(shot=self.label)
 
     def unsigned(self) -> "Shot":
-        """The same shot, safe to keep: the URLs in its request carry no signatures."""
+        """The same shot, from which its request can be made again; see `VideoRequest.unsigned`."""
         return self.model_copy(update={"request": self.request.unsigned()})
+
+    def shown(self) -> "Shot":
+        """The same shot, safe to show and to keep: the URLs in its request have no queries."""
+        return self.model_copy(update={"request": self.request.shown()})
 
     def business_id(self, attempt: int) -> str:
         """The id of an attempt as the provider sees it."""
@@ -124,7 +128,12 @@ class Plan:
 
 
 def plan_batch(
-    spec: BatchSpec, batch: str, destination: str, made: Mapping[str, Made] | None = None
+    spec: BatchSpec,
+    batch: str,
+    destination: str,
+    made: Mapping[str, Made] | None = None,
+    *,
+    private: bool = False,
 ) -> Plan:
     """Plan a batch.
 
@@ -134,6 +143,7 @@ def plan_batch(
         destination: Bucket and prefix, as `s3://bucket/prefix`: part of the shots' identity.
         made: The characters that were made, by name. Without them the shots are the same, but
             their requests can't be sent yet.
+        private: Whether the API is at a private address, so that references may be, too.
 
     Returns:
         The plan. It may be carried out if it has no faults.
@@ -145,7 +155,7 @@ def plan_batch(
     """
     catalogue = Catalogue.current()
     known = made or {}
-    everybody, faults = players_of(spec.characters, spec.casts, known)
+    everybody, faults = players_of(spec.characters, spec.casts, known, private=private)
     unmade = {
         known_as(one): one for one in spec.characters if not one.exists and one.name not in known
     }
@@ -168,7 +178,7 @@ def plan_batch(
             if too_much and len(shots) >= _SAMPLE:
                 break
     plan = Plan(batch, shots, faults, _notes(spec, shots, catalogue), missing)
-    faults += _request_faults(shots, catalogue)
+    faults += _request_faults(shots, catalogue, private=private)
     faults += _doubles(shots)
     if too_much:
         faults.append(too_much)
@@ -350,11 +360,11 @@ def _needed(players: Players, unmade: Mapping[str, Character]) -> list[Character
     return [unmade[one] for one in playing if one in unmade]
 
 
-def _request_faults(shots: Sequence[Shot], catalogue: Catalogue) -> list[str]:
+def _request_faults(shots: Sequence[Shot], catalogue: Catalogue, *, private: bool) -> list[str]:
     """Each broken rule once, with the shots it breaks."""
     broken: dict[str, list[str]] = {}
     for shot in shots:
-        for fault in check(shot.request, catalogue):
+        for fault in check(shot.request, catalogue, private=private):
             broken.setdefault(str(fault), []).append(shot.label)
     return [
         f"{labels[0]}{f' (and {len(labels) - 1} more)' if labels[1:] else ''}: {fault}"

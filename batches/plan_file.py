@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prefect_toapis.batches.documents import belongs_to, read_document
 from prefect_toapis.batches.inventory import Inventory
@@ -27,6 +27,8 @@ class PlanFile(BaseModel):
         shards: Where it is split: the ids of the shots that each run makes.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     version: int = PLAN_VERSION
     batch: str
     plan: str = ""
@@ -36,10 +38,10 @@ class PlanFile(BaseModel):
     shards: list[list[str]] = []
 
     def to_json(self) -> bytes:
-        """What is written: no signature of a URL is in it."""
+        """What is written. Its URLs have no queries, unless other runs make requests of them."""
         safe = {
-            "shots": [shot.unsigned() for shot in self.shots],
-            "left": [shot.unsigned() for shot in self.left],
+            "shots": [shot.unsigned() if self.shards else shot.shown() for shot in self.shots],
+            "left": [shot.shown() for shot in self.left],
         }
         kept = self.model_copy(update=safe).model_dump(mode="json", exclude_defaults=True)
         return json.dumps({"version": self.version, **kept}, indent=1, ensure_ascii=False).encode()

@@ -27,7 +27,7 @@ class Price(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", protected_namespaces=())
 
     model: str = Field(
         min_length=1,

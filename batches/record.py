@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prefect_toapis.batches.documents import Moment, belongs_to, read_document
 from prefect_toapis.batches.identity import business_id
@@ -59,6 +59,8 @@ class Attempt(BaseModel):
         failure: Why, for one that was rejected, failed or expired.
         failure_kind: Whether trying again may help.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     version: int = RECORD_VERSION
     shot_id: str

@@ -19,8 +19,11 @@ from prefect_toapis.batches.documents import read_document
 from prefect_toapis.batches.errors import DocumentDamaged
 from prefect_toapis.batches.spec import Character
 from prefect_toapis.batches.store import Store
+from prefect_toapis.client.references import is_reference
+from prefect_toapis.client.urls import why_not_public
 
 _READS_AT_ONCE = 16
+_LONGEST_ID = 500  # characters of a task id
 
 logger = logging.getLogger("prefect_toapis")
 
@@ -86,4 +89,11 @@ async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeChar
 
 
 def _mismatch(made: MadeCharacter) -> str | None:
-    return None if is_username(made.username) else "its username is not one"
+    if not is_username(made.username):
+        return "its username is not one"
+    # It goes out as `character_url`, which may be a URL, too: the bucket must not choose one.
+    if any("/" in one or len(one) > _LONGEST_ID for one in (made.task_id, made.from_task or "")):
+        return "its task id is not one"
+    if made.url and not is_reference(made.url) and why_not_public(made.url, private=True):
+        return "its clip is neither at a URL that can be fetched nor a file's content"
+    return None

@@ -19,6 +19,7 @@ from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.requests import SceneFields, VariantFields
 from prefect_toapis.client.sendable import unsendable
+from prefect_toapis.client.urls import base_url_fault
 
 ROLE_OF_ONE = "character"  # the role that a character alone plays
 MOST_SCENES = 100_000  # of a batch
@@ -251,6 +252,7 @@ class RunSettings(BaseModel):
     callback_url: Text | None = Field(
         default=None,
         pattern="^https?://",
+        repr=False,  # its path or query may be a secret of its own
         description="Where the provider sends a webhook when a generation ends: the URL that is "
         "set up for the key, but for path and query. Empty: none is asked for.",
     )
@@ -308,6 +310,13 @@ class RunSettings(BaseModel):
         max_length=50,  # as Prefect takes
         description="Then Prefect tries the task again, after these seconds.",
     )
+
+    @field_validator("callback_url")
+    @classmethod
+    def _has_no_password(cls, value: str | None) -> str | None:
+        if value and (fault := base_url_fault(value)):
+            raise ValueError(fault.rstrip(","))
+        return value
 
 
 class BatchSpec(BaseModel):

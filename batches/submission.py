@@ -68,6 +68,10 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def _is_public() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Buyer:
     """Buys shots and characters, each once.
@@ -78,6 +82,8 @@ class Buyer:
         settings: `settle_seconds`, `on_absent`, `retry_failed` and `on_expired`.
         run: The flow run, noted in the record.
         now: The clock.
+        private: Says whether the API is at a private address, so that references may be, too. It
+            may ask the network: it is called in a thread, and only where it matters.
     """
 
     api: Submissions
@@ -85,6 +91,7 @@ class Buyer:
     settings: RunSettings
     run: str | None = None
     now: Callable[[], datetime] = _now
+    private: Callable[[], bool] = _is_public
 
     async def buy(self, item: Buyable) -> Attempt:
         """The accepted attempt of an item: bought now, or bought before.
@@ -190,9 +197,12 @@ class Buyer:
         return await self._accept(item, self._new_attempt(item, number), reply.task_id)
 
     async def _submit_new(self, item: Buyable, step: Submit) -> Attempt | None:
-        if faults := check(item.request, Catalogue.current()):
+        faults = check(item.request, Catalogue.current())
+        if faults and await asyncio.to_thread(self.private):
+            faults = check(item.request, Catalogue.current(), private=True)
+        if faults:
             raise InvalidRequest([str(fault) for fault in faults])
-        uploads = await urls_for(item.request, self.store, self.now)
+        uploads = await self._uploads(item)
         # First the allowance, then the record: between record and submission lies next to no
         # time, so that nobody takes a submission that waits its turn for one that was lost.
         await self.api.ready()
@@ -202,13 +212,16 @@ class Buyer:
             return await self._send(item, attempt, uploads)
         return None
 
+    async def _uploads(self, item: Buyable) -> dict[str, str]:
+        return await urls_for(item.request, self.store, self.now, self.private)
+
     def _new_attempt(self, item: Buyable, number: int) -> Attempt:
         return Attempt(
             shot_id=item.id,
             attempt=number,
             business_id=item.business_id(number),
             state="sending",
-            request=item.request.unsigned().given(),
+            request=item.request.shown().given(),
             remix_of=item.request.task_id if isinstance(item.request, RemixRequest) else None,
             labels=item.labels,
             take=item.take,
@@ -321,7 +334,7 @@ class Buyer:
             item.label,
             attempt.business_id,
         )
-        uploads = await urls_for(item.request, self.store, self.now)
+        uploads = await self._uploads(item)
         await self.api.ready()
         if (await self._as_recorded(item, attempt)).state != "sending":
             return None

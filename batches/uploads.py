@@ -3,12 +3,13 @@
 A request holds a reference to the content of a file; the URL takes its place when it is sent.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prefect_toapis.batches.documents import Moment, read_document
 from prefect_toapis.batches.errors import DocumentDamaged
@@ -16,10 +17,12 @@ from prefect_toapis.batches.store import JSON, Store
 from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.references import references_in
 from prefect_toapis.client.requests import Request
+from prefect_toapis.client.urls import why_not_public
 
 UPLOADS = "uploads"  # the folder, beside the batches
 UPLOAD_VERSION = 1
 LIFETIME = timedelta(hours=24)  # [A]: as that of results; no source says how long an upload lives
+_LONGEST_URL = 8_192  # characters
 _CLOCKS = timedelta(minutes=10)  # by which those of two workers may differ
 
 logger = logging.getLogger("prefect_toapis")
@@ -35,6 +38,8 @@ class Upload(BaseModel):
         uploaded_at: When.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     version: int = UPLOAD_VERSION
     reference: str
     url: str = Field(repr=False)  # might be signed
@@ -44,9 +49,12 @@ class Upload(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-            raise ValueError("it is not an http(s) URL")
+        if (
+            "@" in urlsplit(value).netloc
+            or len(value) > _LONGEST_URL
+            or why_not_public(value, private=True)
+        ):
+            raise ValueError("it is not an http(s) URL that the provider can fetch")
         return value
 
 
@@ -55,10 +63,23 @@ def upload_key(reference: str) -> str:
     return f"{UPLOADS}/{reference.partition(':')[2]}.json"
 
 
-async def find_upload(reference: str, store: Store, now: datetime) -> Upload | None:
+def _at_public() -> bool:
+    return False
+
+
+async def find_upload(
+    reference: str, store: Store, now: datetime, private: Callable[[], bool] = _at_public
+) -> Upload | None:
     """The upload of a content; None if it is missing, damaged, expired or from the future.
 
     A file is uploaded again then: that costs nothing.
+
+    Args:
+        reference: To the content.
+        store: Where uploads are remembered.
+        now: The time.
+        private: Says whether the API is at a private address, so that uploads may be, too; it is
+            called in a thread, and only for an upload that is said to be at one.
 
     Raises:
         DocumentTooNew: A later version of this package wrote it.
@@ -77,6 +98,9 @@ async def find_upload(reference: str, store: Store, now: datetime) -> Upload | N
     except DocumentDamaged as damage:
         logger.warning("%s; the file is uploaded again", damage.what)
         return None
+    if why_not_public(found.url) and not await asyncio.to_thread(private):
+        logger.warning("%s names a private address; the file is uploaded again", store.uri(key))
+        return None
     return found if -_CLOCKS < now - found.uploaded_at < LIFETIME else None
 
 
@@ -85,20 +109,26 @@ async def remember(upload: Upload, store: Store) -> None:
     await store.write(upload_key(upload.reference), upload.model_dump_json().encode(), JSON)
 
 
-async def urls_for(request: Request, store: Store, now: Callable[[], datetime]) -> dict[str, str]:
+async def urls_for(
+    request: Request,
+    store: Store,
+    now: Callable[[], datetime],
+    private: Callable[[], bool] = _at_public,
+) -> dict[str, str]:
     """The URLs that a request's references stand for.
 
     Args:
         request: It may refer to nothing.
         store: Where uploads are remembered.
         now: The clock.
+        private: As for `find_upload`.
 
     Raises:
         InvalidRequest: One wasn't uploaded, or too long ago.
         StoreError: As `find_upload`.
     """
     references = references_in(request)
-    found = {one: await find_upload(one, store, now()) for one in references}
+    found = {one: await find_upload(one, store, now(), private) for one in references}
     missing: Sequence[str] = [one for one, upload in found.items() if upload is None]
     if missing:
         raise InvalidRequest(

@@ -3,6 +3,8 @@
 import re
 from typing import Literal
 
+from prefect_toapis.client.urls import without_query
+
 Encryption = Literal["none", "AES256", "aws:kms"]
 # The archive classes are missing on purpose: a record in one of them could not be read again.
 StorageClass = Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]
@@ -31,13 +33,13 @@ def checked_name(name: str) -> str:
     """
     if "/" in name:
         raise ValueError(
-            f"{name!r}: give the bucket's name alone, and the folder as prefix "
+            f"{without_query(name)!r}: give the bucket's name alone, and the folder as prefix "
             "(VideoBucket.from_uri takes s3://name/prefix)"
         )
     if not _NAME.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
         raise ValueError(
-            f"{name!r} is no name of a bucket: 3 to 63 lower-case letters, digits, hyphens "
-            "and single dots, with a letter or digit at both ends, and not an IP address"
+            f"{without_query(name)!r} is no name of a bucket: 3 to 63 lower-case letters, digits, "
+            "hyphens and single dots, with a letter or digit at both ends, and not an IP address"
         )
     return name
 
@@ -55,7 +57,7 @@ def bucket_and_prefix(uri: str) -> tuple[str, str]:
     scheme, _, path = uri.strip().partition("://")
     name, _, prefix = path.partition("/")
     if scheme.lower() != "s3" or not name:
-        raise ValueError(f"{uri!r}: give a bucket as s3://name/prefix")
+        raise ValueError(f"{without_query(uri)!r}: give a bucket as s3://name/prefix")
     return name, prefix
 
 

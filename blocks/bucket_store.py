@@ -16,6 +16,7 @@ from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader
 from prefect_toapis.blocks.thread_pools import in_request_thread, in_transfer_thread
 from prefect_toapis.blocks.video_bucket import VideoBucket
+from prefect_toapis.client.urls import without_query
 
 LONGEST_DOCUMENT = 16 * 1024 * 1024  # bytes of a record or a poster
 LONGEST_TABLE = 512 * 1024 * 1024  # bytes of what has a row for each shot
@@ -56,7 +57,7 @@ class BucketStore:
         """
         folder, _, key = uri.rpartition("/")
         if not key:
-            raise ValueError(f"{uri!r}: give an object as s3://bucket/key")
+            raise ValueError(f"{without_query(uri)!r}: give an object as s3://bucket/key")
         return cls(VideoBucket.from_uri(folder, credentials)), key
 
     def uri(self, key: str = "") -> str:

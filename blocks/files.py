@@ -15,6 +15,7 @@ from prefect_toapis.client.local_files import (
 )
 from prefect_toapis.client.media import HEAD, Kind, media_fault, size_fault
 from prefect_toapis.client.references import reference
+from prefect_toapis.client.urls import without_query
 
 _LARGEST = 50 * 1024 * 1024  # bytes, of a clip ([D])
 
@@ -62,7 +63,8 @@ async def read_media(path: str, kind: Kind, credentials: S3Credentials | None = 
     )
     if fault := media_fault(content[:HEAD], len(content), kind):
         raise InvalidRequest([f"{path}: {fault}"])
-    return MediaFile(path.rpartition("/")[2], content)
+    # The name goes out with the upload, and is kept with it.
+    return MediaFile(without_query(path).rpartition("/")[2], content)
 
 
 def read_object(uri: str) -> bytes | None:

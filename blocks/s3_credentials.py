@@ -4,10 +4,9 @@ import os
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreAccessRefused
@@ -15,6 +14,7 @@ from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.masked import is_masked, why_masked
 from prefect_toapis.blocks.s3_errors import NotS3, page_in_place
 from prefect_toapis.client.local_files import file_fault
+from prefect_toapis.client.urls import base_url_fault, without_query
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -70,6 +70,8 @@ class S3Credentials(CredentialsBlock):
         ).save("default")
         ```
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "S3 Credentials (ToAPIs)"
     _block_type_slug = "toapis-s3-credentials"
@@ -152,12 +154,18 @@ class S3Credentials(CredentialsBlock):
     def _is_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value.strip())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("give an http(s) URL such as https://minio.example:9000")
-        if parts.username or parts.password or parts.query:
+        if fault := base_url_fault(value):
+            raise ValueError(f"{fault} such as https://minio.example:9000")
+        if without_query(value) != value:
             raise ValueError("give the URL without user, password and parameters")
         return value.strip()
+
+    @field_validator("ca_bundle")
+    @classmethod
+    def _is_path(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value:  # a URL may hold a password, and isn't read
+            raise ValueError("give the path of a file, not a URL")
+        return value
 
     @model_validator(mode="after")
     def _keys_are_whole(self) -> Self:
@@ -222,6 +230,11 @@ class S3Credentials(CredentialsBlock):
             verify=self.ca_bundle,
             config=self._config(session),
         )
+        if "@" in client.meta.endpoint_url:  # by AWS_ENDPOINT_URL or the AWS config file
+            raise StoreAccessRefused(
+                "The endpoint URL in the environment or the AWS config file holds a user name or "
+                "password: give it without them"
+            )
         refuse = partial(_refuse_page, client.meta.endpoint_url)
         client.meta.events.register("response-received.s3", refuse)
         return client

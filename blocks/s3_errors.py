@@ -12,6 +12,7 @@ from prefect_toapis.batches.errors import (
     StoreUnavailable,
 )
 from prefect_toapis.client.errors import Facts
+from prefect_toapis.client.urls import without_queries
 
 _UNAVAILABLE_CODES = frozenset(
     {
@@ -154,7 +155,7 @@ def translate(error: Exception, *, operation: str, uri: str, credentials: str) -
         facts["code"] = code
     if meta.get("RequestId"):
         facts["request_id"] = str(meta["RequestId"])
-    reason = answer.get("Message") or "the store gives no reason"
+    reason = without_queries(str(answer.get("Message") or "")) or "the store gives no reason"
     return _of_answer(code, status)(f"{what}: {reason}", **facts)
 
 
@@ -185,7 +186,7 @@ def _of_class(error: Exception) -> type[StoreError]:
 
 
 def _reason(error: Exception) -> str:
-    reason = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    reason = re.sub(r"\s+", " ", without_queries(str(error))).strip() or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         reason += " (set the certificate authority as `ca_bundle` of the S3 Credentials)"
     return reason

@@ -4,12 +4,12 @@ import os
 from typing import TYPE_CHECKING
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 from typing_extensions import Self
 
 from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.masked import is_masked, why_masked
-from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root
+from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root, without_query
 
 if TYPE_CHECKING:
     from prefect_toapis.client.transport import ToAPIsClient
@@ -31,6 +31,8 @@ class ToAPIsCredentials(CredentialsBlock):
         ```
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     _block_type_name = "ToAPIs Credentials"
     _block_type_slug = "toapis-credentials"
     _logo_url = logos.KEY
@@ -48,7 +50,7 @@ class ToAPIsCredentials(CredentialsBlock):
     @classmethod
     def _is_url(cls, value: str) -> str:
         api_root(value)
-        return value
+        return without_query(value.strip())
 
     @classmethod
     def from_environment(cls) -> Self | None:
@@ -60,11 +62,11 @@ class ToAPIsCredentials(CredentialsBlock):
         Raises:
             ValueError: `TOAPIS_BASE_URL` is not a URL.
         """
-        key = os.environ.get("TOAPIS_API_KEY", "").strip()
-        if not key:
+        key = SecretStr(os.environ.get("TOAPIS_API_KEY", "").strip())
+        if not key.get_secret_value():
             return None
         base_url = os.environ.get("TOAPIS_BASE_URL", "").strip() or DEFAULT_BASE_URL
-        return cls(api_key=SecretStr(key), base_url=base_url)
+        return cls(api_key=key, base_url=base_url)
 
     def problem(self) -> str | None:
         """Why the key can't be one, judged by its look; None if nothing speaks against it.

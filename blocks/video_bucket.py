@@ -10,7 +10,14 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from prefect.blocks.core import Block
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 from typing_extensions import Self
 
 from prefect_toapis.batches.errors import StoreError
@@ -35,6 +42,7 @@ from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits, as_entry, as_object
 from prefect_toapis.blocks.streaming import Reader, WholeReads
 from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
+from prefect_toapis.client.key import without_frames
 from prefect_toapis.client.local_files import length_fault
 
 if TYPE_CHECKING:
@@ -75,6 +83,8 @@ class VideoBucket(Block):
         ).save("default")
         ```
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Video Bucket"
     _block_type_slug = "toapis-video-bucket"
@@ -347,7 +357,7 @@ class VideoBucket(Block):
         except boto_errors() as error:
             if error is source.error:
                 raise
-            raise self._translate(error, "upload", key) from error
+            raise self._translate(error, "upload", key) from without_frames(error)
         except KeyError as error:
             if error is source.error:
                 raise
@@ -439,8 +449,8 @@ class VideoBucket(Block):
     def _translated(self, operation: str, key: str) -> Iterator[None]:
         try:
             yield
-        except boto_errors() as error:
-            raise self._translate(error, operation, key) from error
+        except boto_errors() as error:  # whose frames hold signatures, and tokens
+            raise self._translate(error, operation, key) from without_frames(error)
 
     def _translate(self, error: Exception, operation: str, key: str) -> StoreError:
         owner = self.describe_credentials()

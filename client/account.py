@@ -5,7 +5,6 @@ notebook's, none at all) use the same connections and the same scheduler.
 """
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from copy import copy
@@ -18,6 +17,7 @@ from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup, Allowance, Bucket
 from prefect_toapis.client.decisions import Accepted, Category
 from prefect_toapis.client.errors import ACCOUNT_REFUSED, APIError
+from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace, Poller
@@ -54,8 +54,7 @@ class Account:
         self._poller = Poller(client.status, queries, self._times)
         self._characters = Poller(client.character_status, queries, RenderTimes(), "characters")
         self._refused: asyncio.Future[APIError] = asyncio.get_running_loop().create_future()
-        secret = f"{api_root(base_url)}\n{api_key.get_secret_value()}".encode()
-        self.fingerprint = hashlib.sha256(b"prefect-toapis account\n" + secret).hexdigest()[:16]
+        self.fingerprint = fingerprint(api_key, api_root(base_url))
         """Says whether two submissions went to the same account, and nothing else about it."""
 
     def keep_to(self, allowance: Allowance, retry: RetryPolicy) -> None:

@@ -1,35 +1,103 @@
-"""Which addresses a result may be fetched from.
+"""Which hosts may be asked, by this process for results and by the provider for references.
 
 A result's URL comes from the provider's reply, and what comes from elsewhere must not make this
-process ask hosts of the network it runs in: metadata services, databases, printers.
+process ask hosts of the network it runs in: metadata services, databases, printers. What a request
+names, the provider asks, likewise.
+
+The tables are IANA's registries of special-purpose addresses ([D] RFC 6890 and its successors):
+Python's own differ from version to version.
 """
 
+import re
 import socket
+import unicodedata
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit
+from functools import cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import unquote, urlsplit
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str], Sequence[Address]]
 
-_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_SPECIAL_V4 = tuple(
+    map(
+        IPv4Network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+            *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+            *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
+            "168.63.129.16/32",  # Azure's host
+            *("161.26.0.0/16", "166.8.0.0/14"),  # IBM Cloud's services, inside of it alone
+            "199.36.153.0/28",  # Google's APIs, inside of its cloud alone
+        ),
+    )
+)
+_UNICAST_V6 = IPv6Network("2000::/3")  # everything outside is special, or not assigned
+_SPECIAL_V6 = tuple(
+    map(
+        IPv6Network,
+        (
+            "2001::/23",  # protocols; Teredo's addresses are looked into before
+            *("2001:db8::/32", "3fff::/20"),  # documentation
+            "3ffe::/16",  # the 6bone's, given back
+        ),
+    )
+)
+# What a machine reaches by its place alone: no API's being private makes them good to ask.
+_METADATA: tuple[IPv4Network | IPv6Network, ...] = (
+    *(IPv4Network("169.254.0.0/16"), IPv6Network("fe80::/10")),  # link-local
+    IPv4Network("168.63.129.16/32"),  # Azure
+    IPv4Network("192.0.0.192/32"),  # Oracle
+    IPv4Network("100.100.100.200/32"),  # Alibaba
+    *(IPv6Network("fd00:ec2::/32"), IPv6Network("fd20:ce::/32")),  # AWS, Google
+    *(IPv6Network("fd00:42::42/128"), IPv6Network("fd00:c1::a9fe:a9fe/128")),  # Scaleway, Oracle
+)
+_METADATA_NAMES = frozenset(
+    {"metadata", "instance-data", "metadata.google.internal", "metadata.goog", "metadata.azure.com"}
+    | {"metadata.azure.internal", "metadata.tencentyun.com", "instance-data.ec2.internal"}
+)
+_LOCAL_NAMES = frozenset(  # the last labels of names that no public DNS has
+    {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "localdomain"}
+)
+
+_MAPPED = IPv6Network("::ffff:0:0/96")
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")  # RFC 8215
+_LAST_32_BITS = (
+    *(_MAPPED, _NAT64, IPv6Network("::/96")),
+    IPv6Network("::ffff:0:0:0/96"),  # RFC 2765, translated
+)
+_ISATAP = {0x00005EFE, 0x02005EFE}  # RFC 5214: the interface, before the IPv4 address
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 
 
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the internet, and not to a network at home.
 
-    An IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64) decides.
+    An IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64, ISATAP) decides.
 
     Example:
         >>> is_public(ip_address("93.184.216.34")), is_public(ip_address("::ffff:169.254.169.254"))
         (True, False)
     """
-    if isinstance(address, IPv6Address):
-        if inner := _embedded(address):
-            return all(map(is_public, inner))
-        if address.is_site_local:  # deprecated, and not private by Python's tables
-            return False
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _SPECIAL_V4)
+    if not all(map(is_public, inside := _embedded(address))):
+        return False
+    if inside and (address in _MAPPED or address in _NAT64 or address.teredo):
+        return True
+    return address in _UNICAST_V6 and not any(address in network for network in _SPECIAL_V6)
+
+
+def is_metadata(address: Address) -> bool:
+    """Whether an address is link-local, or a cloud's metadata or host service.
+
+    Example:
+        >>> is_metadata(ip_address("169.254.169.254")), is_metadata(ip_address("10.0.0.1"))
+        (True, False)
+    """
+    inside = _embedded(address) if isinstance(address, IPv6Address) else []
+    return any(one in network for one in [address, *inside] for network in _METADATA)
 
 
 def resolve(host: str) -> list[Address]:
@@ -55,9 +123,43 @@ def reachable(addresses: Sequence[Address], *, private: bool) -> list[Address]:
 
     Args:
         addresses: All of them.
-        private: Whether the API itself is at an address that isn't public.
+        private: Whether the API itself is at an address that isn't public. Even then no metadata
+            service is asked.
     """
-    return [address for address in addresses if private or is_public(address)]
+    return [
+        address
+        for address in addresses
+        if is_public(address) or (private and not is_metadata(address))
+    ]
+
+
+def may_be_asked(host: str, *, private: bool) -> bool:
+    """Whether nothing that can be seen in a host's name speaks against asking it.
+
+    A name is not resolved: that takes time, and what it stands for may change. Names that only
+    stand for something in a local network are known by their last part.
+
+    Args:
+        host: Of a URL; an IPv4 address may be spelled in any of the ways that resolvers take.
+        private: Whether the API itself is at an address that isn't public.
+
+    Example:
+        >>> [may_be_asked(host, private=False) for host in ("a.example", "127.1", "0x7f000001")]
+        [True, False, False]
+        >>> may_be_asked("localhost", private=True), may_be_asked("169.254.169.254", private=True)
+        (True, False)
+    """
+    name = _plain(host)
+    if name in _METADATA_NAMES:
+        return False
+    try:
+        address = _address(name)
+    except ValueError:  # it ends in a number, and is no address
+        return False
+    if address is not None:
+        return bool(reachable([address], private=private))
+    local = "." not in name or name.rpartition(".")[2] in _LOCAL_NAMES
+    return private or not (local or name.endswith(".home.arpa"))
 
 
 def lies_private(base_url: str, resolved: Resolve = resolve) -> bool:
@@ -71,21 +173,62 @@ def lies_private(base_url: str, resolved: Resolve = resolve) -> bool:
         >>> lies_private("http://127.0.0.1:8765")
         True
     """
-    host = urlsplit(base_url).hostname or ""
     try:
-        addresses = resolved(host)
+        return _all_private(urlsplit(base_url).hostname or "", resolved)
     except OSError:  # behind a proxy, names may not be known here
         return False
+
+
+@cache  # what isn't known now may be later: errors aren't kept
+def _all_private(host: str, resolved: Resolve) -> bool:
+    addresses = resolved(host)
     return bool(addresses) and not any(map(is_public, addresses))
 
 
 def _embedded(address: IPv6Address) -> list[IPv4Address]:
-    if address.ipv4_mapped:
-        return [address.ipv4_mapped]
+    """The IPv4 addresses in an IPv6 one."""
+    number = int(address)
+    last = IPv4Address(number & 0xFFFFFFFF)
     if address.sixtofour:
         return [address.sixtofour]
     if address.teredo:
         return list(address.teredo)
-    if address in _NAT64:
-        return [IPv4Address(int(address) & 0xFFFFFFFF)]
-    return []
+    if address in _LOCAL_NAT64:  # its length isn't known: RFC 6052 has two places for it
+        return [last, IPv4Address((number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF)]
+    isatap = (number >> 32) & 0xFFFFFFFF in _ISATAP
+    return [last] if isatap or any(address in network for network in _LAST_32_BITS) else []
+
+
+def _plain(host: str) -> str:
+    """A host as a resolver understands it: without escapes, wide letters and the last dot."""
+    text = unicodedata.normalize("NFKC", unquote(host)).replace("\u3002", ".").casefold()
+    return text.strip("[]").partition("%")[0].removesuffix(".")
+
+
+def _address(host: str) -> Address | None:
+    """The address that a host is; None for a name.
+
+    IPv4 as `inet_aton` takes it: one to four numbers, decimal, octal or hexadecimal, of which the
+    last fills what is left.
+
+    Raises:
+        ValueError: It ends in a number, and is no address.
+    """
+    if ":" in host:
+        return ip_address(host)
+    parts = host.split(".")
+    if not _NUMBER.fullmatch(parts[-1]):
+        return None
+    *first, last = [_number(part) for part in parts]
+    if len(parts) > 4 or any(one > 255 for one in first) or last >= 256 ** (5 - len(parts)):
+        raise ValueError(f"{host!r} is no address")
+    high = sum(one << 8 * (3 - place) for place, one in enumerate(first))
+    return IPv4Address(high + last)
+
+
+def _number(text: str) -> int:
+    if not _NUMBER.fullmatch(text) or len(text) > 40:
+        raise ValueError(f"{text!r} is no number")
+    if text.startswith("0x"):
+        return int(text[2:] or "0", 16)
+    return int(text, 8) if text.startswith("0") else int(text)

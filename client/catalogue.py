@@ -38,7 +38,7 @@ class FieldRule(BaseModel):
         {'array'}
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", frozen=True)
 
     type: JSONType | None = None
     required: bool = False
@@ -98,7 +98,7 @@ class FieldRule(BaseModel):
 class Conflict(BaseModel):
     """Values that a model doesn't take together."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", frozen=True)
 
     values: dict[str, Any]
     why: str
@@ -114,7 +114,7 @@ class ModelRules(BaseModel):
         open: Whether the model has further fields, which go out unchecked.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", frozen=True)
 
     fields: dict[str, FieldRule]
     character: dict[str, FieldRule] | None = None
@@ -140,7 +140,7 @@ class Catalogue(BaseModel):
         (10, 15)
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
 
     models: dict[str, ModelRules]
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, TypedDict
 
 from typing_extensions import Self, Unpack
 
-from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.plain_text import printable, shown_line
 
 _FACT = 200  # characters of an id or a code in a message
 
@@ -70,7 +70,7 @@ class ToAPIsError(Exception):
     spending: str | None = None
 
     def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
-        what = printable(what)  # it may quote the provider, a spec or the bucket
+        what = shown_line(what)  # it may quote the provider, a spec or the bucket
         super().__init__(what)
         self.what = what
         self.about(**facts)
@@ -78,7 +78,7 @@ class ToAPIsError(Exception):
     def about(self, **facts: Unpack[Facts]) -> Self:
         """Add facts that were not known where the error arose; returns the error itself."""
         for name, value in facts.items():
-            setattr(self, name, printable(str(value)) if name == "reply" and value else value)
+            setattr(self, name, shown_line(str(value)) if name == "reply" and value else value)
         return self
 
     def __repr__(self) -> str:
@@ -120,9 +120,9 @@ class InvalidRequest(ToAPIsError, ValueError):
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("")
-        self.args = (faults,)
-        self.faults = faults
-        self.what = "; ".join(map(printable, faults))
+        self.faults = list(map(shown_line, faults))
+        self.args = (self.faults,)
+        self.what = "; ".join(self.faults)
 
 
 class InvalidCatalogue(ToAPIsError, ValueError):

@@ -2,14 +2,13 @@
 
 import re
 
+from prefect_toapis.client.urls import without_queries
+
 EXCERPT = 500  # characters that are kept of a reply that can't be understood
 
 # What is read of a text: enough, as what is taken out may be long. Every repetition that begins
 # anywhere is bounded, as the text may be hostile.
 _LOOKED_AT = 20_000  # characters
-_WORD = re.compile(r"[^\s\"'<>]+")
-_QUERY = re.compile(r"[?#]|\\u00(?:3f|23)", re.IGNORECASE)  # in raw JSON it may be an escape
-_USER_INFO = re.compile(r"(//|\\/\\/)[^\s\"'<>/@\\]{1,300}@")
 _SECRET = re.compile(
     r"(?P<name>[\"']?[\w-]{0,40}(?:token|secret|signature|password|passwd|api_?-?key|access_?-?key"
     r"|authorization|cookie|credential)[\w-]{0,40}[\"']?\s{0,9}[:=]\s{0,9})"
@@ -48,13 +47,7 @@ def sentence(text: str, length: int = EXCERPT) -> str:
 
 
 def _unsigned(text: str) -> str:
-    return _USER_INFO.sub(r"\1", _WORD.sub(_without_query, text[:_LOOKED_AT]))
-
-
-def _without_query(word: re.Match[str]) -> str:
-    query = _QUERY.search(word[0])
-    is_url = query is not None and "/" in word[0][: query.start()]
-    return word[0][: query.start()] if query and is_url else word[0]
+    return without_queries(text[:_LOOKED_AT])
 
 
 def _printable(text: str) -> str:

@@ -1,5 +1,7 @@
 r"""Text from elsewhere (the provider, a spec, the bucket), made safe to show.
 
+In errors and log lines, URLs lose what may be secret, too.
+
 What a terminal, a log or a browser would act upon is shown as Python would write it: ESC as
 `\x1b`, a bidirectional override as `\u202e`. What is stored stays as it was.
 
@@ -20,6 +22,8 @@ import logging
 import re
 from pathlib import Path
 from typing import Any
+
+from prefect_toapis.client.urls import without_queries
 
 LONGEST = 2000  # characters of a text of the provider
 
@@ -49,6 +53,16 @@ def printable(text: str, longest: int = LONGEST) -> str:
     """
     shown = _ACTIVE.sub(_escaped, text[: longest + 1])
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def shown_line(text: str, longest: int = LONGEST) -> str:
+    """Like `printable`, and the URLs in it lose what may be secret; see `without_queries`.
+
+    Example:
+        >>> shown_line("Can't read s3://studio/cat.png?X-Signature=ab12")
+        "Can't read s3://studio/cat.png"
+    """
+    return printable(without_queries(text), longest)
 
 
 def printable_lines(text: str) -> str:
@@ -98,7 +112,7 @@ class LinesOfOurs(logging.Filter):
         """Let every record pass, made safe."""
         if record.pathname.startswith(_PACKAGE):
             message = record.getMessage()
-            safe = printable_lines(message)
+            safe = printable_lines(without_queries(message))
             if safe != message:
                 record.msg, record.args = safe, None
         return True

@@ -4,6 +4,7 @@ A scene says what is shown, a variant how it is made; together they are a reques
 declared here once, with the provider's rule in words; `rules.check` decides by the catalogue.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -21,7 +22,7 @@ from typing_extensions import Self
 
 from prefect_toapis.client.catalogue import Catalogue, Section
 from prefect_toapis.client.form_schema import form
-from prefect_toapis.client.urls import path_segment, without_signature
+from prefect_toapis.client.urls import path_segment, without_query, without_signature
 
 GENERATIONS = "/v1/videos/generations"
 
@@ -173,9 +174,16 @@ class VideoRequest(SceneFields, VariantFields):
         return {"model": self.model, "prompt": self.prompt, **fields, **self.extra}
 
     def unsigned(self) -> Self:
-        """The same request, safe to keep: URLs without what only proves a right to fetch them."""
+        """The same request by identity: URLs without what is known to prove a right to them."""
+        return self._with_urls(without_signature)
+
+    def shown(self) -> Self:
+        """The same request, safe to show and to keep: URLs without queries and user info."""
+        return self._with_urls(without_query)
+
+    def _with_urls(self, change: Callable[[str], str]) -> Self:
         fields = self.model_dump(exclude_unset=True, exclude={"prompt"})
-        return type(self).model_validate({**_unsigned(fields), "prompt": self.prompt})
+        return type(self).model_validate({**_changed(fields, change), "prompt": self.prompt})
 
     def body(self, business_id: str | None = None) -> dict[str, Any]:
         """The JSON body; what wasn't given is left out.
@@ -229,9 +237,12 @@ class CharacterRequest(BaseModel):
         return {"model": self.model, **self.model_dump(exclude_none=True, exclude={"model"})}
 
     def unsigned(self) -> Self:
-        """The same request, safe to keep: its URL without what only proves a right to fetch it."""
-        url = without_signature(self.url) if self.url else self.url
-        return self.model_copy(update={"url": url})
+        """The same request by identity; see `VideoRequest.unsigned`."""
+        return self.model_copy(update={"url": _changed(self.url, without_signature)})
+
+    def shown(self) -> Self:
+        """The same request, safe to show and to keep; see `VideoRequest.shown`."""
+        return self.model_copy(update={"url": _changed(self.url, without_query)})
 
     def body(self, business_id: str | None = None) -> dict[str, Any]:
         """The JSON body; what wasn't given is left out.
@@ -288,6 +299,10 @@ class RemixRequest(BaseModel):
         """The request itself, as `VideoRequest.unsigned`: it holds no URL."""
         return self
 
+    def shown(self) -> Self:
+        """The request itself, likewise."""
+        return self
+
     def body(self, business_id: str | None = None) -> dict[str, Any]:
         """The JSON body; what wasn't given is left out.
 
@@ -311,11 +326,12 @@ def _with_business_id(body: dict[str, Any], business_id: str | None) -> dict[str
     return body | {"client_business_id": business_id} if business_id else body
 
 
-def _unsigned(value: Any) -> Any:
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with every URL in it changed."""
     if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
-        return without_signature(value)
+        return change(value)
     if isinstance(value, list):
-        return [_unsigned(one) for one in value]
+        return [_changed(one, change) for one in value]
     if isinstance(value, dict):
-        return {name: _unsigned(one) for name, one in value.items()}
+        return {name: _changed(one, change) for name, one in value.items()}
     return value

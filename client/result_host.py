@@ -17,10 +17,19 @@ import httpcore
 import httpx
 from pydantic import SecretStr
 
-from prefect_toapis.client.addresses import Address, Resolve, lies_private, reachable, resolve
+from prefect_toapis.client import request_logs  # noqa: F401 - its filters
+from prefect_toapis.client.addresses import (
+    Address,
+    Resolve,
+    lies_private,
+    may_be_asked,
+    reachable,
+    resolve,
+)
 from prefect_toapis.client.errors import ResultRefused
-from prefect_toapis.client.key import KeyAuth
+from prefect_toapis.client.key import KeyAuth, without_frames
 
+UNUSABLE_PROXY = "a proxy that the environment names (HTTPS_PROXY, ALL_PROXY, ...) can't be used"
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = 10  # in a row
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=0)
@@ -57,8 +66,13 @@ def _client(private: bool, least: LeastSpeed) -> httpx.Client:
 
 
 @cache
-def _through(proxy: str, least: LeastSpeed) -> httpx.HTTPTransport:
-    return _SteadyTransport(least, limits=_LIMITS, proxy=proxy)
+def _through(proxy: SecretStr, least: LeastSpeed) -> httpx.HTTPTransport:
+    try:
+        return _SteadyTransport(
+            least, limits=_LIMITS, proxy=httpx.Proxy(proxy.get_secret_value().strip())
+        )
+    except (ValueError, httpx.InvalidURL):  # whose text, and frames, may hold a password
+        raise httpx.UnsupportedProtocol(UNUSABLE_PROXY) from None
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,7 @@ class ResultSource:
             response = self.http.send(request, stream=True)
             if response.status_code == 401 and at_home and self.key:
                 response.close()
-                response = self.http.send(request, stream=True, auth=KeyAuth(self.key))
+                response = self._send_with(self.key, request)
             following = response.next_request
             if following is None:
                 return response
@@ -101,6 +115,13 @@ class ResultSource:
                 "GET", following.url, headers=headers, timeout=timeout
             )
         raise httpx.TooManyRedirects("the host redirects again and again", request=request)
+
+    def _send_with(self, key: SecretStr, request: httpx.Request) -> httpx.Response:
+        try:
+            return self.http.send(request, stream=True, auth=KeyAuth(key))
+        except BaseException as error:
+            without_frames(error)
+            raise error  # by name: else Python 3.10 puts the frames back
 
 
 def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:
@@ -115,13 +136,18 @@ def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:
     return url.scheme, url.raw_host, _PORTS[url.scheme] if url.port is None else url.port
 
 
-def proxy_for(url: httpx.URL) -> str | None:
-    """The proxy that the environment names for a URL (`HTTPS_PROXY`, ..., `NO_PROXY`), if any."""
-    found = getproxies()
+def proxy_for(url: httpx.URL) -> SecretStr | None:
+    """The proxy that the environment names for a URL (`HTTPS_PROXY`, ..., `NO_PROXY`), if any.
+
+    It may hold a password.
+    """
+    found = {scheme: SecretStr(proxy) for scheme, proxy in getproxies().items() if proxy}
     proxy = found.get(url.scheme) or found.get("all")
     if not proxy or proxy_bypass(url.host):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    if "://" in proxy.get_secret_value():
+        return proxy
+    return SecretStr(f"http://{proxy.get_secret_value()}")
 
 
 class GuardedTransport(httpx.BaseTransport):
@@ -157,6 +183,8 @@ class GuardedTransport(httpx.BaseTransport):
         url = request.url
         if url.scheme not in {"http", "https"} or not url.host:
             raise httpx.UnsupportedProtocol("only http and https are fetched")
+        if not may_be_asked(url.host, private=self._private):
+            raise refused(url.host)
         proxy = proxy_for(url)
         try:
             allowed = self._allowed(url.host)

@@ -7,7 +7,6 @@ stores while reading can withdraw.
 """
 
 import hashlib
-import logging
 import re
 import time
 from collections.abc import Iterator
@@ -21,14 +20,18 @@ from prefect_toapis.client.bodies import decompressed
 from prefect_toapis.client.containers import ContainerCheck, container_check
 from prefect_toapis.client.decisions import retry_after
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
+from prefect_toapis.client.excerpts import excerpt
 from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
-from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.result_host import LeastSpeed, ResultSource, result_client
-from prefect_toapis.client.urls import DEFAULT_BASE_URL, without_queries, without_signature
+from prefect_toapis.client.urls import DEFAULT_BASE_URL
 
 _REFUSALS = {401, 403, 404, 410}
 _UNUSABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
 _PROGRESS = 64 * 1024  # bytes: so many earn another try
+_SHOWN = 60  # characters of what is no video
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
+# A parameter with a value, or a run of characters such as signatures and keys are.
+_MAYBE_SECRET = re.compile(r"[?&;][^=]*=|^[\w.-]+=\S|[\w+/=%-]{20}")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -297,23 +300,18 @@ class ResultReader:
     def _type_of(self, start: bytes, kind: Kind) -> str:
         if content_type := media_type(start, kind):
             return content_type
-        said = printable(without_queries(self._response.headers.get("content-type", "no type")))
-        shown = without_queries(start.decode("ascii", "replace"))[:60] if start else "nothing"
-        raise NotAVideo(f"the result is no {kind}: {said}, beginning with {shown!r}")
+        told = _MEDIA_TYPE.match(self._response.headers.get("content-type", ""))
+        said = told[0].lower() if told else "no type"
+        raise NotAVideo(f"the result is no {kind}: {said}, beginning with {_beginning(start)!r}")
+
+
+def _beginning(content: bytes) -> str:
+    """What a file begins with, in words or as text, with nothing in it that may be a secret."""
+    if not content:
+        return "nothing"
+    words = excerpt(content.decode("ascii", "replace"), _SHOWN).split(" ")
+    return " ".join("…" if _MAYBE_SECRET.search(word) else word for word in words)
 
 
 def _broken(error: Exception) -> str:
     return f"the result could not be fetched: {type(error).__name__}"
-
-
-def _without_signatures(record: logging.LogRecord) -> bool:
-    """Httpx logs each URL that it asks for; a result's is signed."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(
-            without_signature(str(value)) if isinstance(value, httpx.URL) else value
-            for value in record.args
-        )
-    return True
-
-
-logging.getLogger("httpx").addFilter(_without_signatures)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,7 +11,7 @@ from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.references import is_reference, references_by_place
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 from prefect_toapis.client.sendable import unsendable
-from prefect_toapis.client.urls import why_not_public, without_queries, without_signature
+from prefect_toapis.client.urls import why_not_public, without_queries, without_query
 
 _SEGMENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
 _TASK_ID = re.compile(r"[\w.-]+")
@@ -75,13 +75,15 @@ def unchecked(request: Request, catalogue: Catalogue) -> str | None:
     return f"{model}: the catalogue {what}" if names else None
 
 
-def check(request: Request, catalogue: Catalogue) -> list[Fault]:
+def check(request: Request, catalogue: Catalogue, *, private: bool = False) -> list[Fault]:
     """Everything that is wrong with a request, by the catalogue.
 
     Args:
         request: The request, prompt resolved.
         catalogue: The models that are known. Another model's rules can't be checked, but for
             what no model changes, such as that a prompt must not be empty.
+        private: Whether the API is at a private address, so that references may be, too; see
+            `why_not_public`.
 
     Returns:
         The faults, none if it may be sent.
@@ -95,15 +97,19 @@ def check(request: Request, catalogue: Catalogue) -> list[Fault]:
         broken = _extra_faults(request.extra)
     if not broken:
         broken = _faults_with_any_model(request) + _faults_by_model(request, catalogue)
+        broken += _host_faults(request, {place for place, *_ in broken}, private=private)
     return [Fault(name, value, rule, request.model) for name, value, rule in broken]
 
 
-def not_uploaded(request: Request, uploads: Mapping[str, str]) -> list[Fault]:
-    """The references in a request that stand for no upload, as faults.
+def not_uploaded(
+    request: Request, uploads: Mapping[str, str], *, private: bool = False
+) -> list[Fault]:
+    """The references in a request that stand for no upload, or for one that can't be, as faults.
 
     Args:
         request: The request, with references in place of files.
         uploads: The URLs of uploads, by reference.
+        private: As for `check`.
 
     Example:
         >>> dog = VideoRequest(prompt="A dog", image_urls=[f"sha256:{'ab' * 32}"])
@@ -111,12 +117,17 @@ def not_uploaded(request: Request, uploads: Mapping[str, str]) -> list[Fault]:
         ['image_urls[0]']
     """
     return [
-        Fault(
-            place, found, "no upload of this content is given: upload the file first", request.model
-        )
+        Fault(place, found, why, request.model)
         for place, found in references_by_place(request)
-        if found not in uploads
+        if (why := _upload_fault(uploads.get(found), private=private))
     ]
+
+
+def _upload_fault(url: str | None, *, private: bool) -> str | None:
+    if url is None:
+        return "no upload of this content is given: upload the file first"
+    why = why_not_public(url, private=private)
+    return f"its upload is remembered at a wrong place: {why}" if why else None
 
 
 def segment_seconds(text: str) -> tuple[float, float] | None:
@@ -277,10 +288,39 @@ def _url_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
     ]
 
 
+def _host_faults(request: Request, named: set[str], *, private: bool) -> list[_Broken]:
+    """URLs whose host mustn't be asked, in any field of any model: the provider may fetch each.
+
+    Args:
+        request: Any.
+        named: The places that have a fault already.
+        private: As for `check`.
+    """
+    return [
+        (place, url, why)
+        for name, value in _named(request).items()
+        if name != "prompt"
+        for place, url in _urls_in(value, name)
+        if place not in named and (why := why_not_public(url, private=private))
+    ]
+
+
+def _urls_in(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        if value.strip().lower().startswith(("http://", "https://")):
+            yield place, value.strip()
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from _urls_in(one, f"{place}[{index}]")
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield from _urls_in(one, f"{place}.{name}")
+
+
 def _url_fault(url: Any) -> str | None:
     if not isinstance(url, str):
         return "it must be a string"
-    if why := why_not_public(url):
+    if why := why_not_public(url, private=True):  # `_host_faults` knows better
         return why
     return f"it has more than {_LONGEST_URL:,} characters" if len(url) > _LONGEST_URL else None
 
@@ -347,6 +387,6 @@ def _either(options: Any) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
-    text = without_signature(value) if isinstance(value, str) and "://" in value else value
+    text = without_query(value) if isinstance(value, str) and "://" in value else value
     shown = without_queries(repr(text))
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"

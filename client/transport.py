@@ -17,7 +17,9 @@ import httpx
 from pydantic import SecretStr
 from typing_extensions import Self
 
+from prefect_toapis.client import request_logs  # noqa: F401 - its filters
 from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
+from prefect_toapis.client.addresses import lies_private
 from prefect_toapis.client.bodies import ACCEPTED, REPLY_BYTES, read_text
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import (
@@ -38,12 +40,13 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     UnreadableReply,
 )
-from prefect_toapis.client.key import KeyAuth, is_possible_key
+from prefect_toapis.client.key import KeyAuth, is_possible_key, without_frames
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
 from prefect_toapis.client.pressure import LONGEST_PAUSE, Gate
 from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import Answer, Reply
 from prefect_toapis.client.requests import GENERATIONS, Request, names_task
+from prefect_toapis.client.result_host import UNUSABLE_PROXY
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.rules import check, not_uploaded, unchecked
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root, path_segment
@@ -146,12 +149,7 @@ class ToAPIsClient:
         self.submissions = Gate(time.monotonic)
         self.queries = Gate(time.monotonic)
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._http = httpx.AsyncClient(
-            timeout=_TIMEOUT,
-            limits=_LIMITS,
-            auth=KeyAuth(api_key),
-            headers={"User-Agent": "prefect-toapis", "Accept-Encoding": ACCEPTED},
-        )
+        self._http = _http_client(api_key)
 
     async def __aenter__(self) -> Self:
         return self
@@ -198,7 +196,11 @@ class ToAPIsClient:
             SubmissionUnknown: It may have been accepted: look it up before sending it again.
         """
         catalogue = Catalogue.current()
-        if faults := check(request, catalogue) + not_uploaded(request, uploads):
+        faults = check(request, catalogue) + not_uploaded(request, uploads)
+        if faults and await asyncio.to_thread(lies_private, self._root):
+            faults = check(request, catalogue, private=True)
+            faults += not_uploaded(request, uploads, private=True)
+        if faults:
             raise InvalidRequest([str(fault) for fault in faults])
         if what := unchecked(request, catalogue):
             logger.info("%s", what)
@@ -408,7 +410,10 @@ class ToAPIsClient:
         except TimeoutError:
             return httpx.ReadTimeout("the reply did not end in time")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return error
+            return without_frames(error)
+        except BaseException as error:  # cancelled, or a fault: the frames hold the key as well
+            without_frames(error)
+            raise error  # by name: else Python 3.10 puts the frames back
         if self._on_remaining and (told := remaining_in(headers)):
             await self._on_remaining(*told)
         # No reply has reason to hold the key; one that echoes it must not carry it any further.
@@ -435,3 +440,15 @@ class ToAPIsClient:
             finally:
                 await response.aclose()
         return response.status_code, dict(response.headers), text
+
+
+def _http_client(api_key: SecretStr) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            timeout=_TIMEOUT,
+            limits=_LIMITS,
+            auth=KeyAuth(api_key),
+            headers={"User-Agent": "prefect-toapis", "Accept-Encoding": ACCEPTED},
+        )
+    except (ValueError, httpx.InvalidURL):  # whose text, and frames, may hold a password
+        raise ValueError(UNUSABLE_PROXY) from None

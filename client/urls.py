@@ -1,10 +1,24 @@
-"""What can be told from a URL by looking at it."""
+"""What can be told from a URL by looking at it.
 
-import ipaddress
+Of a URL's parts three may be secret: user info, query and fragment. Which parameters sign can't be
+known, as each CDN has its own. So what is shown or kept has none of them (`without_query`, and
+`without_queries` for a text). Two things need some, and go by the names that are known
+(`without_signature`): a shot's identity, which must be the same for two signed links to one
+object, and the plan of a batch in shards, from which other runs make requests again.
+"""
+
 import re
-from urllib.parse import SplitResult, quote, unquote_plus, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, unquote_plus, urlsplit, urlunsplit
+
+from prefect_toapis.client.addresses import may_be_asked
 
 DEFAULT_BASE_URL = "https://toapis.com"
+
+# Every repetition that begins anywhere is bounded, as the text may be hostile.
+_WORD = re.compile(r"[^\s\"'<>]+")
+# What is followed by nothing but the end of a sentence begins no query.
+_QUERY = re.compile(r"[?#](?=[^?!.,;:)\]}\\]|[?!.,;:)\]}\\]+\w)|\\u00(?:3f|23)", re.IGNORECASE)
+_USER_INFO = re.compile(r"(//|\\/\\/)[^\s\"'<>/\\]{1,2000}@")
 
 _SIGNATURE_PREFIXES = ("x-amz-", "x-goog-", "x-oss-", "x-cos-")
 _SIGNATURE_NAMES = {
@@ -31,13 +45,37 @@ def api_root(base_url: str) -> str:
         >>> api_root("https://toapis.com/v1/")
         'https://toapis.com'
     """
+    if fault := base_url_fault(base_url):
+        raise ValueError(f"base_url: {fault} such as {DEFAULT_BASE_URL}")
     parts = urlsplit(base_url.strip())
-    user_info = "@" in parts.netloc  # httpx would send it in place of the key
-    if parts.scheme not in {"http", "https"} or not parts.hostname or user_info:
-        shown = without_signature(base_url)
-        raise ValueError(f"base_url={shown!r}: give an http(s) URL such as {DEFAULT_BASE_URL}")
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def base_url_fault(url: str) -> str | None:
+    """Why a URL can't be that of a service, in words that show nothing of it; None if it can.
+
+    Args:
+        url: As a user types it. A password may stand in it, wrongly escaped ones included: httpx
+            would send it in place of the key, and botocore would show it.
+
+    Example:
+        >>> base_url_fault("https://me:pass/word@toapis.com")
+        'give an http(s) URL without user name and password,'
+    """
+    parts = _split(url.strip())
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        return "give an http(s) URL"
+    if "@" in unquote(url) or "\\" in url or not _has_port_or_none(parts):
+        return "give an http(s) URL without user name and password,"
+    return None
+
+
+def _has_port_or_none(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def path_segment(text: str) -> str:
@@ -54,7 +92,8 @@ def path_segment(text: str) -> str:
 def without_signature(url: str) -> str:
     """The URL without the parameters (and user info) that only prove a right to fetch it.
 
-    Two signed links to one object become the same text, which is safe to store and to log.
+    Two signed links to one object become the same text. For identity alone, and for requests that
+    are made again from a plan: signatures of other names stay.
 
     Example:
         >>> without_signature("https://cdn.example/cat.png?size=2&X-Amz-Signature=ab12")
@@ -73,18 +112,59 @@ def _signs(parameter: str) -> bool:
     return name in _SIGNATURE_NAMES or name.startswith(_SIGNATURE_PREFIXES)
 
 
-def without_queries(text: str) -> str:
-    """Text from elsewhere, made safe to show: the URLs in it lose their query.
+def without_query(url: str) -> str:
+    """The URL as it may be shown and kept: without query, fragment and user info.
 
-    It may be raw JSON, where a slash or an ampersand may stand with a backslash.
+    Args:
+        url: Of any scheme.
+
+    Example:
+        >>> without_query("s3://studio/cat.png?versionId=3"), without_query("https://a:b@c.d/e#f")
+        ('s3://studio/cat.png', 'https://c.d/e')
     """
-    return re.sub(r"(https?:(?:\\?/){2}[^\s\"'<>?]+)\?[^\s\"'<>]*", r"\1", text)
+    address = re.split(r"[?#]", url, maxsplit=1)[0]
+    scheme, mark, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return "".join((scheme, mark, host.rpartition("@")[2], slash, path))
 
 
-def why_not_public(url: str) -> str | None:
-    """Why the provider can't fetch this URL; None if nothing speaks against it.
+def without_queries(text: str) -> str:
+    """Text from elsewhere, made safe to show: the URLs in it lose query, fragment and user info.
+
+    It may be raw JSON, where a slash, a question mark or an ampersand may be escaped. A relative
+    URL loses its query, too: whatever stands behind a question mark in a word with a slash.
+
+    Example:
+        >>> without_queries("see s3://b/k?sig=1, //me:pw@a.example/x and /v?t=2 (a/b?)")
+        'see s3://b/k //a.example/x and /v (a/b?)'
+    """
+    return _USER_INFO.sub(r"\1", _WORD.sub(_without_query_in, text))
+
+
+def _without_query_in(word: re.Match[str]) -> str:
+    query = _QUERY.search(word[0])
+    if query is None:
+        return word[0]
+    before = word[0][: query.start()]
+    is_url = "://" in before or ":\\/\\/" in before or ("/" in before and query[0] != "#")
+    return before if is_url else word[0]
+
+
+def why_not_public(url: str, *, private: bool = False) -> str | None:
+    """Why the provider can't, or mustn't, fetch this URL; None if nothing speaks against it.
 
     [P]: reference media are public `http://`/`https://` URLs; base64 and `data:` are refused.
+
+    Args:
+        url: Of a reference. Its host is judged by its name alone: a batch has many thousands.
+        private: Whether the API itself is at a private address; then references may be, too.
+            Metadata services and link-local addresses never may.
+
+    Example:
+        >>> why_not_public("http://127.1/a.png")
+        "127.1 can't be reached by the provider: give a public URL"
+        >>> why_not_public("http://127.1/a.png", private=True) is None
+        True
     """
     if url.startswith("data:"):
         return "data: URLs are no longer accepted: upload the file and give its http(s) URL"
@@ -97,11 +177,18 @@ def why_not_public(url: str) -> str | None:
         return "not a URL (base64 is no longer accepted): upload the file and give its http(s) URL"
     if parts.scheme not in {"http", "https"}:
         return f"{parts.scheme}:// can't be fetched by the provider: give an http(s) URL"
-    if not parts.hostname:
+    return _why_not_asked(parts, private=private)
+
+
+def _why_not_asked(parts: SplitResult, *, private: bool) -> str | None:
+    host = parts.hostname
+    if not host:
         return "it names no host"
-    if parts.hostname == "localhost" or _is_private_address(parts.hostname):
-        return f"{parts.hostname} can't be reached by the provider: give a public URL"
-    return None
+    if "\\" in parts.netloc or not parts.netloc.isprintable():  # others read another host in it
+        return "its host can't be told for sure: give a URL without backslashes"
+    if may_be_asked(host, private=private):
+        return None
+    return f"{host} can't be reached by the provider: give a public URL"
 
 
 def _split(url: str) -> SplitResult | None:
@@ -109,10 +196,3 @@ def _split(url: str) -> SplitResult | None:
         return urlsplit(url)
     except ValueError:
         return None
-
-
-def _is_private_address(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:  # a name, not an address
-        return False

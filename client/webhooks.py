@@ -164,9 +164,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: WebhookSecrets, now
     timestamp = _header(lowered, TIMESTAMP_HEADER, _TIMESTAMP)
     signatures = _signatures(lowered.get(SIGNATURE_HEADER, ""))
     signed = b".".join((webhook_id.encode(), timestamp.encode(), body))
-    wanted = [hmac.digest(key, signed, "sha256").hex().encode() for key in secrets.keys]
-    # Each pair is compared, whichever fits: how long it takes tells nothing.
-    if not sum(hmac.compare_digest(one, given) for one in wanted for given in signatures):
+    if not _any_fits(signatures, signed, secrets):
         raise WebhookForged("No signature of the webhook fits the secret")
     away = now - int(timestamp)
     if abs(away) > TOLERANCE_SECONDS:
@@ -198,6 +196,13 @@ def read_webhook(webhook_id: str, body: bytes) -> Webhook:
         raise WebhookUnreadable("The webhook's body names no type of event")
     ended = _ended(_ENDINGS[kind], content.get("data")) if kind in _ENDINGS else None
     return Webhook(webhook_id, kind, moment_of(content.get("created_at")), ended)
+
+
+def _any_fits(signatures: list[bytes], signed: bytes, secrets: WebhookSecrets) -> bool:
+    """Whether one is right. What would be right is in no frame that an error comes through."""
+    wanted = [hmac.digest(key, signed, "sha256").hex().encode() for key in secrets.keys]
+    # Each pair is compared, whichever fits: how long it takes tells nothing.
+    return bool(sum(hmac.compare_digest(one, given) for one in wanted for given in signatures))
 
 
 def _header(headers: dict[str, str], name: str, form: re.Pattern[str]) -> str:

@@ -1,5 +1,6 @@
 """Before anything is bought: blocks, plan, bucket, costs, and everything wrong in one go."""
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -32,6 +33,7 @@ from prefect_toapis.flows.run_tasks import RunTasks
 from prefect_toapis.flows.shard_checks import shard_faults
 from prefect_toapis.flows.sources import Sources, read_sources
 from prefect_toapis.flows.stored_shots import read_stored_shots
+from prefect_toapis.tasks.steps import api_lies_private
 
 T = TypeVar("T")
 
@@ -161,7 +163,10 @@ async def prepare(order: Order) -> Ready:
     balance = await ask_balance(credentials, order.spec.settings, faults) if credentials else None
     batch = _name(order, faults)
     sources = await read_sources(order.spec, bucket) if bucket else Sources(order.spec, {}, [])
-    plan = plan_batch(sources.spec, batch, bucket.uri() if bucket else "")
+    place = bucket.uri() if bucket else ""
+    plan = plan_batch(sources.spec, batch, place)
+    if plan.faults and credentials and await asyncio.to_thread(api_lies_private(credentials)):
+        plan = plan_batch(sources.spec, batch, place, private=True)
     faults += sources.faults
     if order.spec.scenes or not order.faults:  # what a file didn't give isn't a fault of its own
         faults += plan.faults

@@ -46,7 +46,7 @@ async def rebuild_shot(ready: Ready, shot: Shot) -> StoredShot | None:
     if not videos:
         return None
     done = StoredShot(
-        shot=shot.unsigned(),
+        shot=shot.shown(),
         task_id=attempt.task_id,
         business_id=attempt.business_id,
         attempt=attempt.attempt,

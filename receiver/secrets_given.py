@@ -22,8 +22,8 @@ def secrets_from_environment(
     Raises:
         ValueError: The current one is unset or empty.
     """
-    current = os.environ.get(variable, "").strip()
-    if not current:
+    current = SecretStr(os.environ.get(variable, "").strip())
+    if not current.get_secret_value():
         raise ValueError(f"{variable} is not set: give it the secret that the provider shows")
-    previous = os.environ.get(previous_variable, "").strip()
-    return WebhookSecrets(SecretStr(current), SecretStr(previous) if previous else None)
+    previous = SecretStr(os.environ.get(previous_variable, "").strip())
+    return WebhookSecrets(current, previous if previous.get_secret_value() else None)

@@ -1,5 +1,6 @@
 """Characters: have one made from a clip, once, and wait for it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -25,7 +26,14 @@ from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPI
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace
 from prefect_toapis.client.references import is_file
 from prefect_toapis.tasks.allowance import submissions_of
-from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, step
+from prefect_toapis.tasks.steps import (
+    account_of,
+    api_lies_private,
+    keep_reply,
+    named,
+    pace_of,
+    step,
+)
 from prefect_toapis.tasks.uploads import upload
 
 
@@ -65,7 +73,10 @@ async def create_character(
         ```
     """
     character = await _uploaded(character, credentials, bucket, settings)
+    private = api_lies_private(credentials)
     faults = faults_of(character)
+    if faults and await asyncio.to_thread(private):
+        faults = faults_of(character, private=True)
     if character.exists:
         faults.append(f'character "{character.name}": it exists; there is nothing to make')
     if faults:
@@ -80,7 +91,7 @@ async def create_character(
             folder=order.folder,
         )
     api = submissions_of(credentials, settings)
-    buyer = Buyer(api, store, settings, run=flow_run.id)
+    buyer = Buyer(api, store, settings, run=flow_run.id, private=private)
     attempt = await buyer.buy(order)
     if attempt.run == flow_run.id:
         current_progress().made.add(order.name)

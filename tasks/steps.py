@@ -1,6 +1,7 @@
 """What the tasks share: how they are retried, what they are called, whose account they use."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task
@@ -15,6 +16,7 @@ from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account, account
+from prefect_toapis.client.addresses import lies_private
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import Pace
@@ -97,6 +99,11 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Account
         policy,
         settings.account_share,
     )
+
+
+def api_lies_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
+    """What says whether the API is at a private address; it may ask the network."""
+    return partial(lies_private, credentials.base_url)
 
 
 def pace_of(settings: RunSettings) -> Pace:

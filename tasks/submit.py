@@ -16,7 +16,7 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.tasks.allowance import submissions_of
-from prefect_toapis.tasks.steps import named, step
+from prefect_toapis.tasks.steps import api_lies_private, named, step
 from prefect_toapis.tasks.uploads import with_uploads
 
 
@@ -83,7 +83,13 @@ async def buy(
         request = wanted.request if isinstance(wanted, Shot) else wanted
         return await _buy_unrecorded(request, api, uploads)
     shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
-    buyer = Buyer(api, BucketStore(bucket, settings.retry_seconds), settings, run=flow_run.id)
+    buyer = Buyer(
+        api,
+        BucketStore(bucket, settings.retry_seconds),
+        settings,
+        run=flow_run.id,
+        private=api_lies_private(credentials),
+    )
     shot = await buyer.located(shot)
     attempt = await buyer.buy(shot)
     if attempt.folder:  # claimed by a run that may have other names for it
@@ -97,7 +103,7 @@ async def buy(
         task_id=attempt.task_id or "",
         business_id=attempt.business_id,
         n=shot.request.n,
-        shot=shot.unsigned(),
+        shot=shot.shown(),
         attempt=attempt.attempt,
         submitted_at=attempt.sent_at,
     )

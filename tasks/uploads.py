@@ -11,7 +11,7 @@ from prefect_toapis.batches.uploads import Upload, find_upload, remember
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.files import read_media
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.tasks.steps import account_of, named, step
+from prefect_toapis.tasks.steps import account_of, api_lies_private, named, step
 
 
 @step(named("upload", "file"))
@@ -94,7 +94,9 @@ async def upload(
     media = await read_media(file.path, file.kind, bucket.credentials if bucket else None)
     store = BucketStore(bucket) if bucket else None
     now = datetime.now(timezone.utc)
-    if store and (known := await find_upload(media.reference, store, now)):
+    if store and (
+        known := await find_upload(media.reference, store, now, api_lies_private(credentials))
+    ):
         return known
     account = account_of(credentials, settings)
     url = await account.upload(media.content, media.name, file.kind)

@@ -103,7 +103,7 @@ def test_a_row_tells_how_to_find_check_and_reproduce_a_video() -> None:
         content_type="video/mp4",
         model="sora-2",
         prompt="@a.turbo runs",
-        request={"duration": 10, "image_urls": ["https://m.example/dog.png?v=2"]},
+        request={"duration": 10, "image_urls": ["https://m.example/dog.png"]},
         task_id="video_1",
         business_id=shot.business_id(2),
         attempt=2,

@@ -33,7 +33,7 @@ def test_what_is_kept_has_no_signatures_and_is_read_again() -> None:
     assert b"5ec2e7" not in content
     assert "Café" in content.decode()
     assert b'"version": 1' in content
-    assert read(content) == plan_of([shot.unsigned()], [shot.unsigned()])
+    assert read(content) == plan_of([shot.shown()], [shot.shown()])
 
 
 def test_shards_are_kept_and_a_plan_without_them_has_none() -> None:

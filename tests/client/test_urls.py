@@ -44,7 +44,7 @@ def test_a_base_url_that_is_none_is_refused(typed: str) -> None:
 
 
 def test_the_refusal_of_a_base_url_shows_no_password() -> None:
-    with pytest.raises(ValueError, match=r"base_url='ftp://toapis\.com'") as refused:
+    with pytest.raises(ValueError, match="base_url") as refused:
         api_root("ftp://me:s3cr3t@toapis.com")
     assert "s3cr3t" not in str(refused.value)
 
