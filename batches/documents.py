@@ -103,6 +103,22 @@ def belongs_to(identity: str, folder: str) -> bool:
     return owner is None or identity[: len(owner)] == owner
 
 
+def is_below(key: str, folder: str) -> bool:
+    """Whether what a document names is inside of a folder, and is no way out of it.
+
+    Args:
+        key: Of an object, or a folder of objects.
+        folder: Without a slash at its end.
+
+    Example:
+        >>> [is_below(key, "b") for key in ("b/dog/video-1.mp4", "b/../c", "/b/c", "bb/c", "b/")]
+        [True, False, False, False, False]
+    """
+    if not key.startswith(f"{folder}/") or not key.isprintable() or "\\" in key or "%" in key:
+        return False
+    return not {"", ".", ".."} & set(key.removeprefix(f"{folder}/").split("/"))
+
+
 def _json_object(content: bytes, uri: str) -> dict[str, Any]:
     if not content.strip():
         raise DocumentDamaged(uri, "it is empty")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from prefect_toapis.batches import manifest_tables, reading
-from prefect_toapis.batches.documents import Moment
+from prefect_toapis.batches.documents import Moment, is_below
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.naming import shot_label
 from prefect_toapis.batches.plan import Shot
@@ -349,6 +349,24 @@ class Manifest(BaseModel):
 
     def _having(self, status: RowStatus) -> list[ManifestRow]:
         return [row for row in self.rows if row.status == status]
+
+
+def outside_of(batch: str, manifest: Manifest) -> str | None:
+    """What a manifest names that isn't of its batch, in words; None if it is all its own.
+
+    Whoever reads a manifest from the bucket in order to sign links, or to buy, asks first.
+
+    Args:
+        batch: The name of the batch.
+        manifest: As it was read.
+    """
+    for row in manifest.rows:
+        if row.batch != batch:
+            return f"a row of it is of the batch {row.batch!r}"
+        keys = [key for key in (row.key, row.thumbnail_key) if key is not None]
+        if outside := next((key for key in keys if not is_below(key, batch)), None):
+            return f"it names {outside!r}, outside of the batch"
+    return None
 
 
 def _row(line: str) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from prefect_toapis.batches.documents import belongs_to, read_document
+from prefect_toapis.batches.documents import belongs_to, is_below, read_document
 from prefect_toapis.batches.inventory import Inventory
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.record import Attempt
@@ -64,13 +64,18 @@ def read_plan(content: bytes, key: str, uri: str) -> PlanFile:
         if plan_key(plan.batch) != key:
             return f"it is the plan of batch {plan.batch}"
         shots = [*plan.shots, *plan.left]
-        outside = next((one for one in shots if not one.folder.startswith(f"{plan.batch}/")), None)
+        outside = next((one for one in shots if not _is_inside(one, plan.batch)), None)
         if outside:
             return f"shot {outside.shot_id} has a folder outside of the batch"
         wrong = next((one for one in shots if not belongs_to(one.shot_id, one.folder)), None)
         return f"shot {wrong.shot_id} has the folder of another" if wrong else None
 
     return read_document(PlanFile, content, uri, PLAN_VERSION, mismatch)
+
+
+def _is_inside(shot: Shot, batch: str) -> bool:
+    places = [shot.folder, *([shot.record] if shot.record else [])]
+    return shot.batch == batch and all(is_below(place, batch) for place in places)
 
 
 def plan_from_record(

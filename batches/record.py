@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from prefect_toapis.batches.documents import Moment, belongs_to, read_document
+from prefect_toapis.batches.documents import Moment, belongs_to, is_below, read_document
 from prefect_toapis.batches.identity import business_id
 
 RECORD_VERSION = 1
@@ -171,11 +171,19 @@ def read_attempt(content: bytes, key: str, uri: str) -> Attempt:
             return f"it is about attempt {found.attempt}"
         if found.business_id != business_id(found.shot_id, found.attempt):
             return "its business id isn't that of the shot and attempt"
+        if found.folder is not None and not _is_of(found.folder, found.shot_id, folder):
+            return "its folder is outside of the batch, or another shot's"
         if found.task_id is None and found.state not in {"sending", "rejected"}:
             return f"it is {found.state}, and has no task_id"
         return None
 
     return read_document(Attempt, content, uri, RECORD_VERSION, mismatch)
+
+
+def _is_of(folder: str, identity: str, record: str) -> bool:
+    """Whether a folder is that of an identity, beside where the record is."""
+    batch = record.rpartition("/")[0].removesuffix(f"/{RECORDS}")
+    return is_below(folder, batch) and belongs_to(identity, folder)
 
 
 def record_folder(batch: str, identity: str) -> str:

@@ -121,7 +121,7 @@ class ResultSource:
             return self.http.send(request, stream=True, auth=KeyAuth(key))
         except BaseException as error:
             without_frames(error)
-            raise error  # by name: else Python 3.10 puts the frames back
+            raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10
 
 
 def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:

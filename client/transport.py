@@ -413,7 +413,7 @@ class ToAPIsClient:
             return without_frames(error)
         except BaseException as error:  # cancelled, or a fault: the frames hold the key as well
             without_frames(error)
-            raise error  # by name: else Python 3.10 puts the frames back
+            raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10
         if self._on_remaining and (told := remaining_in(headers)):
             await self._on_remaining(*told)
         # No reply has reason to hold the key; one that echoes it must not carry it any further.

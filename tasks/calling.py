@@ -3,8 +3,10 @@
 import asyncio
 import contextvars
 import inspect
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from prefect import Flow, Task
@@ -13,6 +15,18 @@ from prefect.exceptions import ParameterTypeError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_VALIDATES_OURS: ContextVar[bool] = ContextVar("validates_ours", default=False)
+
+
+def _without_values(record: logging.LogRecord) -> bool:
+    """What Prefect logs of parameters that don't fit holds them all, keys and signed URLs too."""
+    if _VALIDATES_OURS.get() and record.levelno >= logging.ERROR:
+        record.msg, record.args = record.getMessage().partition(": ")[0], None
+    return True
+
+
+logging.getLogger("prefect.flows").addFilter(_without_values)
 
 
 class EitherTask(Task[P, R], Generic[P, R]):
@@ -49,7 +63,11 @@ class EitherFlow(Flow[P, R], Generic[P, R]):
         return _for_the_caller(super().__call__(*args, **kwargs))
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """As Prefect's, but a block that isn't saved is named: this is all that a run shows."""
+        """As Prefect's, but a block that isn't saved is named: this is all that a run shows.
+
+        The values are not: Prefect would log them all.
+        """
+        ours = _VALIDATES_OURS.set(True)
         try:
             return super().validate_parameters(parameters)
         except ParameterTypeError as error:
@@ -58,6 +76,8 @@ class EitherFlow(Flow[P, R], Generic[P, R]):
             first, *_ = why.splitlines()  # the rest might show values
             advice = "`prefect-toapis setup` saves the default ones"
             raise ParameterTypeError(f"{error} {first}; {advice}") from error
+        finally:
+            _VALIDATES_OURS.reset(ours)
 
     def with_options(self, **options: Any) -> "EitherFlow[P, R]":
         """As Prefect's, for sync code too."""

@@ -75,3 +75,16 @@ def test_signs_links_where_the_bucket_gives_them_a_lifetime(
     page = httpx.get(link).text
     (video,) = re.findall(r'"video":"(http[^"]*)"', page)
     assert httpx.get(video.replace("\\u0026", "&")).content == b"video"
+
+
+def test_no_link_is_signed_to_what_a_manifest_names_outside_of_its_batch(
+    run: Run, stored: VideoBucket
+) -> None:
+    evil = ROW.model_copy(update={"key": "winter/secret.mp4"})
+    manifest = Manifest(batch="spring", uri=stored.uri("spring"), rows=[evil])
+    stored.write("spring/manifest.jsonl", manifest.to_jsonl().encode(), "application/x-ndjson")
+    for batch in ("spring", "winter/../spring", "../spring"):
+        ended = run("gallery", batch)
+        assert ended.returncode == 1
+        assert "Traceback" not in ended.stdout + ended.stderr
+    assert stored.read(PAGE) is None
