@@ -75,7 +75,12 @@ async def test_what_shows_up_later_than_it_may_is_never_paid_twice_and_named(
     simulator.faults.add(Hide(seconds=3600, times=None))  # longer than anybody waits
     shots = max(8, SHOTS // 5)
     scenes = [f"scene {number}" for number in range(shots)]
-    brief = {"on_absent": "stop", "settle_seconds": 0.5, "grace_seconds": 0.5}
+    brief: dict[str, Any] = {
+        "on_absent": "stop",
+        "settle_seconds": 0.5,
+        "grace_seconds": 0.5,
+        "patience_seconds": 5,
+    }
     settings = resilient.model_copy(update=brief)
     manifests = await through(make, scenes, settings=settings)
     paid = [one.business_id for one in simulator.ledger.paid]
