@@ -140,6 +140,9 @@ async def test_a_shot_that_was_never_sent_cannot_have_failed(purchase: "Purchase
         (NotSent("no"), False),
         (GenerationFailed("the generation failed: Content violates the Content Policy"), True),
         (GenerationFailed("blocked", code="moderation_blocked"), True),
+        (GenerationFailed("the generation failed: NSFW content detected"), True),
+        (GenerationFailed("the generation failed: 内容违规"), True),
+        (GenerationFailed("no", code="OutputVideoSensitiveContentDetected"), True),
         (GenerationFailed("a worker was lost", code="generation_failed"), False),
     ],
 )
