@@ -133,7 +133,7 @@ async def test_a_shot_that_was_never_sent_cannot_have_failed(purchase: "Purchase
     [
         (PolicyRefused("no", http_status=422), True),
         (BadRequest("no", http_status=400), True),
-        (BadRequest("too large", http_status=413), False),
+        (BadRequest("too large", http_status=413), True),
         (Unauthorized("no", http_status=401), False),
         (InsufficientBalance("no", http_status=402), False),
         (RateLimited("no", http_status=429), False),

@@ -32,6 +32,9 @@ def read(**fields: Any) -> Reply:
         ("completed", ["TASK_STATUS_SUCCEED", "video_generation_completed", "Successful!"]),
         ("failed", ["error", "Expired", "TIMEOUT", "timed_out", "cancelled", "Canceled"]),
         ("failed", [" rejected", "aborted", "FAILURE", "TASK_STATUS_FAILED", "GENERATE_FAILED"]),
+        ("in_progress", ["retrying", "生成中"]),
+        ("completed", ["成功", " 已完成 "]),
+        ("failed", ["失败", "content_filtered"]),
         ("failed", ["failed_permanently", "internalError", "user-cancelled"]),
         (
             "unknown",
@@ -57,6 +60,7 @@ ERROR = {"error": {"code": "moderation", "message": "Too dark"}}
         ("oops", {"url": URL, **ERROR}, "completed"),
         ("oops", ERROR, "failed"),
         ("oops", {"fail_reason": "Too dark"}, "failed"),
+        ("retrying", ERROR, "in_progress"),  # a failure would be bought again
         ("oops", {"message": "Too dark"}, "unknown"),  # it may as well say that all is well
         ("oops", {"error": {"code": 0, "message": ""}, "fail_reason": ""}, "unknown"),
         ("oops", {"error": "success"}, "unknown"),
