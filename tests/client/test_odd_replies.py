@@ -323,6 +323,15 @@ def test_times_that_contradict_each_other_are_not_believed(
         ('{"api_key":"s3\\"cr3t"}', '{"api_key":"[hidden]"}'),
         ("Authorization: Bearer s3cr3t.s3cr3t", 'Authorization: "[hidden]"'),
         ("the key sk-s3cr3ts3cr3t is wrong", "the key sk-[hidden] is wrong"),
+        ('{"sig": "s3cr3t", "sigma": "1"}', '{"sig": "[hidden]", "sigma": "1"}'),
+        ('{"auth_key": "s3cr3t"}', '{"auth_key": "[hidden]"}'),
+        (
+            '"https%3A%2F%2Fa.example%3FX-Amz-Signature%3Ds3cr3t"',
+            '"https%3A%2F%2Fa.example%3FX-Amz-Signature%3D"[hidden]"',
+        ),
+        ('{"x": "eyJhbGciOi.eyJzdWIi.s3cr3t"}', '{"x": "[hidden]"}'),
+        ('<input name="csrf" value="s3cr3t"/> on', '<input name="csrf" value="[hidden]"/> on'),
+        ('"<input value=\\"s3cr3t\\">"', '"<input value="[hidden]">"'),
     ],
 )
 def test_an_excerpt_holds_no_secrets(text: str, shown: str) -> None:
