@@ -51,6 +51,7 @@ from prefect_toapis.client.errors import (
     ToAPIsError,
     Transient,
 )
+from prefect_toapis.client.refusals import read_refusal
 from prefect_toapis.client.requests import RemixRequest
 from prefect_toapis.client.rules import check
 
@@ -396,7 +397,8 @@ def is_refusal(error: ToAPIsError) -> bool:
     """Whether the same request would be refused again: its content or its parameters."""
     if isinstance(error, GenerationFailed):
         reason = f"{error.code or ''} {error.what}".lower()
-        return "policy" in reason or "moderation" in reason
+        by_meaning = read_refusal({"code": error.code, "message": error.what}, "").meaning
+        return "policy" in reason or "moderation" in reason or by_meaning == "policy"
     if isinstance(error, ACCOUNT_REFUSED):  # the account's set-up, not the request
         return False
     return isinstance(error, PolicyRefused) or error.http_status in {400, 413, 414, 422}

@@ -34,7 +34,7 @@ from prefect_toapis.client.errors import (
     WebhookNotConfigured,
 )
 from prefect_toapis.client.excerpts import sentence
-from prefect_toapis.client.refusals import Meaning, Refusal, read_refusal
+from prefect_toapis.client.refusals import Meaning, Refusal, read_refusal, refuses_by_code
 from prefect_toapis.client.replies import Answer, Reply, read_reply
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ def submission_outcome(answer: Answer | Exception, *, of_task: bool = False) -> 
         return Rejected(NotSent(f"no connection to the API: {_name(answer)}"))
     if isinstance(answer, Exception):
         return Unknown(SubmissionUnknown(f"no reply to the submission: {_name(answer)}"))
-    if answer.http_status in range(200, 300) and read_error(answer.payload) is None:
+    if answer.http_status in range(200, 300) and not _names_an_error(answer):
         reply = read_reply(answer.payload)
         if reply and reply.task_id:
             return Accepted(reply.task_id, reply)
@@ -215,7 +215,8 @@ def query_result(
 def failure_error(reply: Reply) -> GenerationFailed:
     """A failed generation, with the provider's reason, or else the reply itself."""
     if reply.failure is None:
-        what = "the generation failed; the provider gives no reason"
+        said = f": {found[:_SHOWN]}" if (found := reply.excerpt) else ""
+        what = f"the generation failed; no reason is found in the provider's reply{said}"
         return GenerationFailed(what, **kept(reply))
     error = GenerationFailed(f"the generation failed: {reply.failure.message}")
     if reply.failure.code:
@@ -326,17 +327,22 @@ def _unknown(answer: Answer, refusal: Refusal) -> SubmissionUnknown:
     facts = _with_code(answer, refusal)
     if answer.excerpt:
         facts["reply"] = answer.excerpt
-    if read_error(answer.payload) or (answer.http_status >= 400 and answer.payload is not None):
+    named = _names_an_error(answer)
+    if named or (answer.http_status >= 400 and answer.payload is not None):
         what = f"the reply to the submission leaves open whether it was accepted: {refusal.message}"
     else:
         said = repr(answer.excerpt) if answer.excerpt else "an empty body"
         what = f"the reply to the submission can't be understood: {said}"
-    elsewhere = answer.http_status < 400 and read_error(answer.payload) is None
+    elsewhere = answer.http_status < 400 and not named
     if elsewhere or (answer.http_status == 404 and answer.payload is None):
         facts["advice"] = f"{_NOT_THE_API} {SubmissionUnknown.advice}"
     elif answer.http_status == 404:
         facts["advice"] = f"Check the base URL and the model's name. {SubmissionUnknown.advice}"
     return SubmissionUnknown(what, **facts)
+
+
+def _names_an_error(answer: Answer) -> bool:
+    return read_error(answer.payload) is not None or refuses_by_code(answer.payload)
 
 
 def _with_code(answer: Answer, refusal: Refusal) -> Facts:

@@ -5,11 +5,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from prefect_toapis.client.json_values import text_of
+from prefect_toapis.client.json_values import canonical, text_of
 from prefect_toapis.client.urls import without_queries
 
 SHOWN = 2000  # characters of a text from elsewhere
 _CODE = 100  # characters of a code
+_SAYS_NOTHING = {  # or that all is well, in the place of an error ([W])
+    *("0", "200", "ok", "okay", "success", "succeed", "succeeded", "successful", "none"),
+    *("null", "nil", "undefined", "false", "true", "noerror", "na", "completed", "done"),
+}
 _READ = 20_000  # characters of a text that are looked at: some errors are whole pages
 
 
@@ -37,14 +41,19 @@ def read_error(payload: Any) -> ErrorBody | None:
     if isinstance(error, dict):
         message = text_of(error.get("message"))
         code, kind = as_code(text_of(error.get("code"))), as_code(text_of(error.get("type")))
-        if not (message or code or kind):
+        if all(text is None or says_nothing(text) for text in (message, code, kind)):
             return None
         return ErrorBody(readable(message or code or kind or ""), code, kind)
-    if text := text_of(error):
+    if (text := text_of(error)) and not says_nothing(text):
         return ErrorBody(readable(text))
     if payload.get("success") is False:
         return ErrorBody(readable(text_of(payload.get("message")) or "no reason given"))
     return None
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text in the place of an error or a code says that there is none."""
+    return canonical(text) in _SAYS_NOTHING
 
 
 def readable(text: str, limit: int = SHOWN) -> str:

@@ -11,10 +11,16 @@ EXCERPT = 500  # characters that are kept of a reply that can't be understood
 _LOOKED_AT = 20_000  # characters
 _SECRET = re.compile(
     r"(?P<name>[\"']?[\w-]{0,40}(?:token|secret|signature|password|passwd|api_?-?key|access_?-?key"
-    r"|authorization|cookie|credential)[\w-]{0,40}[\"']?\s{0,9}[:=]\s{0,9})"
+    r"|auth_?-?key|authorization|cookie|credential|(?<![a-z])(?:sig|jwt|session_?id)(?![a-z]))"
+    r"[\w-]{0,40}[\"']?\s{0,9}(?:[:=]|%3[ad])\s{0,9})"
     r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:bearer\s+)?[^\s,;&<>{}\[\]]+)",
     re.IGNORECASE,
 )
+_FIELD = re.compile(  # of a login page: what it sends back
+    r"(<input\b[^<>]{0,300}?\bvalue\s{0,9}=\s{0,9})(?:\\?\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+)",
+    re.IGNORECASE,
+)
+_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{3,}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"\b(bearer\s+|sk-)[\w.~+/=-]{6,}", re.IGNORECASE)
 
 
@@ -32,7 +38,8 @@ def excerpt(text: str, length: int = EXCERPT) -> str:
         >>> excerpt('{"url": "https://cdn.example/a.mp4?sig=ab12", "token": "s3cr3t"}')
         '{"url": "https://cdn.example/a.mp4", "token": "[hidden]"}'
     """
-    start = _SECRET.sub(r'\g<name>"[hidden]"', _unsigned(text))
+    start = _SECRET.sub(r'\g<name>"[hidden]"', _FIELD.sub(r'\1"[hidden]"', _unsigned(text)))
+    start = _JWT.sub("[hidden]", start)
     return _printable(_BEARER.sub(r"\1[hidden]", start))[:length]
 
 

@@ -4,30 +4,27 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from prefect_toapis.client.error_bodies import ErrorBody
+from prefect_toapis.client.error_bodies import ErrorBody, says_nothing
 from prefect_toapis.client.excerpts import sentence
-from prefect_toapis.client.json_values import canonical, members, parsed, text_of
+from prefect_toapis.client.json_values import members, number_of, parsed, text_of
 
 # An error stands under these; a text under the others may as well say that all is well.
 _ERRORS = (
     *("error", "errors", "failreason", "failurereason", "failedreason", "failure", "failmessage"),
     *("failmsg", "failuremessage", "errormessage", "errormsg", "errmsg", "errordetail"),
-    *("errordetails", "errorreason", "lasterror", "exception"),
+    *("errordetails", "errorreason", "errordescription", "lasterror", "exception", "err"),
 )
 _TEXTS = (
     *("reason", "statusmessage", "statusmsg", "taskstatusmsg", "taskstatusmessage"),
-    *("statusreason", "message", "msg", "detail", "details", "description"),
+    *("statusreason", "statusdetail", "statusdetails", "message", "msg", "detail", "details"),
+    *("description", "reasons"),
 )
 _IN_AN_ERROR = (
     *("message", "msg", "detail", "details", "reason", "description", "error", "errormessage"),
     *("errormsg", "text", "title", "errors"),
 )
 _CODES = ("code", "errorcode", "errcode", "failcode", "failurecode")
-_INSIDE = ("result", "taskresult", "output", "status", "response", "metadata", "data")
-_SAYS_NOTHING = {
-    *("0", "200", "ok", "okay", "success", "succeed", "succeeded", "successful", "none"),
-    *("null", "nil", "undefined", "false", "true", "noerror", "na", "completed", "done"),
-}
+_INSIDE = ("result", "taskresult", "output", "status", "response", "metadata", "data", "baseresp")
 _A_URL = re.compile(r"https?://\S+", re.IGNORECASE)  # [W] a result's, in `fail_reason`
 _DEPTH = 4
 
@@ -47,8 +44,12 @@ def read_failure(task: Mapping[str, Any], around: Sequence[Mapping[str, Any]]) -
 
 
 def read_words(task: Mapping[str, Any], around: Sequence[Mapping[str, Any]]) -> ErrorBody | None:
-    """The text that a reply has for people; for one that is known to speak of a failure."""
-    return _first(_places(task, around), _TEXTS)
+    """The text that a reply has for people, or a code; for one that is known to have failed."""
+    if found := _first(_places(task, around), _TEXTS):
+        return found
+    codes = (_code_beside(place) for place in _places(task, around))
+    code = next((one for one in codes if one), None)
+    return ErrorBody(code, code) if code else None
 
 
 def _places(
@@ -66,9 +67,7 @@ def _first(places: Iterator[Mapping[str, Any]], names: tuple[str, ...]) -> Error
     for place in places:
         for value in members(place, names):
             if (error := _error(value)) is not None:
-                if error.code is None:
-                    return ErrorBody(error.message, _code(place, _CODES[1:]), error.kind)
-                return error
+                return ErrorBody(error.message, error.code or _code_beside(place), error.kind)
     return None
 
 
@@ -94,9 +93,15 @@ def _code(holder: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     return next((text for text in texts if text), None)
 
 
+def _code_beside(place: Mapping[str, Any]) -> str | None:
+    """The code of an error beside it; a number named `code` is the request's own."""
+    plain = _code(place, _CODES[:1])
+    return _code(place, _CODES[1:]) or (plain if plain and number_of(plain) is None else None)
+
+
 def _saying(value: Any) -> str | None:
     """A text, safe to show; None where it says nothing, or that all is well."""
     text = text_of(value)
-    if text is None or canonical(text) in _SAYS_NOTHING or _A_URL.fullmatch(text):
+    if text is None or says_nothing(text) or _A_URL.fullmatch(text):
         return None
     return sentence(text) or None

@@ -33,6 +33,7 @@ _TEXT_FIELDS = frozenset(
         *("", "error", "errors", "err", "message", "messages", "msg", "detail", "details"),
         *("error_message", "errormessage", "error_msg", "errormsg", "err_msg", "errmsg"),
         *("error_description", "description", "reason", "fail_reason", "title", "hint", "data"),
+        *("status_msg", "statusmsg", "status_message", "statusmessage", "fail_msg", "failmsg"),
     }
 )
 # Their members are the names of parameters, as in {"errors": {"prompt": ["is required"]}}.
@@ -44,7 +45,8 @@ _WEALTH = "(?:quotas?|balance|credits?|funds?|budget|points)"
 _BALANCE = "|".join(
     [
         f"insufficient_{_FEW}{_WEALTH}",
-        f"not_enough_{_FEW}{_WEALTH}",
+        f"not_enough_{_FEW}{_WEALTH}|(?:not|t)_have_(?:enough|sufficient)_{_FEW}{_WEALTH}",
+        f"(?:lacks?|needs?|requires?)_(?:enough|sufficient|more)_{_FEW}{_WEALTH}",
         f"{_WEALTH}_{_FEW}(?:not_enough|insufficient|exceeded|exhausted|depleted|used_up|too_low)",
         f"(?:exceeded|exceeds|exceed|out_of|no|low|zero|over|lack_of)_{_FEW}{_WEALTH}(?:_|$)",
         "billing_(?:hard_|soft_)?limit|billing_not_active|billing_hard|spend(?:ing)?_limit",
@@ -137,6 +139,7 @@ def read_refusal(payload: Any, text: str) -> Refusal:
         return Refusal(said or "no reason given", None, _meaning(codes, [said]), codes, page)
     fields = list(islice(_fields(payload), _FIELDS))
     texts = [readable(value) for name, value in fields if name in _TEXT_FIELDS]
+    texts = texts if any(texts) else [readable(value) for _, value in fields if _is_prose(value)]
     named = [
         value for name, value in fields if name in _CODE_FIELDS and len(value) <= _LONGEST_CODE
     ]
@@ -148,6 +151,20 @@ def read_refusal(payload: Any, text: str) -> Refusal:
         _meaning(words, texts),
         words,
     )
+
+
+def refuses_by_code(payload: Any) -> bool:
+    """Whether a reply's `code` says that the request was refused; [W] the HTTP status may be 200.
+
+    Example:
+        >>> refuses_by_code({"code": 500, "data": {"id": "a"}}), refuses_by_code({"code": 10000})
+        (True, False)
+    """
+    code = text_of(payload.get("code")) if isinstance(payload, dict) else None
+    if code is None or len(code) > _LONGEST_CODE:
+        return False
+    is_status = re.fullmatch("[45][0-9]{2}", code) is not None
+    return is_status or _first(_CODES, [normalised(code)]) is not None
 
 
 def normalised(word: str) -> str:
@@ -183,6 +200,11 @@ def _code(fields: Iterable[tuple[str, str]]) -> str | None:
 
 def _may_be_code(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z][\w.:/-]*", text) is not None and len(text) <= _LONGEST_CODE
+
+
+def _is_prose(text: str) -> bool:
+    """Whether it reads like a sentence, and not like an id or a code."""
+    return " " in text.strip() or not text.isascii()
 
 
 def _fields(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

@@ -139,7 +139,10 @@ class Reply:
         """The reply's first characters, safe to show and to keep; None if it isn't known."""
         if self.payload is None:
             return None
-        return excerpt(json.dumps(self.payload, ensure_ascii=False))
+        try:
+            return excerpt(json.dumps(self.payload, ensure_ascii=False))
+        except RecursionError:  # what was nested just deeply enough to be read
+            return None
 
     @property
     def in_words(self) -> str:

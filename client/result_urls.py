@@ -51,7 +51,9 @@ _OTHER_MEDIA = re.compile(
     re.IGNORECASE,
 )
 _OF_OTHER_KIND = re.compile(
-    r"(?:image|audio|thumbnail|cover|poster)(?:/.*|_url)?|jpe?g|png|webp|gif|mp3", re.IGNORECASE
+    r"(?:image|audio|thumbnail|cover|poster|preview|(?:first|last)[_-]?frame)(?:/.*|_url)?"
+    r"|jpe?g|png|webp|gif|mp3",
+    re.IGNORECASE,
 )
 _A_FRAME_OF_IT = re.compile(r"snapshot|vframe", re.IGNORECASE)
 _STATUS_QUERY = re.compile(
@@ -59,12 +61,15 @@ _STATUS_QUERY = re.compile(
 )
 _ABSOLUTE = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 _BELOW_A_HOST = re.compile(r"//[^\s/?#]+\.[^\s/?#]+/\S+|/[^\s/]\S*")
-_BELOW_THE_API = re.compile(r"(?:v\d+|videos?|files?|outputs?)/\S+")
+_BELOW_THE_API = re.compile(
+    r"(?:v\d+|videos?|files?|outputs?)/\S+|(?:\./)?[\w-]+/[^\s?#]*\.(?:mp4|mov|webm|m4v)(?:\?\S*)?",
+    re.IGNORECASE,
+)
 _THUMBNAILS = (
     *("thumbnailurl", "thumbnail", "thumbnails", "thumburl", "thumb", "coverurl", "cover"),
     *("coverimageurl", "coverimage", "posterurl", "poster"),
 )
-_KINDS = ("type", "kind", "mimetype", "contenttype", "mediatype", "format")
+_KINDS = ("type", "kind", "role", "mime", "mimetype", "contenttype", "mediatype", "format")
 
 
 @dataclass(frozen=True)
@@ -128,17 +133,24 @@ class _Around:
         thumbnail: The picture of all of it.
         format: Of all of it.
         held: Whether it is inside of what holds results.
+        ours: Whether it may be what was sent along: any name may stand there.
         depth: How deep it is.
     """
 
     thumbnail: str | None = None
     format: str | None = None
     held: bool = False
+    ours: bool = False
     depth: int = 0
 
     def inside(self, name: str) -> "_Around":
         """What holds for a member."""
-        return replace(self, held=self.held or name in _HOLDERS, depth=self.depth + 1)
+        return replace(
+            self,
+            held=self.held or name in _HOLDERS,
+            ours=self.ours or name == "metadata",
+            depth=self.depth + 1,
+        )
 
 
 @dataclass(frozen=True)
@@ -211,7 +223,10 @@ class _Search:
         return _Found(tuple(by_url.values()), surely)
 
     def _of_text(self, value: Any, name: str, around: _Around) -> _Found:
-        strong = name == _RESULT_OR_REASON or any(part in name for part in _STRONG)
+        if around.ours:  # [W] some give the result there, too
+            strong = name in _FIRST_CHOICES or "video" in name
+        else:
+            strong = name == _RESULT_OR_REASON or any(part in name for part in _STRONG)
         url = _video_url(value, relative=strong)
         if url is None:
             return _NOTHING
@@ -227,7 +242,8 @@ def _order(name: str, value: Any) -> tuple[int, int]:
         return (0, _HOLDERS.index(name)) if name in _HOLDERS else (2, 0)
     if name in _FIRST_CHOICES:
         return 1, _FIRST_CHOICES.index(name)
-    return 1, len(_FIRST_CHOICES) + bool(_LAST_CHOICES.search(name))
+    relative = not _ABSOLUTE.match(value.strip())  # it may be a path on a machine of theirs
+    return 1, len(_FIRST_CHOICES) + bool(_LAST_CHOICES.search(name)) + 2 * relative
 
 
 def _is_no_result(name: str) -> bool:

@@ -12,20 +12,21 @@ _WORDS: dict[Status, str] = {
     "queued": (
         "queued queue queueing queuing enqueued inqueue pending submitted submit waiting created "
         "accepted scheduled received notstart notstarted preparing initialized initializing "
-        "initialised initialising new none null"
+        "initialised initialising new none null throttled 排队中 等待中 已提交"
     ),
     "in_progress": (
         "inprogress processing process running generating rendering started starting working "
-        "executing active progress ongoing uploading encoding postprocessing"
+        "executing active progress ongoing uploading encoding postprocessing retry retrying "
+        "restarting resuming 生成中 处理中 进行中"
     ),
     "completed": (
         "completed complete succeeded succeed success successful successfully done finished finish "
-        "ok finalized"
+        "ok finalized 成功 完成 已完成 生成成功"
     ),
     "failed": (
         "failed failure fail error errored expired timeout timedout cancelled canceled cancel "
         "rejected refused denied blocked aborted abort terminated stopped killed invalid moderated "
-        "unsuccessful crashed"
+        "unsuccessful crashed banned filtered contentfiltered 失败 生成失败 超时 已取消 已拒绝"
     ),
 }
 _STATUSES: dict[str, Status] = {

@@ -11,7 +11,7 @@ _IDS = ("taskid", "id", "videoid", "generationid", "jobid")
 _STATUS = ("status", "taskstatus", "state", "taskstate", "jobstatus", "videostatus", "jobstate")
 _WRAPPERS = (
     *("data", "task", "response", "result", "output", "generation", "video", "job", "payload"),
-    *("body", "item", "content"),
+    *("body", "item", "content", "resp"),
 )
 _OF_AN_ENVELOPE = {"code", "success", "msg", "errcode", "ret", "retcode", "errno"}
 _DEEPEST = 6
@@ -70,13 +70,16 @@ def _ids(holder: Mapping[str, Any]) -> list[str]:
     return [text for value in members(holder, _IDS) if (text := text_of(value))]
 
 
-def _has_status(holder: Mapping[str, Any]) -> bool:
-    return any(not isinstance(value, bool) for value in members(holder, _STATUS))
+def _has_status(holder: Mapping[str, Any], *, numbers: bool = True) -> bool:
+    other = bool if numbers else (bool, int, float)
+    return any(not isinstance(value, other) for value in members(holder, _STATUS))
 
 
 def _inner(holder: Mapping[str, Any], deepest: int) -> Mapping[str, Any] | None:
     """What an object wraps; None if it is the generation itself."""
-    named, stated = bool(_ids(holder)), _has_status(holder)
+    named = bool(_ids(holder))
+    # A number without an id is the status of the request: {"status": 10000, "data": {...}}.
+    stated = _has_status(holder, numbers=named)
     envelope = any(canonical(name) in _OF_AN_ENVELOPE for name in holder)
     for value in members(holder, _WRAPPERS):
         inner = _object(value)

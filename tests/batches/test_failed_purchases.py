@@ -133,13 +133,16 @@ async def test_a_shot_that_was_never_sent_cannot_have_failed(purchase: "Purchase
     [
         (PolicyRefused("no", http_status=422), True),
         (BadRequest("no", http_status=400), True),
-        (BadRequest("too large", http_status=413), False),
+        (BadRequest("too large", http_status=413), True),
         (Unauthorized("no", http_status=401), False),
         (InsufficientBalance("no", http_status=402), False),
         (RateLimited("no", http_status=429), False),
         (NotSent("no"), False),
         (GenerationFailed("the generation failed: Content violates the Content Policy"), True),
         (GenerationFailed("blocked", code="moderation_blocked"), True),
+        (GenerationFailed("the generation failed: NSFW content detected"), True),
+        (GenerationFailed("the generation failed: 内容违规"), True),
+        (GenerationFailed("no", code="OutputVideoSensitiveContentDetected"), True),
         (GenerationFailed("a worker was lost", code="generation_failed"), False),
     ],
 )

@@ -209,6 +209,11 @@ def test_the_advice_fits_the_cause(status: int, body: Any, advice: str) -> None:
         (QUEUED | {"progress": None, "created_at": "soon", "more": [1]}, "video_1"),
         ({"id": 7497}, "7497"),
         ({"success": True, "data": QUEUED}, "video_1"),
+        ({"code": 200, "message": "success", "data": QUEUED}, "video_1"),
+        ({"code": 10000, "data": QUEUED}, "video_1"),
+        (QUEUED | {"error": {"code": 0, "message": ""}}, "video_1"),
+        (QUEUED | {"error": {"code": "success", "message": "OK"}}, "video_1"),
+        (QUEUED | {"error": "none"}, "video_1"),
     ],
 )
 def test_a_submission_is_accepted_with_2xx_and_an_id(
@@ -234,6 +239,21 @@ def test_a_submission_with_2xx_but_without_an_id_is_unknown(body: Any) -> None:
     outcome = submission_outcome(answer(200, body))
     assert isinstance(outcome, Unknown)
     assert "can't be understood" in outcome.error.what
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 500, "message": "Lost", "data": {"id": "video_1"}},
+        {"code": "429", "message": "Lost", "data": {"id": "video_1"}},
+        {"code": "insufficient_user_quota", "message": "Lost", "id": "request_1"},
+        {"code": "InvalidParameter", "message": "Lost", "id": "request_1"},
+    ],
+)
+def test_a_submission_with_2xx_and_the_code_of_an_error_is_unknown(body: Any) -> None:
+    outcome = submission_outcome(answer(200, body))
+    assert isinstance(outcome, Unknown)
+    assert outcome.error.what.endswith("was accepted: Lost")
 
 
 def test_an_unknown_outcome_keeps_the_first_characters_of_the_reply() -> None:

@@ -32,6 +32,9 @@ def read(**fields: Any) -> Reply:
         ("completed", ["TASK_STATUS_SUCCEED", "video_generation_completed", "Successful!"]),
         ("failed", ["error", "Expired", "TIMEOUT", "timed_out", "cancelled", "Canceled"]),
         ("failed", [" rejected", "aborted", "FAILURE", "TASK_STATUS_FAILED", "GENERATE_FAILED"]),
+        ("in_progress", ["retrying", "生成中"]),
+        ("completed", ["成功", " 已完成 "]),
+        ("failed", ["失败", "content_filtered"]),
         ("failed", ["failed_permanently", "internalError", "user-cancelled"]),
         (
             "unknown",
@@ -57,6 +60,7 @@ ERROR = {"error": {"code": "moderation", "message": "Too dark"}}
         ("oops", {"url": URL, **ERROR}, "completed"),
         ("oops", ERROR, "failed"),
         ("oops", {"fail_reason": "Too dark"}, "failed"),
+        ("retrying", ERROR, "in_progress"),  # a failure would be bought again
         ("oops", {"message": "Too dark"}, "unknown"),  # it may as well say that all is well
         ("oops", {"error": {"code": 0, "message": ""}, "fail_reason": ""}, "unknown"),
         ("oops", {"error": "success"}, "unknown"),
@@ -116,6 +120,10 @@ def test_the_word_that_is_not_known_is_shown_short_and_printable() -> None:
         {"task_status_msg": "Too dark"},
         {"result": {"error": "Too dark"}},
         {"output": {"message": "Too dark"}},
+        {"base_resp": {"status_code": 1027, "status_msg": "Too dark"}},
+        {"err": "Too dark"},
+        {"status_details": {"reason": "Too dark"}},
+        {"reasons": ["Too dark"]},
         {"error": json.dumps({"message": "Too dark"})},
         {"error": "Too\n  dark", "fail_reason": "https://docs.example/errors"},
     ],
@@ -138,10 +146,18 @@ def test_the_reason_is_found_wherever_it_stands(fields: dict[str, Any]) -> None:
         ({"error": "No", "error_code": "moderation"}, "moderation"),
         ({"error": "No", "code": "success"}, None),
         ({"error": "No", "error_code": 0}, None),
+        ({"message": "No", "code": "InvalidParameter"}, "InvalidParameter"),
+        ({"message": "No", "code": 10000}, None),
     ],
 )
 def test_the_reason_has_its_code(fields: dict[str, Any], code: str | None) -> None:
     assert read(status="failed", **fields).failure == ErrorBody("No", code)
+
+
+def test_a_code_alone_is_a_reason() -> None:
+    assert read(status="failed", err_code="PolicyViolation").failure == ErrorBody(
+        "PolicyViolation", "PolicyViolation"
+    )
 
 
 def test_a_reason_is_bounded_and_holds_no_signature() -> None:
@@ -168,6 +184,7 @@ def test_a_reason_is_bounded_and_holds_no_signature() -> None:
         ),
         ({"id": "a", "status": "done", "data": {"id": "x", "status": "ok"}}, ("a",)),
         ({"id": "a", "result": {"status": "completed", "url": URL}}, ("a",)),
+        ({"ErrCode": 0, "Resp": {"id": "a", "status": 5}}, ("a",)),
     ],
 )
 def test_a_wrapped_generation_is_found(payload: dict[str, Any], ids: tuple[str, ...]) -> None:
@@ -185,6 +202,7 @@ def test_a_wrapped_generation_is_found(payload: dict[str, Any], ids: tuple[str, 
         ({"status": True, "data": {"task_id": "a", "state": "done"}}, "completed"),
         ({"task_id": "a", "status": 2, "task_status": "succeed"}, "completed"),
         ({"id": "a", "state": "FAILED"}, "failed"),
+        ({"code": 10000, "status": 10000, "data": {"status": "generating"}}, "in_progress"),
     ],
 )
 def test_the_status_is_that_of_the_generation(payload: dict[str, Any], status: Status) -> None:
@@ -305,6 +323,15 @@ def test_times_that_contradict_each_other_are_not_believed(
         ('{"api_key":"s3\\"cr3t"}', '{"api_key":"[hidden]"}'),
         ("Authorization: Bearer s3cr3t.s3cr3t", 'Authorization: "[hidden]"'),
         ("the key sk-s3cr3ts3cr3t is wrong", "the key sk-[hidden] is wrong"),
+        ('{"sig": "s3cr3t", "sigma": "1"}', '{"sig": "[hidden]", "sigma": "1"}'),
+        ('{"auth_key": "s3cr3t"}', '{"auth_key": "[hidden]"}'),
+        (
+            '"https%3A%2F%2Fa.example%3FX-Amz-Signature%3Ds3cr3t"',
+            '"https%3A%2F%2Fa.example%3FX-Amz-Signature%3D"[hidden]"',
+        ),
+        ('{"x": "eyJhbGciOi.eyJzdWIi.s3cr3t"}', '{"x": "[hidden]"}'),
+        ('<input name="csrf" value="s3cr3t"/> on', '<input name="csrf" value="[hidden]"/> on'),
+        ('"<input value=\\"s3cr3t\\">"', '"<input value="[hidden]">"'),
     ],
 )
 def test_an_excerpt_holds_no_secrets(text: str, shown: str) -> None:
@@ -336,3 +363,10 @@ def test_a_reply_keeps_its_beginning() -> None:
     )
     assert "s3cr3t" not in repr(reply)
     assert Reply("video_1", "queued").excerpt is None
+
+
+def test_a_reply_that_is_nested_too_deeply_to_be_written_has_no_excerpt() -> None:
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    assert read(status="oops", v=deep).excerpt is None

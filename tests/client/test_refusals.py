@@ -86,6 +86,9 @@ def test_an_empty_balance_is_known_by_its_code_in_every_shape(status: int, code:
         "Not enough credits. Please top up your account",
         "Your credit balance is too low",
         "Balance exhausted",
+        "You do not have enough credits to run this task",
+        "Your account doesn't have sufficient funds",
+        "This model needs more credits",
     ],
 )
 @pytest.mark.parametrize("status", [400, 403, 429])
@@ -136,6 +139,10 @@ def test_an_empty_balance_is_known_by_its_text_too(status: int, text: str) -> No
         (400, {"error": {"code": "webhook_not_configured"}}, WebhookNotConfigured),
         (403, {"code": "WEBHOOK_NOT_CONFIGURED", "message": "n"}, WebhookNotConfigured),
         (402, "<html>Pay</html>", InsufficientBalance),
+        # Texts in members that nobody names so.
+        (400, {"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}},
+         InsufficientBalance),
+        (400, {"code": 7, "info": "账户余额不足"}, InsufficientBalance),
     ],
 )  # fmt: skip
 def test_what_else_a_refusal_means(status: int, body: Any, kind: type[ToAPIsError]) -> None:
@@ -151,6 +158,8 @@ def test_what_else_a_refusal_means(status: int, body: Any, kind: type[ToAPIsErro
         ({"errors": ["one", "two", "one"]}, "one; two"),
         ({"title": "No", "status": 400, "detail": "Why"}, "No; Why"),
         ({"error": {"code": "some_code"}}, "some_code"),
+        ({"code": "some_code", "request_id": "ab12"}, "some_code"),
+        ({"code": "some_code", "explanation": "The reason"}, "The reason"),
         ({"unheard": {"of": 1}}, '{"unheard": {"of": 1}}'),
         ("just text\x00\x1b[31m\nin lines", "just text [31m in lines"),
         ("see https://x.example/a?sig=s3cr3t&b=1 there", "see https://x.example/a there"),

@@ -62,6 +62,10 @@ CONTENT = "/v1/videos/video_1/content"
         ({"url": f"  {A}\n"}, [A]),
         ({"url": "HTTPS://cdn.example/a.MP4"}, ["HTTPS://cdn.example/a.MP4"]),
         ({"url": CONTENT}, [CONTENT]),
+        ({"url": "static/out/a.mp4"}, ["static/out/a.mp4"]),
+        ({"metadata": {"video_urls": [A, B]}}, [A, B]),
+        ({"files": [{"mime": "image/png", "url": BARE}, {"mime": "video/mp4", "url": A}]}, [A]),
+        ({"assets": [{"role": "last_frame", "url": BARE}, {"role": "video", "url": A}]}, [A]),
         ({"url": "v1/videos/video_1/content"}, ["v1/videos/video_1/content"]),
         ({"url": "//cdn.example/a.mp4"}, ["//cdn.example/a.mp4"]),
         ({"type": "image_to_video", "result": {"type": "image2video", "url": A}}, [A]),
@@ -112,6 +116,8 @@ def test_a_video_is_found_by_the_names_that_gateways_use(
         {"anything": BARE},
         {"url": "see https://cdn.example/a.mp4"},
         {"url": "a.mp4"},
+        {"url": "cdn.example/a.mp4"},
+        {"metadata": {"product_link": "https://shop.example/1", "asset_url": BARE}},
         {"url": "s3://bucket/a.mp4"},
         {"url": "data:video/mp4;base64,AAAA"},
         {"url": "https://"},
@@ -139,6 +145,7 @@ def test_pictures_echoes_and_other_addresses_are_no_videos(fields: dict[str, Any
         ({"url": A, "result": {"data": [{"url": A}, {"url": B}]}}, [A, B]),
         ({"videos": [{"url": A}, {"url": A}, {"url": B}]}, [A, B]),
         ({"url": "https://cdn.example/a.m3u8", "download_url": A}, [A]),
+        ({"video_path": "/data/out/a.mp4", "play_link": A}, [A]),
     ],
 )
 def test_the_same_video_in_several_places_is_one_output(
@@ -169,6 +176,7 @@ def test_the_thumbnail_comes_along(fields: dict[str, Any]) -> None:
         (f"/toapis{CONTENT}", "https://gw.example/toapis", f"https://gw.example/toapis{CONTENT}"),
         (CONTENT[1:], "https://toapis.com", f"https://toapis.com{CONTENT}"),
         ("videos/video_1/content", "https://toapis.com", f"https://toapis.com{CONTENT}"),
+        ("static/a.mp4", "https://toapis.com", "https://toapis.com/static/a.mp4"),
         ("//cdn.example/a.mp4", "http://127.0.0.1:8000", "http://cdn.example/a.mp4"),
     ],
 )
