@@ -6,9 +6,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from prefect_toapis.batches.store import Entry
+from prefect_toapis.blocks.s3_errors import NotS3
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ObjectTypeDef
+    from mypy_boto3_s3.type_defs import (
+        HeadObjectOutputTypeDef,
+        ListObjectsV2OutputTypeDef,
+        ObjectTypeDef,
+    )
 
 
 class StoredObject(NamedTuple):
@@ -32,6 +37,17 @@ def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
         # Some stores return the names in title case.
         metadata={name.lower(): text for name, text in answer.get("Metadata", {}).items()},
     )
+
+
+def contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
+    """What a page lists: one that is no list at all must not pass for an empty bucket.
+
+    Raises:
+        NotS3: It is no list.
+    """
+    if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
+        raise NotS3(endpoint, "what is no list of objects")
+    return page.get("Contents", [])
 
 
 def as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:

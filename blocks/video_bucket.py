@@ -23,7 +23,7 @@ from typing_extensions import Self
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
 from prefect_toapis.batches.store import Entry
-from prefect_toapis.blocks import logos
+from prefect_toapis.blocks import logos, store_facts
 from prefect_toapis.blocks.aws_credentials import as_s3_credentials
 from prefect_toapis.blocks.bucket_rules import (
     CannedACL,
@@ -39,7 +39,7 @@ from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import NotS3, error_code, translate
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
-from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits, as_entry, as_object
+from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader, WholeReads
 from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
 from prefect_toapis.client.key import without_frames
@@ -47,7 +47,6 @@ from prefect_toapis.client.local_files import length_fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 PROBE_KEY = ".prefect-toapis-probe"
 
@@ -303,9 +302,13 @@ class VideoBucket(Block):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket_name, Prefix=self._full(prefix)
             )
-            items = [item for page in pages for item in self._contents(page)]
+            items = [
+                item
+                for page in pages
+                for item in store_facts.contents(page, self._s3.meta.endpoint_url)
+            ]
         own = len(self._full(""))
-        return {key[own:]: entry for key, entry in map(as_entry, items)}
+        return {key[own:]: entry for key, entry in map(store_facts.as_entry, items)}
 
     def head(self, key: str) -> StoredObject | None:
         """Size, ETag and content type of what is under a key; None if there is nothing."""
@@ -318,7 +321,7 @@ class VideoBucket(Block):
                 raise
             if "ContentLength" not in answer:
                 raise NotS3(self._s3.meta.endpoint_url, "an object without a length")
-        return as_object(answer)
+        return store_facts.as_object(answer)
 
     def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
@@ -438,12 +441,6 @@ class VideoBucket(Block):
                 return None
             raise
         return call in answer.get("Metadata", {}).values()
-
-    def _contents(self, page: "ListObjectsV2OutputTypeDef") -> "list[ObjectTypeDef]":
-        """What a page lists: one that is no list at all must not pass for an empty bucket."""
-        if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
-            raise NotS3(self._s3.meta.endpoint_url, "what is no list of objects")
-        return page.get("Contents", [])
 
     @contextmanager
     def _translated(self, operation: str, key: str) -> Iterator[None]:

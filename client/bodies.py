@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import httpx
 
@@ -13,6 +14,30 @@ _EXCERPT = 2_000  # bytes of a body that is too large
 # JSON is UTF-8; pages of gateways may be in these. Other names could be codecs that aren't made
 # for text, or slow ones.
 _CHARSETS = frozenset({"gbk", "gb2312", "gb18030", "big5", "iso-8859-1", "windows-1252"})
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a call may take, and its reply may hold.
+
+    Args:
+        seconds: For a call as a whole, however its reply trickles in.
+        upload_speed: Bytes a second: an upload has more time by its size.
+        reply_bytes: Of a reply, after decompression.
+    """
+
+    seconds: float = 45.0
+    upload_speed: float = 64 * 1024
+    reply_bytes: int = REPLY_BYTES
+
+    def deadline(self, size: int) -> float:
+        """The seconds for a call with a file of so many bytes.
+
+        Example:
+            >>> Bounds().deadline(0), Bounds().deadline(10 * 1024 * 1024)
+            (45.0, 205.0)
+        """
+        return self.seconds + size / self.upload_speed
 
 
 def decompressed(pieces: Iterable[bytes], headers: httpx.Headers) -> Iterator[bytes]:

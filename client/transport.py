@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from io import SEEK_END, BytesIO
 from types import TracebackType
@@ -20,7 +20,7 @@ from typing_extensions import Self
 from prefect_toapis.client import request_logs  # noqa: F401 - its filters
 from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
 from prefect_toapis.client.addresses import lies_private
-from prefect_toapis.client.bodies import ACCEPTED, REPLY_BYTES, read_text
+from prefect_toapis.client.bodies import ACCEPTED, Bounds, read_text
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import (
     Accepted,
@@ -76,30 +76,6 @@ _LIMITS = httpx.Limits(
 )
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """What a call may take, and its reply may hold.
-
-    Args:
-        seconds: For a call as a whole, however its reply trickles in.
-        upload_speed: Bytes a second: an upload has more time by its size.
-        reply_bytes: Of a reply, after decompression.
-    """
-
-    seconds: float = 45.0
-    upload_speed: float = 64 * 1024
-    reply_bytes: int = REPLY_BYTES
-
-    def deadline(self, size: int) -> float:
-        """The seconds for a call with a file of so many bytes.
-
-        Example:
-            >>> Bounds().deadline(0), Bounds().deadline(10 * 1024 * 1024)
-            (45.0, 205.0)
-        """
-        return self.seconds + size / self.upload_speed
-
-
 class ToAPIsClient:
     """An async client of the ToAPIs video API. It belongs to the event loop it is first used in.
 
@@ -137,7 +113,7 @@ class ToAPIsClient:
         *,
         retry: RetryPolicy | None = None,
         on_remaining: Callable[[Category, float], Awaitable[None]] | None = None,
-        bounds: Bounds = Bounds(),
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     ) -> None:
         if not is_possible_key(api_key):
             raise ValueError("api_key is empty, or holds characters that no key has")
@@ -197,9 +173,10 @@ class ToAPIsClient:
         """
         catalogue = Catalogue.current()
         faults = check(request, catalogue) + not_uploaded(request, uploads)
-        if faults and await asyncio.to_thread(lies_private, self._root):
-            faults = check(request, catalogue, private=True)
-            faults += not_uploaded(request, uploads, private=True)
+        if faults:  # a private address is none if the API itself is at one
+            private = await asyncio.to_thread(lies_private, self._root)
+            faults = check(request, catalogue, private=private)
+            faults += not_uploaded(request, uploads, private=private)
         if faults:
             raise InvalidRequest([str(fault) for fault in faults])
         if what := unchecked(request, catalogue):

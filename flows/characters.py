@@ -126,9 +126,11 @@ async def create_characters(
     account, store = await blocks_or_faults(credentials, bucket, faults)
     sources = await read_sources(spec, store) if store else Sources(spec, {}, [])
     faults += sources.faults
-    private = account and await asyncio.to_thread(api_lies_private(account))
+    private = False
+    if account:
+        private = await asyncio.to_thread(api_lies_private(account))
     faults += [
-        fault for one in sources.spec.characters for fault in faults_of(one, private=bool(private))
+        fault for one in sources.spec.characters for fault in faults_of(one, private=private)
     ]
     if faults or account is None or store is None:
         raise InvalidBatch(faults)

@@ -165,8 +165,9 @@ async def prepare(order: Order) -> Ready:
     sources = await read_sources(order.spec, bucket) if bucket else Sources(order.spec, {}, [])
     place = bucket.uri() if bucket else ""
     plan = plan_batch(sources.spec, batch, place)
-    if plan.faults and credentials and await asyncio.to_thread(api_lies_private(credentials)):
-        plan = plan_batch(sources.spec, batch, place, private=True)
+    if plan.faults and credentials:
+        private = await asyncio.to_thread(api_lies_private(credentials))
+        plan = plan_batch(sources.spec, batch, place, private=private)
     faults += sources.faults
     if order.spec.scenes or not order.faults:  # what a file didn't give isn't a fault of its own
         faults += plan.faults

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 from tests.hostile import answering, trickle
 
-from prefect_toapis.client.bodies import REPLY_BYTES, decompressed
+from prefect_toapis.client.bodies import REPLY_BYTES, Bounds, decompressed
 from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import (
     SubmissionUnknown,
@@ -22,7 +22,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.client.transport import Bounds, ToAPIsClient
+from prefect_toapis.client.transport import ToAPIsClient
 
 DOG = VideoRequest(prompt="A dog")
 ACCEPTED = json.dumps({"id": "video_1", "object": "generation.task", "status": "queued"}).encode()
