@@ -58,6 +58,7 @@ from prefect_toapis.client.rules import check
 LOOK_UPS = 12  # while a submission settles
 _LOOKED_UP = "run the batch again: it looks the submission up, and never sends it again."
 MOST_SENDS = {"auto": 3, "resend": 10}  # of one attempt, where each is lost without an answer
+_SHOWN = 200  # characters of a reply that leaves it open, in a message
 _CLAIMS = 5  # tries to create a record that exists by one answer of the store and not by another
 
 logger = logging.getLogger("prefect_toapis")
@@ -301,11 +302,9 @@ class Buyer:
         Raises:
             SubmissionAbsent: It must not.
         """
-        policy, sends = self.settings.on_absent, attempt.sends
-        times = "once" if sends == 1 else f"{sends} times"
-        absent = f"it was sent {times}, without an answer, and the provider has no such generation"
-        if policy == "stop" or sends >= MOST_SENDS[policy]:
-            raise SubmissionAbsent(absent, business_id=attempt.business_id)
+        policy = self.settings.on_absent
+        if policy == "stop" or attempt.sends >= MOST_SENDS[policy]:
+            raise _absent(attempt)
         if policy == "resend":
             return True
         works = await self._lookup_works(item, attempt)
@@ -313,12 +312,12 @@ class Buyer:
             return True
         if works is None and not last:  # others may be accepted meanwhile
             return False
-        why = (
-            "no other accepted submission of this account and batch shows that its look-up works"
+        raise _absent(
+            attempt,
+            "; no other accepted submission of this account and batch shows that its look-up works"
             if works is None
-            else "but neither does its look-up find another submission, which was accepted"
+            else "; but neither does its look-up find another submission, which was accepted",
         )
-        raise SubmissionAbsent(f"{absent}; {why}", business_id=attempt.business_id)
 
     async def _lookup_works(self, item: Buyable, attempt: Attempt) -> bool | None:
         if attempt.account != self.api.fingerprint:
@@ -384,6 +383,16 @@ class Buyer:
 
     async def _write(self, item: Buyable, attempt: Attempt) -> None:
         await self.store.write(attempt_key(item.record, attempt.attempt), _content(attempt), JSON)
+
+
+def _absent(attempt: Attempt, why: str = "") -> SubmissionAbsent:
+    times = "once" if attempt.sends == 1 else f"{attempt.sends} times"
+    how, said = "without an answer", attempt.reply
+    if said:
+        how = f"with an answer that leaves it open ({said[:_SHOWN]})"
+    what = f"it was sent {times}, {how}, and the provider has no such generation{why}"
+    absent = SubmissionAbsent(what, business_id=attempt.business_id)
+    return absent.about(reply=said) if said else absent
 
 
 def _unresolved(what: str, attempt: Attempt, cause: ToAPIsError) -> SubmissionUnresolved:

@@ -65,7 +65,8 @@ _NO_ADDRESS = re.compile(
 _NO_TASK = re.compile(
     r"(?:task|video|generation|job)s?\b.*(?:not|n't|no longer)\b.*(?:found|exist)"
     r"|(?:task|video|generation|job)_not_(?:found|exist)"
-    r"|(?:no such|unknown|not find) (?:task|video|generation|job)",
+    r"|(?:no such|unknown|not find) (?:task|video|generation|job)"
+    r"|任务(?:不存在|未找到)|(?:未找到|找不到)任务|任務不存在",
     re.IGNORECASE | re.DOTALL,
 )
 _SHOWN = 200  # characters of a reply that can't be understood, in a message
@@ -158,7 +159,7 @@ def query_reply(
     """
     reply = query_result(answer, read_reply)
     if not isinstance(reply, Reply):
-        return reply
+        return (_no_task(answer) if isinstance(answer, Answer) else None) or reply
     return foreign(reply, task_id, business_id) or reply
 
 
@@ -202,7 +203,7 @@ def query_result(
     if body and well and said_no and answer.payload.get("success") is False:
         return said_no(f"the API refuses: {body.message}", **_facts(answer, body))
     if body and answer.http_status in range(400, 500) and _is_the_api_s(answer, body):
-        return _query_error(answer, body)
+        return _api_error(answer, body)
     facts = _facts(answer, body)
     if answer.http_status in {408, 429} or answer.http_status >= 500:
         return Unavailable(f"the API is out of order: {_said(answer, body)}", **facts)
@@ -366,10 +367,15 @@ def _is_the_api_s(answer: Answer, body: ErrorBody) -> bool:
     return has_its_form or bool(_NO_TASK.search(text))
 
 
-def _query_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
-    if answer.http_status == 400 and _NO_TASK.search(body.code or ""):  # [W] a 404 in other words
-        return NotFound(f"the API refuses: {body.message}", **_facts(answer, body))
-    return _api_error(answer, body)
+def _no_task(answer: Answer) -> NotFound | None:
+    """What says in words that there is no such task; [W] a 400 may say it, in any shape."""
+    if answer.http_status not in {400, 404} or not isinstance(answer.payload, dict):
+        return None
+    refusal = read_refusal(answer.payload, answer.text)
+    text = f"{refusal.code or ''} {refusal.message}"[:_SHOWN]
+    if _NO_ADDRESS.search(text) or not _NO_TASK.search(text):
+        return None
+    return NotFound(f"the API refuses: {refusal.message}", **_with_code(answer, refusal))
 
 
 def _api_error(answer: Answer, body: ErrorBody) -> APIError | Transient:

@@ -104,6 +104,15 @@ async def test_without_anything_to_prove_it_with_it_stops(purchase: "Purchase") 
     assert purchase.paid == []
 
 
+async def test_an_answer_that_leaves_it_open_is_quoted(purchase: "Purchase") -> None:
+    body = '{"code": "quota", "message": "Nothing left"}'
+    purchase.simulator.faults.add(Replace(operation="submit", status=200, body=body))
+    with pytest.raises(SubmissionAbsent, match="Nothing left") as raised:
+        await purchase.buyer(SETTLED * 20).buy(purchase.shot)
+    assert "without an answer" not in str(raised.value)
+    assert raised.value.reply == body
+
+
 async def test_a_look_up_that_finds_nothing_at_all_is_not_believed(purchase: "Purchase") -> None:
     await purchase.buyer().buy(shot("another"))
     purchase.simulator.faults.add(

@@ -76,6 +76,17 @@ def answer(status: int, body: Any = None, **headers: str) -> Answer:
         (404, {"error": {"code": "not_found_error", "message": "Not found"}}, NotFound),
         (404, {"error": {"code": "task_not_exist", "message": "task_not_exist"}}, NotFound),
         (400, {"error": {"code": "task_not_exist", "message": "No"}}, NotFound),
+        *(
+            (
+                status,
+                {"code": "task_not_exist", "message": "task_not_exist", "data": None},
+                NotFound,
+            )
+            for status in (400, 404)
+        ),
+        (400, {"error": {"message": "Task not found"}}, NotFound),
+        (404, {"msg": "任务不存在"}, NotFound),
+        (400, {"error": {"code": "model_not_found", "message": "No"}}, BadRequest),
         (400, HTML, UnreadableReply),
         (401, HTML, UnreadableReply),
         (302, "", UnreadableReply),
