@@ -40,11 +40,17 @@ async def read_made(folder: str, store: Store) -> MadeCharacter | None:
         StoreError: The store doesn't answer.
     """
     key = character_key(folder)
+
+    def mismatch(made: MadeCharacter) -> str | None:
+        if not is_username(made.username):
+            return "its username is not one"
+        return None if made.belongs_in(folder) else "it is about another character"
+
     try:
         content = await store.read(key)
         if content is None:
             return None
-        return read_document(MadeCharacter, content, store.uri(key), REGISTRY_VERSION, _mismatch)
+        return read_document(MadeCharacter, content, store.uri(key), REGISTRY_VERSION, mismatch)
     except DocumentDamaged as damage:
         logger.warning("%s; it is asked for again by the record of its creation", damage.what)
         return None
@@ -83,7 +89,3 @@ async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeChar
 
     found = await asyncio.gather(*map(read, folders))
     return {folder: made for folder, made in found if made}
-
-
-def _mismatch(made: MadeCharacter) -> str | None:
-    return None if is_username(made.username) else "its username is not one"
