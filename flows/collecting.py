@@ -212,13 +212,22 @@ async def _told_of(seconds: float) -> frozenset[str]:
     return frozenset(told)
 
 
-async def _waiting_runs(runs: set[str]) -> set[str]:
+async def _waiting_runs(named: set[str]) -> set[str]:
     """Those of some flow runs that live, and wait for what they submitted."""
+    runs = {run for run in named if _is_run(run)}
     if not runs:
         return set()
     async with get_client() as client:
         submitting = FlowFilter(name=FlowFilterName(any_=[SUBMIT_BATCH]))
         return await _living(client, runs) - await _living(client, runs, submitting)
+
+
+def _is_run(run: str) -> bool:
+    """Whether Prefect may know it: a record may name anything."""
+    try:
+        return bool(UUID(run))
+    except ValueError:
+        return False
 
 
 async def _living(
