@@ -11,7 +11,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from prefect_toapis.batches.casting import creation_request
-from prefect_toapis.batches.documents import Moment
+from prefect_toapis.batches.documents import Moment, belongs_to
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.identity import (
     FOLDER_ID,
@@ -168,6 +168,14 @@ class MadeCharacter(BaseModel):
     def source(self) -> str:
         """What it was made from: a URL, a file's content, or a task id."""
         return self.url or self.from_task or ""
+
+    def belongs_in(self, folder: str) -> bool:
+        """Whether the registry keeps it there, by what it was made from or came with."""
+        source = CharacterRequest(
+            model=self.model, timestamps=self.timestamps, url=self.url, from_task=self.from_task
+        )
+        ids = character_id(source), shown_character_id(self.task_id, self.username)
+        return any(belongs_to(one, folder) for one in ids)
 
     def to_json(self) -> bytes:
         """What `character.json` holds."""

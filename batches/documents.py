@@ -15,9 +15,11 @@ from typing import Annotated, Any, Protocol, TypeVar
 from pydantic import AfterValidator, AwareDatetime, ValidationError
 
 from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew
+from prefect_toapis.client.sendable import too_deep
 
 _YEARS = range(2000, 2101)  # sums with other times stay within what Python can represent
 _FAULTS_SHOWN = 3
+_DEEPEST = 100  # lists and objects within each other: more than a request that can be sent has
 _ID = 26  # characters of a whole id
 _OWNER = re.compile(r"(?:^|[/-])([a-z2-7]{12}|[a-z2-7]{26})$")
 
@@ -128,7 +130,20 @@ def _json_object(content: bytes, uri: str) -> dict[str, Any]:
         raise DocumentDamaged(uri, f"it is not JSON ({type(error).__name__})") from None
     if not isinstance(found, dict):
         raise DocumentDamaged(uri, "it is not a JSON object")
+    if fault := _unwritable(found):
+        raise DocumentDamaged(uri, fault)
     return found
+
+
+def _unwritable(value: dict[str, Any]) -> str | None:
+    """Why it couldn't be written again, in a plan for one; None if it could."""
+    if too_deep(value, _DEEPEST):
+        return f"it is nested more than {_DEEPEST} deep"
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "it holds half a character"
+    return None
 
 
 def _finite(text: str) -> float:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from prefect_toapis.batches.identity import FOLDER_ID
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.record import RECORDS, is_attempt, number_of, record_folder
+from prefect_toapis.batches.record import (
+    RECORDS,
+    is_attempt,
+    missing_number,
+    number_of,
+    record_folder,
+)
 
 SHOT_FILE = "shot.json"
 
@@ -68,9 +74,7 @@ class Inventory:
         short = shot.shot_id[:FOLDER_ID]
         if not self.knows(shot) or self.has(shot):
             return None
-        numbers = self.attempts.get(short, frozenset())
-        expected = range(1, max(numbers, default=1) + 1)
-        return next((number for number in expected if number not in numbers), None)
+        return missing_number(self.attempts.get(short, frozenset()))
 
 
 def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> Inventory:
@@ -90,6 +94,7 @@ def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> In
     records: dict[str, str] = {}
     attempts: defaultdict[str, set[int]] = defaultdict(set)
     stored: set[str] = set()
+    emptied: dict[str, str] = {}  # of their attempts alone, perhaps
     for key in keys:
         where, _, file = key.removeprefix(f"{batch}/").rpartition("/")
         short = _short_id(where)
@@ -105,13 +110,14 @@ def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> In
             if records[short] == folder:
                 attempts[short].add(number_of(key) or 0)
         if where.startswith(f"{RECORDS}/"):
+            emptied[short] = folder
             continue
         if file == done:
             stored.add(short)
             folders[short] = folder  # of two, the one that is done
         folders.setdefault(short, folder)
     numbers = {short: frozenset(some) for short, some in attempts.items()}
-    return Inventory(folders, records, numbers, frozenset(stored))
+    return Inventory(folders, {**emptied, **records}, numbers, frozenset(stored))
 
 
 def _short_id(where: str) -> str | None:

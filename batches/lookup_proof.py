@@ -10,14 +10,16 @@ look-up works, and not finding the lost one is conclusive.
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-from prefect_toapis.batches.documents import belongs_to
+from prefect_toapis.batches.documents import belongs_to, owner_of
 from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew
+from prefect_toapis.batches.identity import FOLDER_ID
+from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.record import Attempt, is_attempt, read_attempt
 from prefect_toapis.batches.store import Entry, Store
 from prefect_toapis.client.replies import Reply
 
 NEAR = timedelta(minutes=10)  # before the lost one was sent
-_READ = 24  # records, those nearest in time
+_READ = 100  # records: more than one run that is killed leaves without an answer
 _ASKED = 3  # look-ups
 
 Find = Callable[[str], Awaitable[Reply | None]]
@@ -26,18 +28,26 @@ Find = Callable[[str], Awaitable[Reply | None]]
 def candidate_keys(entries: Mapping[str, Entry], lost: Attempt) -> list[str]:
     """The keys of the attempts that may prove it, those nearest in time first.
 
+    Of a run that was killed, many others are without an answer, too. So those of shots that are
+    stored come before all others: they were accepted.
+
     Args:
         entries: What the bucket lists below the batch.
         lost: The submission without an answer.
     """
+    stored = {_short_id(key) for key in entries if key.endswith(f"/{SHOT_FILE}")}
     found = {
-        key: abs(entry.modified - lost.sent_at)
+        key: (_short_id(key) not in stored, abs(entry.modified - lost.sent_at))
         for key, entry in entries.items()
         if is_attempt(key)
         and not belongs_to(lost.shot_id, key.rpartition("/")[0])
         and entry.modified >= lost.sent_at - NEAR
     }
     return sorted(found, key=lambda key: found[key])[:_READ]
+
+
+def _short_id(key: str) -> str:
+    return (owner_of(key.rpartition("/")[0]) or "")[:FOLDER_ID]
 
 
 def can_prove(other: Attempt, lost: Attempt) -> bool:

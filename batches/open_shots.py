@@ -59,6 +59,8 @@ class OpenShot:
             (for 3.2 hours)`
         """
         attempt = self.attempt
+        if attempt.state == "sending" and attempt.failure:  # its record can't be read
+            return attempt.failure
         if attempt.state == "sending":
             return (
                 f"sent at {_shown(attempt.sent_at)} without an answer; it is looked up as "

@@ -64,6 +64,13 @@ def read_plan(content: bytes, key: str, uri: str) -> PlanFile:
         if plan_key(plan.batch) != key:
             return f"it is the plan of batch {plan.batch}"
         shots = [*plan.shots, *plan.left]
+        foreign = next((one for one in shots if one.batch != plan.batch), None)
+        if foreign:
+            return f"shot {foreign.shot_id} is of batch {foreign.batch}"
+        planned = {one.shot_id for one in plan.shots}
+        unknown = next((one for some in plan.shards for one in some if one not in planned), None)
+        if unknown:
+            return f"a shard names {unknown}, which is no shot of it"
         outside = next((one for one in shots if not _is_inside(one, plan.batch)), None)
         if outside:
             return f"shot {outside.shot_id} has a folder outside of the batch"

@@ -10,20 +10,27 @@ Earlier releases kept it in the folder of the shot's videos; what they left is g
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from prefect_toapis.batches.documents import Moment, belongs_to, is_below, read_document
+from prefect_toapis.batches.documents import (
+    Moment,
+    belongs_to,
+    is_below,
+    owner_of,
+    read_document,
+)
 from prefect_toapis.batches.identity import business_id
 
 RECORD_VERSION = 1
 RECORDS = "records"  # the folder in a batch, and in the registry of characters
 
-_ATTEMPT = re.compile(r"/attempt-(\d+)\.json$")
-_ANY_ATTEMPT = re.compile(r"/attempt-(\d+)(?:-send-\d+)?\.json$")
+_ATTEMPT = re.compile(r"/attempt-([1-9][0-9]*)\.json$")
+_ANY_ATTEMPT = re.compile(r"/attempt-([1-9][0-9]*)(?:-send-[0-9]+)?\.json$")
 _LONGEST_ID = 500  # characters of a task id
 
 _KINDS: dict[str, tuple[type, ...]] = {  # of the fields that a price or a table looks at
@@ -165,25 +172,31 @@ def read_attempt(content: bytes, key: str, uri: str) -> Attempt:
     folder = key.rpartition("/")[0]
 
     def mismatch(found: Attempt) -> str | None:
-        if not belongs_to(found.shot_id, folder):
-            return f"it is about {found.shot_id}, another shot"
-        if found.attempt != number_of(key):
-            return f"it is about attempt {found.attempt}"
-        if found.business_id != business_id(found.shot_id, found.attempt):
-            return "its business id isn't that of the shot and attempt"
-        if found.folder is not None and not _is_of(found.folder, found.shot_id, folder):
-            return "its folder is outside of the batch, or another shot's"
-        if found.task_id is None and found.state not in {"sending", "rejected"}:
-            return f"it is {found.state}, and has no task_id"
-        return None
+        has_task = found.task_id is not None
+        needs_task = found.state not in {"sending", "rejected"}
+        faults = {
+            f"it is about {found.shot_id}, another shot": not belongs_to(found.shot_id, folder),
+            f"it is about attempt {found.attempt}": found.attempt != number_of(key),
+            "its business id isn't that of the shot and attempt": found.business_id
+            != business_id(found.shot_id, found.attempt),
+            f"it is {found.state}, and has no task_id": needs_task and not has_task,
+            f"it is {found.state}, and has a task_id": has_task and not needs_task,
+            "its folder is none of this batch and shot": not _beside(found, folder),
+        }
+        return next((why for why, wrong in faults.items() if wrong), None)
 
     return read_document(Attempt, content, uri, RECORD_VERSION, mismatch)
 
 
-def _is_of(folder: str, identity: str, record: str) -> bool:
-    """Whether a folder is that of an identity, beside where the record is."""
+def _beside(attempt: Attempt, record: str) -> bool:
+    """Whether the videos of an attempt with such a record can be where it says, if it does."""
+    if attempt.folder is None:
+        return True
     batch = record.rpartition("/")[0].removesuffix(f"/{RECORDS}")
-    return is_below(folder, batch) and belongs_to(identity, folder)
+    name = attempt.folder.rpartition("/")[2]
+    owner = owner_of(name)
+    inside = is_below(attempt.folder, batch) and attempt.folder == f"{batch}/{name}"
+    return inside and owner is not None and attempt.shot_id.startswith(owner)
 
 
 def record_folder(batch: str, identity: str) -> str:
@@ -220,6 +233,20 @@ def number_of(key: str) -> int | None:
     """
     found = _ANY_ATTEMPT.search(key)
     return int(found[1]) if found else None
+
+
+def missing_number(numbers: Collection[int]) -> int | None:
+    """The first attempt that must have been there; None if none is missing.
+
+    Args:
+        numbers: Of the attempts of something that was sent: they are numbered from 1.
+
+    Example:
+        >>> missing_number({1, 2, 4}), missing_number({1}), missing_number(set())
+        (3, None, 1)
+    """
+    expected = range(1, max(numbers, default=1) + 1)
+    return next((number for number in expected if number not in numbers), None)
 
 
 def may_be_paid(attempt: Attempt) -> bool:

@@ -5,10 +5,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
+from prefect_toapis.batches.buyable import Buyable
 from prefect_toapis.batches.documents import owner_of
-from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew
+from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew, StoreError
 from prefect_toapis.batches.identity import business_id
-from prefect_toapis.batches.record import Attempt, is_attempt, number_of, read_attempt
+from prefect_toapis.batches.record import (
+    Attempt,
+    attempt_key,
+    is_attempt,
+    missing_number,
+    number_of,
+    read_attempt,
+)
 from prefect_toapis.batches.store import Store
 
 _READS_AT_ONCE = 16
@@ -55,6 +63,41 @@ def latest(attempts: Sequence[Attempt]) -> Attempt | None:
     return max(attempts, key=lambda one: one.attempt, default=None)
 
 
+async def refuse_lost(item: Buyable, store: Store) -> None:
+    """Look whether the record of something that no listing told of is whole.
+
+    Args:
+        item: Where the bucket has it.
+        store: Where that is.
+
+    Raises:
+        StoreError: Objects of it are there and an attempt is gone; or the bucket doesn't answer.
+    """
+    recorded = await store.list_keys(f"{item.record}/")
+    others = [] if item.folder == item.record else await store.list_keys(f"{item.folder}/")
+    number = missing_number({number_of(key) or 0 for key in recorded if is_attempt(key)})
+    if number and (recorded or others):
+        raise lost(item, number, store)
+
+
+def lost(item: Buyable, number: int, store: Store) -> StoreError:
+    """The bucket has something of it, so it was sent: without its record nothing is bought.
+
+    Args:
+        item: Where the bucket has it.
+        number: Of the attempt that is gone.
+        store: Where it was.
+    """
+    where = " and ".join(f"{store.uri(one)}/" for one in dict.fromkeys([item.record, item.folder]))
+    error = StoreError(
+        f"{store.uri(attempt_key(item.record, number))} is gone, while other objects of it "
+        f"are there; nothing is bought: restore it, or delete {where} to buy it anew",
+        money="maybe spent",
+    )
+    item.name_in(error)
+    return error
+
+
 def _unreadable(key: str, error: DocumentDamaged | DocumentTooNew) -> Attempt:
     identity, number = owner_of(key.rpartition("/")[0]) or "", number_of(key) or 1
     return Attempt(
@@ -63,5 +106,5 @@ def _unreadable(key: str, error: DocumentDamaged | DocumentTooNew) -> Attempt:
         business_id=business_id(identity, number),
         state="sending",
         sent_at=datetime.now(timezone.utc),
-        failure=error.what,
+        failure=f"{error.what}. {error.advice}",
     )

@@ -43,11 +43,15 @@ async def read_made(folder: str, store: Store) -> MadeCharacter | None:
         StoreError: The store doesn't answer.
     """
     key = character_key(folder)
+
+    def mismatch(made: MadeCharacter) -> str | None:
+        return _mismatch(made, folder)
+
     try:
         content = await store.read(key)
         if content is None:
             return None
-        return read_document(MadeCharacter, content, store.uri(key), REGISTRY_VERSION, _mismatch)
+        return read_document(MadeCharacter, content, store.uri(key), REGISTRY_VERSION, mismatch)
     except DocumentDamaged as damage:
         logger.warning("%s; it is asked for again by the record of its creation", damage.what)
         return None
@@ -88,7 +92,9 @@ async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeChar
     return {folder: made for folder, made in found if made}
 
 
-def _mismatch(made: MadeCharacter) -> str | None:
+def _mismatch(made: MadeCharacter, folder: str) -> str | None:
+    if not made.belongs_in(folder):
+        return "it is about another character"
     if not is_username(made.username):
         return "its username is not one"
     # It goes out as `character_url`, which may be a URL, too: the bucket must not choose one.

@@ -66,6 +66,17 @@ def missing_files(stored: StoredShot, entries: Mapping[str, Entry]) -> list[str]
     ]
 
 
+def with_posters_there(stored: StoredShot, entries: Mapping[str, Entry]) -> StoredShot:
+    """The same, without the posters that the bucket doesn't have: a video is stored without one."""
+    videos = [
+        video
+        if video.thumbnail_key is None or video.thumbnail_key in entries
+        else video.model_copy(update={"thumbnail_key": None})
+        for video in stored.videos
+    ]
+    return stored.model_copy(update={"videos": videos})
+
+
 def stored_names(folder: str, stem: str, attempt: int, entries: Mapping[str, Entry]) -> list[str]:
     """The keys under which a file of an attempt may be, those that are made for it first.
 

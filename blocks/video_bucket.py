@@ -237,13 +237,9 @@ class VideoBucket(Block):
             return answer["Body"].read()
 
     def signed_url(self, key: str, seconds: float) -> str:
-        """A link with which whoever has it can fetch what is under a key.
+        """A link to fetch what is under a key with, for so many seconds: 604,800 (a week) at most.
 
         It is signed here, without asking the store, and ends earlier where its credentials do.
-
-        Args:
-            key: Of the object.
-            seconds: How long it works: 604,800 (a week) at most.
 
         Raises:
             ValueError: S3 signs nothing for so long.

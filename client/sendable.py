@@ -39,15 +39,19 @@ def unsendable(value: Any) -> str | None:
     return f"it is nested more than {_DEEPEST} deep"
 
 
-def too_deep(value: Any) -> bool:
+def too_deep(value: Any, deepest: int = _DEEPEST) -> bool:
     """Whether a JSON value is nested too deep to be written, compared or shown.
+
+    Args:
+        value: It may be nested without end.
+        deepest: How many lists and objects may be within each other.
 
     Example:
         >>> too_deep({"seed": [7]})
         False
     """
     level = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(deepest):
         level = _next_level(level)
         if not level:
             return False

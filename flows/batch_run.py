@@ -1,15 +1,18 @@
 """Carrying an order out: prepare, fan out, gather, report."""
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.characters import id_of
 from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.batches.gallery import GALLERY_FILE
-from prefect_toapis.batches.manifest import Manifest
+from prefect_toapis.batches.manifest import Manifest, Unstored
+from prefect_toapis.batches.open_shots import open_shots
 from prefect_toapis.batches.plan_file import PlanFile, left_behind, plan_key
 from prefect_toapis.batches.progress import current_progress
+from prefect_toapis.batches.record_reading import read_record
 from prefect_toapis.batches.reports import headline, shortfall, words_of_left
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.client.errors import ToAPIsError
@@ -37,7 +40,7 @@ async def run_batch(order: Order) -> Manifest:
     """
     ready = await prepare(order)
     if order.dry_run:
-        manifest = await gather_manifest(ready, Outcomes())
+        manifest = await gather_manifest(ready, await _open_before(ready))
         await publish_plan(manifest)
         return manifest
     outcomes = Outcomes.after(ready.stored)
@@ -50,6 +53,20 @@ async def run_batch(order: Order) -> Manifest:
     if order.spec.on_failure == "fail" and (what := shortfall(manifest)):
         raise batch_failed(what, manifest, outcomes, stopped)
     return manifest
+
+
+async def _open_before(ready: Ready) -> Outcomes:
+    """The shots that aren't submitted by a run: they may be paid, or nothing may be done."""
+    unstored = {
+        shot_id: Unstored(status="open", reason=str(error), money=error.money)
+        for shot_id, error in ready.blocked.items()
+    }
+    known = [shot for shot in ready.to_buy if ready.inventory.knows(shot)]
+    if known:
+        record, now = await read_record(ready.batch, ready.store), datetime.now(timezone.utc)
+        found = {one.shot.shot_id: one.unstored(now) for one in open_shots(known, record)}
+        unstored = {**found, **unstored}
+    return Outcomes(unstored=unstored)
 
 
 def batch_failed(

@@ -18,6 +18,7 @@ from prefect_toapis.client.errors import (
     ACCOUNT_REFUSED,
     GenerationFailed,
     Money,
+    NotFound,
     ResultExpired,
     ToAPIsError,
 )
@@ -33,6 +34,8 @@ from prefect_toapis.tasks.poll import poll_video
 from prefect_toapis.tasks.submit import submit_video
 
 _Status = Literal["failed", "open", "planned"]
+
+_LOST = (ResultExpired, GenerationFailed, NotFound)  # the provider will not give more later
 
 SUBMITTED_AT_ONCE = 64  # enough for the largest account's 33 a second, each with two writes to S3
 
@@ -148,7 +151,7 @@ class FanOut:
         except ToAPIsError as error:
             if isinstance(error, StoreError) or not self.ready.inventory.has_files(shot):
                 raise
-            done = await rebuild_shot(self.ready, shot)
+            done = await rebuild_shot(self.ready, shot, in_part=isinstance(error, _LOST))
             if done is None:
                 raise
             self.outcomes.accepted.pop(shot.shot_id, None)

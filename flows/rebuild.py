@@ -20,7 +20,7 @@ from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.tasks.steps import account_of
 
 
-async def rebuild_shot(ready: Ready, shot: Shot) -> StoredShot | None:
+async def rebuild_shot(ready: Ready, shot: Shot, *, in_part: bool) -> StoredShot | None:
     """Write `shot.json` for videos that are in the bucket, where the provider can't give them.
 
     A video counts if it is whole, and if the store says that it came from the generation that the
@@ -29,6 +29,7 @@ async def rebuild_shot(ready: Ready, shot: Shot) -> StoredShot | None:
     Args:
         ready: The batch.
         shot: One whose result could not be fetched.
+        in_part: Whether fewer videos than were ordered will do: the rest can't be fetched later.
 
     Returns:
         What was written; None if the bucket has no record of a purchase, or no such video.
@@ -43,7 +44,7 @@ async def rebuild_shot(ready: Ready, shot: Shot) -> StoredShot | None:
         return None
     entries = await store.list_entries(f"{shot.folder}/")
     videos = await _videos(shot, attempt, entries, store)
-    if not videos:
+    if not videos or (len(videos) < shot.request.n and not in_part):
         return None
     done = StoredShot(
         shot=shot.shown(),

@@ -11,9 +11,9 @@ from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew, Store
 from prefect_toapis.batches.inventory import Inventory
 from prefect_toapis.batches.manifest import StoredShot, shot_key
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.record import attempt_key
+from prefect_toapis.batches.record_reading import lost
 from prefect_toapis.batches.store import Entry, Store
-from prefect_toapis.batches.stored_shots import missing_files, read_stored
+from prefect_toapis.batches.stored_shots import missing_files, read_stored, with_posters_there
 from prefect_toapis.client.errors import ToAPIsError
 
 _READS_AT_ONCE = 16
@@ -51,7 +51,7 @@ class StoredShots:
             if error := self.too_new.get(shot_key(shot)):
                 found[shot.shot_id] = error.about(shot=shot.label, money="spent")
             elif number := inventory.lost_attempt(shot):
-                found[shot.shot_id] = _lost(shot, number, store)
+                found[shot.shot_id] = lost(shot, number, store)
         return found
 
 
@@ -91,19 +91,9 @@ async def read_stored_shots(
             if gone:
                 broken[key] = f"stored, but gone from the bucket or cut since: {gone}"
             else:
-                found[key] = stored
+                found[key] = with_posters_there(stored, entries)
 
     await asyncio.gather(*map(read, keys))
     for fault in broken.values():
         get_run_logger().warning("%s", fault)
     return StoredShots(found, too_new, broken, unread)
-
-
-def _lost(shot: Shot, number: int, store: Store) -> StoreError:
-    """The bucket has something of a shot, so it was sent: without its record nothing is bought."""
-    what = (
-        f"{store.uri(attempt_key(shot.record, number))} is gone, while other objects of the shot "
-        f"are there; nothing is bought: restore it, or delete {store.uri(shot.folder)}/ to buy "
-        "the shot anew"
-    )
-    return StoreError(what, shot=shot.label, money="maybe spent")

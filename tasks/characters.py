@@ -17,6 +17,7 @@ from prefect_toapis.batches.characters import (
 )
 from prefect_toapis.batches.files import File
 from prefect_toapis.batches.progress import current_progress
+from prefect_toapis.batches.record_reading import refuse_lost
 from prefect_toapis.batches.registry import place, read_made
 from prefect_toapis.batches.spec import Character, RunSettings
 from prefect_toapis.batches.store import JSON
@@ -91,6 +92,7 @@ async def create_character(
             character=unsigned(character),
             folder=order.folder,
         )
+    await refuse_lost(order, store)
     api = submissions_of(credentials, settings)
     buyer = Buyer(api, store, settings, run=flow_run.id, private=private)
     attempt = await buyer.buy(order)

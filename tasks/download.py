@@ -129,7 +129,8 @@ class _Download:
         """The videos of this generation that are there already, where fewer came than ordered."""
         found = await self._earlier() if self.generation.n > 1 else None
         videos = found.videos if found and found.task_id == self.generation.task_id else []
-        return [video for video in videos if await self.store.head(video.key) is not None]
+        sizes = [(video, await self.store.head(video.key)) for video in videos]
+        return [video for video, there in sizes if there and there.size == video.size]
 
     async def _earlier(self) -> StoredShot | None:
         shot = self.generation.shot

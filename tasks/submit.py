@@ -11,6 +11,7 @@ from prefect_toapis.batches.buyable import Submissions
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.plan import Shot, single_shot
 from prefect_toapis.batches.progress import current_progress
+from prefect_toapis.batches.record_reading import refuse_lost
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
@@ -90,7 +91,9 @@ async def buy(
         run=flow_run.id,
         private=api_lies_private(credentials),
     )
-    shot = await buyer.located(shot)
+    if not shot.record:
+        shot = await buyer.located(shot)
+        await refuse_lost(shot, buyer.store)
     attempt = await buyer.buy(shot)
     if attempt.folder:  # claimed by a run that may have other names for it
         shot = shot.placed(attempt.folder, shot.record)

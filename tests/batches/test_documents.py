@@ -86,6 +86,16 @@ def changed(fields: dict[str, Any], **changes: Any) -> bytes:
         (changed(ATTEMPT, request={"n": "two"}), "request: .*n has the wrong type"),
         (changed(ATTEMPT, request={"duration": float("inf")}), "it is not JSON"),
         (changed(ATTEMPT).replace(b'"A dog"', b"1e999"), "it is not JSON"),
+        (changed(ATTEMPT, labels=["\ud800", "", ""]), "it holds half a character"),
+        (changed(ATTEMPT, request={"prompt": "\udfff"}), "it holds half a character"),
+        (changed(ATTEMPT, request={"x": json.loads("[" * 200 + "]" * 200)}), "more than 100 deep"),
+        (changed(ATTEMPT, state="rejected"), "it is rejected, and has a task_id"),
+        (changed(ATTEMPT, state="sending"), "it is sending, and has a task_id"),
+        (changed(ATTEMPT, folder=""), "its folder is none of this batch and shot"),
+        (changed(ATTEMPT, folder="../b/dog-abcdefghijkl"), "its folder is none"),
+        (changed(ATTEMPT, folder=SHOT.folder.replace("b/", "c/")), "its folder is none"),
+        (changed(ATTEMPT, folder="b/dog"), "its folder is none"),
+        (changed(ATTEMPT, folder=OTHER.folder), "its folder is none"),
         (changed(ATTEMPT, shot_id=OTHER.shot_id), "another shot"),
         (changed(ATTEMPT, attempt=2), "it is about attempt 2"),
         (changed(ATTEMPT, business_id=OTHER.business_id(1)), "its business id isn't"),
@@ -102,6 +112,10 @@ def test_a_damaged_attempt_is_an_error_that_names_the_object(content: bytes, why
 def test_a_good_attempt_is_read_and_what_later_releases_add_is_left_out() -> None:
     found = attempt_of(changed(ATTEMPT, price={"credits": 20}))
     assert (found.task_id, found.sent_at) == ("video_1", SENT)
+
+
+def test_an_attempt_names_the_folder_of_its_videos() -> None:
+    assert attempt_of(changed(ATTEMPT, folder=SHOT.folder)).folder == SHOT.folder
 
 
 def test_an_attempt_in_the_folder_of_an_earlier_release_is_read() -> None:
@@ -150,6 +164,13 @@ def test_a_plan_of_another_batch_or_with_folders_outside_is_damaged() -> None:
     for changes in ({"batch": "c"}, {"shots": [SHOT.placed("c/dog", "")]}):
         with pytest.raises(DocumentDamaged):
             read(plan.model_copy(update=changes))
+    foreign: list[tuple[dict[str, Any], str]] = [
+        ({"shots": [SHOT.model_copy(update={"batch": "c"})]}, "is of batch c"),
+        ({"shards": [[SHOT.shot_id], [OTHER.shot_id]]}, "which is no shot of it"),
+    ]
+    for fields, why in foreign:
+        with pytest.raises(DocumentDamaged, match=why):
+            read(plan.model_copy(update=fields))
     with pytest.raises(DocumentDamaged, match="the folder of another"):
         read(plan.model_copy(update={"shots": [SHOT.placed(OTHER.folder, "")]}))
 

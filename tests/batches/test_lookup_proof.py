@@ -85,6 +85,28 @@ def test_candidates_are_those_nearest_in_time_and_never_the_lost_one() -> None:
     assert candidate_keys(entries, LOST) == [key("near"), key("far")]
 
 
+def test_candidates_that_are_stored_come_before_others_without_an_answer() -> None:
+    lost = [shot(f"lost {number}") for number in range(200)]
+    entries = {
+        attempt_key(record_folder("b", one.shot_id), 1): Entry(1, SENT + SECOND) for one in lost
+    }
+    stored = shot("stored")
+    proof = attempt_key(record_folder("b", stored.shot_id), 1)
+    entries[proof] = Entry(1, SENT + timedelta(hours=5))
+    assert proof not in candidate_keys(entries, LOST)
+    entries[f"{stored.folder}/shot.json"] = Entry(1, SENT + timedelta(hours=6))
+    assert candidate_keys(entries, LOST)[0] == proof
+
+
+async def test_a_run_that_was_killed_with_many_under_way_goes_on(purchase: "Purchase") -> None:
+    for number in range(40):
+        purchase.asking(f"lost {number}").leave("sending", account=purchase.api.fingerprint)
+    await purchase.asking("another").buyer().buy(purchase.shot)
+    purchase.store.modified[purchase.key()] = SENT + timedelta(minutes=5)
+    lost = purchase.asking("lost 3")
+    assert (await lost.later_buyer().buy(lost.shot)).sends == 2
+
+
 async def test_an_absent_one_goes_out_again_once_another_is_found(purchase: "Purchase") -> None:
     await purchase.buyer().buy(shot("another"))
     purchase.simulator.faults.add(Drop(operation="submit", when="before"))
