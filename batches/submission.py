@@ -197,7 +197,8 @@ class Buyer:
 
     async def _submit_new(self, item: Buyable, step: Submit) -> Attempt | None:
         faults = check(item.request, Catalogue.current())
-        if faults and await asyncio.to_thread(self.private):
+        private = bool(faults) and await asyncio.to_thread(self.private)
+        if private:
             faults = check(item.request, Catalogue.current(), private=True)
         if faults:
             raise InvalidRequest([str(fault) for fault in faults])

@@ -197,7 +197,8 @@ class ToAPIsClient:
         """
         catalogue = Catalogue.current()
         faults = check(request, catalogue) + not_uploaded(request, uploads)
-        if faults and await asyncio.to_thread(lies_private, self._root):
+        private = bool(faults) and await asyncio.to_thread(lies_private, self._root)
+        if private:
             faults = check(request, catalogue, private=True)
             faults += not_uploaded(request, uploads, private=True)
         if faults:

@@ -75,7 +75,8 @@ async def create_character(
     character = await _uploaded(character, credentials, bucket, settings)
     private = api_lies_private(credentials)
     faults = faults_of(character)
-    if faults and await asyncio.to_thread(private):
+    at_home = bool(faults) and await asyncio.to_thread(private)
+    if at_home:
         faults = faults_of(character, private=True)
     if character.exists:
         faults.append(f'character "{character.name}": it exists; there is nothing to make')
