@@ -286,7 +286,7 @@ def host() -> Iterator[tuple[str, dict[str, Any]]]:
             self.end_headers()
             self.wfile.write(answer["body"])
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *_: Any) -> None:  # noqa: A002 - as it is called there
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
