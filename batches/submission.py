@@ -200,9 +200,9 @@ class Buyer:
 
     async def _submit_new(self, item: Buyable, step: Submit) -> Attempt | None:
         faults = check(item.request, Catalogue.current())
-        if faults:  # a private address is none if the API itself is at one
-            private = await asyncio.to_thread(self.private)
-            faults = check(item.request, Catalogue.current(), private=private)
+        private = bool(faults) and await asyncio.to_thread(self.private)
+        if private:
+            faults = check(item.request, Catalogue.current(), private=True)
         if faults:
             raise InvalidRequest([str(fault) for fault in faults])
         uploads = await self._uploads(item)

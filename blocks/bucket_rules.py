@@ -2,6 +2,7 @@
 
 import re
 from typing import Literal
+from urllib.parse import unquote
 
 from prefect_toapis.client.urls import without_query
 
@@ -21,6 +22,11 @@ _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _TAG = re.compile(r"[\w +=.:/@-]*")
 
 
+def _shown(text: str) -> str:
+    """A name or URI that is none, unless a password may be in it."""
+    return "a URL with a user name" if "@" in unquote(text) else repr(without_query(text))
+
+
 def checked_name(name: str) -> str:
     """The name of a bucket, if it is one.
 
@@ -33,12 +39,12 @@ def checked_name(name: str) -> str:
     """
     if "/" in name:
         raise ValueError(
-            f"{without_query(name)!r}: give the bucket's name alone, and the folder as prefix "
+            f"{_shown(name)}: give the bucket's name alone, and the folder as prefix "
             "(VideoBucket.from_uri takes s3://name/prefix)"
         )
     if not _NAME.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
         raise ValueError(
-            f"{without_query(name)!r} is no name of a bucket: 3 to 63 lower-case letters, digits, "
+            f"{_shown(name)} is no name of a bucket: 3 to 63 lower-case letters, digits, "
             "hyphens and single dots, with a letter or digit at both ends, and not an IP address"
         )
     return name
@@ -57,7 +63,7 @@ def bucket_and_prefix(uri: str) -> tuple[str, str]:
     scheme, _, path = uri.strip().partition("://")
     name, _, prefix = path.partition("/")
     if scheme.lower() != "s3" or not name:
-        raise ValueError(f"{without_query(uri)!r}: give a bucket as s3://name/prefix")
+        raise ValueError(f"{_shown(uri)}: give a bucket as s3://name/prefix")
     return name, prefix
 
 

@@ -173,10 +173,10 @@ class ToAPIsClient:
         """
         catalogue = Catalogue.current()
         faults = check(request, catalogue) + not_uploaded(request, uploads)
-        if faults:  # a private address is none if the API itself is at one
-            private = await asyncio.to_thread(lies_private, self._root)
-            faults = check(request, catalogue, private=private)
-            faults += not_uploaded(request, uploads, private=private)
+        private = bool(faults) and await asyncio.to_thread(lies_private, self._root)
+        if private:
+            faults = check(request, catalogue, private=True)
+            faults += not_uploaded(request, uploads, private=True)
         if faults:
             raise InvalidRequest([str(fault) for fault in faults])
         if what := unchecked(request, catalogue):

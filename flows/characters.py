@@ -22,7 +22,7 @@ from prefect_toapis.flows.sources import Sources, read_sources
 from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.tasks.calling import either_flow
 from prefect_toapis.tasks.characters import create_character, poll_character
-from prefect_toapis.tasks.steps import api_lies_private
+from prefect_toapis.tasks.steps import is_private
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,7 @@ async def create_characters(
     account, store = await blocks_or_faults(credentials, bucket, faults)
     sources = await read_sources(spec, store) if store else Sources(spec, {}, [])
     faults += sources.faults
-    private = False
-    if account:
-        private = await asyncio.to_thread(api_lies_private(account))
+    private = account is not None and await is_private(account)
     faults += [
         fault for one in sources.spec.characters for fault in faults_of(one, private=private)
     ]

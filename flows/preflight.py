@@ -1,6 +1,5 @@
 """Before anything is bought: blocks, plan, bucket, costs, and everything wrong in one go."""
 
-import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -33,7 +32,7 @@ from prefect_toapis.flows.run_tasks import RunTasks
 from prefect_toapis.flows.shard_checks import shard_faults
 from prefect_toapis.flows.sources import Sources, read_sources
 from prefect_toapis.flows.stored_shots import read_stored_shots
-from prefect_toapis.tasks.steps import api_lies_private
+from prefect_toapis.tasks.steps import is_private
 
 T = TypeVar("T")
 
@@ -165,9 +164,9 @@ async def prepare(order: Order) -> Ready:
     sources = await read_sources(order.spec, bucket) if bucket else Sources(order.spec, {}, [])
     place = bucket.uri() if bucket else ""
     plan = plan_batch(sources.spec, batch, place)
-    if plan.faults and credentials:
-        private = await asyncio.to_thread(api_lies_private(credentials))
-        plan = plan_batch(sources.spec, batch, place, private=private)
+    private = plan.faults and credentials and await is_private(credentials)
+    if private:
+        plan = plan_batch(sources.spec, batch, place, private=True)
     faults += sources.faults
     if order.spec.scenes or not order.faults:  # what a file didn't give isn't a fault of its own
         faults += plan.faults

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 
 from prefect.context import FlowRunContext
 from prefect.filesystems import WritableFileSystem
+from pydantic import ConfigDict
 
 
 class Nowhere(WritableFileSystem):
     """A storage for results that nobody keeps."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "prefect-toapis: nowhere"
 

@@ -76,9 +76,9 @@ async def create_character(
     character = await _uploaded(character, credentials, bucket, settings)
     private = api_lies_private(credentials)
     faults = faults_of(character)
-    if faults:
-        is_private = await asyncio.to_thread(private)
-        faults = faults_of(character, private=is_private)
+    is_private = bool(faults) and await asyncio.to_thread(private)
+    if is_private:
+        faults = faults_of(character, private=True)
     if character.exists:
         faults.append(f'character "{character.name}": it exists; there is nothing to make')
     if faults:

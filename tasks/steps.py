@@ -1,5 +1,6 @@
 """What the tasks share: how they are retried, what they are called, whose account they use."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -104,6 +105,11 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Account
 def api_lies_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
     """What says whether the API is at a private address; it may ask the network."""
     return partial(lies_private, credentials.base_url)
+
+
+async def is_private(credentials: ToAPIsCredentials) -> bool:
+    """Whether the API is at a private address."""
+    return await asyncio.to_thread(api_lies_private(credentials))
 
 
 def pace_of(settings: RunSettings) -> Pace:
