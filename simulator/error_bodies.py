@@ -25,6 +25,7 @@ nothing; `string`: `{"error": "..."}`; `flat`: `{"code", "message", "data": null
 page of a proxy."""
 
 ERROR_SHAPES: tuple[ErrorShape, ...] = get_args(ErrorShape)
+_OF_THE_API = tuple(shape for shape in ERROR_SHAPES if shape not in {"empty", "text", "html"})
 _WITH_CODE = frozenset({"documented", "flat"})
 
 
@@ -74,7 +75,8 @@ def draw_error(code: str, drawn: random.Random) -> ErrorWording:
         code: The documented code.
         drawn: Decides.
     """
-    shape = drawn.choice(ERROR_SHAPES)
+    shapes = _OF_THE_API if code == "task_not_found" else ERROR_SHAPES  # no proxy knows tasks
+    shape = drawn.choice(shapes)
     if code != "insufficient_quota":
         return ErrorWording(shape)
     spoken = drawn.choice(_EMPTY_BALANCE)

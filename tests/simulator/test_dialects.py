@@ -211,9 +211,16 @@ def test_every_choice_is_drawn() -> None:
     assert {one.ids for one in drawn} == {*get_args(IdStyle)}
     assert {one.failed for one in drawn} == {*WORDS["failed"]}
     assert {one.completed for one in drawn} == {*WORDS["completed"]}
-    assert {draw_error("task_not_found", random.Random(seed)).shape for seed in range(99)} == {
+    assert {draw_error("unauthorized", random.Random(seed)).shape for seed in range(99)} == {
         *ERROR_SHAPES
     }
+
+
+def test_what_says_that_there_is_no_such_task_is_the_api_and_no_proxy() -> None:
+    for seed in range(99):
+        shape = draw_error("task_not_found", random.Random(seed)).shape
+        reply = error_reply(shape, 404, "task_not_found", "not_found_error", "No such task")
+        assert "No such task" in str(json.loads(reply.body))
 
 
 def test_an_empty_balance_can_be_told_from_other_refusals_in_every_wording() -> None:
