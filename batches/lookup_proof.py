@@ -90,7 +90,7 @@ async def lookup_works(lost: Attempt, batch: str, store: Store, find: Find) -> b
         if other is None or not can_prove(other, lost):
             continue
         reply = await find(other.business_id)
-        if reply is None or reply.task_id != other.task_id:
+        if reply is None or other.task_id not in {reply.task_id, *reply.other_ids}:
             return False
         asked += 1
         if asked == _ASKED:

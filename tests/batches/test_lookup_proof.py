@@ -10,7 +10,7 @@ from tests.batches.conftest import SENT, SETTLED
 from tests.provider_clock import ProviderClock
 
 from prefect_toapis.batches.errors import SubmissionAbsent, SubmissionUnresolved
-from prefect_toapis.batches.lookup_proof import NEAR, can_prove, candidate_keys
+from prefect_toapis.batches.lookup_proof import NEAR, can_prove, candidate_keys, lookup_works
 from prefect_toapis.batches.plan import Shot, single_shot
 from prefect_toapis.batches.record import Attempt, attempt_key, record_folder
 from prefect_toapis.batches.store import Entry
@@ -158,6 +158,28 @@ async def test_a_look_up_that_fails_for_the_other_leaves_it_unresolved(
     with pytest.raises(SubmissionUnresolved, match="look-ups fail"):
         await purchase.buyer(SETTLED).buy(purchase.shot)
     assert purchase.sent == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "works"),
+    [
+        (Reply("video_1", "queued"), True),
+        (Reply("1", "queued", other_ids=("video_1",)), True),
+        (Reply("video_2", "queued"), False),
+        (None, False),
+    ],
+)
+async def test_the_other_may_be_found_by_any_of_its_ids(
+    purchase: "Purchase", found: Reply | None, works: bool
+) -> None:
+    other = attempt_of(shot("another"))
+    key = attempt_key(record_folder("b", other.shot_id), 1)
+    await purchase.store.write(key, other.model_dump_json().encode(), "application/json")
+
+    async def find(business_id: str) -> Reply | None:
+        return found
+
+    assert await lookup_works(LOST, "b", purchase.store, find) is works
 
 
 async def test_another_account_proves_nothing(purchase: "Purchase") -> None:
