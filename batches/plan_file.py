@@ -140,7 +140,10 @@ def plan_key(batch: str) -> str:
 
 
 def left_behind(
-    earlier: PlanFile | None, shots: Sequence[Shot], inventory: Inventory
+    earlier: PlanFile | None,
+    shots: Sequence[Shot],
+    inventory: Inventory,
+    gone: Sequence[Shot] = (),
 ) -> list[Shot]:
     """The shots of earlier plans that may be paid, and that nobody waits for any more.
 
@@ -148,12 +151,13 @@ def left_behind(
         earlier: The plan until now; None for a new batch.
         shots: Those of the new plan.
         inventory: What the bucket knows.
+        gone: Those whose videos are gone since they were stored.
     """
-    if earlier is None:
-        return []
     planned = {shot.shot_id for shot in shots}
+    before = [*earlier.shots, *earlier.left] if earlier else []
+    sent = {shot.shot_id: shot for shot in [*before, *gone]}
     return [
         inventory.place(shot)
-        for shot in [*earlier.shots, *earlier.left]
+        for shot in sent.values()
         if shot.shot_id not in planned and inventory.knows(shot) and not inventory.has(shot)
     ]

@@ -153,7 +153,7 @@ async def _cast(ready: Ready, outcomes: Outcomes) -> tuple[Ready, dict[str, ToAP
 
 async def _keep_plan(ready: Ready) -> PlanFile:
     """Write the plan, and what earlier ones left behind."""
-    left = left_behind(ready.earlier, ready.shots, ready.inventory)
+    left = left_behind(ready.earlier, ready.shots, ready.inventory, ready.gone)
     plan = PlanFile(
         batch=ready.batch,
         plan=ready.in_words,

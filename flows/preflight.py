@@ -55,6 +55,7 @@ class Ready:
         broken: What is wrong with those that were stored and aren't any more, by the key of their
             `shot.json`.
         earlier: The plan until now; None for a new batch.
+        gone: The shots that aren't in the plan, and whose videos are gone since they were stored.
     """
 
     batch: str
@@ -71,6 +72,7 @@ class Ready:
     blocked: Mapping[str, ToAPIsError] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
     earlier: PlanFile | None = None
+    gone: list[Shot] = field(default_factory=list)
 
     @property
     def store(self) -> BucketStore:
@@ -140,7 +142,13 @@ class Ready:
         stored = await read_stored_shots(keys, entries, self.store, self.patient())
         there = {*stored.found, *stored.unread}
         missing = [shot for shot in self.shots if shot_key(shot) not in there]
-        inventory = inventory.without(missing)
+        planned = {shot.shot_id for shot in self.shots}
+        gone = [
+            inventory.place(one.shot)
+            for one in stored.gone.values()
+            if one.shot.shot_id not in planned
+        ]
+        inventory = inventory.without([*missing, *gone])
         blocked = stored.blocked(self.shots, inventory, self.store)
         return replace(
             self,
@@ -148,6 +156,7 @@ class Ready:
             stored=stored.found,
             blocked=blocked,
             broken=stored.broken,
+            gone=gone,
         )
 
 
@@ -220,7 +229,7 @@ async def _survey(
     bucket: VideoBucket,
     faults: list[str],
 ) -> Ready:
-    """The batch with what the bucket knows of it; a plan that is too new is added to the faults."""
+    """The batch with what the bucket knows of it; what is too new is added to the faults."""
     store = BucketStore(bucket)
     entries = await store.list_entries(f"{batch}/")
     inventory = take_inventory(batch, entries)
@@ -230,7 +239,11 @@ async def _survey(
     except DocumentTooNew as error:
         faults.append(str(error))
         earlier = None
-    ready = bare.knowing(await read_known(sources.spec.characters, store))
+    try:
+        ready = bare.knowing(await read_known(sources.spec.characters, store))
+    except DocumentTooNew as error:
+        faults.append(str(error))
+        ready = bare
     return replace(await ready.checked(entries), earlier=earlier)
 
 

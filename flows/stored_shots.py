@@ -29,12 +29,14 @@ class StoredShots:
         broken: What is wrong with those that are damaged or whose videos are gone, by key: they
             are made anew, without paying.
         unread: Why some can't be read now, by key.
+        gone: Of the broken ones those whose videos are gone: what `shot.json` says, by key.
     """
 
     found: Mapping[str, StoredShot] = field(default_factory=dict)
     too_new: Mapping[str, DocumentTooNew] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, StoreError] = field(default_factory=dict)
+    gone: Mapping[str, StoredShot] = field(default_factory=dict)
 
     def blocked(
         self, shots: Iterable[Shot], inventory: Inventory, store: Store
@@ -74,6 +76,7 @@ async def read_stored_shots(
     too_new: dict[str, DocumentTooNew] = {}
     broken: dict[str, str] = {}
     unread: dict[str, StoreError] = {}
+    lacking: dict[str, StoredShot] = {}
 
     async def read(key: str) -> None:
         try:
@@ -89,6 +92,7 @@ async def read_stored_shots(
         else:
             gone = ", ".join(store.uri(one) for one in missing_files(stored, entries))
             if gone:
+                lacking[key] = stored
                 broken[key] = f"stored, but gone from the bucket or cut since: {gone}"
             else:
                 found[key] = with_posters_there(stored, entries)
@@ -96,4 +100,4 @@ async def read_stored_shots(
     await asyncio.gather(*map(read, keys))
     for fault in broken.values():
         get_run_logger().warning("%s", fault)
-    return StoredShots(found, too_new, broken, unread)
+    return StoredShots(found, too_new, broken, unread, lacking)

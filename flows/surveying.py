@@ -87,6 +87,8 @@ async def _survey(
         raise InvalidBatch([f"batch: there is no {key}, so nothing was bought for it"])
     shots, left = ([inventory.place(one) for one in some] for some in (plan.shots, plan.left))
     ready = await replace(bare, shots=shots).checked(entries)
+    named = {shot.shot_id for shot in left}
+    left += [shot for shot in ready.gone if shot.shot_id not in named]
     stored = ready.inventory.stored
     records = {one for short, one in inventory.records.items() if short not in stored}
     keys = [one for one in entries if is_attempt(one) and one.rpartition("/")[0] in records]

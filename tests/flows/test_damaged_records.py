@@ -20,7 +20,7 @@ from prefect_toapis import (
     reconcile_batch,
     submit_video,
 )
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.batches.errors import InvalidBatch, StoreError
 from prefect_toapis.simulator import Drop, Simulator
 
 Make = Callable[..., Awaitable[Any]]
@@ -164,3 +164,32 @@ async def test_a_poster_that_is_gone_is_not_shown(make: Make, bucket: VideoBucke
     delete(bucket, row.thumbnail_key)
     [after] = (await make(["a dog"])).stored
     assert (after.key, after.thumbnail_key) == (row.key, None)
+
+
+async def test_a_video_of_an_earlier_plan_that_is_gone_is_told_and_fetched_again(
+    make: Make, bucket: VideoBucket, simulator: Simulator, how: dict[str, Any]
+) -> None:
+    await make(SCENES)
+    for _ in range(2):
+        await make(["a cat"])
+    key = key_of(bucket, "a dog", "video-1.mp4")
+    delete(bucket, key)
+    dog, cat = sorted((await make(["a cat"])).rows, key=lambda row: row.in_plan)
+    assert (dog.status, dog.in_plan, cat.status) == ("open", False, "stored")
+    assert f"gone from the bucket or cut since: {bucket.uri(key)}" in (dog.error or "")
+    after = await reconcile_batch("b", **how)
+    assert {row.status for row in after.rows} == {"stored"}
+    assert bucket.read(key)
+    assert len(simulator.ledger.submissions) == 2
+
+
+async def test_a_character_of_a_later_release_is_a_fault_before_anything_is_bought(
+    make: Make, bucket: VideoBucket, simulator: Simulator, how: dict[str, Any]
+) -> None:
+    await poll_character(await create_character(BARON, **how), **how)
+    [key] = [one for one in bucket.list_keys("characters/") if one.endswith("/character.json")]
+    change(bucket, key, version=7)
+    with pytest.raises(InvalidBatch, match="later version of prefect-toapis"):
+        await make(["a dog meets {character}"], characters=[BARON])
+    assert json.loads(bucket.read(key) or b"")["version"] == 7
+    assert len(simulator.ledger.submissions) == 1
