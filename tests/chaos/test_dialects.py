@@ -48,6 +48,7 @@ SHOTS = len(SCENES) * len(VARIANTS)
 OUTPUTS = {"one": 1, "two": 2}
 RUNS = 2
 PRICE = 20
+SAYING: list[ErrorShape] = [shape for shape in ERROR_SHAPES if shape != "empty"]
 NOT_NOW = "Not this time, says the provider"
 POLICY = "content policy"
 NO_BALANCE = "insufficient_quota"
@@ -59,7 +60,7 @@ Draw = Callable[[random.Random], Fault]
 def refused(operation: Any, *statuses: int, when: Any = "before") -> Draw:
     def draw(drawn: random.Random) -> Fault:
         status = drawn.choice(statuses)
-        shape: ErrorShape = drawn.choice([one for one in ERROR_SHAPES if one != "empty"])
+        shape = drawn.choice(SAYING)
         return Refuse(operation=operation, status=status, when=when, message=NOT_NOW, shape=shape)
 
     return draw
