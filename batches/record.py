@@ -181,7 +181,7 @@ def read_attempt(content: bytes, key: str, uri: str) -> Attempt:
             != business_id(found.shot_id, found.attempt),
             f"it is {found.state}, and has no task_id": needs_task and not has_task,
             f"it is {found.state}, and has a task_id": has_task and not needs_task,
-            "its folder is none of this batch and shot": not _beside(found, folder),
+            "its folder is outside of the batch, or another shot's": not _beside(found, folder),
         }
         return next((why for why, wrong in faults.items() if wrong), None)
 

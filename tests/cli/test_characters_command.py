@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from prefect_toapis import MadeCharacter, VideoBucket
+from prefect_toapis.batches.identity import character_id
+from prefect_toapis.client.requests import CharacterRequest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -26,7 +28,8 @@ def test_shows_who_was_made_from_what_and_when(run: Run, bucket: VideoBucket) ->
             made_at=datetime(2026, 11, 22, hour, tzinfo=timezone.utc),
             **source,
         )
-        key = f"characters/{name.lower()}-{name.lower() * 2:a<12}/character.json"
+        request = CharacterRequest(timestamps="1,3", **source)
+        key = f"characters/{name.lower()}-{character_id(request)[:12]}/character.json"
         bucket.write(key, made.to_json(), "application/json")
     shown = run("characters")
     assert shown.returncode == 0, shown.stderr

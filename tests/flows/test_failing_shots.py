@@ -138,6 +138,7 @@ async def test_a_record_that_can_not_be_read_buys_nothing_and_stops_no_other_sho
     await leave(["a dog"])
     [record] = attempts(bucket)
     bucket.write(record, b"not a record", "application/json")
+    simulator.faults.add(Replace(operation="status", prompt="a dog", status=404, times=None))
     with pytest.raises(BatchFailed, match="1 of 2 shots open") as failed:
         await make(["a dog", "a cat"])
     dog, cat = failed.value.manifest.rows
