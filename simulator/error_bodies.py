@@ -25,7 +25,8 @@ nothing; `string`: `{"error": "..."}`; `flat`: `{"code", "message", "data": null
 page of a proxy."""
 
 ERROR_SHAPES: tuple[ErrorShape, ...] = get_args(ErrorShape)
-_OF_THE_API = tuple(shape for shape in ERROR_SHAPES if shape not in {"empty", "text", "html"})
+_OF_NO_API: frozenset[ErrorShape] = frozenset({"empty", "text", "html"})
+_OF_THE_API: tuple[ErrorShape, ...] = tuple(one for one in ERROR_SHAPES if one not in _OF_NO_API)
 _WITH_CODE = frozenset({"documented", "flat"})
 
 
