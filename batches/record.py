@@ -31,7 +31,7 @@ RECORDS = "records"  # the folder in a batch, and in the registry of characters
 
 _ATTEMPT = re.compile(r"/attempt-([1-9][0-9]*)\.json$")
 _ANY_ATTEMPT = re.compile(r"/attempt-([1-9][0-9]*)(?:-send-[0-9]+)?\.json$")
-_LONGEST_ID = 500  # characters of a task id
+LONGEST_ID = 500  # characters of a task id
 
 _KINDS: dict[str, tuple[type, ...]] = {  # of the fields that a price or a table looks at
     "model": (str,),
@@ -83,7 +83,7 @@ class Attempt(BaseModel):
     sent_at: Moment
     sends: int = Field(default=1, ge=1)
     run: str | None = None
-    task_id: str | None = Field(default=None, min_length=1, max_length=_LONGEST_ID)
+    task_id: str | None = Field(default=None, min_length=1, max_length=LONGEST_ID)
     reply: str | None = None
     ended_at: Moment | None = None
     failure: str | None = None

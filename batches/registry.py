@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 from prefect_toapis.batches.casting import is_username
 from prefect_toapis.batches.characters import (
@@ -17,13 +18,13 @@ from prefect_toapis.batches.characters import (
 )
 from prefect_toapis.batches.documents import read_document
 from prefect_toapis.batches.errors import DocumentDamaged
+from prefect_toapis.batches.record import LONGEST_ID
 from prefect_toapis.batches.spec import Character
 from prefect_toapis.batches.store import Store
 from prefect_toapis.client.references import is_reference
 from prefect_toapis.client.urls import why_not_public
 
 _READS_AT_ONCE = 16
-_LONGEST_ID = 500  # characters of a task id
 
 logger = logging.getLogger("prefect_toapis")
 
@@ -42,11 +43,7 @@ async def read_made(folder: str, store: Store) -> MadeCharacter | None:
         DocumentTooNew: A later version of this package wrote it.
         StoreError: The store doesn't answer.
     """
-    key = character_key(folder)
-
-    def mismatch(made: MadeCharacter) -> str | None:
-        return _mismatch(made, folder)
-
+    key, mismatch = character_key(folder), partial(_mismatch, folder)
     try:
         content = await store.read(key)
         if content is None:
@@ -92,13 +89,13 @@ async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeChar
     return {folder: made for folder, made in found if made}
 
 
-def _mismatch(made: MadeCharacter, folder: str) -> str | None:
+def _mismatch(folder: str, made: MadeCharacter) -> str | None:
     if not made.belongs_in(folder):
         return "it is about another character"
     if not is_username(made.username):
         return "its username is not one"
     # It goes out as `character_url`, which may be a URL, too: the bucket must not choose one.
-    if any("/" in one or len(one) > _LONGEST_ID for one in (made.task_id, made.from_task or "")):
+    if any("/" in one or len(one) > LONGEST_ID for one in (made.task_id, made.from_task or "")):
         return "its task id is not one"
     if made.url and not is_reference(made.url) and why_not_public(made.url, private=True):
         return "its clip is neither at a URL that can be fetched nor a file's content"
