@@ -83,7 +83,7 @@ class SubmissionAbsent(SubmissionUnknown):
 class SubmissionUnresolved(SubmissionUnknown):
     """A submission without an answer, and its look-up gives none either."""
 
-    advice = "Run the batch again later: it looks the submission up, and never sends it again."
+    advice = "Run the batch again later: it looks the submission up before anything is sent."
 
 
 class CreationUnresolved(SubmissionUnresolved):

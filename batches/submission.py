@@ -56,7 +56,7 @@ from prefect_toapis.client.requests import RemixRequest
 from prefect_toapis.client.rules import check
 
 LOOK_UPS = 12  # while a submission settles
-_LOOKED_UP = "run the batch again: it looks the submission up, and never sends it again."
+_LOOKED_UP = "run the batch again: it looks the submission up before anything is sent."
 MOST_SENDS = {"auto": 3, "resend": 10}  # of one attempt, where each is lost without an answer
 _SHOWN = 200  # characters of a reply that leaves it open, in a message
 _CLAIMS = 5  # tries to create a record that exists by one answer of the store and not by another
