@@ -1,11 +1,8 @@
 """Characters: have one made from a clip, once, and wait for it."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-
-from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
 
 from prefect_toapis.batches.casting import faults_of
 from prefect_toapis.batches.characters import (
@@ -16,7 +13,6 @@ from prefect_toapis.batches.characters import (
     unsigned,
 )
 from prefect_toapis.batches.files import File
-from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.record_reading import refuse_lost
 from prefect_toapis.batches.registry import place, read_made
 from prefect_toapis.batches.spec import Character, RunSettings
@@ -26,16 +22,70 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace
 from prefect_toapis.client.references import is_file
-from prefect_toapis.tasks.allowance import submissions_of
+from prefect_toapis.tasks.log_lines import run_logger
 from prefect_toapis.tasks.steps import (
     account_of,
-    api_lies_private,
+    detailed,
     keep_reply,
     named,
     pace_of,
     step,
 )
+from prefect_toapis.tasks.submit import buyer_of
 from prefect_toapis.tasks.uploads import upload
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What came of having a character made.
+
+    Args:
+        creation: The provider's task for it.
+        bought_now: Whether this run paid for it; an earlier one did otherwise.
+    """
+
+    creation: CharacterCreation
+    bought_now: bool
+
+
+async def order_character(character: Character, buyer: Buyer) -> Creation:
+    """Buy a character, or go on with what was bought of it before; raises as `create_character`.
+
+    Args:
+        character: With a reference in place of a file.
+        buyer: Has the account, and the registry in the bucket.
+    """
+    faults = faults_of(character)
+    is_private = bool(faults) and await asyncio.to_thread(buyer.private)
+    if is_private:
+        faults = faults_of(character, private=True)
+    if character.exists:
+        faults.append(f'character "{character.name}": it exists; there is nothing to make')
+    if faults:
+        raise InvalidRequest(faults)
+    order = await place(character, buyer.store)
+    if made := await read_made(order.folder, buyer.store):
+        remembered = CharacterCreation(
+            task_id=made.task_id,
+            business_id=made.business_id,
+            character=unsigned(character),
+            folder=order.folder,
+        )
+        return Creation(remembered, bought_now=False)
+    await refuse_lost(order, buyer.store)
+    attempt = await buyer.buy(order)
+    run_logger().info(
+        'Character "%s": creation %s, attempt %d', order.name, attempt.task_id, attempt.attempt
+    )
+    creation = CharacterCreation(
+        task_id=attempt.task_id or "",
+        business_id=attempt.business_id,
+        character=unsigned(character),
+        folder=attempt.folder or order.folder,  # a run that has another name for it may be faster
+        attempt=attempt.attempt,
+        submitted_at=attempt.sent_at,
+    )
+    return Creation(creation, bought_now=attempt.run == buyer.run)
 
 
 @step(named("create", "character"))
@@ -73,42 +123,23 @@ async def create_character(
         made = await poll_character(creation, credentials=credentials, bucket=bucket)
         ```
     """
+    created = await _create(character, credentials=credentials, bucket=bucket, settings=settings)
+    return created.creation
+
+
+async def _create(
+    character: Character,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> Creation:
     character = await _uploaded(character, credentials, bucket, settings)
-    private = api_lies_private(credentials)
-    faults = faults_of(character)
-    is_private = bool(faults) and await asyncio.to_thread(private)
-    if is_private:
-        faults = faults_of(character, private=True)
-    if character.exists:
-        faults.append(f'character "{character.name}": it exists; there is nothing to make')
-    if faults:
-        raise InvalidRequest(faults)
-    store = BucketStore(bucket, settings.retry_seconds)
-    order = await place(character, store)
-    if made := await read_made(order.folder, store):
-        return CharacterCreation(
-            task_id=made.task_id,
-            business_id=made.business_id,
-            character=unsigned(character),
-            folder=order.folder,
-        )
-    await refuse_lost(order, store)
-    api = submissions_of(credentials, settings)
-    buyer = Buyer(api, store, settings, run=flow_run.id, private=private)
-    attempt = await buyer.buy(order)
-    if attempt.run == flow_run.id:
-        current_progress().made.add(order.name)
-    get_run_logger().info(
-        'Character "%s": creation %s, attempt %d', order.name, attempt.task_id, attempt.attempt
-    )
-    return CharacterCreation(
-        task_id=attempt.task_id or "",
-        business_id=attempt.business_id,
-        character=unsigned(character),
-        folder=attempt.folder or order.folder,  # a run that has another name for it may be faster
-        attempt=attempt.attempt,
-        submitted_at=attempt.sent_at,
-    )
+    return await order_character(character, buyer_of(credentials, bucket, settings))
+
+
+create_step = detailed(create_character, _create)
+"""`create_character` as a flow runs it: returns a `Creation`."""
 
 
 @step(named("wait for", "creation"))
@@ -174,7 +205,7 @@ async def _made(
     username = reply.characters[0].username.removeprefix("@")
     made = creation.made(username, datetime.now(timezone.utc))
     await store.write(character_key(creation.folder), made.to_json(), JSON)
-    get_run_logger().info('Character "%s": made, @%s', made.name, made.username)
+    run_logger().info('Character "%s": made, @%s', made.name, made.username)
     return made
 
 

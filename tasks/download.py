@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from functools import partial
 from itertools import count
 
-from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from prefect_toapis.batches.characters import brought_along
@@ -17,7 +16,6 @@ from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
 from prefect_toapis.batches.naming import as_metadata, task_folder
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
-from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.stored_shots import read_stored
@@ -39,9 +37,62 @@ from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
 from prefect_toapis.client.results import Patience, ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.tasks.steps import account_of, keep_reply, named, step
+from prefect_toapis.tasks.log_lines import run_logger
+from prefect_toapis.tasks.steps import account_of, detailed, keep_reply, named, step
 
 _PIECE = 1024 * 1024  # bytes
+
+
+async def store_videos(
+    generation: Generation,
+    account: Account,
+    store: BucketStore,
+    credentials: ToAPIsCredentials,
+    settings: RunSettings,
+) -> list[StoredVideo]:
+    """Store the outputs of a generation that belongs to no shot; raises as `download_video`.
+
+    Args:
+        generation: One that is completed.
+        account: Asks for URLs that aren't known, or don't work any more.
+        store: Where to.
+        credentials: The key is sent to no host but the API's own.
+        settings: How long to try again.
+    """
+    download = _Download(generation, account, store, credentials, settings)
+    async with download.failures_recorded():
+        _, videos = await download.run()
+    _log_stored(generation, videos)
+    return videos
+
+
+async def store_shot(
+    generation: Generation,
+    account: Account,
+    store: BucketStore,
+    credentials: ToAPIsCredentials,
+    settings: RunSettings,
+    run: str | None = None,
+) -> StoredShot:
+    """Store the outputs of a shot's generation; raises as `download_video`.
+
+    Args:
+        generation: One that is completed, and has a shot.
+        account: Asks for URLs that aren't known, or don't work any more.
+        store: Where to.
+        credentials: The key is sent to no host but the API's own.
+        settings: How long to try again.
+        run: The flow run, noted in `shot.json`.
+
+    Returns:
+        What was written as `shot.json`: the shot with its videos.
+    """
+    download = _Download(generation, account, store, credentials, settings)
+    async with download.failures_recorded():
+        current, videos = await download.run()
+        done = await download.finish(current.characters, videos, run)
+    _log_stored(generation, videos)
+    return done
 
 
 @step(named("store", "generation"))
@@ -85,23 +136,34 @@ async def download_video(
         videos = await download_video(generation, credentials=credentials, bucket=bucket)
         ```
     """
-    store, api = BucketStore(bucket), account_of(credentials, settings)
-    retry = RetryPolicy(budget=settings.retry_seconds)
-    download = _Download(generation, api, store, credentials, retry)
-    try:
-        videos = await download.run()
-    except ToAPIsError as error:
-        error.about(shot=generation.label, task_id=generation.task_id, money="spent")
-        if generation.shot:
-            buyer = Buyer(api, store, settings)
-            await keep_reply(buyer, generation.shot, error)
-            if isinstance(error, ResultExpired) and not await download.stored_before():
-                await buyer.fail(generation.shot, error)
-        raise
+    if generation.shot:
+        done = await _store_shot(
+            generation, credentials=credentials, bucket=bucket, settings=settings
+        )
+        return done.videos
+    account, store = account_of(credentials, settings), BucketStore(bucket)
+    return await store_videos(generation, account, store, credentials, settings)
+
+
+async def _store_shot(
+    generation: Generation,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> StoredShot:
+    account, store = account_of(credentials, settings), BucketStore(bucket)
+    return await store_shot(generation, account, store, credentials, settings, flow_run.id)
+
+
+download_step = detailed(download_video, _store_shot)
+"""`download_video` of a shot's generation, as a flow runs it: returns the `StoredShot`."""
+
+
+def _log_stored(generation: Generation, videos: Sequence[StoredVideo]) -> None:
     megabytes = sum(video.size for video in videos) / 1e6
     stored = f"{len(videos)} of {generation.n} videos" if generation.n > 1 else "stored"
-    get_run_logger().info("%s: %s, %.1f MB", generation.label, stored, megabytes)
-    return videos
+    run_logger().info("%s: %s, %.1f MB", generation.label, stored, megabytes)
 
 
 @dataclass(frozen=True)
@@ -110,22 +172,38 @@ class _Download:
     api: Account
     store: BucketStore
     credentials: ToAPIsCredentials
-    retry: RetryPolicy
+    settings: RunSettings
+
+    @property
+    def retry(self) -> RetryPolicy:
+        return RetryPolicy(budget=self.settings.retry_seconds)
 
     @property
     def folder(self) -> str:
         shot = self.generation.shot
         return shot.folder if shot else f"generations/{task_folder(self.generation.task_id)}"
 
-    async def run(self) -> list[StoredVideo]:
-        current, videos = self.generation, await self._store_given()
-        if videos is None:
-            current, videos = await self._store_fresh()
-        if self.generation.shot:
-            await self._finish(self.generation.shot, current.characters, videos)
-        return videos
+    @asynccontextmanager
+    async def failures_recorded(self) -> AsyncIterator[None]:
+        """What goes wrong within says what it is about; an expired result is recorded."""
+        try:
+            yield
+        except ToAPIsError as error:
+            generation, shot = self.generation, self.generation.shot
+            error.about(shot=generation.label, task_id=generation.task_id, money="spent")
+            if shot:
+                buyer = Buyer(self.api, self.store, self.settings)
+                await keep_reply(buyer, shot, error)
+                if isinstance(error, ResultExpired) and not await self._stored_before():
+                    await buyer.fail(shot, error)
+            raise
 
-    async def stored_before(self) -> list[StoredVideo]:
+    async def run(self) -> tuple[Generation, list[StoredVideo]]:
+        """The generation, asked for again where it had to be, and its stored videos."""
+        videos = await self._store_given()
+        return (self.generation, videos) if videos is not None else await self._store_fresh()
+
+    async def _stored_before(self) -> list[StoredVideo]:
         """The videos of this generation that are there already, where fewer came than ordered."""
         found = await self._earlier() if self.generation.n > 1 else None
         videos = found.videos if found and found.task_id == self.generation.task_id else []
@@ -157,9 +235,11 @@ class _Download:
             self._refuse_expired(current)
             raise
 
-    async def _finish(
-        self, shot: Shot, characters: Sequence[CharacterReply], videos: list[StoredVideo]
-    ) -> None:
+    async def finish(
+        self, characters: Sequence[CharacterReply], videos: list[StoredVideo], run: str | None
+    ) -> StoredShot:
+        """Remember the characters that came with the videos, and write `shot.json`."""
+        shot = self._shot
         now = datetime.now(timezone.utc)
         before = await self._earlier() if self.generation.n > 1 else None
         earlier = before.characters if before else []
@@ -171,14 +251,20 @@ class _Download:
             task_id=self.generation.task_id,
             business_id=self.generation.business_id,
             attempt=self.generation.attempt,
-            run=flow_run.id,
+            run=run,
             submitted_at=self.generation.submitted_at,
             stored_at=now,
             videos=videos,
             characters=[made.username for _, made in found] or earlier,
         )
         await self.store.write(shot_key(shot), done.to_json(), JSON)
-        current_progress().done[shot.shot_id] = done
+        return done
+
+    @property
+    def _shot(self) -> Shot:
+        if self.generation.shot is None:
+            raise ValueError("a generation without a shot has no shot.json")
+        return self.generation.shot
 
     async def _refreshed(self) -> Generation:
         generation = self.generation
@@ -197,7 +283,7 @@ class _Download:
             raise ResultExpired("nobody fetched the result within 24 hours of its completion")
 
     async def _store_each(self, outputs: Sequence[Output]) -> list[StoredVideo]:
-        videos = await self.stored_before()
+        videos = await self._stored_before()
         others, taken = list(videos), {video.output for video in videos}
         free = (number for number in count(1) if number not in taken)
         for output in outputs:
@@ -266,12 +352,12 @@ class _Download:
             if posters_can_be_made():
                 return await self._store_first_frame(video)
         except (DownloadFailed, Unavailable, StoreError) as error:
-            get_run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.what)
+            run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.what)
         except ValueError as error:
-            get_run_logger().warning("%s: no first frame: %s", self.generation.label, error)
+            run_logger().warning("%s: no first frame: %s", self.generation.label, error)
         except Exception as error:  # noqa: BLE001 - of a decoder, for one: the video is stored
             what = type(error).__name__
-            get_run_logger().warning("%s: no poster: %s", self.generation.label, what)
+            run_logger().warning("%s: no poster: %s", self.generation.label, what)
         return None
 
     async def _store_thumbnail(self, url: str, number: int) -> str:

@@ -1,4 +1,4 @@
-"""Fewer lines in the log of a run: each step says itself what came of it.
+"""What the steps log: under the run that they belong to, and each line once.
 
 Prefect ends every task run with "Finished in state Completed()": for a batch of five hundred videos
 fifteen hundred lines that say nothing new, and a good part of what its tasks cost. What ends in any
@@ -6,6 +6,10 @@ other state is still told.
 """
 
 import logging
+
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+from prefect.logging.loggers import LoggingAdapter
 
 _COMPLETED = "Finished in state Completed()"
 
@@ -30,3 +34,11 @@ STEPS: set[str] = set()
 """The names of this project's steps."""
 
 logging.getLogger("prefect.task_runs").addFilter(SaidAlready(STEPS))
+
+
+def run_logger() -> "logging.Logger | LoggingAdapter":
+    """The logger of the flow run or task run; this package's own where nothing runs."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("prefect_toapis")

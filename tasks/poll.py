@@ -1,14 +1,12 @@
 """Poll: wait for a generation."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
-
-from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
@@ -16,10 +14,50 @@ from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.tasks.log_lines import run_logger
 from prefect_toapis.tasks.notices import notices
-from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, step
+from prefect_toapis.tasks.steps import account_of, detailed, keep_reply, named, pace_of, step
 
 _WHEN_TOLD = 300.0  # seconds between two queries of what a webhook will tell of
+
+
+def _ignore(_: Reply) -> None:
+    pass
+
+
+async def wait_for(
+    generation: Generation,
+    account: Account,
+    pace: Pace,
+    buyer: Buyer | None = None,
+    on_reply: Callable[[Reply], None] = _ignore,
+) -> Generation:
+    """Wait until a generation is completed; raises as `poll_video`.
+
+    Args:
+        generation: One that was submitted.
+        account: Asks for it.
+        pace: How often, and for how long.
+        buyer: Records a failure, and a reply that can't be understood; None: no record is kept.
+        on_reply: Called with every reply.
+
+    Returns:
+        The generation with the URLs of its results.
+    """
+    expected = generation.expected(datetime.now(timezone.utc))
+    try:
+        reply = await account.wait(generation.task_id, pace, on_reply, expected)
+    except ToAPIsError as error:
+        _about(error, generation)
+        if not isinstance(error, GenerationFailed):
+            error.about(money="spent")
+        if buyer and generation.shot:
+            await keep_reply(buyer, generation.shot, error)
+            if isinstance(error, GenerationFailed):
+                await _record_failure(generation.shot, error, buyer)
+        raise
+    run_logger().debug("%s: rendered", generation.label)
+    return generation.after(reply)
 
 
 @step(named("wait for", "generation"))
@@ -56,32 +94,35 @@ async def poll_video(
         generation = await poll_video(generation, credentials=credentials)
         ```
     """
-    progress = current_progress()
+    return await _wait(generation, credentials, bucket, settings)
 
-    def show(reply: Reply) -> None:
-        rendering = reply.status == "in_progress"
-        progress.set(generation.label, "rendering" if rendering else "queued", reply.progress or 0)
 
-    api = account_of(credentials, settings)
-    try:
-        reply = await api.wait(
-            generation.task_id,
-            await _pace(api, generation.task_id, settings),
-            show,
-            generation.expected(datetime.now(timezone.utc)),
-        )
-    except ToAPIsError as error:
-        _about(error, generation)
-        if not isinstance(error, GenerationFailed):
-            error.about(money="spent")
-        if bucket and generation.shot:
-            buyer = Buyer(api, BucketStore(bucket), settings)
-            await keep_reply(buyer, generation.shot, error)
-            if isinstance(error, GenerationFailed):
-                await _record_failure(generation.shot, error, buyer)
-        raise
-    get_run_logger().debug("%s: rendered", generation.label)
-    return generation.after(reply)
+async def _wait_watched(
+    generation: Generation,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+    on_reply: Callable[[Reply], None],
+) -> Generation:
+    return await _wait(generation, credentials, bucket, settings, on_reply)
+
+
+poll_step = detailed(poll_video, _wait_watched)
+"""`poll_video` as a flow runs it: takes `on_reply`, which is called with every reply."""
+
+
+async def _wait(
+    generation: Generation,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None,
+    settings: RunSettings,
+    on_reply: Callable[[Reply], None] = _ignore,
+) -> Generation:
+    account = account_of(credentials, settings)
+    pace = await _pace(account, generation.task_id, settings)
+    buyer = Buyer(account, BucketStore(bucket), settings) if bucket else None
+    return await wait_for(generation, account, pace, buyer, on_reply)
 
 
 async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> None:
@@ -89,7 +130,7 @@ async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> 
     try:
         await buyer.fail(shot, error)
     except StoreError as refused:
-        get_run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.what)
+        run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.what)
 
 
 async def _pace(api: Account, task_id: str, settings: RunSettings) -> Pace:

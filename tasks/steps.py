@@ -1,21 +1,21 @@
 """What the tasks share: how they are retried, what they are called, whose account they use."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.logging import get_run_logger
 from prefect.runtime import task_run
+from prefect.utilities.annotations import quote
 
 from prefect_toapis.batches.buyable import Buyable
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
-from prefect_toapis.blocks import ToAPIsCredentials
+from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.addresses import lies_private
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
@@ -23,10 +23,13 @@ from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.calling import EitherTask, either_task
-from prefect_toapis.tasks.log_lines import STEPS
+from prefect_toapis.tasks.log_lines import STEPS, run_logger
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Bind = Callable[[Task[..., Any]], Callable[..., Awaitable[Any]]]
+"""Makes of a task what takes its subject alone: `bind`, with the blocks and settings of a run."""
 
 _SHOWN = 60  # characters of a label in a name
 RETRY_DELAYS: list[float] = [30, 120, 600]  # seconds
@@ -57,10 +60,49 @@ def step(name: str | Callable[[], str]) -> Callable[[Callable[P, R]], EitherTask
     return decorate
 
 
-def with_delays(task: EitherTask[P, R], settings: RunSettings) -> EitherTask[P, R]:
-    """A step that is tried again after the delays of the settings."""
+def detailed(public: Task[Any, Any], function: Callable[P, R]) -> Task[P, R]:
+    """The task of a step for a flow that needs more of its result than the public task returns.
+
+    Prefect names it, shows it and tries it again as the public one.
+
+    Args:
+        public: The task that users call.
+        function: Takes the same subject under the same name.
+    """
+    return Task(
+        function,
+        name=public.name,
+        task_run_name=public.task_run_name,
+        retries=public.retries,
+        retry_delay_seconds=public.retry_delay_seconds,
+        retry_condition_fn=public.retry_condition_fn,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+
+
+def bind(
+    task: Task[..., Any],
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> Callable[..., Awaitable[Any]]:
+    """A task with the blocks, the settings and the retry delays of a run.
+
+    Args:
+        task: A step; what is left to give is its subject.
+        credentials: Whose account pays.
+        bucket: Where everything is kept.
+        settings: Waits, bounds and retries.
+    """
     delays = settings.task_retry_delays_seconds
-    return task.with_options(retries=len(delays), retry_delay_seconds=delays)
+    # Quoted: Prefect would search them for results of other tasks, several times for each run.
+    return partial(
+        task.with_options(retries=len(delays), retry_delay_seconds=delays),
+        credentials=quote(credentials),
+        bucket=quote(bucket),
+        settings=quote(settings),
+    )
 
 
 def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -135,4 +177,4 @@ async def keep_reply(buyer: Buyer, item: Buyable, error: ToAPIsError) -> None:
             await buyer.keep_reply(item, error)
         except StoreError as failure:
             what = "%s: the provider's reply could not be kept: %s"
-            get_run_logger().warning(what, item.label, failure.what)
+            run_logger().warning(what, item.label, failure.what)

@@ -1,24 +1,64 @@
 """Submit: buy a shot, once."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import uuid4
 
-from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from prefect_toapis.batches.buyable import Submissions
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.plan import Shot, single_shot
-from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.record_reading import refuse_lost
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.tasks.allowance import submissions_of
-from prefect_toapis.tasks.steps import api_lies_private, named, step
+from prefect_toapis.tasks.log_lines import run_logger
+from prefect_toapis.tasks.steps import api_lies_private, detailed, named, step
 from prefect_toapis.tasks.uploads import with_uploads
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What came of submitting a shot.
+
+    Args:
+        generation: The provider's task for it.
+        bought_now: Whether this run paid for it; an earlier one did otherwise.
+    """
+
+    generation: Generation
+    bought_now: bool
+
+
+async def submit_shot(shot: Shot, buyer: Buyer) -> Submission:
+    """Buy a shot, or go on with what was bought of it before; raises as `submit_video`.
+
+    Args:
+        shot: With references in place of files.
+        buyer: Has the account, and the record in the bucket.
+    """
+    if not shot.record:
+        shot = await buyer.located(shot)
+        await refuse_lost(shot, buyer.store)
+    attempt = await buyer.buy(shot)
+    if attempt.folder:  # claimed by a run that may have other names for it
+        shot = shot.placed(attempt.folder, shot.record)
+    generation = Generation(
+        task_id=attempt.task_id or "",
+        business_id=attempt.business_id,
+        n=shot.request.n,
+        shot=shot.shown(),
+        attempt=attempt.attempt,
+        submitted_at=attempt.sent_at,
+    )
+    submission = Submission(generation, bought_now=attempt.run == buyer.run)
+    what = "submitted as" if submission.bought_now else "already submitted as"
+    run_logger().info("%s: %s %s", shot.label, what, attempt.task_id)
+    return submission
 
 
 @step(named("submit", "shot_or_request"))
@@ -63,6 +103,20 @@ async def submit_video(
     return await buy(request, credentials, bucket, settings, uploads)
 
 
+async def _submit_shot(
+    shot_or_request: Shot,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> Submission:
+    return await submit_shot(shot_or_request, buyer_of(credentials, bucket, settings))
+
+
+submit_step = detailed(submit_video, _submit_shot)
+"""`submit_video` of a batch's shot, as a flow runs it: returns a `Submission`."""
+
+
 async def buy(
     wanted: Shot | VideoRequest | RemixRequest,
     credentials: ToAPIsCredentials,
@@ -79,36 +133,27 @@ async def buy(
         settings: Account group, settling, retries.
         uploads: Without a bucket: the URLs that the references stand for.
     """
-    api = submissions_of(credentials, settings)
     if bucket is None:
         request = wanted.request if isinstance(wanted, Shot) else wanted
-        return await _buy_unrecorded(request, api, uploads)
+        return await _buy_unrecorded(request, submissions_of(credentials, settings), uploads)
     shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
-    buyer = Buyer(
-        api,
+    return (await submit_shot(shot, buyer_of(credentials, bucket, settings))).generation
+
+
+def buyer_of(credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings) -> Buyer:
+    """What buys for this flow run, and keeps the record.
+
+    Args:
+        credentials: Whose account pays.
+        bucket: Where the record is kept.
+        settings: Account group, settling, retries.
+    """
+    return Buyer(
+        submissions_of(credentials, settings),
         BucketStore(bucket, settings.retry_seconds),
         settings,
         run=flow_run.id,
         private=api_lies_private(credentials),
-    )
-    if not shot.record:
-        shot = await buyer.located(shot)
-        await refuse_lost(shot, buyer.store)
-    attempt = await buyer.buy(shot)
-    if attempt.folder:  # claimed by a run that may have other names for it
-        shot = shot.placed(attempt.folder, shot.record)
-    ours = attempt.run == flow_run.id
-    if ours:
-        current_progress().bought.add(shot.label)
-    what = "submitted as" if ours else "was bought before, as"
-    get_run_logger().info("%s: %s %s", shot.label, what, attempt.task_id)
-    return Generation(
-        task_id=attempt.task_id or "",
-        business_id=attempt.business_id,
-        n=shot.request.n,
-        shot=shot.shown(),
-        attempt=attempt.attempt,
-        submitted_at=attempt.sent_at,
     )
 
 
@@ -118,5 +163,5 @@ async def _buy_unrecorded(
     business_id = f"pt{uuid4().hex[:26]}-1"
     await api.ready()
     accepted = await api.submit(request, business_id, uploads=uploads)
-    get_run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
+    run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
     return Generation(task_id=accepted.task_id, business_id=business_id, n=request.n)

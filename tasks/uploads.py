@@ -3,14 +3,13 @@
 from datetime import datetime, timezone
 from pathlib import Path
 
-from prefect.logging import get_run_logger
-
 from prefect_toapis.batches.files import File, files_of, map_request
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.uploads import Upload, find_upload, remember
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.files import read_media
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.tasks.log_lines import run_logger
 from prefect_toapis.tasks.steps import account_of, api_lies_private, named, step
 
 
@@ -103,7 +102,7 @@ async def upload(
     uploaded = Upload(reference=media.reference, url=url, name=media.name, uploaded_at=now)
     if store:
         await remember(uploaded, store)
-    get_run_logger().info("%s: uploaded, %.1f MB", media.name, len(media.content) / 1e6)
+    run_logger().info("%s: uploaded, %.1f MB", media.name, len(media.content) / 1e6)
     return uploaded
 
 
