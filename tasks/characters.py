@@ -27,6 +27,7 @@ from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPI
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace
 from prefect_toapis.client.references import is_file
 from prefect_toapis.tasks.allowance import submissions_of
+from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.steps import (
     account_of,
     api_lies_private,
@@ -38,8 +39,8 @@ from prefect_toapis.tasks.steps import (
 from prefect_toapis.tasks.uploads import upload
 
 
-@step(named("create", "character"))
-async def create_character(
+@step("create_character", named("create", "character"))
+async def acreate_character(
     character: Character,
     *,
     credentials: ToAPIsCredentials,
@@ -111,8 +112,12 @@ async def create_character(
     )
 
 
-@step(named("wait for", "creation"))
-async def poll_character(
+create_character = sync_task(acreate_character)
+"""`acreate_character` for sync code."""
+
+
+@step("poll_character", named("wait for", "creation"))
+async def apoll_character(
     creation: CharacterCreation,
     *,
     credentials: ToAPIsCredentials,
@@ -151,6 +156,10 @@ async def poll_character(
     except ToAPIsError as error:  # of the store, too: the creation is paid
         _about(error, creation).about(money="spent")
         raise
+
+
+poll_character = sync_task(apoll_character)
+"""`apoll_character` for sync code."""
 
 
 async def _made(

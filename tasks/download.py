@@ -39,13 +39,14 @@ from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
 from prefect_toapis.client.results import Patience, ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.steps import account_of, keep_reply, named, step
 
 _PIECE = 1024 * 1024  # bytes
 
 
-@step(named("store", "generation"))
-async def download_video(
+@step("download_video", named("store", "generation"))
+async def adownload_video(
     generation: Generation,
     *,
     credentials: ToAPIsCredentials,
@@ -102,6 +103,10 @@ async def download_video(
     stored = f"{len(videos)} of {generation.n} videos" if generation.n > 1 else "stored"
     get_run_logger().info("%s: %s, %.1f MB", generation.label, stored, megabytes)
     return videos
+
+
+download_video = sync_task(adownload_video)
+"""`adownload_video` for sync code."""
 
 
 @dataclass(frozen=True)

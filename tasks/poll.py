@@ -16,14 +16,15 @@ from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.notices import notices
 from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, step
 
 _WHEN_TOLD = 300.0  # seconds between two queries of what a webhook will tell of
 
 
-@step(named("wait for", "generation"))
-async def poll_video(
+@step("poll_video", named("wait for", "generation"))
+async def apoll_video(
     generation: Generation,
     *,
     credentials: ToAPIsCredentials,
@@ -82,6 +83,10 @@ async def poll_video(
         raise
     get_run_logger().debug("%s: rendered", generation.label)
     return generation.after(reply)
+
+
+poll_video = sync_task(apoll_video)
+"""`apoll_video` for sync code."""
 
 
 async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import Task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
@@ -16,14 +16,13 @@ from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials
+from prefect_toapis.blocks.prefect_internals import QUIET_TASKS
 from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.addresses import lies_private
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.tasks.calling import EitherTask, either_task
-from prefect_toapis.tasks.log_lines import STEPS
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,16 +31,21 @@ _SHOWN = 60  # characters of a label in a name
 RETRY_DELAYS: list[float] = [30, 120, 600]  # seconds
 
 
-def step(name: str | Callable[[], str]) -> Callable[[Callable[P, R]], EitherTask[P, R]]:
+def step(
+    name: str, task_run_name: str | Callable[[], str]
+) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A task of ours, tried again only where that is safe.
 
     It is never cached: the record in the bucket is the only truth about what was bought.
 
     Args:
-        name: What its runs are called.
+        name: Of the task.
+        task_run_name: What its runs are called.
     """
-    as_task = either_task(
-        task_run_name=name,
+    QUIET_TASKS.add(name)
+    return task(
+        name=name,
+        task_run_name=task_run_name,
         retries=len(RETRY_DELAYS),
         retry_delay_seconds=RETRY_DELAYS,
         retry_condition_fn=is_transient,
@@ -49,18 +53,11 @@ def step(name: str | Callable[[], str]) -> Callable[[Callable[P, R]], EitherTask
         persist_result=False,
     )
 
-    def decorate(function: Callable[P, R]) -> EitherTask[P, R]:
-        task: EitherTask[P, R] = as_task(function)
-        STEPS.add(task.name)
-        return task
 
-    return decorate
-
-
-def with_delays(task: EitherTask[P, R], settings: RunSettings) -> EitherTask[P, R]:
+def with_delays(step: Task[P, R], settings: RunSettings) -> Task[P, R]:
     """A step that is tried again after the delays of the settings."""
     delays = settings.task_retry_delays_seconds
-    return task.with_options(retries=len(delays), retry_delay_seconds=delays)
+    return step.with_options(retries=len(delays), retry_delay_seconds=delays)
 
 
 def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:

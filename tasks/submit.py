@@ -17,12 +17,13 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.tasks.allowance import submissions_of
+from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.steps import api_lies_private, named, step
 from prefect_toapis.tasks.uploads import with_uploads
 
 
-@step(named("submit", "shot_or_request"))
-async def submit_video(
+@step("submit_video", named("submit", "shot_or_request"))
+async def asubmit_video(
     shot_or_request: Shot | VideoRequest,
     *,
     credentials: ToAPIsCredentials,
@@ -61,6 +62,10 @@ async def submit_video(
         return await buy(shot_or_request, credentials, bucket, settings)
     request, uploads = await with_uploads(shot_or_request, credentials, bucket, settings)
     return await buy(request, credentials, bucket, settings, uploads)
+
+
+submit_video = sync_task(asubmit_video)
+"""`asubmit_video` for sync code."""
 
 
 async def buy(
