@@ -6,6 +6,7 @@ from typing import Any
 from prefect.blocks.core import Block
 from pydantic import BaseModel
 
+from prefect_toapis.blocks.prefect_internals import refer_to_document_of
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 
 _SLUG = "aws-credentials"
@@ -51,9 +52,7 @@ def as_s3_credentials(given: Any) -> Any:
     if isinstance(given, Block) and given.get_block_type_slug() == _SLUG:
         # An older prefect-aws keeps what a newer one saved among the extras.
         taken = _taken({**vars(given), **(given.model_extra or {})})
-        # Prefect has no public way to say which saved block an object stands for.
-        taken._block_document_id = given._block_document_id  # noqa: SLF001 - as above
-        taken._block_document_name = given._block_document_name  # noqa: SLF001 - as above
+        refer_to_document_of(taken, given)
         return taken
     if isinstance(given, Mapping) and (
         given.keys() & _THEIRS or given.get("block_type_slug") == _SLUG

@@ -11,6 +11,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
+from prefect_toapis.blocks.prefect_internals import schema_checksum
 from prefect_toapis.client.allowance import ALLOWANCES, BURST_SECONDS, AccountGroup
 from prefect_toapis.deployments.pieces import Outcome, Piece
 from prefect_toapis.flows.defaults import DEFAULT
@@ -28,7 +29,7 @@ class BlockType(Piece[str]):
     """
 
     def __init__(self, block: type[Block]) -> None:
-        checksum = block._calculate_schema_checksum()  # noqa: SLF001 - there is no public one
+        checksum = schema_checksum(block)
         super().__init__(f"block type {block.get_block_type_slug()}", checksum, {}, asked=True)
         self.block = block
         self.checksum = checksum

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+from prefect import flow
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.casting import faults_of
@@ -20,7 +21,7 @@ from prefect_toapis.flows.preflight import blocks_or_faults
 from prefect_toapis.flows.run_tasks import RunTasks
 from prefect_toapis.flows.sources import Sources, read_sources
 from prefect_toapis.flows.uploads import upload_files
-from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.calling import hides_values, sync_flow
 from prefect_toapis.tasks.characters import create_character, poll_character
 from prefect_toapis.tasks.steps import is_private
 
@@ -90,8 +91,9 @@ async def make_characters(
     return casting
 
 
-@either_flow(name="create-characters")
-async def create_characters(
+@hides_values
+@flow(name="create-characters")
+async def acreate_characters(
     characters: list[Character],
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
@@ -139,3 +141,7 @@ async def create_characters(
         raise error
     made = [(one.name, casting.made[id_of(one)]) for one in to_make]
     return [one.model_copy(update={"name": name}) for name, one in made]
+
+
+create_characters = sync_flow(acreate_characters)
+"""`acreate_characters` for sync code."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Annotated, Literal
 from uuid import UUID
 
+from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.events import EventPage
 from prefect.client.schemas.filters import (
@@ -40,7 +41,7 @@ from prefect_toapis.flows.preflight import Ready, blocks_or_faults
 from prefect_toapis.flows.publishing import publish, publish_so_far
 from prefect_toapis.flows.submitting import SUBMIT_BATCH
 from prefect_toapis.flows.surveying import Survey, asked, survey
-from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.calling import hides_values, sync_flow
 
 _EVENTS_A_PAGE = 50  # a Prefect server gives no more
 
@@ -51,8 +52,9 @@ def _run_name() -> str:
     return f"collect {batch}{' after events' if told else ''}"
 
 
-@either_flow(name="collect-batch", flow_run_name=_run_name)
-async def collect_batch(
+@hides_values
+@flow(name="collect-batch", flow_run_name=_run_name)
+async def acollect_batch(
     batch: Annotated[str | None, OrEmpty()] = None,
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
@@ -102,6 +104,10 @@ async def collect_batch(
             raise error
     found = [one.manifest if isinstance(one, BatchFailed) else one for one in outcomes]
     return [one for one in found if isinstance(one, Manifest)]
+
+
+collect_batch = sync_flow(acollect_batch)
+"""`acollect_batch` for sync code."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from prefect_toapis.batches.manifest import StoredVideo, Unstored, shot_key
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.batches.reports import still_under_way
+from prefect_toapis.blocks.prefect_internals import without_result_storage
 from prefect_toapis.client.errors import (
     ACCOUNT_REFUSED,
     GenerationFailed,
@@ -28,7 +29,6 @@ from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.rebuild import rebuild_shot
 from prefect_toapis.flows.run_tasks import Step
-from prefect_toapis.flows.unkept_results import unkept_results
 from prefect_toapis.tasks.download import download_video
 from prefect_toapis.tasks.poll import poll_video
 from prefect_toapis.tasks.submit import submit_video
@@ -99,7 +99,7 @@ class FanOut:
         kept_back = {*blocked, *self.lacking}
         to_buy = [shot for shot in self.ready.to_buy if shot.shot_id not in kept_back]
         try:
-            with unkept_results(), showing(self.progress), made_for_many_shots():
+            with without_result_storage(), showing(self.progress), made_for_many_shots():
                 await asyncio.gather(*map(make, to_buy))
         except BaseException:  # cancelled, or told to end: no shot's own error comes to here
             self._tell_what_goes_on()

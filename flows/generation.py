@@ -2,6 +2,8 @@
 
 from typing import Annotated, Literal
 
+from prefect import flow
+
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.batches.spec import (
     BatchSpec,
@@ -17,11 +19,12 @@ from prefect_toapis.flows.batch_run import run_batch
 from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.spec_files import read_spec_file
-from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.calling import hides_values, sync_flow
 
 
-@either_flow(name="generate-videos", flow_run_name=run_name)
-async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
+@hides_values
+@flow(name="generate-videos", flow_run_name=run_name)
+async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
     scenes: list[SceneLike],
     variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
     characters: list[Character] = [],  # noqa: B006 - as above
@@ -90,8 +93,13 @@ async def generate_videos(  # noqa: PLR0913 - what a batch is made of, each with
     return await run_batch(Order(spec, credentials, bucket, dry_run))
 
 
-@either_flow(name="generate-from-spec", flow_run_name=run_name)
-async def generate_from_spec(
+generate_videos = sync_flow(agenerate_videos)
+"""`agenerate_videos` for sync code."""
+
+
+@hides_values
+@flow(name="generate-from-spec", flow_run_name=run_name)
+async def agenerate_from_spec(
     spec: str,
     batch: Annotated[str | None, OrEmpty()] = None,
     *,
@@ -130,3 +138,7 @@ async def generate_from_spec(
     if batch is not None:
         found = found.model_copy(update={"batch": batch})
     return await run_batch(Order(found, credentials, bucket, dry_run, faults))
+
+
+generate_from_spec = sync_flow(agenerate_from_spec)
+"""`agenerate_from_spec` for sync code."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Annotated
 
+from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -21,7 +22,7 @@ from prefect_toapis.flows.outcomes import Outcomes, accounting
 from prefect_toapis.flows.preflight import Ready, blocks_or_faults
 from prefect_toapis.flows.surveying import asked, survey
 from prefect_toapis.flows.watching import watched
-from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.calling import hides_values, sync_flow
 
 _ABANDONED = timedelta(hours=1)  # an upload that takes longer is nobody's any more
 
@@ -31,8 +32,9 @@ def _run_name() -> str:
     return f"reconcile {flow_run.parameters['batch']}{dry}"
 
 
-@either_flow(name="reconcile-batch", flow_run_name=_run_name)
-async def reconcile_batch(
+@hides_values
+@flow(name="reconcile-batch", flow_run_name=_run_name)
+async def areconcile_batch(
     batch: str,
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
@@ -92,6 +94,10 @@ async def reconcile_batch(
     if manifest.open:
         raise BatchFailed(f"{len(manifest.open)} of {len(found.open)} are still open", manifest)
     return manifest
+
+
+reconcile_batch = sync_flow(areconcile_batch)
+"""`areconcile_batch` for sync code."""
 
 
 async def _clear_uploads(ready: Ready, now: datetime) -> None:

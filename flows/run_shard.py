@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Annotated
 
+from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -18,15 +19,16 @@ from prefect_toapis.flows.learning import learning
 from prefect_toapis.flows.preflight import Ready, blocks_or_faults
 from prefect_toapis.flows.run_names import shard_name
 from prefect_toapis.flows.watching import watched
-from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.calling import hides_values, sync_flow
 
 
 def _run_name() -> str:
     return shard_name(flow_run.parameters)
 
 
-@either_flow(name="run-shard", flow_run_name=_run_name)
-async def run_shard(
+@hides_values
+@flow(name="run-shard", flow_run_name=_run_name)
+async def arun_shard(
     batch: str,
     shard: int,
     *,
@@ -77,6 +79,10 @@ async def run_shard(
             error.about(advice=f"{fan_out.stopped.advice} {error.advice}")
         raise error
     return len(ready.shots)
+
+
+run_shard = sync_flow(arun_shard)
+"""`arun_shard` for sync code."""
 
 
 async def _read_shard(bare: Ready, shard: int) -> Ready:

@@ -1,19 +1,19 @@
 """The tasks as one run calls them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from prefect import Task
 from prefect.utilities.annotations import quote
 
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
-from prefect_toapis.tasks.calling import EitherTask
 from prefect_toapis.tasks.steps import with_delays
 
 R = TypeVar("R")
-Step = Callable[[Any], Awaitable[R]]
+Step = Callable[[Any], Coroutine[Any, Any, R]]
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class RunTasks:
     bucket: VideoBucket
     settings: RunSettings
 
-    def bind(self, task: EitherTask[Any, Any]) -> Step[Any]:
+    def bind(self, task: Task[..., Coroutine[Any, Any, R]]) -> Step[R]:
         """A task that takes its subject alone: a shot, a generation, a character or a file."""
-        patient: EitherTask[Any, Any] = with_delays(task, self.settings)
+        patient = with_delays(task, self.settings)
         # Quoted: Prefect would search them for results of other tasks, several times for each run.
         shared = {
             "credentials": quote(self.credentials),

@@ -10,6 +10,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.shards import unplannable
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
+from prefect_toapis.blocks.prefect_internals import saved_name
 
 _PREFECT_FILE = files("prefect_toapis") / "deployments" / "prefect.yaml"
 
@@ -28,12 +29,6 @@ async def shard_faults(
     blocks: dict[str, Block] = {"credentials": credentials, "bucket": bucket}
     unsaved = [_unsaved(name, block) for name, block in blocks.items() if not saved_name(block)]
     return [*unsaved, *await _missing(deployment), *unplannable(shots)]
-
-
-def saved_name(block: Block) -> str | None:
-    """The name that a block is saved under; None if other runs can't load it."""
-    # Prefect has no public name for either.
-    return None if block._is_anonymous else block._block_document_name  # noqa: SLF001
 
 
 def _unsaved(name: str, block: Block) -> str:

@@ -21,12 +21,12 @@ from prefect_toapis.batches.plan_file import PlanFile, plan_key
 from prefect_toapis.batches.progress import Progress
 from prefect_toapis.batches.shards import shard_count, split
 from prefect_toapis.batches.store import JSON
+from prefect_toapis.blocks.prefect_internals import saved_name
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.fan_out import FanOut
 from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.run_names import shard_name
-from prefect_toapis.flows.shard_checks import saved_name
 from prefect_toapis.flows.surveying import survey
 
 _LOOK_EVERY_SECONDS = 5

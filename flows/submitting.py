@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from prefect import flow
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.manifest import Manifest, Unstored
@@ -29,13 +30,14 @@ from prefect_toapis.flows.preflight import prepare
 from prefect_toapis.flows.publishing import publish_plan, publish_so_far
 from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.watching import watched
-from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.calling import hides_values, sync_flow
 
 SUBMIT_BATCH = "submit-batch"
 
 
-@either_flow(name=SUBMIT_BATCH, flow_run_name=run_name)
-async def submit_batch(  # noqa: PLR0913 - as generate_videos
+@hides_values
+@flow(name=SUBMIT_BATCH, flow_run_name=run_name)
+async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
     scenes: list[SceneLike],
     variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
     characters: list[Character] = [],  # noqa: B006 - as above
@@ -100,6 +102,10 @@ async def submit_batch(  # noqa: PLR0913 - as generate_videos
         }
     )
     return await _submit(Order(spec, credentials, bucket, dry_run))
+
+
+submit_batch = sync_flow(asubmit_batch)
+"""`asubmit_batch` for sync code."""
 
 
 async def _submit(order: Order) -> Manifest:

@@ -3,11 +3,12 @@
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account_replies import Balance
+from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.steps import account_of, step
 
 
-@step("get balance")
-async def get_balance(
+@step("get_balance", "get balance")
+async def aget_balance(
     *,
     credentials: ToAPIsCredentials,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
@@ -32,3 +33,7 @@ async def get_balance(
         ```
     """
     return await account_of(credentials, settings).account_balance()
+
+
+get_balance = sync_task(aget_balance)
+"""`aget_balance` for sync code."""

@@ -1,99 +1,108 @@
-"""One task for both worlds: awaited in an async flow, simply called in a sync one."""
+"""Two names for each task and flow, as in Prefect's own integrations.
+
+`asubmit_video` is the task, for async code: `await asubmit_video(...)`. `submit_video` is the same
+task for sync code: a call returns the result. What sync code calls is typed as sync; if async code
+calls it all the same, it gets the coroutine that the async name returns.
+"""
 
 import asyncio
 import contextvars
 import inspect
-import logging
-from collections.abc import Callable
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from prefect import Flow, Task
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import ParameterTypeError
 
+from prefect_toapis.blocks.prefect_internals import share_state, without_logged_values
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_VALIDATES_OURS: ContextVar[bool] = ContextVar("validates_ours", default=False)
 
+def sync_task(task: Task[P, Coroutine[Any, Any, R]]) -> Task[P, R]:
+    """An async task for sync code.
 
-def _without_values(record: logging.LogRecord) -> bool:
-    """What Prefect logs of parameters that don't fit holds them all, keys and signed URLs too."""
-    if _VALIDATES_OURS.get() and record.levelno >= logging.ERROR:
-        record.msg, record.args = record.getMessage().partition(": ")[0], None
-    return True
-
-
-logging.getLogger("prefect.flows").addFilter(_without_values)
-
-
-class EitherTask(Task[P, R], Generic[P, R]):
-    """An async task that returns an awaitable to async code, and its result to sync code.
+    Both names are one task: what is set on one, such as a hook, is set on both.
 
     Example:
         ```python
-        @flow
-        async def theirs():
-            generation = await submit_video(request, credentials=credentials)
+        @task(name="double")
+        async def adouble(number: int) -> int:
+            return 2 * number
+
+
+        double = sync_task(adouble)
+
 
         @flow
-        def ours():
-            generation = submit_video(request, credentials=credentials)
+        def sync_flow() -> int:
+            return double(21)
+
+
+        @flow
+        async def async_flow() -> int:
+            return await adouble(21)
         ```
     """
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task; see the class."""
-        return _for_the_caller(super().__call__(*args, **kwargs))
-
-    def with_options(self, **options: Any) -> "EitherTask[P, R]":
-        """As Prefect's, for sync code too."""
-        changed = super().with_options(**options)
-        changed.__class__ = EitherTask  # Prefect makes a plain task of it
-        return cast("EitherTask[P, R]", changed)
+    return _SyncTask(cast("Task[P, R]", task))
 
 
-class EitherFlow(Flow[P, R], Generic[P, R]):
-    """An async flow that returns an awaitable to async code, and its result to sync code."""
+def sync_flow(flow: Flow[P, Coroutine[Any, Any, R]]) -> Flow[P, R]:
+    """An async flow for sync code; see `sync_task`."""
+    return _SyncFlow(cast("Flow[P, R]", flow))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the flow; see `EitherTask`."""
-        return _for_the_caller(super().__call__(*args, **kwargs))
+
+def hides_values(flow: Flow[P, R]) -> Flow[P, R]:
+    """A flow that says which of its parameters don't fit, without their values.
+
+    Prefect's own message and log line hold them all, secrets and signed URLs too.
+    """
+    return _HidesValues(flow)
+
+
+class _SyncTask(Task[P, R], Generic[P, R]):
+    def __init__(self, task: Task[P, R]) -> None:
+        share_state(self, task)
+
+    if not TYPE_CHECKING:  # type checkers see Prefect's own signatures, which are exact
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return _for_the_caller(super().__call__(*args, **kwargs))
+
+        def with_options(self, **options: Any) -> Task[P, R]:
+            return _SyncTask(super().with_options(**options))
+
+
+class _HidesValues(Flow[P, R], Generic[P, R]):
+    def __init__(self, flow: Flow[P, R]) -> None:
+        share_state(self, flow)
+
+    if not TYPE_CHECKING:  # as above
+
+        def with_options(self, **options: Any) -> Flow[P, R]:
+            return type(self)(super().with_options(**options))
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """As Prefect's, but a block that isn't saved is named: this is all that a run shows.
-
-        The values are not: Prefect would log them all.
-        """
-        ours = _VALIDATES_OURS.set(True)
-        try:
-            return super().validate_parameters(parameters)
-        except ParameterTypeError as error:
-            if not (why := str(error.__cause__ or "")):
-                raise
-            first, *_ = why.splitlines()  # the rest might show values
-            advice = "`prefect-toapis setup` saves the default ones"
-            raise ParameterTypeError(f"{error} {first}; {advice}") from error
-        finally:
-            _VALIDATES_OURS.reset(ours)
-
-    def with_options(self, **options: Any) -> "EitherFlow[P, R]":
-        """As Prefect's, for sync code too."""
-        changed = super().with_options(**options)
-        changed.__class__ = EitherFlow  # Prefect makes a plain flow of it
-        return cast("EitherFlow[P, R]", changed)
+        """As Prefect's, but a block that isn't saved is named: this is all that a run shows."""
+        with without_logged_values():
+            try:
+                return super().validate_parameters(parameters)
+            except ParameterTypeError as error:
+                if not (why := str(error.__cause__ or "")):
+                    raise
+                first, *_ = why.splitlines()  # the rest might show values
+                advice = "`prefect-toapis setup` saves the default ones"
+                raise ParameterTypeError(f"{error} {first}; {advice}") from error
 
 
-def either_task(**options: Any) -> Callable[[Callable[P, R]], EitherTask[P, R]]:
-    """As Prefect's `task`, for one that sync code may call too."""
-    return lambda function: EitherTask(function, **options)
+class _SyncFlow(_HidesValues[P, R], Generic[P, R]):
+    if not TYPE_CHECKING:  # as above
 
-
-def either_flow(**options: Any) -> Callable[[Callable[P, R]], EitherFlow[P, R]]:
-    """As Prefect's `flow`, for one that sync code may call too."""
-    return lambda function: EitherFlow(function, **options)
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return _for_the_caller(super().__call__(*args, **kwargs))
 
 
 def called_from_async() -> bool:

@@ -22,15 +22,8 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
 from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace
 from prefect_toapis.client.references import is_file
-from prefect_toapis.tasks.log_lines import run_logger
-from prefect_toapis.tasks.steps import (
-    account_of,
-    detailed,
-    keep_reply,
-    named,
-    pace_of,
-    step,
-)
+from prefect_toapis.tasks.calling import sync_task
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, run_logger, step
 from prefect_toapis.tasks.submit import buyer_of
 from prefect_toapis.tasks.uploads import upload
 
@@ -88,8 +81,8 @@ async def order_character(character: Character, buyer: Buyer) -> Creation:
     return Creation(creation, bought_now=attempt.run == buyer.run)
 
 
-@step(named("create", "character"))
-async def create_character(
+@step("create_character", named("create", "character"))
+async def acreate_character(
     character: Character,
     *,
     credentials: ToAPIsCredentials,
@@ -123,13 +116,27 @@ async def create_character(
         made = await poll_character(creation, credentials=credentials, bucket=bucket)
         ```
     """
-    created = await _create(character, credentials=credentials, bucket=bucket, settings=settings)
-    return created.creation
+    return (await _create(character, credentials, bucket, settings)).creation
+
+
+create_character = sync_task(acreate_character)
+"""`acreate_character` for sync code."""
+
+
+@step("create_character", named("create", "character"))
+async def create_in_run(
+    character: Character,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> Creation:
+    """`create_character` as a flow of ours runs it."""
+    return await _create(character, credentials, bucket, settings)
 
 
 async def _create(
     character: Character,
-    *,
     credentials: ToAPIsCredentials,
     bucket: VideoBucket,
     settings: RunSettings,
@@ -138,12 +145,8 @@ async def _create(
     return await order_character(character, buyer_of(credentials, bucket, settings))
 
 
-create_step = detailed(create_character, _create)
-"""`create_character` as a flow runs it: returns a `Creation`."""
-
-
-@step(named("wait for", "creation"))
-async def poll_character(
+@step("poll_character", named("wait for", "creation"))
+async def apoll_character(
     creation: CharacterCreation,
     *,
     credentials: ToAPIsCredentials,
@@ -182,6 +185,10 @@ async def poll_character(
     except ToAPIsError as error:  # of the store, too: the creation is paid
         _about(error, creation).about(money="spent")
         raise
+
+
+poll_character = sync_task(apoll_character)
+"""`apoll_character` for sync code."""
 
 
 async def _made(

@@ -37,8 +37,8 @@ from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
 from prefect_toapis.client.results import Patience, ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.tasks.log_lines import run_logger
-from prefect_toapis.tasks.steps import account_of, detailed, keep_reply, named, step
+from prefect_toapis.tasks.calling import sync_task
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, run_logger, step
 
 _PIECE = 1024 * 1024  # bytes
 
@@ -95,8 +95,8 @@ async def store_shot(
     return done
 
 
-@step(named("store", "generation"))
-async def download_video(
+@step("download_video", named("store", "generation"))
+async def adownload_video(
     generation: Generation,
     *,
     credentials: ToAPIsCredentials,
@@ -137,27 +137,35 @@ async def download_video(
         ```
     """
     if generation.shot:
-        done = await _store_shot(
-            generation, credentials=credentials, bucket=bucket, settings=settings
-        )
-        return done.videos
+        return (await _store_shot(generation, credentials, bucket, settings)).videos
     account, store = account_of(credentials, settings), BucketStore(bucket)
     return await store_videos(generation, account, store, credentials, settings)
 
 
-async def _store_shot(
+download_video = sync_task(adownload_video)
+"""`adownload_video` for sync code."""
+
+
+@step("download_video", named("store", "generation"))
+async def download_in_run(
     generation: Generation,
     *,
     credentials: ToAPIsCredentials,
     bucket: VideoBucket,
     settings: RunSettings,
 ) -> StoredShot:
+    """`download_video` of a shot's generation, as a flow of ours runs it."""
+    return await _store_shot(generation, credentials, bucket, settings)
+
+
+async def _store_shot(
+    generation: Generation,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> StoredShot:
     account, store = account_of(credentials, settings), BucketStore(bucket)
     return await store_shot(generation, account, store, credentials, settings, flow_run.id)
-
-
-download_step = detailed(download_video, _store_shot)
-"""`download_video` of a shot's generation, as a flow runs it: returns the `StoredShot`."""
 
 
 def _log_stored(generation: Generation, videos: Sequence[StoredVideo]) -> None:

@@ -14,9 +14,9 @@ from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.tasks.log_lines import run_logger
+from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.notices import notices
-from prefect_toapis.tasks.steps import account_of, detailed, keep_reply, named, pace_of, step
+from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, run_logger, step
 
 _WHEN_TOLD = 300.0  # seconds between two queries of what a webhook will tell of
 
@@ -60,8 +60,8 @@ async def wait_for(
     return generation.after(reply)
 
 
-@step(named("wait for", "generation"))
-async def poll_video(
+@step("poll_video", named("wait for", "generation"))
+async def apoll_video(
     generation: Generation,
     *,
     credentials: ToAPIsCredentials,
@@ -97,7 +97,12 @@ async def poll_video(
     return await _wait(generation, credentials, bucket, settings)
 
 
-async def _wait_watched(
+poll_video = sync_task(apoll_video)
+"""`apoll_video` for sync code."""
+
+
+@step("poll_video", named("wait for", "generation"))
+async def poll_in_run(
     generation: Generation,
     *,
     credentials: ToAPIsCredentials,
@@ -105,11 +110,8 @@ async def _wait_watched(
     settings: RunSettings,
     on_reply: Callable[[Reply], None],
 ) -> Generation:
+    """`poll_video` as a flow of ours runs it: `on_reply` is called with every reply."""
     return await _wait(generation, credentials, bucket, settings, on_reply)
-
-
-poll_step = detailed(poll_video, _wait_watched)
-"""`poll_video` as a flow runs it: takes `on_reply`, which is called with every reply."""
 
 
 async def _wait(

@@ -4,12 +4,13 @@ from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest
+from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.steps import named, step
 from prefect_toapis.tasks.submit import buy
 
 
-@step(named("remix", "request"))
-async def remix_video(
+@step("remix_video", named("remix", "request"))
+async def aremix_video(
     request: RemixRequest,
     *,
     credentials: ToAPIsCredentials,
@@ -45,3 +46,7 @@ async def remix_video(
         ```
     """
     return await buy(request, credentials, bucket, settings)
+
+
+remix_video = sync_task(aremix_video)
+"""`aremix_video` for sync code."""

@@ -1,13 +1,17 @@
 """What the tasks share: how they are retried, what they are called, whose account they use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import Task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
@@ -16,35 +20,36 @@ from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
+from prefect_toapis.blocks.prefect_internals import QUIET_TASKS
 from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.addresses import lies_private
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.tasks.calling import EitherTask, either_task
-from prefect_toapis.tasks.log_lines import STEPS, run_logger
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-Bind = Callable[[Task[..., Any]], Callable[..., Awaitable[Any]]]
-"""Makes of a task what takes its subject alone: `bind`, with the blocks and settings of a run."""
 
 _SHOWN = 60  # characters of a label in a name
 RETRY_DELAYS: list[float] = [30, 120, 600]  # seconds
 
 
-def step(name: str | Callable[[], str]) -> Callable[[Callable[P, R]], EitherTask[P, R]]:
+def step(
+    name: str, task_run_name: str | Callable[[], str]
+) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A task of ours, tried again only where that is safe.
 
     It is never cached: the record in the bucket is the only truth about what was bought.
 
     Args:
-        name: What its runs are called.
+        name: Of the task.
+        task_run_name: What its runs are called.
     """
-    as_task = either_task(
-        task_run_name=name,
+    QUIET_TASKS.add(name)
+    return task(
+        name=name,
+        task_run_name=task_run_name,
         retries=len(RETRY_DELAYS),
         retry_delay_seconds=RETRY_DELAYS,
         retry_condition_fn=is_transient,
@@ -52,42 +57,14 @@ def step(name: str | Callable[[], str]) -> Callable[[Callable[P, R]], EitherTask
         persist_result=False,
     )
 
-    def decorate(function: Callable[P, R]) -> EitherTask[P, R]:
-        task: EitherTask[P, R] = as_task(function)
-        STEPS.add(task.name)
-        return task
-
-    return decorate
-
-
-def detailed(public: Task[Any, Any], function: Callable[P, R]) -> Task[P, R]:
-    """The task of a step for a flow that needs more of its result than the public task returns.
-
-    Prefect names it, shows it and tries it again as the public one.
-
-    Args:
-        public: The task that users call.
-        function: Takes the same subject under the same name.
-    """
-    return Task(
-        function,
-        name=public.name,
-        task_run_name=public.task_run_name,
-        retries=public.retries,
-        retry_delay_seconds=public.retry_delay_seconds,
-        retry_condition_fn=public.retry_condition_fn,
-        cache_policy=NO_CACHE,
-        persist_result=False,
-    )
-
 
 def bind(
-    task: Task[..., Any],
+    task: Task[..., Coroutine[Any, Any, R]],
     credentials: ToAPIsCredentials,
     bucket: VideoBucket,
     settings: RunSettings,
-) -> Callable[..., Awaitable[Any]]:
-    """A task with the blocks, the settings and the retry delays of a run.
+) -> Callable[..., Coroutine[Any, Any, R]]:
+    """A step with the blocks, the settings and the retry delays of a run.
 
     Args:
         task: A step; what is left to give is its subject.
@@ -124,6 +101,14 @@ def named(verb: str, subject: str) -> Callable[[], str]:
         return f"{verb} {printable(str(label), _SHOWN)}"
 
     return name
+
+
+def run_logger() -> "logging.Logger | LoggingAdapter":
+    """The logger of the flow run or task run; this package's own where nothing runs."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("prefect_toapis")
 
 
 def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Account:

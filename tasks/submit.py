@@ -16,8 +16,8 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.tasks.allowance import submissions_of
-from prefect_toapis.tasks.log_lines import run_logger
-from prefect_toapis.tasks.steps import api_lies_private, detailed, named, step
+from prefect_toapis.tasks.calling import sync_task
+from prefect_toapis.tasks.steps import api_lies_private, named, run_logger, step
 from prefect_toapis.tasks.uploads import with_uploads
 
 
@@ -61,8 +61,8 @@ async def submit_shot(shot: Shot, buyer: Buyer) -> Submission:
     return submission
 
 
-@step(named("submit", "shot_or_request"))
-async def submit_video(
+@step("submit_video", named("submit", "shot_or_request"))
+async def asubmit_video(
     shot_or_request: Shot | VideoRequest,
     *,
     credentials: ToAPIsCredentials,
@@ -103,18 +103,16 @@ async def submit_video(
     return await buy(request, credentials, bucket, settings, uploads)
 
 
-async def _submit_shot(
-    shot_or_request: Shot,
-    *,
-    credentials: ToAPIsCredentials,
-    bucket: VideoBucket,
-    settings: RunSettings,
+submit_video = sync_task(asubmit_video)
+"""`asubmit_video` for sync code."""
+
+
+@step("submit_video", named("submit", "shot"))
+async def submit_in_run(
+    shot: Shot, *, credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings
 ) -> Submission:
-    return await submit_shot(shot_or_request, buyer_of(credentials, bucket, settings))
-
-
-submit_step = detailed(submit_video, _submit_shot)
-"""`submit_video` of a batch's shot, as a flow runs it: returns a `Submission`."""
+    """`submit_video` of a batch's shot, as a flow of ours runs it."""
+    return await submit_shot(shot, buyer_of(credentials, bucket, settings))
 
 
 async def buy(

@@ -9,12 +9,12 @@ from prefect_toapis.batches.uploads import Upload, find_upload, remember
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.files import read_media
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.tasks.log_lines import run_logger
-from prefect_toapis.tasks.steps import account_of, api_lies_private, named, step
+from prefect_toapis.tasks.calling import sync_task
+from prefect_toapis.tasks.steps import account_of, api_lies_private, named, run_logger, step
 
 
-@step(named("upload", "file"))
-async def upload_image(
+@step("upload_image", named("upload", "file"))
+async def aupload_image(
     file: str | Path,
     *,
     credentials: ToAPIsCredentials,
@@ -48,8 +48,12 @@ async def upload_image(
     return (await upload(File(str(file), "image"), credentials, bucket, settings)).url
 
 
-@step(named("upload", "file"))
-async def upload_clip(
+upload_image = sync_task(aupload_image)
+"""`aupload_image` for sync code."""
+
+
+@step("upload_clip", named("upload", "file"))
+async def aupload_clip(
     file: str | Path,
     *,
     credentials: ToAPIsCredentials,
@@ -81,6 +85,10 @@ async def upload_clip(
         ```
     """
     return (await upload(File(str(file), "video"), credentials, bucket, settings)).url
+
+
+upload_clip = sync_task(aupload_clip)
+"""`aupload_clip` for sync code."""
 
 
 async def upload(
