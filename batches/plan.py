@@ -1,7 +1,7 @@
 """From what a user asks for to the shots of a batch: pure, and all faults in one go."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,7 @@ from prefect_toapis.batches.casting import (
     unfilled,
     url_fault,
 )
+from prefect_toapis.batches.files import File
 from prefect_toapis.batches.identity import FOLDER_ID, business_id, shot_id
 from prefect_toapis.batches.naming import scene_labels, shot_label, slug, variant_labels
 from prefect_toapis.batches.spec import BatchSpec, Character, Scene, Variant
@@ -113,6 +114,10 @@ class Plan:
 
     Args:
         missing: The characters that must be made before a shot can be, by the shot's id.
+        spec: What the shots were made of; one without scenes if the bucket's plan has them.
+        destination: Bucket and prefix.
+        made: The characters that were made, by name.
+        files: Where the contents are that the spec refers to, by reference.
     """
 
     batch: str
@@ -120,6 +125,15 @@ class Plan:
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     missing: dict[str, list[Character]] = field(default_factory=dict)
+    spec: BatchSpec = field(default_factory=BatchSpec)
+    destination: str = ""
+    made: Mapping[str, Made] = field(default_factory=dict)
+    files: Mapping[str, File] = field(default_factory=dict)
+
+    def with_characters(self, made: Mapping[str, Made]) -> "Plan":
+        """The same shots, planned with more characters that were made, by name."""
+        known = {**self.made, **made}
+        return replace(plan_batch(self.spec, self.batch, self.destination, known), files=self.files)
 
     @property
     def videos(self) -> int:
@@ -177,7 +191,8 @@ def plan_batch(
                 missing[shot.shot_id] = needed
             if too_much and len(shots) >= _SAMPLE:
                 break
-    plan = Plan(batch, shots, faults, _notes(spec, shots, catalogue), missing)
+    notes = _notes(spec, shots, catalogue)
+    plan = Plan(batch, shots, faults, notes, missing, spec, destination, known)
     faults += _request_faults(shots, catalogue, private=private)
     faults += _doubles(shots)
     if too_much:

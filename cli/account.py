@@ -12,7 +12,7 @@ from prefect_toapis.cli.console import Console
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.flows.defaults import credentials_or_default
+from prefect_toapis.flows.default_blocks import credentials_or_default
 from prefect_toapis.tasks.steps import account_of
 
 T = TypeVar("T")

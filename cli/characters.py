@@ -11,7 +11,7 @@ from prefect_toapis.batches.registry import read_all
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.flows.defaults import bucket_or_default
+from prefect_toapis.flows.default_blocks import bucket_or_default
 
 
 def characters() -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prefect_toapis.batches.manifest import Manifest, ManifestRow, RowStatus
-from prefect_toapis.batches.progress import ENDED, Phase, Progress
+from prefect_toapis.flows.progress import ENDED, Phase, Progress
 
 _SHOTS_SHOWN = 16  # more are summed up
 _BAR = 30  # columns

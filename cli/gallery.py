@@ -10,8 +10,8 @@ from prefect_toapis.batches.naming import is_batch_name
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.flows.defaults import bucket_or_default
-from prefect_toapis.flows.gallery import page_key, sign_links, write_gallery
+from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.flows.publish import page_key, sign_links, write_gallery
 
 
 def gallery(batch: str) -> None:

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from prefect_toapis.cli.console import Console
 from prefect_toapis.cli.display import reconciled
 from prefect_toapis.cli.running import run_shown
-from prefect_toapis.flows.reconciling import reconcile_batch
+from prefect_toapis.flows.reconcile import reconciliation_flow
 
 
 def reconcile(
@@ -28,7 +28,11 @@ def reconcile(
         verbose: Show Prefect's log, too.
     """
     console = Console()
-    run = run_shown(console, lambda: reconcile_batch(batch, dry_run=dry_run), verbose=verbose)
+    run = run_shown(
+        console,
+        lambda progress: reconciliation_flow(progress)(batch, dry_run=dry_run),
+        verbose=verbose,
+    )
     console.print(reconciled(run.manifest, run.progress))
     if run.failed:
         raise SystemExit(1)

@@ -13,12 +13,12 @@ from rich.markup import escape
 
 from prefect_toapis.batches.errors import BatchFailed, InvalidBatch, ManifestNotWritten
 from prefect_toapis.batches.manifest import Manifest
-from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.batches.reports import still_under_way
 from prefect_toapis.cli.display import bars
 from prefect_toapis.cli.interruption import Interrupted, Interruptible
 from prefect_toapis.cli.output import unblocked
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.flows.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,14 @@ class Run:
     failed: bool
 
 
-def run_shown(console: Console, work: Callable[[], Awaitable[Manifest]], *, verbose: bool) -> Run:
+def run_shown(
+    console: Console, work: Callable[[Progress], Awaitable[Manifest]], *, verbose: bool
+) -> Run:
     """Run a flow and show how it goes.
 
     Args:
         console: Where to.
-        work: Calls the flow.
+        work: Calls the flow, which keeps the progress that it is given.
         verbose: Show Prefect's whole log, too; warnings are shown in any case.
 
     Raises:
@@ -50,10 +52,10 @@ def run_shown(console: Console, work: Callable[[], Awaitable[Manifest]], *, verb
             (130 by Ctrl-C, 143 by SIGTERM); what happened was printed.
     """
     progress, started, failed = Progress(), time.monotonic(), False
-    running = Interruptible(work)
+    running = Interruptible(lambda: work(progress))
     _log_above_the_bars(console, running, verbose)
     try:
-        with unblocked(), showing(progress), bars(console, progress):
+        with unblocked(), bars(console, progress):
             manifest = running.run()
     except BatchFailed as error:
         manifest, failed = error.manifest, True

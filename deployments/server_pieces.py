@@ -14,7 +14,7 @@ from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import schema_checksum
 from prefect_toapis.client.allowance import ALLOWANCES, BURST_SECONDS, AccountGroup
 from prefect_toapis.deployments.pieces import Outcome, Piece
-from prefect_toapis.flows.defaults import DEFAULT
+from prefect_toapis.flows.default_blocks import DEFAULT
 from prefect_toapis.tasks.allowance import SUBMISSIONS
 
 B = TypeVar("B", bound=Block)

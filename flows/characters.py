@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 from prefect import flow
@@ -17,78 +16,84 @@ from prefect_toapis.batches.spending import CharacterSpending
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.form_schema import OrEmpty
-from prefect_toapis.flows.preflight import blocks_or_faults
-from prefect_toapis.flows.run_tasks import RunTasks
-from prefect_toapis.flows.sources import Sources, read_sources
-from prefect_toapis.flows.uploads import upload_files
+from prefect_toapis.flows.default_blocks import blocks_or_faults
+from prefect_toapis.flows.inputs import Sources, read_sources, upload_files
+from prefect_toapis.flows.progress import Progress
 from prefect_toapis.tasks.calling import hides_values, sync_flow
-from prefect_toapis.tasks.characters import create_character, poll_character
-from prefect_toapis.tasks.steps import is_private
-
-
-@dataclass(frozen=True)
-class Casting:
-    """What came of making characters.
-
-    Args:
-        made: The characters, by id.
-        failed: Why the others weren't made, by id.
-    """
-
-    made: dict[str, MadeCharacter]
-    failed: dict[str, ToAPIsError]
-
-    def failure_of(self, characters: Iterable[Character]) -> ToAPIsError | None:
-        """Why the first of these that wasn't made was not; None if all were."""
-        ids = map(id_of, characters)
-        return next((self.failed[one] for one in ids if one in self.failed), None)
-
-    def spending(self, characters: Iterable[Character]) -> list[CharacterSpending]:
-        """What was spent on these, in this run or an earlier one."""
-        costs: list[CharacterSpending] = []
-        for identity, one in distinct(characters).items():
-            if made := self.made.get(identity):
-                costs.append(CharacterSpending(one.name, "spent", made.task_id))
-            elif error := self.failed.get(identity):
-                costs.append(CharacterSpending(one.name, error.money, error.task_id))
-        return costs
+from prefect_toapis.tasks.characters import apoll_character, create_in_run
+from prefect_toapis.tasks.steps import Bind, bind_to, is_private
 
 
 async def make_characters(
-    characters: Iterable[Character], files: Mapping[str, File], tasks: RunTasks
-) -> Casting:
+    characters: Iterable[Character],
+    files: Mapping[str, File],
+    bind: Bind,
+    settings: RunSettings,
+    progress: Progress,
+) -> tuple[dict[str, MadeCharacter], dict[str, ToAPIsError]]:
     """Make characters at once, each once whatever it is called, none able to stop another.
 
     Args:
         characters: Without faults; those that exist are left out.
         files: Where the clips are that they refer to, by reference.
-        tasks: Of the run.
+        bind: Gives the tasks the blocks and settings of the run.
+        settings: `max_in_flight`.
+        progress: Told which characters this run paid for.
+
+    Returns:
+        The characters that were made, and why the others weren't, each by id.
     """
     wanted = distinct(characters)
-    create, poll = tasks.bind(create_character), tasks.bind(poll_character)
-    in_flight = asyncio.Semaphore(tasks.settings.max_in_flight)
-    casting = Casting({}, {})
+    create, poll = bind(create_in_run), bind(apoll_character)
+    in_flight = asyncio.Semaphore(settings.max_in_flight)
+    made: dict[str, MadeCharacter] = {}
+    failed: dict[str, ToAPIsError] = {}
     clips = {one.url for one in wanted.values() if one.url}
-    missing = await upload_files(clips, files, tasks)
+    missing = await upload_files(clips, files, bind)
 
     async def make(identity: str, character: Character) -> None:
         if character.url and character.url in missing:
-            casting.failed[identity] = missing[character.url]
+            failed[identity] = missing[character.url]
             return
         try:
             async with in_flight:
-                creation = await create(character)
-                casting.made[identity] = await poll(creation)
+                created = await create(character)
+                if created.bought_now:
+                    progress.made.add(character.name)
+                made[identity] = await poll(created.creation)
         except ToAPIsError as error:
             get_run_logger().error("%s", error)
-            casting.failed[identity] = error
+            failed[identity] = error
         except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
             get_run_logger().exception('Character "%s": unexpected', character.name)
             what = f'Character "{character.name}": {type(error).__name__}: run it again to go on'
-            casting.failed[identity] = ToAPIsError(what, money="maybe spent")
+            failed[identity] = ToAPIsError(what, money="maybe spent")
 
     await asyncio.gather(*[make(identity, one) for identity, one in wanted.items()])
-    return casting
+    return made, failed
+
+
+def first_failure(
+    characters: Iterable[Character], failed: Mapping[str, ToAPIsError]
+) -> ToAPIsError | None:
+    """Why the first of some characters that wasn't made was not; None if all were."""
+    ids = map(id_of, characters)
+    return next((failed[one] for one in ids if one in failed), None)
+
+
+def spending_on(
+    characters: Iterable[Character],
+    made: Mapping[str, MadeCharacter],
+    failed: Mapping[str, ToAPIsError],
+) -> list[CharacterSpending]:
+    """What was spent on some characters, in this run or an earlier one."""
+    costs: list[CharacterSpending] = []
+    for identity, one in distinct(characters).items():
+        if character := made.get(identity):
+            costs.append(CharacterSpending(one.name, "spent", character.task_id))
+        elif error := failed.get(identity):
+            costs.append(CharacterSpending(one.name, error.money, error.task_id))
+    return costs
 
 
 @hides_values
@@ -135,12 +140,12 @@ async def acreate_characters(
     if faults or account is None or store is None:
         raise InvalidBatch(faults)
     to_make = [one for one in sources.spec.characters if not one.exists]
-    tasks = RunTasks(account, store, settings)
-    casting = await make_characters(to_make, sources.files, tasks)
-    if error := casting.failure_of(to_make):
+    bind = bind_to(account, store, settings)
+    made, failed = await make_characters(to_make, sources.files, bind, settings, Progress())
+    if error := first_failure(to_make, failed):
         raise error
-    made = [(one.name, casting.made[id_of(one)]) for one in to_make]
-    return [one.model_copy(update={"name": name}) for name, one in made]
+    found = [(one.name, made[id_of(one)]) for one in to_make]
+    return [one.model_copy(update={"name": name}) for name, one in found]
 
 
 create_characters = sync_flow(acreate_characters)

@@ -1,4 +1,7 @@
-"""Python's own settings, for a process that has thousands of shots under way.
+"""Python's own settings, for a process of ours that has thousands of shots under way.
+
+They are changed only where TOAPIS_TUNE_INTERPRETER is 1: they are the whole process's, so only its
+owner may say so. The command line and the shipped deployments do.
 
 A thread that wants Python's lock waits for the switch interval (5 ms) while another one computes.
 A request of the background loop needs the lock some twenty times, so that with hundreds of shots
@@ -10,12 +13,14 @@ in which nothing else went on. Now what it has looked through once isn't looked 
 """
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
+SWITCH = "TOAPIS_TUNE_INTERPRETER"
 TURN = 0.0005  # seconds
 SEARCHES = (20_000, 5, 2)  # new objects before the first one, then how many before a wider one
 _WIDEST = 2  # of a search: it looks through everything
@@ -71,8 +76,14 @@ _batches = _Batches()
 
 
 @contextmanager
-def made_for_many_shots() -> Iterator[None]:
-    """Shorter turns of threads, rarer searches for garbage; when the last batch ends, as before."""
+def tuned_interpreter() -> Iterator[None]:
+    """Shorter turns of threads, rarer searches for garbage; when the last batch ends, as before.
+
+    Without the switch it changes nothing.
+    """
+    if os.environ.get(SWITCH) != "1":
+        yield
+        return
     with _batches.lock:
         if _batches.under_way == 0:
             _batches.begin()

@@ -1,6 +1,6 @@
-"""What a run knows of its batch by itself, whatever the bucket says later."""
+"""What a run knows of its batch by itself, and the manifest that it ends with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -8,13 +8,16 @@ from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.errors import GenerationShared, ManifestNotWritten, StoreMissing
 from prefect_toapis.batches.generation import Generation
+from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.manifest import Manifest, StoredShot, Unstored, shot_key
 from prefect_toapis.batches.manifest_rows import build_manifest
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.reports import headline
 from prefect_toapis.batches.spending import CharacterSpending, spent_on
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.flows.preflight import Ready
+from prefect_toapis.flows.batch import Batch
+from prefect_toapis.flows.publish import publish
+from prefect_toapis.flows.stored_shots import read_stored_shots
 
 _IDS_A_LINE = 50  # of the log: Prefect drops lines that are too long
 
@@ -27,16 +30,18 @@ class Outcomes:
         stored: What `shot.json` says of the shots that are stored, by its key.
         unstored: Why others aren't, by shot id.
         accepted: The generations that are waited for, by shot id.
+        rendering: The ids of the shots that were submitted, and left to render.
+        stopped: Why nothing more was submitted; None if all was.
         characters: What was spent on characters in this run.
-        left: Shots of earlier plans that were sent and aren't stored.
         owners: The shot that each generation belongs to, by task id.
     """
 
     stored: dict[str, StoredShot] = field(default_factory=dict)
     unstored: dict[str, Unstored] = field(default_factory=dict)
     accepted: dict[str, Generation] = field(default_factory=dict)
+    rendering: set[str] = field(default_factory=set)
+    stopped: ToAPIsError | None = None
     characters: list[CharacterSpending] = field(default_factory=list)
-    left: Sequence[Shot] = ()
     owners: dict[str, Shot] = field(default_factory=dict)
 
     @classmethod
@@ -65,35 +70,35 @@ class Outcomes:
             )
         self.accepted[shot.shot_id] = generation
 
-    def bought(self, ready: Ready) -> bool:
+    def bought(self, batch: Batch) -> bool:
         """Whether anything of the batch is paid, or may be: in this run or before."""
         return bool(
             self.accepted
             or any(one.money != "not spent" for one in self.characters)
             or any(spent_on(one) != "not spent" for one in self.unstored.values())
-            or any(ready.inventory.knows(shot) for shot in ready.shots)
+            or any(batch.inventory.knows(shot) for shot in batch.shots)
         )
 
-    def manifest(self, ready: Ready, why: str) -> Manifest:
+    def manifest(self, batch: Batch, why: str) -> Manifest:
         """The table of the batch as the run itself knows it.
 
         Args:
-            ready: The batch.
+            batch: The batch.
             why: The run could not go on, or can't read the bucket.
         """
         stored = {one.shot.shot_id for one in self.stored.values()}
         unknown = {
-            shot.shot_id: self._unaccounted(ready, shot, why)
-            for shot in ready.shots
+            shot.shot_id: self._unaccounted(batch, shot, why)
+            for shot in batch.shots
             if shot.shot_id not in stored
         }
         unstored = {**unknown, **self.unstored}
         manifest = build_manifest(
-            ready.batch, ready.uri, ready.shots, self.stored.values(), unstored, self.left
+            batch.name, batch.uri, batch.shots, self.stored.values(), unstored, batch.orphaned
         )
-        return manifest.model_copy(update={"plan": ready.in_words})
+        return manifest.model_copy(update={"plan": batch.in_words})
 
-    def _unaccounted(self, ready: Ready, shot: Shot, why: str) -> Unstored:
+    def _unaccounted(self, batch: Batch, shot: Shot, why: str) -> Unstored:
         """Why a shot has no outcome of its own."""
         if generation := self.accepted.get(shot.shot_id):
             return Unstored(
@@ -103,21 +108,21 @@ class Outcomes:
                 business_id=generation.business_id,
                 money="spent",
             )
-        if ready.inventory.has(shot):
-            reason = f"stored by an earlier run as {ready.bucket.uri(shot_key(shot))}, but: {why}"
+        if batch.inventory.has(shot):
+            reason = f"stored by an earlier run as {batch.bucket.uri(shot_key(shot))}, but: {why}"
             return Unstored(status="open", reason=reason, money="spent")
-        if ready.inventory.knows(shot):
+        if batch.inventory.knows(shot):
             reason = f"sent by an earlier run, and not looked at in this one: {why}"
             return Unstored(status="open", reason=reason, money="maybe spent")
         return Unstored(status="planned", reason=f"not submitted: {why}", money="not spent")
 
 
 @contextmanager
-def accounting(ready: Ready, outcomes: Outcomes) -> Iterator[None]:
+def accounting(batch: Batch, outcomes: Outcomes) -> Iterator[None]:
     """Whatever breaks a run off, it ends with a manifest that names what was bought.
 
     Args:
-        ready: The batch.
+        batch: The batch.
         outcomes: Of the run; looked at when it breaks off.
 
     Raises:
@@ -126,9 +131,9 @@ def accounting(ready: Ready, outcomes: Outcomes) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not outcomes.bought(ready):
+        if not outcomes.bought(batch):
             raise
-        manifest = outcomes.manifest(ready, cause_in_words(error))
+        manifest = outcomes.manifest(batch, cause_in_words(error))
         raise not_written(manifest, outcomes.characters, error) from error
 
 
@@ -183,3 +188,61 @@ def _advice(batch: str, cause: Exception) -> str:
     if isinstance(cause, ToAPIsError) and cause.advice:
         return f"{cause.advice} Then {again} {ids}"
     return f"The log says more. R{again[1:]} {ids}"
+
+
+async def conclude(
+    batch: Batch,
+    outcomes: Outcomes,
+    publish: Callable[[Batch, Manifest], Awaitable[None]] = publish,
+) -> Manifest:
+    """The manifest of a batch as the bucket has it now, published.
+
+    Args:
+        batch: The batch.
+        outcomes: Of this run.
+        publish: Writes it and shows it.
+
+    Raises:
+        ManifestNotWritten: The bucket can't be read, or doesn't take it; its `manifest` is what is
+            known all the same. It is raised whatever `on_failure` says: a manifest that is nowhere
+            must not look like success.
+    """
+    try:
+        manifest = await gather_manifest(batch, outcomes)
+    except Exception as error:
+        manifest = outcomes.manifest(batch, cause_in_words(error))
+        raise not_written(manifest, outcomes.characters, error) from error
+    try:
+        await publish(batch, manifest)
+    except Exception as error:
+        raise not_written(manifest, outcomes.characters, error) from error
+    return manifest
+
+
+async def gather_manifest(batch: Batch, outcomes: Outcomes) -> Manifest:
+    """The table of a batch as the bucket has it now.
+
+    Args:
+        batch: The batch.
+        outcomes: Of this run: what it has read or written isn't read again.
+
+    Raises:
+        StoreError: The bucket can't be listed, or a `shot.json` can't be read for now. One that is
+            damaged concerns its own shot alone: it is open, and its row says why.
+    """
+    retries, known = batch.with_retries(), outcomes.stored
+    entries = await retries(batch.store.list_entries, f"{batch.name}/")
+    keys = [key for key in entries if key.endswith(f"/{SHOT_FILE}") and key not in known]
+    read = await read_stored_shots(keys, entries, batch.store, retries)
+    for error in read.unread.values():
+        raise error
+    stored = [*known.values(), *read.found.values()]
+    faults = {**read.broken, **{key: str(error) for key, error in read.too_new.items()}}
+    why = {
+        shot.shot_id: Unstored(status="open", reason=faults[key], money="spent")
+        for shot in [*batch.shots, *batch.orphaned]
+        if (key := shot_key(shot)) in faults
+    }
+    unstored = {**why, **outcomes.unstored}
+    manifest = build_manifest(batch.name, batch.uri, batch.shots, stored, unstored, batch.orphaned)
+    return manifest.model_copy(update={"plan": batch.in_words})

@@ -4,16 +4,18 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import wraps
 from statistics import median
-from typing import Literal, get_args
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import httpx
+from prefect import Flow
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
@@ -29,6 +31,10 @@ from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.tasks.calling import hides_values
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Phase = Literal["waiting", "queued", "rendering", "storing", "stored", "failed", "open"]
 ENDED: tuple[Phase, ...] = ("stored", "failed", "open")
@@ -247,3 +253,24 @@ async def render_time_history(account: Account, store: BucketStore) -> AsyncIter
         with best_effort("How long generations took isn't kept"):
             if seen := await account.learnt():
                 await store.write(RENDER_TIMES_FILE, render_times_json(seen), JSON)
+
+
+def watched_flow(
+    public: Flow[P, Coroutine[Any, Any, R]],
+    implementation: Callable[..., Coroutine[Any, Any, R]],
+    progress: Progress,
+) -> Flow[P, Coroutine[Any, Any, R]]:
+    """A flow whose progress its caller can watch: the public one in all that Prefect shows.
+
+    Args:
+        public: The flow that users call.
+        implementation: What it calls, with its parameters and a `progress`.
+        progress: Kept up to date while the flow runs; may be read in other threads.
+    """
+
+    @wraps(public.fn)
+    async def watched(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await implementation(*args, **kwargs, progress=progress)
+
+    built = Flow(watched, name=public.name, flow_run_name=public.flow_run_name)
+    return hides_values(built)

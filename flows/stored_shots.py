@@ -61,7 +61,7 @@ async def read_stored_shots(
     keys: Iterable[str],
     entries: Mapping[str, Entry],
     store: Store,
-    patient: BoundAsyncRetryingCaller,
+    retries: BoundAsyncRetryingCaller,
 ) -> StoredShots:
     """Read every `shot.json`, and compare it with the listing.
 
@@ -69,19 +69,19 @@ async def read_stored_shots(
         keys: Of the files.
         entries: What the bucket lists below the batch.
         store: To read from.
-        patient: Calls the store, again and again while it is unavailable.
+        retries: Calls the store, again and again while it is unavailable.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
     found: dict[str, StoredShot] = {}
     too_new: dict[str, DocumentTooNew] = {}
     broken: dict[str, str] = {}
     unread: dict[str, StoreError] = {}
-    lacking: dict[str, StoredShot] = {}
+    incomplete: dict[str, StoredShot] = {}
 
     async def read(key: str) -> None:
         try:
             async with at_once:
-                content = await patient(store.read, key)
+                content = await retries(store.read, key)
             stored = read_stored(content or b"", key, store.uri(key))
         except DocumentTooNew as error:
             too_new[key] = error
@@ -92,7 +92,7 @@ async def read_stored_shots(
         else:
             gone = ", ".join(store.uri(one) for one in missing_files(stored, entries))
             if gone:
-                lacking[key] = stored
+                incomplete[key] = stored
                 broken[key] = f"stored, but gone from the bucket or cut since: {gone}"
             else:
                 found[key] = with_posters_there(stored, entries)
@@ -100,4 +100,4 @@ async def read_stored_shots(
     await asyncio.gather(*map(read, keys))
     for fault in broken.values():
         get_run_logger().warning("%s", fault)
-    return StoredShots(found, too_new, broken, unread, lacking)
+    return StoredShots(found, too_new, broken, unread, incomplete)

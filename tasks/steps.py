@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -58,28 +58,36 @@ def step(
     )
 
 
-def bind(
-    task: Task[..., Coroutine[Any, Any, R]],
-    credentials: ToAPIsCredentials,
-    bucket: VideoBucket,
-    settings: RunSettings,
-) -> Callable[..., Coroutine[Any, Any, R]]:
-    """A step with the blocks, the settings and the retry delays of a run.
+class Bind(Protocol):
+    """Gives a step the blocks, the settings and the retry delays of a run; see `bind_to`."""
+
+    def __call__(
+        self, task: Task[..., Coroutine[Any, Any, R]], /
+    ) -> Callable[..., Coroutine[Any, Any, R]]:
+        """The step; what is left to give is its subject."""
+        ...
+
+
+def bind_to(credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings) -> Bind:
+    """What gives steps the blocks, the settings and the retry delays of a run.
 
     Args:
-        task: A step; what is left to give is its subject.
         credentials: Whose account pays.
         bucket: Where everything is kept.
         settings: Waits, bounds and retries.
     """
     delays = settings.task_retry_delays_seconds
-    # Quoted: Prefect would search them for results of other tasks, several times for each run.
-    return partial(
-        task.with_options(retries=len(delays), retry_delay_seconds=delays),
-        credentials=quote(credentials),
-        bucket=quote(bucket),
-        settings=quote(settings),
-    )
+
+    def bind(task: Task[..., Coroutine[Any, Any, R]], /) -> Callable[..., Coroutine[Any, Any, R]]:
+        # Quoted: Prefect would search them for results of other tasks, several times for each run.
+        return partial(
+            task.with_options(retries=len(delays), retry_delay_seconds=delays),
+            credentials=quote(credentials),
+            bucket=quote(bucket),
+            settings=quote(settings),
+        )
+
+    return bind
 
 
 def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:

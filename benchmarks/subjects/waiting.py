@@ -11,9 +11,9 @@ from benchmarks.job import Job, given_job, report_path
 from benchmarks.subjects.blocks import bucket_of, credentials_of
 from benchmarks.subjects.reporting import measured, memory
 
-from prefect_toapis import generate_from_spec
-from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.client.account import in_background
+from prefect_toapis.flows.generate import generation_flow
+from prefect_toapis.flows.progress import Progress
 
 _STEP = 0.01  # seconds
 _LEAST = 30.0  # seconds to look at what waits
@@ -57,11 +57,12 @@ def write_spec(job: Job, spec: Path) -> None:
 
 async def watch(job: Job) -> None:
     """Submit, look until shots have waited for as long as the job says, and leave them."""
-    with showing(Progress()) as progress, measured() as told:
+    progress = Progress()
+    with measured() as told:
         spec = report_path().with_name("spec.json")
         write_spec(job, spec)
         blocks = {"credentials": credentials_of(job), "bucket": bucket_of(job)}
-        batch = asyncio.ensure_future(generate_from_spec(str(spec), **blocks))
+        batch = asyncio.ensure_future(generation_flow(progress)(str(spec), **blocks))
         done, _ = await asyncio.wait(
             {batch, asyncio.create_task(all_wait(progress, job.shots))},
             return_when=asyncio.FIRST_COMPLETED,

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
     from prefect_toapis.client.requests import RemixRequest, VideoRequest
     from prefect_toapis.flows.characters import create_characters
-    from prefect_toapis.flows.collecting import collect_batch
-    from prefect_toapis.flows.generation import generate_from_spec, generate_videos
-    from prefect_toapis.flows.reconciling import reconcile_batch
-    from prefect_toapis.flows.run_shard import run_shard
-    from prefect_toapis.flows.submitting import submit_batch
+    from prefect_toapis.flows.collect import collect_batch
+    from prefect_toapis.flows.generate import generate_from_spec, generate_videos, submit_batch
+    from prefect_toapis.flows.reconcile import reconcile_batch
+    from prefect_toapis.flows.shards import run_shard
     from prefect_toapis.tasks.balance import get_balance
     from prefect_toapis.tasks.characters import create_character, poll_character
     from prefect_toapis.tasks.download import download_video
@@ -82,19 +81,19 @@ _HOMES = {
     "Variant": "batches.spec",
     "VideoBucket": "blocks",
     "VideoRequest": "client.requests",
-    "collect_batch": "flows.collecting",
+    "collect_batch": "flows.collect",
     "create_character": "tasks.characters",
     "create_characters": "flows.characters",
     "download_video": "tasks.download",
-    "generate_from_spec": "flows.generation",
-    "generate_videos": "flows.generation",
+    "generate_from_spec": "flows.generate",
+    "generate_videos": "flows.generate",
     "get_balance": "tasks.balance",
     "poll_character": "tasks.characters",
     "poll_video": "tasks.poll",
-    "reconcile_batch": "flows.reconciling",
+    "reconcile_batch": "flows.reconcile",
     "remix_video": "tasks.remix",
-    "run_shard": "flows.run_shard",
-    "submit_batch": "flows.submitting",
+    "run_shard": "flows.shards",
+    "submit_batch": "flows.generate",
     "submit_video": "tasks.submit",
     "upload_clip": "tasks.uploads",
     "upload_image": "tasks.uploads",

@@ -17,7 +17,7 @@ from prefect_toapis.batches.gallery import GALLERY_FILE, Links, gallery_html
 from prefect_toapis.batches.manifest import Manifest, ManifestRow
 from prefect_toapis.batches.posters import first_frame
 from prefect_toapis.blocks import VideoBucket
-from prefect_toapis.flows.gallery import sign_links, write_gallery
+from prefect_toapis.flows.publish import sign_links, write_gallery
 from prefect_toapis.simulator.clips import ClipSpec
 from prefect_toapis.simulator.encoding import encode_video
 

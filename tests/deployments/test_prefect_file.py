@@ -41,5 +41,5 @@ def test_what_is_told_after_a_run_was_set_off_is_seen_by_that_run_or_sets_off_an
     assert trigger["threshold"] == 1
     # For `within` after an event, Prefect heeds no other: the run must not begin before that.
     assert trigger["schedule_after"] >= trigger["within"]
-    assert trigger["parameters"]["told_within_seconds"] > 2 * trigger["schedule_after"]
+    assert trigger["parameters"]["event_window_seconds"] > 2 * trigger["schedule_after"]
     assert collecting["schedules"]

@@ -7,7 +7,7 @@ import pytest
 from tests.provider_clock import ProviderClock
 
 from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.flows.generation import generate_videos
+from prefect_toapis.flows.generate import generate_videos
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from prefect_toapis import (
 from prefect_toapis.batches.errors import BatchFailed, ManifestNotWritten
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
-from prefect_toapis.flows import learning, publishing, watching
+from prefect_toapis.flows import progress, publish
 from prefect_toapis.simulator import Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]
@@ -184,8 +184,8 @@ async def test_a_fault_of_ours_in_what_is_only_shown_is_a_warning(
         raise KeyError("a fault of ours")
 
     for name in ("shot_table", "write_gallery", "emit_event"):
-        monkeypatch.setattr(publishing, name, broken)
-    monkeypatch.setattr(learning, "read_render_times", broken)
-    monkeypatch.setattr(watching, "acreate_progress_artifact", broken)
+        monkeypatch.setattr(publish, name, broken)
+    monkeypatch.setattr(progress, "read_render_times", broken)
+    monkeypatch.setattr(progress, "acreate_progress_artifact", broken)
     assert (await make(["a dog"])).shots("stored") == 1
     assert log.text.count("KeyError") >= 5

@@ -99,11 +99,11 @@ async def test_after_events_only_those_are_asked_for_that_were_told_of(
     await submit(["a dog", "a cat"], "first")
     await submit(["a dog"], "second")
     clock.skip(RENDERING)
-    assert await collect(told_within_seconds=600) == []
+    assert await collect(event_window_seconds=600) == []
     told = simulator.ledger.paid[0].task_id
     assert told
     await tell(told, *[f"of somebody else {number}" for number in range(60)])  # several pages
-    [manifest] = await collect(told_within_seconds=600)
+    [manifest] = await collect(event_window_seconds=600)
     assert [row.task_id for row in manifest.stored] == [told]
     assert set(simulator.ledger.queries) == {told}
     both = await collect()

@@ -8,7 +8,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MOD
 from prefect.settings import temporary_settings as settings_for_now
 
 from prefect_toapis import ToAPIsCredentials, VideoBucket
-from prefect_toapis.flows.defaults import bucket_or_default, credentials_or_default
+from prefect_toapis.flows.default_blocks import bucket_or_default, credentials_or_default
 from prefect_toapis.simulator import Simulator
 
 Make = Callable[..., Awaitable[Any]]

@@ -7,9 +7,8 @@ from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 
 from prefect_toapis.flows.characters import create_characters
-from prefect_toapis.flows.collecting import collect_batch
-from prefect_toapis.flows.generation import generate_from_spec, generate_videos
-from prefect_toapis.flows.submitting import submit_batch
+from prefect_toapis.flows.collect import collect_batch
+from prefect_toapis.flows.generate import generate_from_spec, generate_videos, submit_batch
 
 FLOWS = [generate_videos, generate_from_spec, create_characters, submit_batch, collect_batch]
 

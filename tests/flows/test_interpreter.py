@@ -6,9 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from prefect_toapis.flows.interpreter import SEARCHES, TURN, made_for_many_shots
+from prefect_toapis.flows.interpreter import SEARCHES, SWITCH, TURN, tuned_interpreter
 
 USUAL_TURN, USUAL_SEARCHES = 0.005, (700, 10, 10)
+
+
+@pytest.fixture(autouse=True)
+def switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SWITCH, "1")
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +39,21 @@ def assert_for_many_shots() -> None:
     assert gc.get_threshold() == SEARCHES
 
 
+@pytest.mark.parametrize("value", [None, "", "0", "yes"])
+def test_nothing_is_touched_without_the_switch(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv(SWITCH)
+    if value is not None:
+        monkeypatch.setenv(SWITCH, value)
+    with tuned_interpreter():
+        gc.collect()
+        assert_usual()
+    assert_usual()
+
+
 def test_it_holds_until_the_last_batch_ends() -> None:
-    first, second = made_for_many_shots(), made_for_many_shots()
+    first, second = tuned_interpreter(), tuned_interpreter()
     with first:
         second.__enter__()
         assert_for_many_shots()
@@ -48,7 +66,7 @@ def test_it_holds_until_the_last_batch_ends() -> None:
 def test_what_somebody_set_further_already_stays(searches: tuple[int, int, int]) -> None:
     sys.setswitchinterval(0.0001)
     gc.set_threshold(*searches)
-    with made_for_many_shots():
+    with tuned_interpreter():
         assert sys.getswitchinterval() == pytest.approx(0.0001)
         assert gc.get_threshold() == searches
     assert sys.getswitchinterval() == pytest.approx(0.0001)
@@ -58,7 +76,7 @@ def test_what_somebody_set_further_already_stays(searches: tuple[int, int, int])
 def test_what_was_found_in_use_is_left_out_until_the_last_batch_ends() -> None:
     gc.collect()
     assert gc.get_freeze_count() == 0
-    with made_for_many_shots():
+    with tuned_interpreter():
         gc.collect()
         assert gc.get_freeze_count() > 0
     assert_usual()
@@ -69,12 +87,12 @@ def test_what_was_found_in_use_is_left_out_until_the_last_batch_ends() -> None:
 def test_what_somebody_left_out_already_stays_so() -> None:
     gc.freeze()
     frozen = gc.get_freeze_count()
-    with made_for_many_shots():
+    with tuned_interpreter():
         gc.collect()
     assert gc.get_freeze_count() == pytest.approx(frozen, rel=0.1)
 
 
 def test_an_error_ends_it_too() -> None:
-    with pytest.raises(RuntimeError), made_for_many_shots():
+    with pytest.raises(RuntimeError), tuned_interpreter():
         raise RuntimeError
     assert_usual()

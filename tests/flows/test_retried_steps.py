@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import TaskRun
 
 from prefect_toapis import Character, RunSettings, Scene, Variant, VideoBucket
-from prefect_toapis.flows.generation import generate_videos
+from prefect_toapis.flows.generate import generate_videos
 from prefect_toapis.simulator import Fault, Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]

@@ -11,10 +11,9 @@ from prefect_toapis import RunSettings, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.batches.errors import InvalidBatch, ShardFailed
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.plan_file import PlanFile, read_plan
-from prefect_toapis.batches.shards import split
 from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.flows.run_shard import run_shard
-from prefect_toapis.flows.submitting import submit_batch
+from prefect_toapis.flows.generate import submit_batch
+from prefect_toapis.flows.shards import run_shard, split
 from prefect_toapis.simulator import Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]

@@ -10,7 +10,7 @@ import pytest
 
 from prefect_toapis import Manifest, ToAPIsCredentials, VideoBucket
 from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
-from prefect_toapis.flows.generation import generate_from_spec, generate_videos
+from prefect_toapis.flows.generate import generate_from_spec, generate_videos
 from prefect_toapis.simulator import Simulator
 
 SPEC: dict[str, Any] = {

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from tests.receiver.conftest import SECRET, Served
 
 from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.flows.generation import generate_videos
+from prefect_toapis.flows.generate import generate_videos
 from prefect_toapis.simulator import Simulator, SimulatorSettings, WebhookSettings
 from prefect_toapis.tasks.notices import notices
 from prefect_toapis.tasks.steps import account_of

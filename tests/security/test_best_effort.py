@@ -21,9 +21,8 @@ from prefect_toapis import (
     VideoBucket,
     collect_batch,
 )
-from prefect_toapis.batches.progress import Progress
 from prefect_toapis.batches.render_times import RENDER_TIMES_FILE
-from prefect_toapis.flows.watching import watched
+from prefect_toapis.flows.progress import Progress, progress_artifact
 from prefect_toapis.simulator import Rewrite, Simulator
 
 __all__ = ["account", "at_a_server", "leave", "make"]  # fixtures
@@ -101,7 +100,7 @@ async def test_a_run_that_is_ended_says_why_whatever_its_progress(percent: float
 
     @flow
     async def ended() -> None:
-        async with watched(progress, "b", RunSettings()):
+        async with progress_artifact(progress, "b", RunSettings()):
             raise KeyError("the reason")
 
     with pytest.raises(KeyError, match="the reason"):
@@ -145,7 +144,7 @@ async def test_where_events_can_not_be_asked_for_all_is_collected(  # noqa: PLR0
         credentials=credentials,
         bucket=bucket,
         settings=quick,
-        told_within_seconds=seconds,
+        event_window_seconds=seconds,
     )
     assert_made(manifest, simulator)
     assert "Prefect's events can't be read" in log.text

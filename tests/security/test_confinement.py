@@ -19,7 +19,7 @@ from prefect_toapis.batches.spec import BatchSpec, Scene
 from prefect_toapis.batches.stored_shots import read_stored
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.flows.sources import read_sources
+from prefect_toapis.flows.inputs import read_sources
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -28,7 +28,7 @@ from prefect_toapis.client.errors import InvalidCatalogue, InvalidRequest
 from prefect_toapis.client.local_files import read_file
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.client.rules import check
-from prefect_toapis.flows.spec_files import read_spec_file
+from prefect_toapis.flows.inputs import read_spec_file
 
 MEMORY = 700_000_000  # bytes of address space that a process may add while it refuses a bomb
 

@@ -30,7 +30,6 @@ from prefect_toapis.batches.manifest import StoredShot
 from prefect_toapis.batches.manifest_rows import build_manifest
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.plan_file import PlanFile
-from prefect_toapis.batches.shards import unplannable
 from prefect_toapis.batches.spec import BatchSpec, Character, Scene
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.client.account import account
@@ -48,6 +47,7 @@ from prefect_toapis.client.rules import check
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import api_root, without_queries, without_query
 from prefect_toapis.client.webhooks import WebhookForged, WebhookSecrets, verify
+from prefect_toapis.flows.shards import unplannable
 from prefect_toapis.receiver.secrets_given import secrets_from_environment
 from prefect_toapis.simulator import Simulator
 from prefect_toapis.tasks.calling import either_flow

@@ -1,10 +1,11 @@
-"""What a batch refers to outside of itself: files, and shots of earlier batches."""
+"""What a batch is made from: its spec file, the files and earlier shots that it refers to."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from prefect.logging import get_run_logger
 from pydantic import ValidationError
 
 from prefect_toapis.batches.errors import StoreError
@@ -14,13 +15,57 @@ from prefect_toapis.batches.naming import is_batch_name
 from prefect_toapis.batches.reading import LONGEST
 from prefect_toapis.batches.remixes import earlier_shot, task_of, with_remixes
 from prefect_toapis.batches.spec import BatchSpec
+from prefect_toapis.batches.spec_file import open_spec
+from prefect_toapis.batches.spec_tables import TABLE_BYTES, Table, read_table
 from prefect_toapis.blocks import BucketStore, VideoBucket
 from prefect_toapis.blocks.files import read_media
-from prefect_toapis.client.errors import InvalidRequest
-from prefect_toapis.client.local_files import length_fault
+from prefect_toapis.client.errors import InvalidRequest, ToAPIsError
+from prefect_toapis.client.local_files import length_fault, read_file
 from prefect_toapis.client.references import reference
+from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.tasks.steps import Bind
+from prefect_toapis.tasks.uploads import aupload_clip, aupload_image
 
+_UNREADABLE = (OSError, ValueError, StoreError, ImportError)
 _READS_AT_ONCE = 4  # files of 50 MB at most
+_UPLOADS_AT_ONCE = 4  # files of 50 MB at most, in memory
+
+
+async def read_spec_file(path: str, bucket: VideoBucket | None) -> tuple[BatchSpec, list[str]]:
+    """The batch of a spec file, and everything that is wrong with it.
+
+    Args:
+        path: Of the file, or `s3://bucket/key`.
+        bucket: Its credentials read from S3. None: those of the default bucket.
+    """
+    try:
+        spec = open_spec(await _read(path, bucket), path)
+    except _UNREADABLE as error:
+        return BatchSpec(), [f"spec {path}: {error}"]
+    if spec.table_path:
+        spec = spec.with_scenes(await _read_table(spec.table_path, bucket))
+    return spec.batch()
+
+
+async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
+    name = path.rpartition("/")[2]
+    try:
+        return read_table(await _read(path, bucket), name)
+    except _UNREADABLE as error:
+        return Table(name, faults=[f"scenes {path}: {error}"])
+
+
+async def _read(path: str, bucket: VideoBucket | None) -> bytes:
+    if not path.startswith("s3://"):
+        return await asyncio.to_thread(read_file, path, TABLE_BYTES)
+    store, key = BucketStore.holding(path, (await bucket_or_default(bucket)).credentials)
+    found = await store.head(key)
+    if found and (fault := length_fault(found.size, TABLE_BYTES)):
+        raise ValueError(fault)
+    content = await store.read(key) if found else None
+    if content is None:
+        raise ValueError("there is no such object")
+    return content
 
 
 @dataclass(frozen=True)
@@ -131,3 +176,35 @@ async def _read_manifest(batch: str, store: BucketStore) -> Manifest | None:
     if why := outside_of(batch, manifest):
         raise ValueError(why)
     return manifest
+
+
+async def upload_files(
+    references: Iterable[str], files: Mapping[str, File], bind: Bind
+) -> dict[str, ToAPIsError]:
+    """Upload the contents that are referred to, each once, none able to stop another.
+
+    Args:
+        references: To the contents.
+        files: Where they are, by reference.
+        bind: Gives the tasks the blocks and settings of the run.
+
+    Returns:
+        Why some could not be uploaded, by reference.
+    """
+    uploads = {"image": bind(aupload_image), "video": bind(aupload_clip)}
+    at_once = asyncio.Semaphore(_UPLOADS_AT_ONCE)
+    failed: dict[str, ToAPIsError] = {}
+
+    async def upload(reference: str) -> None:
+        file = files[reference]
+        try:
+            async with at_once:
+                await uploads[file.kind](file.path)
+        except ToAPIsError as error:
+            error.what = f"{file.path}: {error.what}"
+            get_run_logger().error("%s", error)
+            failed[reference] = error
+
+    wanted = dict.fromkeys(references)
+    await asyncio.gather(*[upload(one) for one in wanted if one in files])
+    return failed

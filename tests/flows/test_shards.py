@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.batches.plan import plan_batch
-from prefect_toapis.batches.shards import shard_count, split, unplannable
 from prefect_toapis.batches.spec import BatchSpec
+from prefect_toapis.flows.batch import shard_count
+from prefect_toapis.flows.shards import split, unplannable
 
 
 @pytest.mark.parametrize(

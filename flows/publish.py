@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
@@ -12,7 +13,7 @@ from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.events import Event, batch_completed
-from prefect_toapis.batches.gallery import GALLERY_FILE
+from prefect_toapis.batches.gallery import GALLERY_FILE, GALLERY_TYPE, Links, gallery_html
 from prefect_toapis.batches.manifest import MANIFEST_FILE, MANIFEST_PARQUET, Manifest, ManifestRow
 from prefect_toapis.batches.manifest_tables import has_pyarrow
 from prefect_toapis.batches.naming import slug
@@ -25,10 +26,10 @@ from prefect_toapis.batches.reports import (
     shown_videos,
 )
 from prefect_toapis.batches.spending import most_spent, spending_of, spent_in_words
-from prefect_toapis.blocks import BucketStore
-from prefect_toapis.flows.best_effort import best_effort
-from prefect_toapis.flows.gallery import sign_links, write_gallery
-from prefect_toapis.flows.preflight import Ready
+from prefect_toapis.blocks import BucketStore, VideoBucket
+from prefect_toapis.blocks.signed_links import ends_with_credentials
+from prefect_toapis.flows.batch import Batch
+from prefect_toapis.flows.progress import best_effort
 from prefect_toapis.tasks.steps import is_transient
 
 JSONL = "application/x-ndjson"
@@ -37,26 +38,26 @@ _READS_AT_ONCE = 8
 _INLINED_BYTES = 20_000
 
 
-async def publish(ready: Ready, manifest: Manifest) -> None:
+async def publish(batch: Batch, manifest: Manifest) -> None:
     """Write a batch's manifest and page, show its table and gallery, and tell who listens.
 
     Args:
-        ready: The batch; it becomes an asset in Prefect's lineage.
+        batch: The batch; it becomes an asset in Prefect's lineage.
         manifest: As the bucket has it now.
 
     Raises:
         StoreError: The bucket didn't take the manifest, however often Prefect tried again. All
             else is a convenience: where it fails, the log says so.
     """
-    await publish_so_far(ready, manifest)
-    tell(batch_completed(manifest))
+    await publish_so_far(batch, manifest)
+    emit(batch_completed(manifest))
 
 
-async def publish_so_far(ready: Ready, manifest: Manifest) -> None:
+async def publish_so_far(batch: Batch, manifest: Manifest) -> None:
     """As `publish`, of a batch that goes on without a run: nobody is told that it has ended."""
-    await _as_task(ready, manifest)
+    await _as_task(batch, manifest)
     with best_effort("Prefect can't show the batch"):
-        await _show(ready, manifest)
+        await _show(batch, manifest)
 
 
 async def publish_plan(manifest: Manifest) -> None:
@@ -66,19 +67,19 @@ async def publish_plan(manifest: Manifest) -> None:
         await acreate_markdown_artifact(plan_markdown(manifest), key, manifest.plan)
 
 
-def tell(event: Event) -> None:
+def emit(event: Event) -> None:
     """Emit an event; Prefect adds the run that it happened in."""
     with best_effort(f"Prefect takes no event {event.name}"):
         emit_event(event.name, event.resource, related=event.related, payload=event.payload)
 
 
-async def _as_task(ready: Ready, manifest: Manifest) -> None:
+async def _as_task(batch: Batch, manifest: Manifest) -> None:
     """Write what the bucket gets: a task, so that it is tried again, and makes an asset."""
-    asset, patient = _asset(manifest), ready.patient()
+    asset, retries = _asset(manifest), batch.with_retries()
 
     async def publish() -> None:
-        store = BucketStore(ready.bucket)
-        key = f"{ready.batch}/{MANIFEST_FILE}"
+        store = batch.store
+        key = f"{batch.name}/{MANIFEST_FILE}"
         try:
             await store.write(key, manifest.to_jsonl().encode(), JSONL)
         except StoreError as error:  # the task's state shows it, too
@@ -87,18 +88,18 @@ async def _as_task(ready: Ready, manifest: Manifest) -> None:
             raise
         with best_effort(f"There is no new {MANIFEST_PARQUET}"):
             if has_pyarrow():
-                key = f"{ready.batch}/{MANIFEST_PARQUET}"
-                await patient(store.write, key, manifest.to_parquet(), PARQUET)
+                key = f"{batch.name}/{MANIFEST_PARQUET}"
+                await retries(store.write, key, manifest.to_parquet(), PARQUET)
         with best_effort(f"There is no new {GALLERY_FILE}; `prefect-toapis gallery` writes it"):
-            await patient(write_gallery, ready.bucket, manifest)
+            await retries(write_gallery, batch.bucket, manifest)
         if asset:
             with best_effort("Prefect's asset of the batch has no counts"):
                 asset.add_metadata(batch_completed(manifest).payload)
 
     as_task = materialize(asset, by="prefect-toapis") if asset else task
-    delays = ready.spec.settings.task_retry_delays_seconds
+    delays = batch.settings.task_retry_delays_seconds
     await as_task(publish).with_options(
-        task_run_name=f"publish {ready.batch}",
+        task_run_name=f"publish {batch.name}",
         retries=len(delays),
         retry_delay_seconds=delays,
         retry_condition_fn=is_transient,
@@ -117,12 +118,12 @@ def _asset(manifest: Manifest) -> Asset | None:
         return None
 
 
-async def _show(ready: Ready, manifest: Manifest) -> None:
+async def _show(batch: Batch, manifest: Manifest) -> None:
     name, line = slug(manifest.batch), headline(manifest)
     await acreate_table_artifact(shot_table(manifest), f"shots-{name}", line)
     shown = shown_videos(manifest)
-    links = await sign_links(ready.bucket, [row.key for row in shown if row.key])
-    posters = await _posters(BucketStore(ready.bucket), shown)
+    links = await sign_links(batch.bucket, [row.key for row in shown if row.key])
+    posters = await _posters(batch.store, shown)
     gallery = gallery_markdown(manifest, posters, links)
     await acreate_markdown_artifact(gallery, f"gallery-{name}", line)
 
@@ -152,3 +153,56 @@ def _inlined(image: bytes) -> bytes | None:
     if posters_can_be_made():
         return small_poster(image)
     return image if len(image) <= _INLINED_BYTES else None
+
+
+async def write_gallery(bucket: VideoBucket, manifest: Manifest) -> str:
+    """Write a batch's `index.html`, with signed links where the bucket gives them a lifetime.
+
+    Args:
+        bucket: Where the batch is.
+        manifest: Of the batch.
+
+    Returns:
+        Where the page is: `s3://...`.
+
+    Raises:
+        StoreError: The bucket refuses.
+    """
+    keys = [key for row in manifest.stored for key in (row.key, row.thumbnail_key) if key]
+    links = await sign_links(bucket, keys)
+    page = gallery_html(manifest, links).encode()
+    key = page_key(manifest.batch)
+    await BucketStore(bucket).write(key, page, GALLERY_TYPE)
+    return bucket.uri(key)
+
+
+async def sign_links(bucket: VideoBucket, keys: Iterable[str]) -> Links | None:
+    """Links to what is under some keys; None where the bucket gives links no lifetime.
+
+    Args:
+        bucket: Its `link_hours` say for how long.
+        keys: Below its prefix.
+
+    Raises:
+        StoreError: There are no credentials to sign with.
+    """
+    if bucket.link_hours is None:
+        return None
+    lifetime = timedelta(hours=bucket.link_hours)
+    until = datetime.now(timezone.utc) + lifetime
+
+    def sign() -> dict[str, str]:
+        return {key: bucket.signed_url(key, lifetime.total_seconds()) for key in keys}
+
+    urls = await asyncio.to_thread(sign)  # it may have to ask the host for credentials
+    return Links(urls, until, at_most=any(map(ends_with_credentials, urls.values())))
+
+
+def page_key(batch: str) -> str:
+    """Where a batch's page is kept.
+
+    Example:
+        >>> page_key("spring")
+        'spring/index.html'
+    """
+    return f"{batch}/{GALLERY_FILE}"

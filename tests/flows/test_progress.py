@@ -1,9 +1,10 @@
 """Where the shots of a running batch are."""
 
-import asyncio
 from typing import cast
 
-from prefect_toapis.batches.progress import Phase, Progress, current_progress, showing
+from prefect import flow
+
+from prefect_toapis.flows.progress import Phase, Progress, watched_flow
 
 
 def test_it_counts_the_shots_in_each_phase() -> None:
@@ -36,28 +37,22 @@ def test_it_measures_a_shot_from_its_submission_until_it_is_stored() -> None:
     assert (progress.began, progress.took) == ({"b": 100}, {"b": 60})
 
 
-def test_who_shows_progress_is_told_and_afterwards_no_more() -> None:
-    with showing(Progress()) as outer:
-        assert current_progress() is outer
-        with showing(Progress()) as inner:
-            assert current_progress() is inner
-        assert current_progress() is outer
-    assert current_progress() is not outer
+async def test_a_watched_flow_is_like_the_public_one_with_its_callers_progress() -> (
+    None
+):
+    async def implementation(label: str, *, times: int = 1, progress: Progress) -> str:
+        progress.set(label, "stored")
+        return label * times
 
+    @flow(name="public", flow_run_name="named")
+    async def public(label: str, *, times: int = 1) -> str:
+        return await implementation(label, times=times, progress=Progress())
 
-def test_where_nobody_shows_it_nothing_is_shared() -> None:
-    current_progress().set("a", "stored")
-    assert current_progress() == Progress()
-
-
-async def test_tasks_that_start_within_it_are_shown() -> None:
-    async def work(label: str) -> None:
-        current_progress().set(label, "stored")
-
-    with showing(Progress()) as progress:
-        await asyncio.gather(asyncio.create_task(work("a")), asyncio.to_thread(_stored, "b"))
-    assert progress.counts() == {"stored": 2}
-
-
-def _stored(label: str) -> None:
-    current_progress().set(label, "stored")
+    progress = Progress()
+    watched = watched_flow(public, implementation, progress)
+    assert (watched.name, watched.flow_run_name) == (public.name, public.flow_run_name)
+    assert watched.parameters == public.parameters
+    assert await watched("a", times=2) == "aa"
+    assert progress.phases == {"a": "stored"}
+    assert await public("b") == "b"
+    assert progress.phases == {"a": "stored"}

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from prefect_toapis.batches.forecast import seconds_left
-from prefect_toapis.batches.progress import Progress
+from prefect_toapis.flows.progress import Progress, seconds_left
 
 
 def test_nothing_is_known_before_anything_is_under_way() -> None:

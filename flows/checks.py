@@ -1,0 +1,181 @@
+"""Before anything is bought: blocks, plan, bucket and costs; all faults are reported together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.casting import creation_request
+from prefect_toapis.batches.characters import CHARACTERS, order_of, registered
+from prefect_toapis.batches.errors import DocumentTooNew, InvalidBatch
+from prefect_toapis.batches.naming import batch_name
+from prefect_toapis.batches.plan import Plan, plan_batch
+from prefect_toapis.batches.plan_file import PlanFile
+from prefect_toapis.batches.prices import (
+    Cost,
+    budget_faults,
+    cost_of,
+    generation_credits,
+    price_of,
+)
+from prefect_toapis.batches.record import Attempt, Submit, may_be_paid, next_step
+from prefect_toapis.batches.record_reading import latest, read_record
+from prefect_toapis.batches.registry import read_known
+from prefect_toapis.batches.spec import BatchSpec, Character, RunSettings
+from prefect_toapis.batches.store import Store
+from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.account_replies import Balance
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.errors import APIError, Transient, Unauthorized
+from prefect_toapis.client.requests import Request
+from prefect_toapis.flows.batch import Batch, open_batch, read_earlier_plan
+from prefect_toapis.flows.default_blocks import blocks_or_faults
+from prefect_toapis.flows.inputs import Sources, read_sources
+from prefect_toapis.flows.progress import Progress
+from prefect_toapis.flows.run_names import run_facts
+from prefect_toapis.flows.shards import shard_faults
+from prefect_toapis.tasks.steps import account_of, is_private
+
+_UNNAMED = "batch"  # to plan with, where the name is one of the faults
+
+
+async def prepare(
+    spec: BatchSpec,
+    credentials: ToAPIsCredentials | None,
+    bucket: VideoBucket | None,
+    progress: Progress,
+    known_faults: Sequence[str] = (),
+) -> Batch:
+    """Check everything that can be checked without paying, and open the batch.
+
+    Args:
+        spec: What is asked for.
+        credentials: Whose account pays; None for the default.
+        bucket: Where to; None for the default.
+        progress: Told where each shot is.
+        known_faults: What is wrong with the spec file.
+
+    Raises:
+        InvalidBatch: With every fault of key, bucket, files, plan and budget.
+    """
+    faults, settings = list(known_faults), spec.settings
+    account, place = await blocks_or_faults(credentials, bucket, faults)
+    balance = await ask_balance(account, settings, faults) if account else None
+    name = _name(spec, faults)
+    sources = await read_sources(spec, place) if place else Sources(spec, {}, [])
+    uri = place.uri() if place else ""
+    plan = plan_batch(sources.spec, name, uri)
+    private = plan.faults and account and await is_private(account)
+    if private:
+        plan = plan_batch(sources.spec, name, uri, private=True)
+    faults += sources.faults
+    if spec.scenes or not known_faults:  # what a file didn't give isn't a fault of its own
+        faults += plan.faults
+    if account is None or place is None:
+        raise InvalidBatch(faults)
+    known, earlier = await _read_known(replace(plan, files=sources.files), place, settings, faults)
+    batch = await open_batch(known, earlier, account, place, settings, progress)
+    if _counts_credits(spec):
+        batch = replace(batch, cost=await cost_of_run(batch))
+        limits = spec.budget_credits, settings.keep_credits
+        faults += budget_faults(batch.cost or Cost(), *limits, balance)
+    if batch.shard_count > 1:
+        faults += await shard_faults(batch)
+    if faults:
+        raise InvalidBatch(faults)
+    _announce(spec, plan, batch)
+    return batch
+
+
+async def _read_known(
+    plan: Plan, bucket: VideoBucket, settings: RunSettings, faults: list[str]
+) -> tuple[Plan, PlanFile | None]:
+    """The plan with the characters that were made before, and the plan that the bucket has."""
+    store, earlier = BucketStore(bucket), None
+    try:
+        earlier = await read_earlier_plan(plan.batch, store, settings)
+    except DocumentTooNew as error:
+        faults.append(str(error))
+    try:
+        plan = plan.with_characters(await read_known(plan.spec.characters, store))
+    except DocumentTooNew as error:
+        faults.append(str(error))
+    return plan, earlier
+
+
+def _counts_credits(spec: BatchSpec) -> bool:
+    settings = spec.settings
+    limits = (spec.budget_credits, settings.keep_credits)
+    return bool(settings.prices) or any(limit is not None for limit in limits)
+
+
+def _name(spec: BatchSpec, faults: list[str]) -> str:
+    try:
+        return batch_name(spec.batch, run_facts(), spec.settings.time_zone)
+    except ValueError as error:
+        faults.append(str(error))
+        return _UNNAMED
+
+
+def _announce(spec: BatchSpec, plan: Plan, batch: Batch) -> None:
+    logger = get_run_logger()
+    for note in plan.notes:
+        logger.warning(note)
+    logger.info("Batch %s in %s: %s", batch.name, batch.bucket.uri(), batch.in_words)
+    if spec.batch is None:
+        logger.info('To continue this batch, run it again with batch="%s"', batch.name)
+
+
+async def cost_of_run(batch: Batch) -> Cost:
+    """What a batch has cost, and would cost: characters count in the run that makes them.
+
+    Args:
+        batch: Its settings hold `prices`, `retry_failed` and `on_expired`.
+
+    Raises:
+        StoreError: The record can't be read.
+    """
+    catalogue, settings = Catalogue.current(), batch.settings
+    record = await read_record(batch.name, batch.store)
+    attempts = [one for shot in record.values() for one in shot]
+    sent = [one.request for one in attempts if may_be_paid(one)]
+    wanted: list[tuple[Request, Sequence[Attempt]]] = [
+        (shot.request, record[shot.record]) for shot in batch.to_buy
+    ]
+    if batch.to_make:
+        wanted += await _creations(batch.to_make, batch.store)
+    return cost_of(
+        [generation_credits(request, settings.prices, catalogue) for request in sent],
+        [
+            price_of(request, settings.prices, catalogue)
+            for request, earlier in wanted
+            if isinstance(
+                next_step(latest(earlier), settings.retry_failed, settings.on_expired), Submit
+            )
+        ],
+    )
+
+
+async def ask_balance(
+    credentials: ToAPIsCredentials, settings: RunSettings, faults: list[str]
+) -> Balance | None:
+    """What the account has; None where that can't be told now. An unknown key is a fault."""
+    try:
+        return await account_of(credentials, settings).account_balance()
+    except Unauthorized as error:
+        faults.append(f"credentials: {error}")
+    except (APIError, Transient) as error:
+        get_run_logger().warning(
+            "The API at %s doesn't tell the account's balance: %s Going on without it",
+            credentials.base_url,
+            error,
+        )
+    return None
+
+
+async def _creations(
+    characters: Iterable[Character], store: Store
+) -> list[tuple[Request, Sequence[Attempt]]]:
+    record = await read_record(CHARACTERS, store)
+    registry = registered(await store.list_keys(f"{CHARACTERS}/"))
+    return [(creation_request(one), record[order_of(one, registry).record]) for one in characters]

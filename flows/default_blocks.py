@@ -1,0 +1,107 @@
+"""Which blocks a flow uses when it is given none: the saved `default`, or the environment."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from prefect.blocks.core import Block
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.errors import InvalidBatch, StoreError
+from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.tasks.steps import run_logger
+
+DEFAULT = "default"
+
+B = TypeVar("B", bound=Block)
+T = TypeVar("T")
+
+
+async def credentials_or_default(given: ToAPIsCredentials | None) -> ToAPIsCredentials:
+    """The credentials given, the block named `default`, or those of `TOAPIS_API_KEY`.
+
+    Raises:
+        ValueError: There are none, or their key can't be one.
+    """
+    found = given or await _default(ToAPIsCredentials, ToAPIsCredentials.from_environment)
+    if found is None:
+        raise ValueError(
+            "credentials: there are none; pass ToAPIsCredentials, save a block named "
+            f'"{DEFAULT}", or set TOAPIS_API_KEY'
+        )
+    if problem := found.problem():
+        raise ValueError(f"credentials: {problem}")
+    return found
+
+
+async def bucket_or_default(given: VideoBucket | None) -> VideoBucket:
+    """The bucket given, the block named `default`, or that of `TOAPIS_BUCKET`.
+
+    Raises:
+        ValueError: There is none.
+    """
+    found = given or await _default(VideoBucket, VideoBucket.from_environment)
+    if found is None:
+        raise ValueError(
+            f'bucket: there is none; pass a VideoBucket, save a block named "{DEFAULT}", '
+            "or set TOAPIS_BUCKET=s3://name/prefix"
+        )
+    return found
+
+
+async def _default(kind: type[B], from_environment: Callable[[], B | None]) -> B | None:
+    name = kind.__name__
+    try:
+        block = await kind.aload(DEFAULT)  # an API that can't be reached is an error, not a miss
+    except ValueError:
+        found = from_environment()
+        if found:
+            run_logger().info("%s: from the environment", name)
+        return found
+    run_logger().info('%s: the block named "%s"', name, DEFAULT)
+    return block
+
+
+async def checked_blocks(
+    credentials: ToAPIsCredentials | None, bucket: VideoBucket | None
+) -> tuple[ToAPIsCredentials, VideoBucket]:
+    """The blocks to use, the bucket probed.
+
+    Args:
+        credentials: None: the default ones.
+        bucket: None: the default one.
+
+    Raises:
+        InvalidBatch: There are none, or they are no good.
+    """
+    faults: list[str] = []
+    account, place = await blocks_or_faults(credentials, bucket, faults)
+    if account is None or place is None:
+        raise InvalidBatch(faults)
+    return account, place
+
+
+async def blocks_or_faults(
+    credentials: ToAPIsCredentials | None, bucket: VideoBucket | None, faults: list[str]
+) -> tuple[ToAPIsCredentials | None, VideoBucket | None]:
+    """The blocks to use, the bucket probed; what is wrong with them is added to the faults."""
+    account = await _or_fault(credentials_or_default(credentials), faults)
+    store = await _or_fault(bucket_or_default(bucket), faults)
+    return account, store and await _or_fault(_probed(store), faults)
+
+
+async def _or_fault(wanted: Awaitable[T], faults: list[str]) -> T | None:
+    try:
+        return await wanted
+    except (ValueError, StoreError) as error:
+        faults.append(str(error))
+        return None
+
+
+async def _probed(bucket: VideoBucket) -> VideoBucket:
+    traits = await BucketStore(bucket).probe()
+    if not traits.conditional_create:
+        get_run_logger().warning(
+            "The store behind %s ignores conditional writes: have one run of a batch at a time",
+            bucket.uri(),
+        )
+    return bucket

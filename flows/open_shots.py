@@ -1,0 +1,117 @@
+"""Batches as the bucket has them, and what of them is open; nothing is bought."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from prefect.logging import get_run_logger
+
+from prefect_toapis.batches.errors import InvalidBatch, StoreError
+from prefect_toapis.batches.manifest import Unstored
+from prefect_toapis.batches.open_shots import OpenShot, failed_shots, open_shots
+from prefect_toapis.batches.plan import Plan
+from prefect_toapis.batches.plan_file import plan_key
+from prefect_toapis.batches.record import attempt_key
+from prefect_toapis.batches.record_reading import read_attempts
+from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.account import Account
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.replies import Reply
+from prefect_toapis.flows.batch import Batch, open_batch, read_earlier_plan
+from prefect_toapis.flows.progress import Progress
+
+_QUERIES_AT_ONCE = 16
+
+
+async def open_recorded_batch(
+    name: str,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+    progress: Progress,
+) -> Batch:
+    """A batch with the plan that the bucket has of it; nothing of it is bought again.
+
+    Args:
+        name: Of the batch.
+        credentials: Whose account paid.
+        bucket: Where the batch is.
+        settings: Waits and bounds; what buys is switched off.
+        progress: Told where each shot is.
+
+    Raises:
+        InvalidBatch: There is no such batch.
+        StoreError: The bucket doesn't answer, or its plan or record is damaged.
+    """
+    store = BucketStore(bucket)
+    buys_nothing = {"retry_failed": "none", "on_absent": "stop", "on_expired": "stop"}
+    settings = settings.model_copy(update=buys_nothing)
+    with _nothing_bought():
+        earlier = await read_earlier_plan(name, store, settings)
+        if earlier is None:
+            key = bucket.uri(plan_key(name))
+            raise InvalidBatch([f"batch: there is no {key}, so nothing was bought for it"])
+        plan = Plan(name, earlier.shots)
+        return await open_batch(plan, earlier, credentials, bucket, settings, progress)
+
+
+async def read_open(batch: Batch) -> tuple[list[OpenShot], dict[str, Unstored]]:
+    """The shots of a batch that can still be finished, orphaned ones too.
+
+    Args:
+        batch: As the bucket has it.
+
+    Returns:
+        The open shots; and why others have no video, by shot id.
+
+    Raises:
+        StoreError: The bucket doesn't answer.
+    """
+    inventory = batch.inventory
+    keys = [
+        attempt_key(record, number)
+        for short, record in inventory.records.items()
+        if short not in inventory.stored
+        for number in sorted(inventory.attempts.get(short, ()))
+    ]
+    with _nothing_bought():
+        record = await read_attempts(keys, batch.store)
+    unstored = [one for one in [*batch.shots, *batch.orphaned] if not inventory.has(one)]
+    return open_shots(unstored, record), failed_shots(unstored, record)
+
+
+async def refresh_statuses(shots: Iterable[OpenShot], account: Account) -> list[OpenShot]:
+    """The shots with the provider's status of each now; without one, they are as they were.
+
+    Args:
+        shots: Asked for by task id, or else by business id, where that is possible.
+        account: The one that paid.
+    """
+    at_once = asyncio.Semaphore(_QUERIES_AT_ONCE)
+
+    async def read(one: OpenShot) -> Reply | None:
+        if one.attempt.task_id:
+            return await account.status(one.attempt.task_id, one.attempt.business_id)
+        return await account.find(one.attempt.business_id) if one.shot.findable else None
+
+    async def refresh(one: OpenShot) -> OpenShot:
+        async with at_once:
+            try:
+                return replace(one, reply=await read(one))
+            except ToAPIsError as error:
+                get_run_logger().warning("%s: its state can't be told: %s", one.shot.label, error)
+                return one
+
+    return await asyncio.gather(*map(refresh, shots))
+
+
+@contextmanager
+def _nothing_bought() -> Iterator[None]:
+    """What earlier runs bought is as it was."""
+    try:
+        yield
+    except StoreError as error:
+        error.about(spending="This run bought nothing.")
+        raise

@@ -1,0 +1,280 @@
+"""The shots of a batch, each through submit, poll and download; none can stop another."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+from prefect.logging import get_run_logger
+from prefect.utilities.annotations import quote
+
+from prefect_toapis.batches.errors import StoreError, StoreMissing
+from prefect_toapis.batches.events import shot_failed, shot_stored
+from prefect_toapis.batches.generation import Generation
+from prefect_toapis.batches.manifest import StoredShot, Unstored, shot_key
+from prefect_toapis.batches.plan import Shot
+from prefect_toapis.batches.reports import still_under_way
+from prefect_toapis.blocks.prefect_internals import without_result_storage
+from prefect_toapis.client.errors import (
+    ACCOUNT_REFUSED,
+    GenerationFailed,
+    Money,
+    NotFound,
+    ResultExpired,
+    ToAPIsError,
+)
+from prefect_toapis.client.replies import Reply
+from prefect_toapis.flows.batch import Batch
+from prefect_toapis.flows.interpreter import tuned_interpreter
+from prefect_toapis.flows.outcomes import BUCKET_LOST, Outcomes
+from prefect_toapis.flows.publish import emit
+from prefect_toapis.flows.repairs import rebuild_shot
+from prefect_toapis.tasks.download import download_in_run
+from prefect_toapis.tasks.poll import poll_in_run
+from prefect_toapis.tasks.submit import submit_in_run
+
+_Status = Literal["failed", "open", "planned"]
+
+_LOST = (ResultExpired, GenerationFailed, NotFound)  # the provider will not give more later
+
+SUBMITTED_AT_ONCE = 64  # enough for the largest account's 33 a second, each with two writes to S3
+
+
+async def run_shots(
+    batch: Batch, outcomes: Outcomes, until: Literal["submit", "download"] = "download"
+) -> Outcomes:
+    """Make every shot of a batch that isn't stored; returns when each has ended.
+
+    Args:
+        batch: Its progress is kept here.
+        outcomes: Filled with what becomes of the shots.
+        until: The last step of each shot. After "submit" its generation is left to render.
+
+    Returns:
+        The outcomes.
+    """
+    await _Runner(batch, outcomes, until).run()
+    return outcomes
+
+
+class _SubmissionsHalted(Exception):
+    """The account was refused, and a shot whose turn came later is not submitted."""
+
+
+class _Runner:
+    def __init__(
+        self, batch: Batch, outcomes: Outcomes, until: Literal["submit", "download"]
+    ) -> None:
+        settings = batch.settings
+        self._batch, self._outcomes, self._until = batch, outcomes, until
+        self._progress = batch.progress
+        self._submit = batch.bind(submit_in_run)
+        self._poll = batch.bind(poll_in_run)
+        self._download = batch.bind(download_in_run)
+        self._in_flight = asyncio.Semaphore(settings.max_in_flight)
+        self._submissions = asyncio.Semaphore(SUBMITTED_AT_ONCE)
+        self._downloads = asyncio.Semaphore(settings.downloads_at_once)
+        self._expired: dict[str, str] = {}  # task ids of what was bought anew, by shot id
+
+    async def run(self) -> None:
+        batch = self._batch
+        self._progress.batch, self._progress.under_way = batch.name, self._under_way
+        for shot in batch.shots:
+            stored = batch.inventory.has(shot)
+            self._progress.set(shot.label, "stored" if stored else "waiting")
+        for shot in batch.to_buy:
+            if error := batch.blocked.get(shot.shot_id):
+                self._record_failure(shot, error)
+            elif error := batch.unprepared.get(shot.shot_id):
+                self._record_unprepared(shot, error)
+        kept_back = {*batch.blocked, *batch.unprepared}
+        to_buy = [shot for shot in batch.to_buy if shot.shot_id not in kept_back]
+        try:
+            with without_result_storage(), tuned_interpreter():
+                await asyncio.gather(*map(self._make, to_buy))
+        except BaseException:  # cancelled, or told to end: no shot's own error comes to here
+            self._log_under_way()
+            raise
+
+    def _log_under_way(self) -> None:
+        """Cancelling stops waiting, not billing."""
+        if under_way := self._under_way():
+            said = still_under_way(self._batch.name, under_way)
+            get_run_logger().warning("%s", said, extra={"under_way": len(under_way)})
+
+    def _under_way(self) -> dict[str, str]:
+        accepted = self._outcomes.accepted
+        return {
+            shot.label: generation.task_id
+            for shot in self._batch.shots
+            if (generation := accepted.get(shot.shot_id))
+        }
+
+    async def _make(self, shot: Shot) -> None:
+        try:
+            async with self._in_flight:
+                await self._run_or_buy_anew(shot)
+        except _SubmissionsHalted as refused:
+            reason = f"not submitted, because the account was refused: {refused}"
+            self._keep(shot, Unstored(status="planned", reason=reason, money="not spent"))
+        except ToAPIsError as error:
+            self._record_failure(shot, error)
+        except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
+            get_run_logger().exception("%s: unexpected", shot.label)
+            self._record_unexpected(shot, error)
+
+    async def _run_or_buy_anew(self, shot: Shot) -> None:
+        try:
+            await self._run_or_rebuild(shot)
+        except ResultExpired:
+            if self._batch.settings.on_expired == "stop":
+                raise
+            self._expired[shot.shot_id] = self._outcomes.accepted.pop(shot.shot_id).task_id
+            await self._run_shot(shot)  # it is recorded: this buys it anew
+
+    async def _run_or_rebuild(self, shot: Shot) -> None:
+        """Run a shot, or make do with what the bucket has of it."""
+        try:
+            await self._run_shot(shot)
+        except ToAPIsError as error:
+            if isinstance(error, StoreError) or not self._batch.inventory.has_files(shot):
+                raise
+            done = await rebuild_shot(self._batch, shot, in_part=isinstance(error, _LOST))
+            if done is None:
+                raise
+            self._record_stored(shot, done)
+
+    async def _run_shot(self, shot: Shot) -> None:
+        """Submit; then wait and store, or leave the generation to render."""
+        generation = await self._submitted(shot)
+        self._outcomes.accept(shot, generation)
+        if self._until == "submit":
+            self._record_rendering(shot, generation)
+            return
+        self._progress.set(shot.label, "queued")
+        on_reply = quote(self._shower(generation.label))  # not searched for results of other tasks
+        generation = await self._poll(generation, on_reply=on_reply)
+        async with self._downloads:
+            self._progress.set(shot.label, "storing")
+            done = await self._download(generation)
+        self._record_stored(shot, done)
+
+    async def _submitted(self, shot: Shot) -> Generation:
+        """Submit when it is its turn: hundreds at once would only wait for each other."""
+        async with self._submissions:
+            if stopped := self._outcomes.stopped:
+                raise _SubmissionsHalted(f"{stopped.what}. {stopped.advice}")
+            submission = await self._submit(shot)
+        if submission.bought_now:
+            self._progress.bought.add(shot.label)
+        return submission.generation
+
+    def _shower(self, label: str) -> Callable[[Reply], None]:
+        """Shows the replies about a shot."""
+
+        def show(reply: Reply) -> None:
+            phase = "rendering" if reply.status == "in_progress" else "queued"
+            self._progress.set(label, phase, reply.progress or 0)
+
+        return show
+
+    def _record_stored(self, shot: Shot, done: StoredShot) -> None:
+        self._outcomes.accepted.pop(shot.shot_id, None)
+        self._outcomes.stored[shot_key(shot)] = done
+        self._progress.set(shot.label, "stored")
+        emit(shot_stored(shot, self._batch.uri, done.videos))
+
+    def _record_rendering(self, shot: Shot, generation: Generation) -> None:
+        self._outcomes.rendering.add(shot.shot_id)
+        self._outcomes.unstored[shot.shot_id] = Unstored(
+            status="open",
+            reason=f"it renders as {generation.task_id}; collect-batch stores it then",
+            task_id=generation.task_id,
+            business_id=generation.business_id,
+            money="spent",
+        )
+        self._progress.set(shot.label, "open")
+
+    def _record_unprepared(self, shot: Shot, error: ToAPIsError) -> None:
+        """A shot that was not submitted: what was spent on its character is the character's."""
+        self._stop_for(error)
+        money: Money = "maybe spent" if self._batch.inventory.knows(shot) else "not spent"
+        why = Unstored(
+            status=status_of(error),
+            reason=str(error),
+            business_id=error.business_id,
+            reply=error.reply,
+            money=money,
+        )
+        self._keep(shot, why)
+
+    def _record_failure(self, shot: Shot, error: ToAPIsError) -> None:
+        self._stop_for(error)
+        generation = self._outcomes.accepted.pop(shot.shot_id, None)
+        if generation:
+            error.about(
+                task_id=error.task_id or generation.task_id,
+                business_id=error.business_id or generation.business_id,
+            )
+        known = self._batch.inventory.knows(shot)
+        error.about(money=money_of(error, generation, known=known))
+        if isinstance(error, StoreMissing):
+            error.about(advice=BUCKET_LOST)
+        why = Unstored(
+            status=status_of(error),
+            reason=str(error),
+            task_id=error.task_id,
+            business_id=error.business_id,
+            reply=error.reply,
+            money=error.money,
+        )
+        self._keep(shot, why)
+
+    def _stop_for(self, error: ToAPIsError) -> None:
+        """Where the account itself is refused, the shots whose turn comes later would be, too."""
+        if isinstance(error, ACCOUNT_REFUSED) and not self._outcomes.stopped:
+            self._outcomes.stopped = error
+            get_run_logger().error("Nothing more is submitted: %s", error)
+
+    def _record_unexpected(self, shot: Shot, error: Exception) -> None:
+        generation = self._outcomes.accepted.pop(shot.shot_id, None)
+        reason = f"{type(error).__name__}: run the batch again to go on with it"
+        why = Unstored(status="open", reason=reason, money="maybe spent")
+        if generation:
+            ids = {"task_id": generation.task_id, "business_id": generation.business_id}
+            why = why.model_copy(update={**ids, "money": "spent"})
+        self._keep(shot, why)
+
+    def _keep(self, shot: Shot, why: Unstored) -> None:
+        if gone := self._batch.broken.get(shot_key(shot)):
+            why = why.model_copy(update={"reason": f"{gone}. {why.reason}", "money": "spent"})
+        if expired := self._expired.get(shot.shot_id):
+            lost = f"{why.reason} Before it, generation {expired} was paid, and expired."
+            why = why.model_copy(update={"reason": lost, "money": "spent"})
+        self._outcomes.unstored[shot.shot_id] = why
+        self._progress.set(shot.label, "waiting" if why.status == "planned" else why.status)
+        if why.status == "failed":
+            emit(shot_failed(shot, self._batch.uri, why))
+
+
+def money_of(error: ToAPIsError, generation: Generation | None, *, known: bool) -> Money:
+    """What a shot cost that an error ended, whatever the error itself knows of it.
+
+    Args:
+        error: What happened.
+        generation: What the shot's submission was accepted as, in this run or before.
+        known: Whether the bucket has anything of the shot, of an earlier run.
+    """
+    if isinstance(error, GenerationFailed):  # the provider doesn't charge for it ([D])
+        return "not spent"
+    if generation:
+        return "spent"
+    if isinstance(error, StoreError) and error.money == "not spent" and known:
+        return "maybe spent"  # its record could not be read
+    return error.money
+
+
+def status_of(error: ToAPIsError) -> _Status:
+    """How a shot stands that an error ended: surely without a video, open, or not submitted."""
+    if error.money != "not spent" or isinstance(error, StoreError):  # a record may exist
+        return "failed" if isinstance(error, ResultExpired) else "open"
+    return "planned" if isinstance(error, ACCOUNT_REFUSED) else "failed"
