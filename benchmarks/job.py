@@ -45,7 +45,8 @@ class Job:
 
     def environment(self, report: Path) -> dict[str, str]:
         """For the subject's process."""
-        return {_JOB: dumps(asdict(self)), _REPORT: str(report)}
+        tuned = {"TOAPIS_TUNE_INTERPRETER": "1"}  # as the command line and the deployments have it
+        return {**tuned, _JOB: dumps(asdict(self)), _REPORT: str(report)}
 
     @property
     def prompts(self) -> list[str]:

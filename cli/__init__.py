@@ -36,6 +36,7 @@ for name, module in _COMMANDS.items():
 def main() -> None:
     """What the `prefect-toapis` script calls."""
     os.umask(0o077)  # prompts, plans and videos are the user's own, and so is Prefect's database
+    os.environ.setdefault("TOAPIS_TUNE_INTERPRETER", "1")  # the process is the command's own
     keep_output()
     if not {*_COMMANDS, *app.version_flags} & {*sys.argv[1:]}:
         app.resolved_commands()  # the overview says what each does

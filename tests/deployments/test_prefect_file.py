@@ -10,6 +10,7 @@ from prefect_toapis.batches.events import GENERATION_COMPLETED, GENERATION_FAILE
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.alarms import TAG
 from prefect_toapis.deployments.server_pieces import WORK_POOL
+from prefect_toapis.flows.interpreter import SWITCH
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
 [NIGHTLY] = [one for one in DEPLOYMENTS if one["name"] == "nightly"]
@@ -25,6 +26,11 @@ def test_each_waits_in_the_pool_and_has_the_tag_that_setup_knows(
 ) -> None:
     assert deployment["work_pool"]["name"] == WORK_POOL
     assert deployment["tags"] == [TAG]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: one["entrypoint"])
+def test_each_run_may_tune_the_interpreter_of_its_process(deployment: dict[str, Any]) -> None:
+    assert deployment["work_pool"]["job_variables"]["env"][SWITCH] == "1"
 
 
 def test_the_night_s_name_is_dated_in_the_time_zone_of_its_schedule() -> None:

@@ -37,9 +37,7 @@ def test_it_measures_a_shot_from_its_submission_until_it_is_stored() -> None:
     assert (progress.began, progress.took) == ({"b": 100}, {"b": 60})
 
 
-async def test_a_watched_flow_is_like_the_public_one_with_its_callers_progress() -> (
-    None
-):
+async def test_a_watched_flow_is_like_the_public_one_with_its_callers_progress() -> None:
     async def implementation(label: str, *, times: int = 1, progress: Progress) -> str:
         progress.set(label, "stored")
         return label * times
