@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from prefect_toapis.cli.console import Console
 from prefect_toapis.cli.display import outcome, planned
 from prefect_toapis.cli.running import run_shown
-from prefect_toapis.flows.generation import generate_from_spec
+from prefect_toapis.flows.generation import agenerate_from_spec
 
 
 def generate(
@@ -31,7 +31,7 @@ def generate(
     """
     console = Console()
     run = run_shown(
-        console, lambda: generate_from_spec(spec, batch, dry_run=dry_run), verbose=verbose
+        console, lambda: agenerate_from_spec(spec, batch, dry_run=dry_run), verbose=verbose
     )
     shown = planned(run.manifest) if dry_run else outcome(run.manifest, run.progress, run.seconds)
     console.print(shown)

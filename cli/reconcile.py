@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from prefect_toapis.cli.console import Console
 from prefect_toapis.cli.display import reconciled
 from prefect_toapis.cli.running import run_shown
-from prefect_toapis.flows.reconciling import reconcile_batch
+from prefect_toapis.flows.reconciling import areconcile_batch
 
 
 def reconcile(
@@ -28,7 +28,7 @@ def reconcile(
         verbose: Show Prefect's log, too.
     """
     console = Console()
-    run = run_shown(console, lambda: reconcile_batch(batch, dry_run=dry_run), verbose=verbose)
+    run = run_shown(console, lambda: areconcile_batch(batch, dry_run=dry_run), verbose=verbose)
     console.print(reconciled(run.manifest, run.progress))
     if run.failed:
         raise SystemExit(1)

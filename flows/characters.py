@@ -1,7 +1,7 @@
 """Characters first: those that shots need are made before the shots, each once."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from prefect_toapis.flows.run_tasks import RunTasks
 from prefect_toapis.flows.sources import Sources, read_sources
 from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.tasks.calling import hides_values, sync_flow
-from prefect_toapis.tasks.characters import create_character, poll_character
+from prefect_toapis.tasks.characters import acreate_character, apoll_character
 from prefect_toapis.tasks.steps import is_private
 
 
@@ -65,7 +65,7 @@ async def make_characters(
         tasks: Of the run.
     """
     wanted = distinct(characters)
-    create, poll = tasks.bind(create_character), tasks.bind(poll_character)
+    create, poll = tasks.bind(acreate_character), tasks.bind(apoll_character)
     in_flight = asyncio.Semaphore(tasks.settings.max_in_flight)
     casting = Casting({}, {})
     clips = {one.url for one in wanted.values() if one.url}
@@ -94,7 +94,7 @@ async def make_characters(
 @hides_values
 @flow(name="create-characters")
 async def acreate_characters(
-    characters: list[Character],
+    characters: Sequence[Character],
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
     bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
@@ -118,13 +118,13 @@ async def acreate_characters(
 
     Example:
         ```python
-        made = await create_characters(
+        made = await acreate_characters(
             [Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")]
         )
         ```
     """
     faults: list[str] = []
-    spec = BatchSpec(characters=characters)
+    spec = BatchSpec(characters=[*characters])
     account, store = await blocks_or_faults(credentials, bucket, faults)
     sources = await read_sources(spec, store) if store else Sources(spec, {}, [])
     faults += sources.faults

@@ -29,9 +29,9 @@ from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.publishing import tell
 from prefect_toapis.flows.rebuild import rebuild_shot
 from prefect_toapis.flows.run_tasks import Step
-from prefect_toapis.tasks.download import download_video
-from prefect_toapis.tasks.poll import poll_video
-from prefect_toapis.tasks.submit import submit_video
+from prefect_toapis.tasks.download import adownload_video
+from prefect_toapis.tasks.poll import apoll_video
+from prefect_toapis.tasks.submit import asubmit_video
 
 _Status = Literal["failed", "open", "planned"]
 
@@ -81,7 +81,9 @@ class FanOut:
         in_flight = asyncio.Semaphore(settings.max_in_flight)
         downloads = asyncio.Semaphore(settings.downloads_at_once)
         tasks = self.ready.tasks
-        steps = Steps(tasks.bind(submit_video), tasks.bind(poll_video), tasks.bind(download_video))
+        steps = Steps(
+            tasks.bind(asubmit_video), tasks.bind(apoll_video), tasks.bind(adownload_video)
+        )
 
         async def make(shot: Shot) -> None:
             async with in_flight:

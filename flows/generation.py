@@ -1,5 +1,6 @@
 """The flows that make batches."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from prefect import flow
@@ -25,10 +26,10 @@ from prefect_toapis.tasks.calling import hides_values, sync_flow
 @hides_values
 @flow(name="generate-videos", flow_run_name=run_name)
 async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
-    scenes: list[SceneLike],
-    variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
-    characters: list[Character] = [],  # noqa: B006 - as above
-    casts: list[CastLike] = [],  # noqa: B006 - as above
+    scenes: Sequence[SceneLike],
+    variants: Sequence[Variant] = [Variant()],
+    characters: Sequence[Character] = [],
+    casts: Sequence[CastLike] = [],
     batch: Annotated[str | None, OrEmpty()] = None,
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
@@ -70,7 +71,7 @@ async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each wit
 
     Example:
         ```python
-        manifest = await generate_videos(
+        manifest = await agenerate_videos(
             ["A golden retriever running on grass, sunny day"],
             [Variant(duration=10, aspect_ratio="16:9")],
             batch="dogs",
@@ -131,7 +132,7 @@ async def agenerate_from_spec(
 
     Example:
         ```python
-        manifest = await generate_from_spec("s3://studio/specs/nightly.yaml", batch="{scheduled}")
+        manifest = await agenerate_from_spec("s3://studio/specs/nightly.yaml", batch="{scheduled}")
         ```
     """
     found, faults = await read_spec_file(spec, bucket)

@@ -11,7 +11,7 @@ from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.flows.preflight import Ready
 from prefect_toapis.flows.surveying import Survey
-from prefect_toapis.tasks.download import download_video
+from prefect_toapis.tasks.download import adownload_video
 from prefect_toapis.tasks.steps import account_of
 
 _AT_ONCE = 16
@@ -76,7 +76,7 @@ async def store_the_rest(ready: Ready, short: list[ShortShot], outcomes: Outcome
         short: Its shots that lack videos.
         outcomes: Of the run: what was stored before is read again.
     """
-    download, at_once = ready.tasks.bind(download_video), asyncio.Semaphore(_AT_ONCE)
+    download, at_once = ready.tasks.bind(adownload_video), asyncio.Semaphore(_AT_ONCE)
 
     async def store(one: ShortShot) -> None:
         async with at_once:

@@ -58,7 +58,7 @@ async def arun_shard(
 
     Example:
         ```python
-        await run_shard("lisbon", 1)
+        await arun_shard("lisbon", 1)
         ```
     """
     faults: list[str] = []

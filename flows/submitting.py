@@ -1,6 +1,7 @@
 """Submitting a batch without waiting for it: `collect_batch` stores what was rendered."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -38,10 +39,10 @@ SUBMIT_BATCH = "submit-batch"
 @hides_values
 @flow(name=SUBMIT_BATCH, flow_run_name=run_name)
 async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
-    scenes: list[SceneLike],
-    variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
-    characters: list[Character] = [],  # noqa: B006 - as above
-    casts: list[CastLike] = [],  # noqa: B006 - as above
+    scenes: Sequence[SceneLike],
+    variants: Sequence[Variant] = [Variant()],
+    characters: Sequence[Character] = [],
+    casts: Sequence[CastLike] = [],
     batch: Annotated[str | None, OrEmpty()] = None,
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
@@ -83,9 +84,9 @@ async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
 
     Example:
         ```python
-        await submit_batch(["A golden retriever running on grass, sunny day"], batch="dogs")
+        await asubmit_batch(["A golden retriever running on grass, sunny day"], batch="dogs")
         ...  # minutes later, anywhere
-        [manifest] = await collect_batch("dogs")
+        [manifest] = await acollect_batch("dogs")
         ```
     """
     spec = BatchSpec.model_validate(

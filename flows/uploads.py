@@ -8,7 +8,7 @@ from prefect.logging import get_run_logger
 from prefect_toapis.batches.files import File
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.run_tasks import RunTasks
-from prefect_toapis.tasks.uploads import upload_clip, upload_image
+from prefect_toapis.tasks.uploads import aupload_clip, aupload_image
 
 _AT_ONCE = 4  # files of 50 MB at most, in memory
 
@@ -26,7 +26,7 @@ async def upload_files(
     Returns:
         Why some could not be uploaded, by reference.
     """
-    uploads = {"image": tasks.bind(upload_image), "video": tasks.bind(upload_clip)}
+    uploads = {"image": tasks.bind(aupload_image), "video": tasks.bind(aupload_clip)}
     at_once = asyncio.Semaphore(_AT_ONCE)
     failed: dict[str, ToAPIsError] = {}
 

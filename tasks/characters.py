@@ -70,8 +70,8 @@ async def acreate_character(
     Example:
         ```python
         baron = Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")
-        creation = await create_character(baron, credentials=credentials, bucket=bucket)
-        made = await poll_character(creation, credentials=credentials, bucket=bucket)
+        creation = await acreate_character(baron, credentials=credentials, bucket=bucket)
+        made = await apoll_character(creation, credentials=credentials, bucket=bucket)
         ```
     """
     character = await _uploaded(character, credentials, bucket, settings)
@@ -143,7 +143,7 @@ async def apoll_character(
 
     Example:
         ```python
-        made = await poll_character(creation, credentials=credentials, bucket=bucket)
+        made = await apoll_character(creation, credentials=credentials, bucket=bucket)
         scene = Scene(prompt=f"@{made.username} runs on grass")
         ```
     """

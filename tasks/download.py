@@ -83,7 +83,7 @@ async def adownload_video(
 
     Example:
         ```python
-        videos = await download_video(generation, credentials=credentials, bucket=bucket)
+        videos = await adownload_video(generation, credentials=credentials, bucket=bucket)
         ```
     """
     store, api = BucketStore(bucket), account_of(credentials, settings)

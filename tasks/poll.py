@@ -54,7 +54,7 @@ async def apoll_video(
 
     Example:
         ```python
-        generation = await poll_video(generation, credentials=credentials)
+        generation = await apoll_video(generation, credentials=credentials)
         ```
     """
     progress = current_progress()

@@ -11,7 +11,7 @@ from benchmarks.job import Job, given_job, report_path
 from benchmarks.subjects.blocks import bucket_of, credentials_of
 from benchmarks.subjects.reporting import measured, memory
 
-from prefect_toapis import generate_from_spec
+from prefect_toapis import agenerate_from_spec
 from prefect_toapis.batches.progress import Progress, showing
 from prefect_toapis.client.account import in_background
 
@@ -61,7 +61,7 @@ async def watch(job: Job) -> None:
         spec = report_path().with_name("spec.json")
         write_spec(job, spec)
         blocks = {"credentials": credentials_of(job), "bucket": bucket_of(job)}
-        batch = asyncio.ensure_future(generate_from_spec(str(spec), **blocks))
+        batch = asyncio.ensure_future(agenerate_from_spec(str(spec), **blocks))
         done, _ = await asyncio.wait(
             {batch, asyncio.create_task(all_wait(progress, job.shots))},
             return_when=asyncio.FIRST_COMPLETED,

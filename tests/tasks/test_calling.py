@@ -10,6 +10,9 @@ from prefect_toapis import (
     ToAPIsCredentials,
     VideoBucket,
     VideoRequest,
+    adownload_video,
+    apoll_video,
+    asubmit_video,
     download_video,
     generate_videos,
     poll_video,
@@ -43,9 +46,11 @@ async def test_an_async_flow_awaits_them(
 ) -> None:
     @flow
     async def theirs() -> list[StoredVideo]:
-        generation = await submit_video(DOG, credentials=credentials, bucket=bucket, settings=quick)
-        generation = await poll_video(generation, credentials=credentials, settings=quick)
-        videos: list[StoredVideo] = await download_video(
+        generation = await asubmit_video(
+            DOG, credentials=credentials, bucket=bucket, settings=quick
+        )
+        generation = await apoll_video(generation, credentials=credentials, settings=quick)
+        videos: list[StoredVideo] = await adownload_video(
             generation, credentials=credentials, bucket=bucket, settings=quick
         )
         return videos
@@ -94,5 +99,5 @@ def test_a_script_without_a_flow_calls_the_flow_in_one_line(
 async def test_code_without_a_flow_awaits_a_task(
     simulator: Simulator, credentials: ToAPIsCredentials, quick: RunSettings
 ) -> None:
-    generation = await submit_video(DOG, credentials=credentials, settings=quick)
+    generation = await asubmit_video(DOG, credentials=credentials, settings=quick)
     assert generation.task_id == simulator.ledger.paid[0].task_id
