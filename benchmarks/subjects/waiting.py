@@ -60,8 +60,9 @@ async def watch(job: Job) -> None:
     with showing(Progress()) as progress, measured() as told:
         spec = report_path().with_name("spec.json")
         write_spec(job, spec)
-        blocks = {"credentials": credentials_of(job), "bucket": bucket_of(job)}
-        batch = asyncio.ensure_future(agenerate_from_spec(str(spec), **blocks))
+        batch = asyncio.create_task(
+            agenerate_from_spec(str(spec), credentials=credentials_of(job), bucket=bucket_of(job))
+        )
         done, _ = await asyncio.wait(
             {batch, asyncio.create_task(all_wait(progress, job.shots))},
             return_when=asyncio.FIRST_COMPLETED,

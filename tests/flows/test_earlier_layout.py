@@ -77,7 +77,7 @@ async def test_it_is_collected_and_reconciled(
     await leave(SCENES)
     as_an_earlier_release_left_it(bucket)
     clock.skip(60)
-    how = {"credentials": credentials, "bucket": bucket, "settings": quick}
+    how: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": quick}
     if flow == "collect":
         [manifest] = await acollect_batch(**how)
     else:
