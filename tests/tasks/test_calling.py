@@ -83,9 +83,7 @@ def test_options_make_no_difference_to_how_a_task_or_flow_is_called(
         return task_id
 
     assert ours() == simulator.ledger.paid[0].task_id
-    plan = generate(
-        ["A cat"], credentials=credentials, bucket=bucket, settings=quick, dry_run=True
-    )
+    plan = generate(["A cat"], credentials=credentials, bucket=bucket, settings=quick, dry_run=True)
     assert plan.shots("planned") == 1
 
 
