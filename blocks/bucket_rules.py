@@ -1,7 +1,7 @@
 """What S3 takes as the name of a bucket, as a prefix, as tags and as settings of an object."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from prefect_toapis.client.urls import without_query
@@ -99,3 +99,8 @@ def checked_tags(tags: dict[str, str]) -> dict[str, str]:
         if not _TAG.fullmatch(name + text):
             raise ValueError(f"tag {name!r}: letters, digits, spaces and + - = . _ : / @ only")
     return tags
+
+
+def none_if_blank(value: Any) -> Any:
+    """A value, or None for text without any: forms send it for what was left empty."""
+    return None if isinstance(value, str) and not value.strip() else value

@@ -1,9 +1,7 @@
 """A video bucket for async code."""
 
-import asyncio
 from datetime import datetime
 from functools import partial
-from threading import Event
 
 from typing_extensions import Self
 
@@ -118,27 +116,5 @@ class BucketStore:
     async def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
     ) -> None:
-        """Stream a reader to a key; `reader.read` is called in another thread.
-
-        When this is cancelled, the upload ends at the reader's next read and leaves nothing.
-        Raises as `VideoBucket.upload`.
-        """
-        source = _Stoppable(reader)
-        try:
-            await in_transfer_thread(
-                partial(self.bucket.upload, key, source, content_type, metadata)
-            )
-        except asyncio.CancelledError:
-            source.stopped.set()
-            raise
-
-
-class _Stoppable:
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self.stopped = Event()
-
-    def read(self, size: int, /) -> bytes:
-        if self.stopped.is_set():
-            raise InterruptedError("the upload was cancelled")
-        return self._reader.read(size)
+        """Stream a reader to a key. Raises, and can be cancelled, as `VideoBucket.aupload`."""
+        await self.bucket.aupload(key, reader, content_type, metadata)

@@ -45,7 +45,8 @@ def refer_to_document_of(block: Block, saved: Block) -> None:
 
 def schema_checksum(block_type: type[Block]) -> str:
     """What a Prefect server knows the fields of a type of block by; nothing public returns it."""
-    return block_type._calculate_schema_checksum()  # noqa: SLF001
+    checksum: str = block_type._calculate_schema_checksum()  # noqa: SLF001
+    return checksum
 
 
 _hides_values: ContextVar[bool] = ContextVar("hides_values", default=False)

@@ -3,7 +3,7 @@
 import os
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prefect.blocks.abstract import CredentialsBlock
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -13,6 +13,7 @@ from prefect_toapis.batches.errors import StoreAccessRefused
 from prefect_toapis.blocks import logos
 from prefect_toapis.blocks.masked import is_masked, why_masked
 from prefect_toapis.blocks.s3_errors import NotS3, page_in_place
+from prefect_toapis.blocks.thread_pools import async_twin
 from prefect_toapis.client.local_files import file_fault
 from prefect_toapis.client.urls import base_url_fault, without_query
 
@@ -44,6 +45,9 @@ class S3Credentials(CredentialsBlock):
 
     Keys given here come before a profile. With a role, either is only used to assume it, and
     the temporary credentials are renewed for as long as a batch takes.
+
+    What reads files or asks the network has an async twin: `aget_client` is `get_client`, in a
+    thread.
 
     Args:
         aws_access_key_id: Together with the secret access key.
@@ -185,6 +189,8 @@ class S3Credentials(CredentialsBlock):
             return f"there is no CA bundle {self.ca_bundle} on this worker: {fault}"
         return None
 
+    aproblem: ClassVar = async_twin(problem)
+
     def describe(self) -> str:
         """Which credentials are in use, without secrets, for messages.
 
@@ -201,6 +207,8 @@ class S3Credentials(CredentialsBlock):
         else:
             source = f"boto3's own chain ({_found()})"
         return f"role {self.role_arn} assumed by {source}" if self.role_arn else source
+
+    adescribe: ClassVar = async_twin(describe)
 
     def get_client(self, client_type: Literal["s3"] = "s3") -> "S3Client":
         """A boto3 client with these credentials. It may be used from many threads.
@@ -238,6 +246,8 @@ class S3Credentials(CredentialsBlock):
         refuse = partial(_refuse_page, client.meta.endpoint_url)
         client.meta.events.register("response-received.s3", refuse)
         return client
+
+    aget_client: ClassVar = async_twin(get_client)
 
     def _session(self) -> "Session":
         from botocore.session import Session  # noqa: PLC0415 - as above

@@ -74,6 +74,9 @@ _BY_CLASS: dict[str, type[StoreError]] = {
     "FlexibleChecksumError": StoreUnavailable,
 }
 
+GONE = frozenset({"404", "NoSuchKey"})
+"""Codes of what isn't there."""
+
 
 class NotS3(Exception):
     """What answers in the store's place isn't S3: a login page, a proxy, another service.

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from prefect.blocks.core import Block
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
-    field_validator,
     model_validator,
 )
 from typing_extensions import Self
@@ -32,15 +32,17 @@ from prefect_toapis.blocks.bucket_rules import (
     bucket_and_prefix,
     checked_name,
     checked_tags,
+    none_if_blank,
     normalised_prefix,
 )
 from prefect_toapis.blocks.conditional_put import RETRY_SECONDS, put_if_absent
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import NotS3, error_code, translate
+from prefect_toapis.blocks.s3_errors import GONE, NotS3, error_code, translate
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader, WholeReads
+from prefect_toapis.blocks.thread_pools import async_twin, upload_in_thread
 from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
 from prefect_toapis.client.key import without_frames
 from prefect_toapis.client.local_files import length_fault
@@ -50,15 +52,13 @@ if TYPE_CHECKING:
 
 PROBE_KEY = ".prefect-toapis-probe"
 
-_GONE = frozenset({"404", "NoSuchKey"})
-
 
 class VideoBucket(Block):
     """The S3 bucket (or a folder of one) in which videos and the records of batches are kept.
 
     Works with AWS and with stores that speak S3's language. It needs the rights to read, write
     and list under its prefix; nothing is ever deleted. Each operation raises a `StoreError`, or one
-    of its kinds.
+    of its kinds, and has an async twin: `aread` is `read`, in a thread.
 
     Args:
         bucket_name: The bucket's name alone.
@@ -89,8 +89,10 @@ class VideoBucket(Block):
     _block_type_slug = "toapis-video-bucket"
     _logo_url = logos.FOLDER
 
-    bucket_name: str = Field(title="Bucket", description="The bucket's name alone.")
-    prefix: str = Field(
+    bucket_name: Annotated[str, AfterValidator(checked_name)] = Field(
+        title="Bucket", description="The bucket's name alone."
+    )
+    prefix: Annotated[str, AfterValidator(normalised_prefix)] = Field(
         default="",
         title="Folder",
         description="Everything is kept under it, such as videos/spring. Empty: the whole bucket.",
@@ -106,18 +108,18 @@ class VideoBucket(Block):
         description="By the store. none: as the bucket is set up; "
         "AES256: with S3's keys; aws:kms: with a KMS key.",
     )
-    kms_key_id: str | None = Field(
+    kms_key_id: Annotated[str | None, BeforeValidator(none_if_blank)] = Field(
         default=None,
         title="KMS key",
         description="ID or ARN, with aws:kms. Empty: the account's own key for S3.",
     )
-    storage_class: StorageClass | None = Field(
+    storage_class: Annotated[StorageClass | None, BeforeValidator(none_if_blank)] = Field(
         default=None, title="Storage class", description="Empty: the store's default."
     )
-    tags: dict[str, str] = Field(
+    tags: Annotated[dict[str, str], AfterValidator(checked_tags)] = Field(
         default={}, title="Tags", description='On each object, ten at most: {"team": "film"}.'
     )
-    canned_acl: CannedACL | None = Field(
+    canned_acl: Annotated[CannedACL | None, BeforeValidator(none_if_blank)] = Field(
         default=None,
         title="ACL",
         description="Only for buckets that use ACLs (new ones don't). Empty: none.",
@@ -132,26 +134,6 @@ class VideoBucket(Block):
     )
 
     _client: ClientOnce = PrivateAttr(default_factory=ClientOnce)
-
-    @field_validator("bucket_name")
-    @classmethod
-    def _is_bucket_name(cls, value: str) -> str:
-        return checked_name(value)
-
-    @field_validator("prefix")
-    @classmethod
-    def _is_prefix(cls, value: str) -> str:
-        return normalised_prefix(value)
-
-    @field_validator("tags")
-    @classmethod
-    def _are_tags(cls, value: dict[str, str]) -> dict[str, str]:
-        return checked_tags(value)
-
-    @field_validator("kms_key_id", "storage_class", "canned_acl", mode="before")
-    @classmethod
-    def _blank_is_not_given(cls, value: Any) -> Any:
-        return None if isinstance(value, str) and not value.strip() else value
 
     @model_validator(mode="after")
     def _key_has_use(self) -> Self:
@@ -225,7 +207,7 @@ class VideoBucket(Block):
                     raise ValueError(f"{self.uri(key)}: {fault}")
                 return answer["Body"].read()
             except boto_errors() as error:
-                if error_code(error) in _GONE:
+                if error_code(error) in GONE:
                     return None
                 raise
 
@@ -312,7 +294,7 @@ class VideoBucket(Block):
             try:
                 answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
             except boto_errors() as error:
-                if error_code(error) in _GONE:
+                if error_code(error) in GONE:
                     return None
                 raise
             if "ContentLength" not in answer:
@@ -364,6 +346,12 @@ class VideoBucket(Block):
             other = NotS3(self._s3.meta.endpoint_url, f"an answer without {error}")
             raise self._translate(other, "upload", key) from error
 
+    async def aupload(
+        self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
+    ) -> None:
+        """As `upload`; when it is cancelled, the reader's next read fails, and nothing is left."""
+        await upload_in_thread(partial(self.upload, key), reader, content_type, metadata)
+
     def abort_unfinished(self, prefix: str, before: datetime) -> list[str]:
         """Remove what dead processes left of uploads: the keys, with the bucket's own prefix."""
         with self._translated("abort uploads to", prefix):
@@ -382,14 +370,26 @@ class VideoBucket(Block):
         """
         content = b"prefect-toapis writes this to see that it can. It may be deleted.\n"
         self.write(PROBE_KEY, content, "text/plain")
-        found = self.read(PROBE_KEY)
-        if found is None:
+        if (found := self.read(PROBE_KEY)) is None:
             raise StoreError(f"{self.uri(PROBE_KEY)} was written, but can't be found")
         if found != content:
             with self._translated("find what was written at", PROBE_KEY):
                 raise NotS3(self._s3.meta.endpoint_url, "something else than was written")
         again = self._put_if_absent(PROBE_KEY, content, "text/plain")
         return StoreTraits(conditional_create=again is False)
+
+    adescribe_credentials: ClassVar = async_twin(describe_credentials)
+    aread: ClassVar = async_twin(read)
+    aread_part: ClassVar = async_twin(read_part)
+    asigned_url: ClassVar = async_twin(signed_url)
+    aload_manifest: ClassVar = async_twin(load_manifest)
+    awrite: ClassVar = async_twin(write)
+    acreate: ClassVar = async_twin(create)
+    alist_keys: ClassVar = async_twin(list_keys)
+    alist_entries: ClassVar = async_twin(list_entries)
+    ahead: ClassVar = async_twin(head)
+    aabort_unfinished: ClassVar = async_twin(abort_unfinished)
+    aprobe: ClassVar = async_twin(probe)
 
     @property
     def _s3(self) -> "S3Client":
@@ -433,7 +433,7 @@ class VideoBucket(Block):
         try:
             answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
         except boto_errors() as error:
-            if error_code(error) in _GONE:
+            if error_code(error) in GONE:
                 return None
             raise
         return call in answer.get("Metadata", {}).values()

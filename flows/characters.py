@@ -1,7 +1,7 @@
 """Characters first: those that shots need are made before the shots, each once."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 from prefect import flow
@@ -99,7 +99,7 @@ def spending_on(
 @hides_values
 @flow(name="create-characters")
 async def acreate_characters(
-    characters: list[Character],
+    characters: Sequence[Character],
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
     bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
@@ -123,13 +123,13 @@ async def acreate_characters(
 
     Example:
         ```python
-        made = await create_characters(
+        made = await acreate_characters(
             [Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")]
         )
         ```
     """
     faults: list[str] = []
-    spec = BatchSpec(characters=characters)
+    spec = BatchSpec(characters=[*characters])
     account, store = await blocks_or_faults(credentials, bucket, faults)
     sources = await read_sources(spec, store) if store else Sources(spec, {}, [])
     faults += sources.faults

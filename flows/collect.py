@@ -86,7 +86,7 @@ async def acollect_batch(
 
     Example:
         ```python
-        [manifest] = await collect_batch("dogs")
+        [manifest] = await acollect_batch("dogs")
         ```
     """
     account, place = await checked_blocks(credentials, bucket)

@@ -55,10 +55,10 @@ _Step = Literal["plan", "submit", "download"]
 @hides_values
 @flow(name="generate-videos", flow_run_name=run_name)
 async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
-    scenes: list[SceneLike],
-    variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
-    characters: list[Character] = [],  # noqa: B006 - as above
-    casts: list[CastLike] = [],  # noqa: B006 - as above
+    scenes: Sequence[SceneLike],
+    variants: Sequence[Variant] = [Variant()],
+    characters: Sequence[Character] = [],
+    casts: Sequence[CastLike] = [],
     batch: Annotated[str | None, OrEmpty()] = None,
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
@@ -100,7 +100,7 @@ async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each wit
 
     Example:
         ```python
-        manifest = await generate_videos(
+        manifest = await agenerate_videos(
             ["A golden retriever running on grass, sunny day"],
             [Variant(duration=10, aspect_ratio="16:9")],
             batch="dogs",
@@ -161,7 +161,7 @@ async def agenerate_from_spec(
 
     Example:
         ```python
-        manifest = await generate_from_spec("s3://studio/specs/nightly.yaml", batch="{scheduled}")
+        manifest = await agenerate_from_spec("s3://studio/specs/nightly.yaml", batch="{scheduled}")
         ```
     """
     return await _generate_from_spec(
@@ -181,10 +181,10 @@ generate_from_spec = sync_flow(agenerate_from_spec)
 @hides_values
 @flow(name=SUBMIT_BATCH, flow_run_name=run_name)
 async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
-    scenes: list[SceneLike],
-    variants: list[Variant] = [Variant()],  # noqa: B006, B008 - Prefect shows it; not changed
-    characters: list[Character] = [],  # noqa: B006 - as above
-    casts: list[CastLike] = [],  # noqa: B006 - as above
+    scenes: Sequence[SceneLike],
+    variants: Sequence[Variant] = [Variant()],
+    characters: Sequence[Character] = [],
+    casts: Sequence[CastLike] = [],
     batch: Annotated[str | None, OrEmpty()] = None,
     *,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
@@ -226,9 +226,9 @@ async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
 
     Example:
         ```python
-        await submit_batch(["A golden retriever running on grass, sunny day"], batch="dogs")
+        await asubmit_batch(["A golden retriever running on grass, sunny day"], batch="dogs")
         ...  # minutes later, anywhere
-        [manifest] = await collect_batch("dogs")
+        [manifest] = await acollect_batch("dogs")
         ```
     """
     spec = BatchSpec.model_validate(

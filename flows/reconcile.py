@@ -67,7 +67,7 @@ async def areconcile_batch(
 
     Example:
         ```python
-        manifest = await reconcile_batch("lisbon")
+        manifest = await areconcile_batch("lisbon")
         ```
     """
     return await _reconcile(

@@ -332,7 +332,7 @@ async def arun_shard(
 
     Example:
         ```python
-        await run_shard("lisbon", 1)
+        await arun_shard("lisbon", 1)
         ```
     """
     account, place = await checked_blocks(credentials, bucket)

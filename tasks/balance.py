@@ -28,7 +28,7 @@ async def aget_balance(
 
     Example:
         ```python
-        balance = await get_balance(credentials=credentials)
+        balance = await aget_balance(credentials=credentials)
         print(balance.remain_credits)
         ```
     """

@@ -112,8 +112,8 @@ async def acreate_character(
     Example:
         ```python
         baron = Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")
-        creation = await create_character(baron, credentials=credentials, bucket=bucket)
-        made = await poll_character(creation, credentials=credentials, bucket=bucket)
+        creation = await acreate_character(baron, credentials=credentials, bucket=bucket)
+        made = await apoll_character(creation, credentials=credentials, bucket=bucket)
         ```
     """
     return (await _create(character, credentials, bucket, settings)).creation
@@ -172,7 +172,7 @@ async def apoll_character(
 
     Example:
         ```python
-        made = await poll_character(creation, credentials=credentials, bucket=bucket)
+        made = await apoll_character(creation, credentials=credentials, bucket=bucket)
         scene = Scene(prompt=f"@{made.username} runs on grass")
         ```
     """

@@ -133,7 +133,7 @@ async def adownload_video(
 
     Example:
         ```python
-        videos = await download_video(generation, credentials=credentials, bucket=bucket)
+        videos = await adownload_video(generation, credentials=credentials, bucket=bucket)
         ```
     """
     if generation.shot:

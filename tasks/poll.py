@@ -91,7 +91,7 @@ async def apoll_video(
 
     Example:
         ```python
-        generation = await poll_video(generation, credentials=credentials)
+        generation = await apoll_video(generation, credentials=credentials)
         ```
     """
     return await _wait(generation, credentials, bucket, settings)

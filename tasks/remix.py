@@ -42,7 +42,7 @@ async def aremix_video(
     Example:
         ```python
         request = RemixRequest(task_id=generation.task_id, prompt="The same, at night")
-        generation = await remix_video(request, credentials=credentials, bucket=bucket)
+        generation = await aremix_video(request, credentials=credentials, bucket=bucket)
         ```
     """
     return await buy(request, credentials, bucket, settings)

@@ -92,7 +92,7 @@ async def asubmit_video(
 
     Example:
         ```python
-        generation = await submit_video(
+        generation = await asubmit_video(
             VideoRequest(prompt="A dog on the beach"), credentials=credentials, bucket=bucket
         )
         ```

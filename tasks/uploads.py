@@ -41,7 +41,7 @@ async def aupload_image(
 
     Example:
         ```python
-        url = await upload_image("refs/tram.png", credentials=credentials)
+        url = await aupload_image("refs/tram.png", credentials=credentials)
         request = VideoRequest(prompt="A tram at golden hour", image_urls=[url])
         ```
     """
@@ -80,7 +80,7 @@ async def aupload_clip(
 
     Example:
         ```python
-        url = await upload_clip("clips/duke.mp4", credentials=credentials)
+        url = await aupload_clip("clips/duke.mp4", credentials=credentials)
         duke = Character(name="Duke", url=url, timestamps="1,3")
         ```
     """

@@ -12,12 +12,12 @@ from benchmarks.job import Job, given_job  # noqa: E402
 from benchmarks.subjects.blocks import bucket_of, credentials_of  # noqa: E402
 from benchmarks.subjects.reporting import measured  # noqa: E402
 
-from prefect_toapis import RunSettings, Scene, Variant, generate_videos  # noqa: E402
+from prefect_toapis import RunSettings, Scene, Variant, agenerate_videos  # noqa: E402
 
 
 async def make(job: Job) -> int:
     """All videos of a job; how many are stored."""
-    manifest = await generate_videos(
+    manifest = await agenerate_videos(
         [Scene(name=f"scene-{n}", prompt=prompt) for n, prompt in enumerate(job.prompts)],
         [Variant(duration=10)],
         batch="benchmark",

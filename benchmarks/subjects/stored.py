@@ -9,7 +9,7 @@ from benchmarks.subjects.blocks import bucket_of, credentials_of
 from benchmarks.subjects.reporting import measured
 from prefect import flow
 
-from prefect_toapis import Generation, download_video
+from prefect_toapis import Generation, adownload_video
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.client.replies import Output, Reply
@@ -34,7 +34,7 @@ async def store_all(job: Job) -> int:
             submitted_at=datetime.now(timezone.utc),
         ).after(Reply(f"video_{number}", "completed", outputs=(Output(url),)))
         async with at_once:
-            return len(await download_video(generation, credentials=credentials, bucket=bucket))
+            return len(await adownload_video(generation, credentials=credentials, bucket=bucket))
 
     with measured() as told:
         told["videos"] = sum(await asyncio.gather(*map(store, range(job.shots), job.urls)))

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from tests.chaos.faulty_store import FaultyStore
 
-from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, VideoBucket, generate_videos
+from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, VideoBucket, agenerate_videos
 from prefect_toapis.batches.spec import Variant
 
 SHORT = Variant(name="short", model="sora-2-vip", duration=1)
@@ -64,7 +64,7 @@ def resilient() -> RunSettings:
 @pytest.fixture
 def make(credentials: ToAPIsCredentials, aws_bucket: VideoBucket, resilient: RunSettings) -> Make:
     """Runs `generate_videos` with one-second clips into batch `b`, but for what it is told."""
-    flow = cast("Make", generate_videos)
+    flow = cast("Make", agenerate_videos)
 
     async def make(scenes: list[Any], **told: Any) -> Manifest:
         usual: dict[str, Any] = {

@@ -7,7 +7,7 @@ import pytest
 from tests.provider_clock import ProviderClock
 
 from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.flows.generate import generate_videos
+from prefect_toapis.flows.generate import agenerate_videos
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def make(
 ) -> Callable[..., Awaitable[Any]]:
     """Runs `generate_videos` with one-second clips into batch `b`, but for what it is told."""
 
-    flow = cast("Callable[..., Awaitable[Manifest]]", generate_videos)
+    flow = cast("Callable[..., Awaitable[Manifest]]", agenerate_videos)
 
     async def make(scenes: list[Any], **told: Any) -> Manifest:
         usual: dict[str, Any] = {

@@ -12,7 +12,7 @@ from prefect_toapis import (
     ToAPIsCredentials,
     Variant,
     VideoBucket,
-    submit_batch,
+    asubmit_batch,
 )
 from prefect_toapis.batches.errors import BatchFailed, ManifestNotWritten
 from prefect_toapis.client.requests import VideoRequest
@@ -148,7 +148,7 @@ async def test_a_run_that_only_submits_tells_of_a_shared_generation(
 ) -> None:
     simulator.faults.add(answer(200, {"id": "video_1", "status": "queued"}))
     with pytest.raises(BatchFailed, match="0 of 2 shots were not submitted, and 1 may") as failed:
-        await submit_batch(
+        await asubmit_batch(
             ["a dog", "a cat"],
             [Variant(name="short", model="sora-2-vip", duration=1)],
             batch="b",

@@ -16,8 +16,8 @@ from prefect_toapis import (
     ToAPIsCredentials,
     Variant,
     VideoBucket,
-    collect_batch,
-    submit_batch,
+    acollect_batch,
+    asubmit_batch,
 )
 from prefect_toapis.batches.errors import BatchFailed, InvalidBatch, StoreError
 from prefect_toapis.client.webhooks import Ended, Webhook
@@ -42,7 +42,7 @@ def submit(
     credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> Callable[..., Awaitable[Manifest]]:
     """Submits a batch, but for what it is told."""
-    flow = cast("Callable[..., Awaitable[Manifest]]", submit_batch)
+    flow = cast("Callable[..., Awaitable[Manifest]]", asubmit_batch)
     usual: dict[str, Any] = {
         "variants": [Variant(name="short", model="sora-2-vip", duration=1)],
         "credentials": credentials,
@@ -58,7 +58,7 @@ def collect(
     credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> Callable[..., Awaitable[list[Manifest]]]:
     """Collects every batch of the bucket, but for what it is told."""
-    flow = cast("Callable[..., Awaitable[list[Manifest]]]", collect_batch)
+    flow = cast("Callable[..., Awaitable[list[Manifest]]]", acollect_batch)
     usual = {"credentials": credentials, "bucket": bucket, "settings": quick}
     return lambda batch=None, **told: flow(batch, **{**usual, **told})
 

@@ -13,6 +13,7 @@ from prefect_toapis import (
     Scene,
     ToAPIsCredentials,
     VideoBucket,
+    acreate_characters,
     create_characters,
 )
 from prefect_toapis.batches.characters import id_of
@@ -169,11 +170,11 @@ async def test_characters_alone_are_made_once_and_come_in_order(
     make: Make, simulator: Simulator, blocks: dict[str, Any]
 ) -> None:
     there = Character(name="Cat", username="a.cat")
-    made = await create_characters([BARON, there, TURBO, renamed(BARON, "Twin")], **blocks)
+    made = await acreate_characters([BARON, there, TURBO, renamed(BARON, "Twin")], **blocks)
     assert [one.name for one in made] == ["Baron", "Turbo", "Twin"]
     assert made[0].username == made[2].username != made[1].username
     assert made[1].source == "https://media.example/turbo.mp4"
-    assert await create_characters([TURBO], **blocks) == [made[1]]
+    assert await acreate_characters([TURBO], **blocks) == [made[1]]
     await make(SCENES, characters=[TURBO, BARON])
     assert (bought(simulator, "character"), bought(simulator, "video")) == (2, 4)
 
@@ -183,7 +184,7 @@ async def test_a_character_from_a_generation(
 ) -> None:
     [row] = (await make(["A cat"])).rows
     character = Character(name="Cat", from_task=row.task_id, timestamps="1,3")
-    [made] = await create_characters([character], **blocks)
+    [made] = await acreate_characters([character], **blocks)
     assert (made.source, made.url) == (row.task_id, None)
     assert bought(simulator, "character") == 1
 
@@ -193,18 +194,18 @@ async def test_one_that_fails_is_raised_when_the_others_are_made(
 ) -> None:
     bad = Character(name="Bad", url="https://media.example/fail me.mp4", timestamps="1,3")
     with pytest.raises(GenerationFailed, match='Character "Bad"'):
-        await create_characters([bad, TURBO], **blocks)
+        await acreate_characters([bad, TURBO], **blocks)
     keys = [key for key in bucket.list_keys("characters/") if key.endswith("/character.json")]
     assert [id_of(TURBO)[:12] in key for key in keys] == [True]
     simulator.faults.add(Drop(operation="character", when="after"))
     with pytest.raises(SubmissionUnresolved):
-        await create_characters([BARON], **blocks)
+        await acreate_characters([BARON], **blocks)
 
 
 async def test_all_faults_of_characters_alone_come_in_one_go(blocks: dict[str, Any]) -> None:
     long = BARON.model_copy(update={"timestamps": "0,9"})
     with pytest.raises(InvalidBatch) as refused:
-        await create_characters([Character(name="Two"), long], **blocks)
+        await acreate_characters([Character(name="Two"), long], **blocks)
     assert len(refused.value.faults) == 2
 
 

@@ -14,8 +14,8 @@ from prefect_toapis import (
     RunSettings,
     ToAPIsCredentials,
     VideoBucket,
-    collect_batch,
-    reconcile_batch,
+    acollect_batch,
+    areconcile_batch,
 )
 from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
 from prefect_toapis.simulator import Simulator
@@ -215,7 +215,7 @@ async def test_a_damaged_plan_is_made_anew_and_nothing_open_is_forgotten(  # noq
     left = [row for row in manifest.rows if not row.in_plan]
     assert {row.scene for row in left} == {"a-dog", "a-cat"}
     bucket.write("b/plan.json", damage or b"", "application/json")
-    done: Manifest = await reconcile_batch(
+    done: Manifest = await areconcile_batch(
         "b", credentials=credentials, bucket=bucket, settings=quick
     )
     assert done.shots("stored") == 3
@@ -236,7 +236,7 @@ async def test_damage_in_one_batch_does_not_keep_others_from_being_collected(
     key = "b/plan.json" if name == "plan.json" else key_of(bucket, "a dog", name)
     bucket.write(key, b"{", "application/json")
     clock.skip(60)
-    found = await collect_batch(credentials=credentials, bucket=bucket, settings=quick)
+    found = await acollect_batch(credentials=credentials, bucket=bucket, settings=quick)
     assert {one.batch: one.shots("stored") for one in found}["c"] == 1
 
 

@@ -14,11 +14,11 @@ from prefect_toapis import (
     Variant,
     VideoBucket,
     VideoRequest,
-    collect_batch,
-    create_character,
-    poll_character,
-    reconcile_batch,
-    submit_video,
+    acollect_batch,
+    acreate_character,
+    apoll_character,
+    areconcile_batch,
+    asubmit_video,
 )
 from prefect_toapis.batches.errors import InvalidBatch, StoreError
 from prefect_toapis.simulator import Drop, Simulator
@@ -48,7 +48,7 @@ async def test_a_record_that_names_no_flow_run_is_collected(
     await leave(SCENES)
     change(bucket, key_of(bucket, "a dog", "attempt-1.json"), run="of a script")
     clock.skip(60)
-    [manifest] = await collect_batch("b", **how)
+    [manifest] = await acollect_batch("b", **how)
     assert manifest.shots("stored") == 2
 
 
@@ -63,8 +63,8 @@ async def test_what_can_not_be_read_is_named_where_nothing_is_done_for_it(
     await leave(SCENES)
     key = key_of(bucket, "a dog", "attempt-1.json")
     change(bucket, key, **fields)
-    [collected] = await collect_batch("b", **how)
-    shown = await reconcile_batch("b", dry_run=True, **how)
+    [collected] = await acollect_batch("b", **how)
+    shown = await areconcile_batch("b", dry_run=True, **how)
     planned = await make(SCENES, dry_run=True)
     for manifest in (collected, shown, planned):
         rows = {row.scene: row for row in manifest.rows}
@@ -85,26 +85,26 @@ async def test_a_single_task_buys_nothing_where_an_attempt_is_gone(
     bucket: VideoBucket, simulator: Simulator, how: dict[str, Any], name: str
 ) -> None:
     request = VideoRequest(prompt="a dog")
-    await submit_video(request, **how)
+    await asubmit_video(request, **how)
     [key] = bucket.list_keys("requests/records/")
     bucket.write(key.replace("attempt-1.json", name), bucket.read(key) or b"", "application/json")
     delete(bucket, key)
     with pytest.raises(StoreError, match=r"attempt-1\.json is gone.*nothing is bought"):
-        await submit_video(request, **how)
+        await asubmit_video(request, **how)
     assert len(simulator.ledger.submissions) == 1
 
 
 async def test_a_character_whose_record_is_gone_is_not_made_again(
     bucket: VideoBucket, simulator: Simulator, how: dict[str, Any]
 ) -> None:
-    await poll_character(await create_character(BARON, **how), **how)
+    await apoll_character(await acreate_character(BARON, **how), **how)
     for key in bucket.list_keys("characters/"):
         if key.endswith("/character.json"):
             bucket.write(key, b"{", "application/json")
         else:
             delete(bucket, key)
     with pytest.raises(StoreError, match=r'"Baron": .*attempt-1\.json is gone'):
-        await create_character(BARON, **how)
+        await acreate_character(BARON, **how)
     assert len(simulator.ledger.submissions) == 1
 
 
@@ -112,8 +112,8 @@ async def test_characters_whose_files_were_swapped_are_asked_for_again(
     bucket: VideoBucket, simulator: Simulator, how: dict[str, Any]
 ) -> None:
     async def usernames() -> list[str]:
-        made = [await create_character(one, **how) for one in (BARON, DUKE)]
-        return [(await poll_character(one, **how)).username for one in made]
+        made = [await acreate_character(one, **how) for one in (BARON, DUKE)]
+        return [(await apoll_character(one, **how)).username for one in made]
 
     before = await usernames()
     baron, duke = (
@@ -177,7 +177,7 @@ async def test_a_video_of_an_earlier_plan_that_is_gone_is_told_and_fetched_again
     dog, cat = sorted((await make(["a cat"])).rows, key=lambda row: row.in_plan)
     assert (dog.status, dog.in_plan, cat.status) == ("open", False, "stored")
     assert f"gone from the bucket or cut since: {bucket.uri(key)}" in (dog.error or "")
-    after = await reconcile_batch("b", **how)
+    after = await areconcile_batch("b", **how)
     assert {row.status for row in after.rows} == {"stored"}
     assert bucket.read(key)
     assert len(simulator.ledger.submissions) == 2
@@ -186,7 +186,7 @@ async def test_a_video_of_an_earlier_plan_that_is_gone_is_told_and_fetched_again
 async def test_a_character_of_a_later_release_is_a_fault_before_anything_is_bought(
     make: Make, bucket: VideoBucket, simulator: Simulator, how: dict[str, Any]
 ) -> None:
-    await poll_character(await create_character(BARON, **how), **how)
+    await apoll_character(await acreate_character(BARON, **how), **how)
     [key] = [one for one in bucket.list_keys("characters/") if one.endswith("/character.json")]
     change(bucket, key, version=7)
     with pytest.raises(InvalidBatch, match="later version of prefect-toapis"):

@@ -13,10 +13,10 @@ from prefect_toapis import (
     ToAPIsCredentials,
     VideoBucket,
     VideoRequest,
-    collect_batch,
-    create_character,
-    reconcile_batch,
-    submit_video,
+    acollect_batch,
+    acreate_character,
+    areconcile_batch,
+    asubmit_video,
 )
 from prefect_toapis.simulator import Simulator
 
@@ -77,11 +77,11 @@ async def test_it_is_collected_and_reconciled(
     await leave(SCENES)
     as_an_earlier_release_left_it(bucket)
     clock.skip(60)
-    how = {"credentials": credentials, "bucket": bucket, "settings": quick}
+    how: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": quick}
     if flow == "collect":
-        [manifest] = await collect_batch(**how)
+        [manifest] = await acollect_batch(**how)
     else:
-        manifest = await reconcile_batch("b", **how)
+        manifest = await areconcile_batch("b", **how)
     assert manifest.shots("stored") == 2
 
 
@@ -102,13 +102,13 @@ async def test_single_tasks_find_what_was_bought_before(
     how: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": quick}
     request = VideoRequest(prompt="a dog")
     baron = Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")
-    bought = await submit_video(request, **how)
-    made = await create_character(baron, **how)
+    bought = await asubmit_video(request, **how)
+    made = await acreate_character(baron, **how)
     for batch in ("requests", "characters"):
         as_an_earlier_release_left_it(bucket, batch)
     duke = baron.model_copy(update={"name": "Duke"})
-    assert (await submit_video(request, **how)).task_id == bought.task_id
-    assert (await create_character(duke, **how)).task_id == made.task_id
+    assert (await asubmit_video(request, **how)).task_id == bought.task_id
+    assert (await acreate_character(duke, **how)).task_id == made.task_id
     assert len(simulator.ledger.submissions) == 2
 
 
@@ -117,7 +117,7 @@ async def test_two_names_for_one_character_are_one_creation(
 ) -> None:
     how: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": quick}
     baron = Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")
-    first = await create_character(baron, **how)
-    again = await create_character(baron.model_copy(update={"name": "Duke"}), **how)
+    first = await acreate_character(baron, **how)
+    again = await acreate_character(baron.model_copy(update={"name": "Duke"}), **how)
     assert (again.task_id, again.folder) == (first.task_id, first.folder)
     assert len(simulator.ledger.submissions) == 1

@@ -13,10 +13,10 @@ from prefect_toapis import (
     ToAPIsCredentials,
     Variant,
     VideoBucket,
-    collect_batch,
-    reconcile_batch,
-    run_shard,
-    submit_batch,
+    acollect_batch,
+    areconcile_batch,
+    arun_shard,
+    asubmit_batch,
 )
 from prefect_toapis.batches.errors import BatchFailed, ManifestNotWritten, ShardFailed
 from prefect_toapis.batches.plan_file import read_plan
@@ -246,7 +246,7 @@ async def test_a_run_that_only_submits_names_what_it_bought(
 ) -> None:
     refuse(store, "the list at the end")
     with pytest.raises(ManifestNotWritten) as failed:
-        await submit_batch(SCENES, [SHORT], batch="b", on_failure="tolerate", **given)
+        await asubmit_batch(SCENES, [SHORT], batch="b", on_failure="tolerate", **given)
     assert len(simulator.ledger.paid) == 3
     assert_all_is_told(failed.value, simulator, log)
 
@@ -259,15 +259,15 @@ async def test_collecting_and_reconciling_name_what_they_could_not_store(
     step: str,
     log: pytest.LogCaptureFixture,
 ) -> None:
-    await submit_batch(SCENES, [SHORT], batch="b", **given)
-    for flow in (collect_batch, reconcile_batch):
+    await asubmit_batch(SCENES, [SHORT], batch="b", **given)
+    for flow in (acollect_batch, areconcile_batch):
         await simulator.await_for(lambda: simulator.ledger.paid)
         refuse(store, step)
         with pytest.raises(ManifestNotWritten) as failed:
             await flow("b", **given)
         assert_all_is_told(failed.value, simulator, log)
         store.refusal = None
-    await reconcile_batch("b", **given)
+    await areconcile_batch("b", **given)
     assert len(simulator.ledger.submissions) == 3
 
 
@@ -291,7 +291,7 @@ async def test_a_shard_names_its_generations(
             )
     refuse(store, "the video")
     with pytest.raises(ShardFailed) as failed:
-        await run_shard("b", 1, **given)
+        await arun_shard("b", 1, **given)
     [paid] = simulator.ledger.paid
     assert str(paid.task_id) in str(failed.value)
     assert "Spent: 1 of 1 shot is open, and paid unless the provider fails it" in str(failed.value)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from prefect_toapis import S3Credentials, Scene, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.batches.errors import InvalidBatch
-from prefect_toapis.flows.generate import generate_from_spec
+from prefect_toapis.flows.generate import agenerate_from_spec
 from prefect_toapis.simulator import Simulator
 
 Make = Callable[..., Awaitable[Any]]
@@ -128,7 +128,7 @@ async def test_a_spec_that_is_not_there(
     faults_of: FaultsOf, credentials: ToAPIsCredentials, bucket: VideoBucket, tmp_path: Path
 ) -> None:
     spec = str(tmp_path / "batch.yaml")
-    [fault] = await faults_of(generate_from_spec(spec, credentials=credentials, bucket=bucket))
+    [fault] = await faults_of(agenerate_from_spec(spec, credentials=credentials, bucket=bucket))
     assert fault.startswith(f"spec {spec}: ")
     assert "No such file" in fault
 
@@ -137,7 +137,7 @@ async def test_a_spec_in_the_bucket_that_is_not_there(
     faults_of: FaultsOf, credentials: ToAPIsCredentials, bucket: VideoBucket
 ) -> None:
     spec = bucket.uri("batch.yaml")
-    [fault] = await faults_of(generate_from_spec(spec, credentials=credentials, bucket=bucket))
+    [fault] = await faults_of(agenerate_from_spec(spec, credentials=credentials, bucket=bucket))
     assert fault == f"spec {spec}: there is no such object"
 
 
@@ -147,7 +147,7 @@ async def test_a_misspelt_field_and_a_broken_rule_in_one_spec(
     spec = tmp_path / "batch.yaml"
     spec.write_text("scenes: [{prompt: a dog}]\nvariants: [{duration: 12, stile: comic}]\n")
     misspelt, broken = await faults_of(
-        generate_from_spec(str(spec), credentials=credentials, bucket=bucket)
+        agenerate_from_spec(str(spec), credentials=credentials, bucket=bucket)
     )
     assert "variants[0].stile: there is no such field; did you mean 'style'?" in misspelt
     assert "duration=12 with sora-2: choose 10 or 15 seconds" in broken

@@ -15,11 +15,11 @@ from prefect_toapis import (
     Variant,
     VideoBucket,
     VideoRequest,
-    generate_from_spec,
-    remix_video,
-    submit_video,
-    upload_clip,
-    upload_image,
+    agenerate_from_spec,
+    aremix_video,
+    asubmit_video,
+    aupload_clip,
+    aupload_image,
 )
 from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.batches.registry import read_all
@@ -95,7 +95,7 @@ async def test_paths_in_a_spec_are_meant_from_where_it_lies(
     told: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "dry_run": True}
     ids = set()
     for path in (str(tmp_path / "spec.yaml"), bucket.uri("specs/spec.yaml")):
-        manifest = await generate_from_spec(path, **told)
+        manifest = await agenerate_from_spec(path, **told)
         ids.add(manifest.rows[0].shot_id)
     assert len(ids) == 1
     assert simulator.ledger.uploads == []
@@ -109,14 +109,14 @@ async def test_the_upload_tasks_check_by_content_and_remember_in_the_bucket(
     tmp_path: Path,
 ) -> None:
     told: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": quick}
-    url = await upload_image(written(tmp_path, "a.png", PNG), **told)
-    assert await upload_image(written(tmp_path, "b.jpg", PNG), **told) == url
-    assert await upload_clip(written(tmp_path, "a.mp4", MP4), **told) != url
+    url = await aupload_image(written(tmp_path, "a.png", PNG), **told)
+    assert await aupload_image(written(tmp_path, "b.jpg", PNG), **told) == url
+    assert await aupload_clip(written(tmp_path, "a.mp4", MP4), **told) != url
     assert [one.kind for one in simulator.ledger.uploads] == ["image", "video"]
     with pytest.raises(InvalidRequest, match="it is no video that the API takes"):
-        await upload_clip(tmp_path / "a.png", **told)
+        await aupload_clip(tmp_path / "a.png", **told)
     with pytest.raises(InvalidRequest, match="10 MB at most"):
-        await upload_image(written(tmp_path, "big.png", PNG + bytes(11 * 2**20)), **told)
+        await aupload_image(written(tmp_path, "big.png", PNG + bytes(11 * 2**20)), **told)
     assert len(simulator.ledger.uploads) == 2
 
 
@@ -130,11 +130,11 @@ async def test_a_request_may_name_a_file_and_is_known_by_its_content(
     told: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": quick}
     for name in ("a.png", "b.png"):
         image = written(tmp_path, name, PNG)
-        await submit_video(VideoRequest(prompt="A dog", image_urls=[image]), **told)
+        await asubmit_video(VideoRequest(prompt="A dog", image_urls=[image]), **told)
     assert (len(simulator.ledger.paid), len(simulator.ledger.uploads)) == (1, 1)
     image = written(tmp_path, "c.png", PNG)
     told["bucket"] = None
-    await submit_video(VideoRequest(prompt="A dog", image_urls=[image]), **told)
+    await asubmit_video(VideoRequest(prompt="A dog", image_urls=[image]), **told)
     assert (len(simulator.ledger.paid), len(simulator.ledger.uploads)) == (2, 2)
 
 
@@ -150,8 +150,8 @@ async def test_a_remix_is_bought_once_and_a_private_video_is_refused(
     task = next(row.task_id for row in first.rows if row.variant == "open")
     told: dict[str, Any] = {"credentials": credentials, "bucket": bucket, "settings": quick}
     request = RemixRequest(task_id=task, prompt="At night")
-    bought = await remix_video(request, **told)
-    assert (await remix_video(request, **told)).task_id == bought.task_id
+    bought = await aremix_video(request, **told)
+    assert (await aremix_video(request, **told)).task_id == bought.task_id
     assert [one.remix_of for one in simulator.ledger.paid] == [None, None, task]
 
     scenes = [

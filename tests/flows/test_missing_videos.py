@@ -14,7 +14,7 @@ from prefect_toapis import (
     ToAPIsCredentials,
     Variant,
     VideoBucket,
-    reconcile_batch,
+    areconcile_batch,
 )
 from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings
 
@@ -38,7 +38,7 @@ def reconcile(
     credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> Callable[..., Awaitable[Manifest]]:
     """Reconciles batch `b`, but for what it is told."""
-    flow = cast("Callable[..., Awaitable[Manifest]]", reconcile_batch)
+    flow = cast("Callable[..., Awaitable[Manifest]]", areconcile_batch)
     usual = {"credentials": credentials, "bucket": bucket, "settings": quick}
     return lambda **told: flow(**{"batch": "b", **usual, **told})
 

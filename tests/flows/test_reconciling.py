@@ -10,7 +10,7 @@ from prefect_toapis import (
     RunSettings,
     ToAPIsCredentials,
     VideoBucket,
-    reconcile_batch,
+    areconcile_batch,
 )
 from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
 from prefect_toapis.simulator import Drop, Hide, Replace, Simulator
@@ -23,7 +23,7 @@ def reconcile(
     credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> Callable[..., Awaitable[Manifest]]:
     """Reconciles batch `b`, but for what it is told."""
-    flow = cast("Callable[..., Awaitable[Manifest]]", reconcile_batch)
+    flow = cast("Callable[..., Awaitable[Manifest]]", areconcile_batch)
     usual = {"credentials": credentials, "bucket": bucket, "settings": quick}
     return lambda **told: flow(**{"batch": "b", **usual, **told})
 

@@ -12,8 +12,8 @@ from prefect_toapis.batches.errors import InvalidBatch, ShardFailed
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.plan_file import PlanFile, read_plan
 from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.flows.generate import submit_batch
-from prefect_toapis.flows.shards import run_shard, split
+from prefect_toapis.flows.generate import asubmit_batch
+from prefect_toapis.flows.shards import arun_shard, run_shard, split
 from prefect_toapis.simulator import Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]
@@ -84,7 +84,7 @@ async def test_what_is_only_submitted_is_never_split(
     bucket: VideoBucket,
     simulator: Simulator,
 ) -> None:
-    submitted = await submit_batch(
+    submitted = await asubmit_batch(
         SIX[:3],
         [Variant(name="short", model="sora-2-vip", duration=1)],
         batch="b",
@@ -115,7 +115,9 @@ async def test_a_shard_is_made_by_itself_and_leaves_the_manifest_to_who_started_
     simulator: Simulator,
 ) -> None:
     for shard, paid in [(1, 3), (1, 3), (2, 6)]:  # each once, whoever makes it again
-        stored = await run_shard("b", shard, credentials=credentials, bucket=bucket, settings=quick)
+        stored = await arun_shard(
+            "b", shard, credentials=credentials, bucket=bucket, settings=quick
+        )
         assert stored == 3
         assert len(simulator.ledger.paid) == paid
     keys = bucket.list_keys("b/")
@@ -134,7 +136,7 @@ async def test_a_shard_with_a_refused_shot_stores_the_others_and_says_why(
 ) -> None:
     simulator.faults.add(Replace(operation="submit", status=422, prompt="scene 2", body=REFUSED))
     with pytest.raises(ShardFailed, match="shard 1 of b: 1 of 3 shots are not stored") as failed:
-        await run_shard("b", 1, credentials=credentials, bucket=bucket, settings=quick)
+        await arun_shard("b", 1, credentials=credentials, bucket=bucket, settings=quick)
     [why] = failed.value.unstored.values()
     assert why.status == "failed"
     assert why.reason
@@ -148,4 +150,4 @@ async def test_a_shard_that_is_not_planned_is_refused(
     credentials: ToAPIsCredentials, bucket: VideoBucket, batch: str, shard: int
 ) -> None:
     with pytest.raises(InvalidBatch, match=rf"{batch}/plan\.json has no shard {shard}"):
-        await run_shard(batch, shard, credentials=credentials, bucket=bucket)
+        await arun_shard(batch, shard, credentials=credentials, bucket=bucket)

@@ -10,7 +10,7 @@ import pytest
 
 from prefect_toapis import Manifest, ToAPIsCredentials, VideoBucket
 from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
-from prefect_toapis.flows.generate import generate_from_spec, generate_videos
+from prefect_toapis.flows.generate import agenerate_from_spec, agenerate_videos
 from prefect_toapis.simulator import Simulator
 
 SPEC: dict[str, Any] = {
@@ -44,7 +44,7 @@ async def test_yaml_json_and_an_object_in_the_bucket_are_the_same_batch(
         str(tmp_path / "batch.json"),
         bucket.uri("specs/batch.yaml"),
     ):
-        manifest = await generate_from_spec(spec, credentials=credentials, bucket=bucket)
+        manifest = await agenerate_from_spec(spec, credentials=credentials, bucket=bucket)
         assert manifest.batch == "lisbon"
         assert manifest.shots("stored") == 2
     assert len(simulator.ledger.submissions) == 2
@@ -62,7 +62,7 @@ async def test_a_table_alone_is_a_batch_and_beside_a_spec_its_scenes(
     spec = f"scenes: ../tables/p.csv\nvariants: [{{duration: 15}}]\nsettings: {QUICK}\n"
     bucket.write("tables/p.csv", table, "text/csv")
     bucket.write("specs/lisbon.yaml", spec.encode(), "application/yaml")
-    flow = generate_from_spec
+    flow = agenerate_from_spec
     alone = await flow(bucket.uri("tables/p.csv"), "b", credentials=credentials, bucket=bucket)
     assert [row.request for row in alone.stored] == [{}, {}]
     uri = bucket.uri("specs/lisbon.yaml")
@@ -91,7 +91,7 @@ async def test_a_table_that_is_not_there_is_a_fault_among_the_others(
         bucket.uri("p.jsonl"): ["there is no such object"],
     }.items():
         with pytest.raises(InvalidBatch) as caught:
-            await generate_from_spec(spec, "b", credentials=credentials, bucket=bucket)
+            await agenerate_from_spec(spec, "b", credentials=credentials, bucket=bucket)
         assert all(any(one in fault for fault in caught.value.faults) for one in told)
     assert simulator.ledger.submissions == []
 
@@ -101,7 +101,7 @@ async def test_a_batch_named_by_a_template_takes_the_place_of_the_file_s_own(
 ) -> None:
     spec = tmp_path / "batch.yaml"
     spec.write_text(YAML)
-    manifest = await generate_from_spec(
+    manifest = await agenerate_from_spec(
         str(spec),
         "nightly-{scheduled}-{date}",
         credentials=credentials,
@@ -122,15 +122,15 @@ async def test_the_file_says_whether_failures_are_tolerated(
     refused = {**SPEC, "scenes": ["refuse me"], "characters": [], "casts": []}
     spec.write_text(json.dumps(refused))
     with pytest.raises(BatchFailed, match="1 of 1 shots failed"):
-        await generate_from_spec(str(spec), credentials=credentials, bucket=bucket)
+        await agenerate_from_spec(str(spec), credentials=credentials, bucket=bucket)
     spec.write_text(json.dumps({**refused, "on_failure": "tolerate"}))
-    manifest = await generate_from_spec(str(spec), credentials=credentials, bucket=bucket)
+    manifest = await agenerate_from_spec(str(spec), credentials=credentials, bucket=bucket)
     assert manifest.shots("failed") == 1
 
 
 async def test_parameters_may_be_as_plain_as_the_ui_and_yaml_have_them(
     simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket
 ) -> None:
-    flow = cast("Callable[..., Awaitable[Manifest]]", generate_videos)
+    flow = cast("Callable[..., Awaitable[Manifest]]", agenerate_videos)
     manifest = await flow(**SPEC, credentials=credentials, bucket=bucket)
     assert manifest.shots("stored") == len(simulator.ledger.paid) == 2

@@ -11,7 +11,7 @@ from prefect_toapis import (
     ToAPIsCredentials,
     Variant,
     VideoBucket,
-    submit_batch,
+    asubmit_batch,
 )
 from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.simulator import Drop, Replace, Simulator
@@ -24,7 +24,7 @@ def submit(
     credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> Callable[..., Awaitable[Manifest]]:
     """Submits batch `b`, but for what it is told."""
-    flow = cast("Callable[..., Awaitable[Manifest]]", submit_batch)
+    flow = cast("Callable[..., Awaitable[Manifest]]", asubmit_batch)
     usual: dict[str, Any] = {
         "variants": [Variant(name="short", model="sora-2-vip", duration=1)],
         "batch": "b",

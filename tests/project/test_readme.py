@@ -60,7 +60,7 @@ OUTCOMES = {
             rf"tram sora-2-10s-9x16 {URI} [0-9a-f]{{64}}",
         ],
     ),
-    "await generate_videos": Outcome(
+    "await agenerate_videos": Outcome(
         paid=["A yellow tram climbs a hill in Lisbon"],
         stored=[r"lisbon-3/a-yellow-tram\S*-\w{12}"],
         printed=[URI],

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from tests.receiver.conftest import SECRET, Served
 
 from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.flows.generate import generate_videos
+from prefect_toapis.flows.generate import agenerate_videos
 from prefect_toapis.simulator import Simulator, SimulatorSettings, WebhookSettings
 from prefect_toapis.tasks.notices import notices
 from prefect_toapis.tasks.steps import account_of
@@ -30,7 +30,7 @@ def provider(receiver: Served, **told: Any) -> Iterator[Simulator]:
 @pytest.fixture
 def make(bucket: VideoBucket) -> Callable[..., Awaitable[Manifest]]:
     """Makes as many videos as it is told, and is woken by events."""
-    flow = cast("Callable[..., Awaitable[Manifest]]", generate_videos)
+    flow = cast("Callable[..., Awaitable[Manifest]]", agenerate_videos)
 
     async def make(simulator: Simulator, count: int, settings: RunSettings) -> Manifest:
         key = SecretStr(simulator.api_key)

@@ -19,7 +19,7 @@ from prefect_toapis import (
     RunSettings,
     ToAPIsCredentials,
     VideoBucket,
-    collect_batch,
+    acollect_batch,
 )
 from prefect_toapis.batches.render_times import RENDER_TIMES_FILE
 from prefect_toapis.flows.progress import Progress, progress_artifact
@@ -122,7 +122,7 @@ async def test_a_record_that_names_no_run_is_collected(  # noqa: PLR0917
     record = json.loads(bucket.read(key) or b"")
     bucket.write(key, json.dumps({**record, "run": run}).encode(), "application/json")
     clock.skip(60)
-    [manifest] = await collect_batch("b", credentials=credentials, bucket=bucket, settings=quick)
+    [manifest] = await acollect_batch("b", credentials=credentials, bucket=bucket, settings=quick)
     assert_made(manifest, simulator)
 
 
@@ -139,7 +139,7 @@ async def test_where_events_can_not_be_asked_for_all_is_collected(  # noqa: PLR0
 ) -> None:
     await leave(["a dog"])
     clock.skip(60)
-    [manifest] = await collect_batch(
+    [manifest] = await acollect_batch(
         "b",
         credentials=credentials,
         bucket=bucket,

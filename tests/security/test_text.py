@@ -25,7 +25,7 @@ from prefect_toapis.cli.console import Console
 from prefect_toapis.cli.display import outcome, planned, reconciled
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
 from prefect_toapis.client.plain_text import LinesOfOurs, printable, printable_lines, visible
-from prefect_toapis.flows.generate import generate_videos
+from prefect_toapis.flows.generate import agenerate_videos
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.flows.run_names import name_of, shard_name
 from prefect_toapis.simulator import Replace, Simulator
@@ -204,7 +204,7 @@ async def test_a_run_shows_nothing_raw_of_its_spec_or_of_the_provider(
     log: pytest.LogCaptureFixture,
 ) -> None:
     hostile = HOSTILE.replace("\0", "")
-    run = cast("Callable[..., Awaitable[Manifest]]", generate_videos)
+    run = cast("Callable[..., Awaitable[Manifest]]", agenerate_videos)
     with pytest.raises(BatchFailed) as failed:
         await run(
             [Scene(prompt=hostile, name=hostile[:100])],

@@ -10,7 +10,7 @@ from prefect.client.schemas.actions import (
     GlobalConcurrencyLimitUpdate,
 )
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, VideoBucket, VideoRequest, submit_video
+from prefect_toapis import RunSettings, ToAPIsCredentials, VideoBucket, VideoRequest, asubmit_video
 from prefect_toapis.client.errors import Transient
 from prefect_toapis.simulator import Simulator
 from prefect_toapis.tasks.allowance import SUBMISSIONS
@@ -39,7 +39,7 @@ def slots_taken() -> float:
 async def buys(
     requests: list[str], credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> None:
-    once = submit_video.with_options(retries=0)
+    once = asubmit_video.with_options(retries=0)
     for prompt in requests:
         request = VideoRequest(prompt=prompt)
         await once(request, credentials=credentials, bucket=bucket, settings=quick)

@@ -3,7 +3,7 @@
 import pytest
 from prefect import flow
 
-from prefect_toapis import ToAPIsCredentials, get_balance
+from prefect_toapis import ToAPIsCredentials, aget_balance, get_balance
 from prefect_toapis.client.errors import Unauthorized
 from prefect_toapis.simulator import Simulator, SimulatorSettings
 
@@ -22,4 +22,4 @@ def test_a_sync_flow_gets_the_balance(prefect_server: None) -> None:
 async def test_an_unknown_key_is_refused_at_once(simulator: Simulator) -> None:
     credentials = ToAPIsCredentials(api_key="wrong-key", base_url=simulator.url)
     with pytest.raises(Unauthorized):
-        await get_balance(credentials=credentials)
+        await aget_balance(credentials=credentials)

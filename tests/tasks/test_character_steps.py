@@ -13,8 +13,8 @@ from prefect_toapis import (
     RunSettings,
     ToAPIsCredentials,
     VideoBucket,
-    create_character,
-    poll_character,
+    acreate_character,
+    apoll_character,
 )
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ResultMissing
 from prefect_toapis.simulator import Replace, Simulator
@@ -32,8 +32,8 @@ def blocks(
 @flow
 async def one_character(character: Character, blocks: dict[str, Any]) -> MadeCharacter:
     """A user's own flow."""
-    creation = await create_character(character, **blocks)
-    made: MadeCharacter = await poll_character(creation, **blocks)
+    creation = await acreate_character(character, **blocks)
+    made: MadeCharacter = await apoll_character(creation, **blocks)
     return made
 
 
@@ -66,13 +66,13 @@ async def test_a_character_is_made_once_and_remembered_under_its_first_name(
 async def test_a_creation_can_be_handed_on_without_its_signature(
     simulator: Simulator, blocks: dict[str, Any]
 ) -> None:
-    creation = await create_character(TURBO, **blocks)
+    creation = await acreate_character(TURBO, **blocks)
     kept = creation.model_dump_json()
     assert "hidden" not in kept
-    made = await poll_character(CharacterCreation.model_validate_json(kept), **blocks)
+    made = await apoll_character(CharacterCreation.model_validate_json(kept), **blocks)
     assert made.source == "https://media.example/turbo.mp4"
     asked = simulator.ledger.queries.total()
-    assert await poll_character(creation, **blocks) == made
+    assert await apoll_character(creation, **blocks) == made
     assert simulator.ledger.queries.total() == asked
 
 
@@ -88,7 +88,7 @@ async def test_what_can_not_be_made_is_not_sent(
     simulator: Simulator, blocks: dict[str, Any], character: Character, fault: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        await create_character(character, **blocks)
+        await acreate_character(character, **blocks)
     assert fault in str(refused.value)
     assert simulator.ledger.submissions == []
 
@@ -109,14 +109,14 @@ async def test_a_creation_that_fails_is_recorded(
 async def test_a_completed_creation_without_a_character_is_an_error_that_says_so(
     simulator: Simulator, bucket: VideoBucket, blocks: dict[str, Any]
 ) -> None:
-    creation = await create_character(TURBO, **blocks)
+    creation = await acreate_character(TURBO, **blocks)
     body = '{"status": "completed", "result": {"type": "character", "data": {}}}'
     simulator.faults.add(Replace(operation="status", status=200, body=body, times=None))
     with pytest.raises(ResultMissing, match="gives no character") as raised:
-        await poll_character(creation, **blocks)
+        await apoll_character(creation, **blocks)
     assert str(raised.value).startswith('Character "Turbo": ')
     assert raised.value.money == "spent"
     [key] = bucket.list_keys("characters/")
     assert json.loads(bucket.read(key) or b"")["reply"] == body
     simulator.faults.clear()
-    assert (await poll_character(creation, **blocks)).username
+    assert (await apoll_character(creation, **blocks)).username

@@ -14,9 +14,9 @@ from prefect_toapis import (
     ToAPIsCredentials,
     VideoBucket,
     VideoRequest,
-    download_video,
-    poll_video,
-    submit_video,
+    adownload_video,
+    apoll_video,
+    asubmit_video,
 )
 from prefect_toapis.batches.errors import StoreUnavailable
 from prefect_toapis.simulator import Replace, Simulator
@@ -30,11 +30,11 @@ async def made(
     settings: RunSettings,
     request: VideoRequest = DOG,
 ) -> list[StoredVideo]:
-    generation = await submit_video(
+    generation = await asubmit_video(
         request, credentials=credentials, bucket=bucket, settings=settings
     )
-    generation = await poll_video(generation, credentials=credentials, settings=settings)
-    videos: list[StoredVideo] = await download_video(
+    generation = await apoll_video(generation, credentials=credentials, settings=settings)
+    videos: list[StoredVideo] = await adownload_video(
         generation, credentials=credentials, bucket=bucket, settings=settings
     )
     return videos

@@ -17,6 +17,9 @@ from prefect_toapis import (
     ToAPIsCredentials,
     VideoBucket,
     VideoRequest,
+    adownload_video,
+    apoll_video,
+    asubmit_video,
     download_video,
     poll_video,
     submit_video,
@@ -50,16 +53,16 @@ async def one_video(
     recorded: bool = True,
 ) -> list[StoredVideo]:
     """A user's own flow."""
-    generation = await submit_video(
+    generation = await asubmit_video(
         request,
         credentials=credentials,
         bucket=bucket if recorded else None,
         settings=settings,
     )
-    generation = await poll_video(
+    generation = await apoll_video(
         generation, credentials=credentials, bucket=bucket, settings=settings
     )
-    videos: list[StoredVideo] = await download_video(
+    videos: list[StoredVideo] = await adownload_video(
         generation, credentials=credentials, bucket=bucket, settings=settings
     )
     return videos
@@ -100,7 +103,7 @@ async def test_a_shot_may_be_submitted_without_a_bucket(
     simulator: Simulator, credentials: ToAPIsCredentials, quick: RunSettings
 ) -> None:
     shot = single_shot(DOG, "s3://videos")
-    generation = await submit_video(shot, credentials=credentials, settings=quick)
+    generation = await asubmit_video(shot, credentials=credentials, settings=quick)
     assert generation.shot is None
     assert generation.task_id == simulator.ledger.paid[0].task_id
 
@@ -108,15 +111,15 @@ async def test_a_shot_may_be_submitted_without_a_bucket(
 async def test_tasks_hand_on_what_can_be_serialised_without_urls(
     simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> None:
-    generation = await submit_video(DOG, credentials=credentials, settings=quick)
-    rendered = await poll_video(generation, credentials=credentials, settings=quick)
+    generation = await asubmit_video(DOG, credentials=credentials, settings=quick)
+    rendered = await apoll_video(generation, credentials=credentials, settings=quick)
     assert (generation.status, rendered.status) == ("queued", "completed")
     assert "signature" in rendered.outputs[0].url
     kept = rendered.model_dump_json()
     assert "signature" not in kept + repr(rendered)
     # In another process there are no URLs any more: they are asked for.
     elsewhere = Generation.model_validate_json(kept)
-    [video] = await download_video(elsewhere, credentials=credentials, bucket=bucket)
+    [video] = await adownload_video(elsewhere, credentials=credentials, bucket=bucket)
     assert bucket.head(video.key)
     assert len(simulator.ledger.paid) == 1
 
@@ -126,7 +129,9 @@ async def test_signatures_in_a_request_are_sent_but_not_kept(
 ) -> None:
     image = "https://images.example/dog.png?X-Amz-Signature=abc123&v=2"
     request = DOG.model_copy(update={"image_urls": [image]})
-    generation = await submit_video(request, credentials=credentials, bucket=bucket, settings=quick)
+    generation = await asubmit_video(
+        request, credentials=credentials, bucket=bucket, settings=quick
+    )
     assert simulator.ledger.paid[0].body["image_urls"] == [image]
     assert "abc123" not in generation.model_dump_json()
 
@@ -135,7 +140,7 @@ async def test_a_request_that_breaks_a_rule_is_not_sent(
     simulator: Simulator, credentials: ToAPIsCredentials, quick: RunSettings
 ) -> None:
     with pytest.raises(InvalidRequest, match="duration=12 with sora-2"):
-        await submit_video(
+        await asubmit_video(
             VideoRequest(prompt="A dog", duration=12), credentials=credentials, settings=quick
         )
     assert simulator.ledger.submissions == []
@@ -146,7 +151,7 @@ async def test_a_submission_without_record_or_answer_names_its_business_id(
 ) -> None:
     simulator.faults.add(Drop(operation="submit", when="after"))
     with pytest.raises(SubmissionUnknown) as unknown:
-        await submit_video(DOG, credentials=credentials, settings=quick)
+        await asubmit_video(DOG, credentials=credentials, settings=quick)
     assert unknown.value.business_id == simulator.ledger.paid[0].business_id
     assert unknown.value.money == "maybe spent"
     assert len(simulator.ledger.submissions) == 1
@@ -156,7 +161,7 @@ async def test_a_submission_with_a_record_and_no_answer_is_found(
     simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> None:
     simulator.faults.add(Drop(operation="submit", when="after"))
-    generation = await submit_video(DOG, credentials=credentials, bucket=bucket, settings=quick)
+    generation = await asubmit_video(DOG, credentials=credentials, bucket=bucket, settings=quick)
     assert generation.task_id == simulator.ledger.paid[0].task_id
     assert len(simulator.ledger.submissions) == 1
 
@@ -167,7 +172,7 @@ async def test_a_key_that_can_not_be_one_is_refused_here(
 ) -> None:
     wrong = ToAPIsCredentials(api_key=SecretStr(key), base_url=simulator.url)
     with pytest.raises(Unauthorized, match="the API key is"):
-        await submit_video(DOG, credentials=wrong, settings=quick)
+        await asubmit_video(DOG, credentials=wrong, settings=quick)
     assert (simulator.ledger.submissions, simulator.ledger.unauthorized) == ([], 0)
 
 
@@ -176,10 +181,10 @@ async def test_a_refused_prompt_is_said_with_its_shot(
 ) -> None:
     request = DOG.model_copy(update={"prompt": "refuse me"})
     with pytest.raises(PolicyRefused) as refused:
-        await submit_video(request, credentials=credentials, bucket=bucket, settings=quick)
+        await asubmit_video(request, credentials=credentials, bucket=bucket, settings=quick)
     assert refused.value.shot == "refuse-me / sora-2-vip"
     with pytest.raises(GenerationFailed, match="attempt 1 was rejected"):
-        await submit_video(request, credentials=credentials, bucket=bucket, settings=quick)
+        await asubmit_video(request, credentials=credentials, bucket=bucket, settings=quick)
     assert len(simulator.ledger.submissions) == 1
 
 
@@ -194,9 +199,9 @@ async def test_a_generation_that_fails_is_recorded_where_there_is_a_record(
 ) -> None:
     request = DOG.model_copy(update={"prompt": "fail me"})
     kept = bucket if recorded else None
-    generation = await submit_video(request, credentials=credentials, bucket=kept, settings=quick)
+    generation = await asubmit_video(request, credentials=credentials, bucket=kept, settings=quick)
     with pytest.raises(GenerationFailed, match="content policy") as failed:
-        await poll_video(generation, credentials=credentials, bucket=kept, settings=quick)
+        await apoll_video(generation, credentials=credentials, bucket=kept, settings=quick)
     assert failed.value.task_id == generation.task_id
     assert failed.value.money == "not spent"
     states = [json.loads(bucket.read(key) or b"")["state"] for key in bucket.list_keys()]
@@ -208,7 +213,7 @@ async def test_waiting_for_what_nobody_knows_ends_after_the_grace(
 ) -> None:
     stranger = Generation(task_id="video_of_nobody", business_id="pt-1")
     with pytest.raises(NotFound, match="generation video_of_nobody"):
-        await poll_video(stranger, credentials=credentials, settings=quick)
+        await apoll_video(stranger, credentials=credentials, settings=quick)
 
 
 async def test_there_is_nothing_to_download_before_it_is_rendered(
@@ -218,7 +223,7 @@ async def test_there_is_nothing_to_download_before_it_is_rendered(
     simulator.faults.add(Replace(operation="status", status=200, body=running))
     generation = Generation(task_id="video_1", business_id="pt-1")
     with pytest.raises(ResultMissing, match="its status is in_progress") as missing:
-        await download_video(generation, credentials=credentials, bucket=bucket, settings=quick)
+        await adownload_video(generation, credentials=credentials, bucket=bucket, settings=quick)
     assert missing.value.task_id == "video_1"
     assert bucket.list_keys() == []
 
@@ -226,12 +231,12 @@ async def test_there_is_nothing_to_download_before_it_is_rendered(
 async def test_a_result_that_stays_refused_is_asked_for_afresh_once(
     simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, quick: RunSettings
 ) -> None:
-    generation = await submit_video(DOG, credentials=credentials, settings=quick)
-    generation = await poll_video(generation, credentials=credentials, settings=quick)
+    generation = await asubmit_video(DOG, credentials=credentials, settings=quick)
+    generation = await apoll_video(generation, credentials=credentials, settings=quick)
     simulator.faults.add(Replace(operation="media", status=403, times=None))
     queries = simulator.ledger.queries[generation.task_id]
     with pytest.raises(DownloadFailed, match="refuses its URL") as refused:
-        await download_video(generation, credentials=credentials, bucket=bucket, settings=quick)
+        await adownload_video(generation, credentials=credentials, bucket=bucket, settings=quick)
     assert refused.value.money == "spent"
     assert simulator.ledger.queries[generation.task_id] == queries + 1
 
@@ -296,7 +301,7 @@ async def test_what_fails_in_a_users_task_is_retried_only_if_it_is_transient(
     @task(retries=3, retry_delay_seconds=0.01, retry_condition_fn=is_transient)
     async def own(request: VideoRequest) -> Generation:
         tries.append(request)
-        return await submit_video.fn(request, credentials=credentials, settings=once)
+        return await asubmit_video.fn(request, credentials=credentials, settings=once)
 
     with pytest.raises(ToAPIsError):
         await own(DOG.model_copy(update={"prompt": "refuse me"}))

@@ -10,7 +10,14 @@ from pydantic import SecretStr
 from tests.boxes import mp4
 from tests.hostile import Peer, in_another_thread
 
-from prefect_toapis import Generation, RunSettings, ToAPIsCredentials, VideoBucket, download_video
+from prefect_toapis import (
+    Generation,
+    RunSettings,
+    ToAPIsCredentials,
+    VideoBucket,
+    adownload_video,
+    download_video,
+)
 from prefect_toapis.client.errors import NotAVideo, ToAPIsError, Unavailable
 from prefect_toapis.client.replies import Output, Reply
 
@@ -50,7 +57,7 @@ async def stored(
     api: Peer, bucket: VideoBucket, settings: RunSettings, path: str, task_id: str = "task-1"
 ) -> Any:
     reply = Reply(task_id, "completed", outputs=(Output(f"{api.url}{path}"),))
-    return await download_video(
+    return await adownload_video(
         Generation(task_id=task_id, business_id="pt-1").after(reply),
         credentials=ToAPIsCredentials(api_key=SecretStr(KEY), base_url=api.url),
         bucket=bucket,
