@@ -1,6 +1,7 @@
 """One batch in the hands of a flow: its plan, and what the bucket holds of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from prefect.logging import get_run_logger
@@ -33,7 +34,7 @@ from prefect_toapis.tasks.steps import Bind, account_of, bind_to
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that a run works on; `open_batch` makes it.
+    """A batch that a run works on, as long as `open_batch` has it open.
 
     Args:
         plan: Its shots, and the characters and files that they need.
@@ -150,6 +151,7 @@ class Batch:
         )
 
 
+@asynccontextmanager
 async def open_batch(
     plan: Plan,
     earlier: PlanFile | None,
@@ -157,10 +159,11 @@ async def open_batch(
     bucket: VideoBucket,
     settings: RunSettings,
     progress: Progress,
-) -> Batch:
-    """A batch with what the bucket holds of it: its stored shots are compared with the listing.
+) -> AsyncIterator[Batch]:
+    """A batch with what the bucket holds of it, and the account that it works with.
 
-    What can't be read now counts as stored: the bucket's state decides at the end of the run.
+    Its stored shots are compared with the listing. What can't be read now counts as stored: the
+    bucket's state decides at the end of the run. The account's limits hold until the batch is left.
 
     Args:
         plan: From a spec, or from the bucket's own plan.
@@ -185,7 +188,7 @@ async def open_batch(
     lost = [inventory.place(one.shot) for one in stored.gone.values()]
     gone = [shot for shot in lost if shot.shot_id not in planned]
     inventory = inventory.without([*missing, *gone])
-    return Batch(
+    yield Batch(
         plan=plan,
         settings=settings,
         credentials=credentials,

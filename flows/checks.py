@@ -1,6 +1,7 @@
 """Before anything is bought: blocks, plan, bucket and costs; all faults are reported together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from prefect.logging import get_run_logger
@@ -39,13 +40,14 @@ from prefect_toapis.tasks.steps import account_of, is_private
 _UNNAMED = "batch"  # to plan with, where the name is one of the faults
 
 
-async def prepare(
+@asynccontextmanager
+async def checked_batch(
     spec: BatchSpec,
     credentials: ToAPIsCredentials | None,
     bucket: VideoBucket | None,
     progress: Progress,
     known_faults: Sequence[str] = (),
-) -> Batch:
+) -> AsyncIterator[Batch]:
     """Check everything that can be checked without paying, and open the batch.
 
     Args:
@@ -74,17 +76,18 @@ async def prepare(
     if account is None or place is None:
         raise InvalidBatch(faults)
     known, earlier = await _read_known(replace(plan, files=sources.files), place, settings, faults)
-    batch = await open_batch(known, earlier, account, place, settings, progress)
-    if _counts_credits(spec):
-        batch = replace(batch, cost=await cost_of_run(batch))
-        limits = spec.budget_credits, settings.keep_credits
-        faults += budget_faults(batch.cost or Cost(), *limits, balance)
-    if batch.shard_count > 1:
-        faults += await shard_faults(batch)
-    if faults:
-        raise InvalidBatch(faults)
-    _announce(spec, plan, batch)
-    return batch
+    async with open_batch(known, earlier, account, place, settings, progress) as opened:
+        cost = await cost_of_run(opened) if _counts_credits(spec) else None
+        if cost is not None:
+            limits = spec.budget_credits, settings.keep_credits
+            faults += budget_faults(cost, *limits, balance)
+        batch = replace(opened, cost=cost)
+        if batch.shard_count > 1:
+            faults += await shard_faults(batch)
+        if faults:
+            raise InvalidBatch(faults)
+        _announce(spec, plan, batch)
+        yield batch
 
 
 async def _read_known(

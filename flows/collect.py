@@ -153,8 +153,10 @@ async def _outcome(
 ) -> Manifest | ToAPIsError:
     """As `_collect`; an error of one batch is returned, so that the others are collected."""
     try:
-        batch = await open_recorded_batch(name, credentials, bucket, wanted.settings, Progress())
-        return await _collect(batch, wanted)
+        async with open_recorded_batch(
+            name, credentials, bucket, wanted.settings, Progress()
+        ) as batch:
+            return await _collect(batch, wanted)
     except ToAPIsError as error:
         get_run_logger().error("%s: %s", name, error)
         return error

@@ -32,7 +32,7 @@ from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.client.references import references_in
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.characters import first_failure, make_characters, spending_on
-from prefect_toapis.flows.checks import prepare
+from prefect_toapis.flows.checks import checked_batch
 from prefect_toapis.flows.inputs import read_spec_file, upload_files
 from prefect_toapis.flows.outcomes import Outcomes, accounting, conclude, gather_manifest
 from prefect_toapis.flows.progress import (
@@ -297,9 +297,17 @@ async def _make(
         BatchFailed: The last step isn't done for all shots, and the spec says to fail then.
         ManifestNotWritten: It broke off after something was bought, whatever the spec says.
     """
-    batch = await prepare(spec, credentials, bucket, progress, faults)
-    if until == "plan":
-        return await _show_plan(batch)
+    async with checked_batch(spec, credentials, bucket, progress, faults) as batch:
+        if until == "plan":
+            return await _show_plan(batch)
+        return await _make_checked(batch, until, spec.on_failure)
+
+
+async def _make_checked(
+    batch: Batch,
+    until: Literal["submit", "download"],
+    on_failure: Literal["fail", "tolerate"],
+) -> Manifest:
     outcomes = Outcomes.after(batch.stored)
     with accounting(batch, outcomes):
         batch = await _with_needs(batch, outcomes)
@@ -310,7 +318,7 @@ async def _make(
     else:
         manifest = await conclude(batch, outcomes, publish)
         failure = _report_stored(manifest)
-    if failure and spec.on_failure == "fail":
+    if failure and on_failure == "fail":
         raise _batch_failed(failure, manifest, outcomes)
     return manifest
 

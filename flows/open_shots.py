@@ -1,8 +1,8 @@
 """Batches as the bucket has them, and what of them is open; nothing is bought."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 
 from prefect.logging import get_run_logger
@@ -25,13 +25,14 @@ from prefect_toapis.flows.progress import Progress
 _QUERIES_AT_ONCE = 16
 
 
+@asynccontextmanager
 async def open_recorded_batch(
     name: str,
     credentials: ToAPIsCredentials,
     bucket: VideoBucket,
     settings: RunSettings,
     progress: Progress,
-) -> Batch:
+) -> AsyncIterator[Batch]:
     """A batch with the plan that the bucket has of it; nothing of it is bought again.
 
     Args:
@@ -48,13 +49,17 @@ async def open_recorded_batch(
     store = BucketStore(bucket)
     buys_nothing = {"retry_failed": "none", "on_absent": "stop", "on_expired": "stop"}
     settings = settings.model_copy(update=buys_nothing)
-    with _nothing_bought():
-        earlier = await read_earlier_plan(name, store, settings)
-        if earlier is None:
-            key = bucket.uri(plan_key(name))
-            raise InvalidBatch([f"batch: there is no {key}, so nothing was bought for it"])
-        plan = Plan(name, earlier.shots)
-        return await open_batch(plan, earlier, credentials, bucket, settings, progress)
+    async with AsyncExitStack() as opened:
+        with _nothing_bought():
+            earlier = await read_earlier_plan(name, store, settings)
+            if earlier is None:
+                key = bucket.uri(plan_key(name))
+                raise InvalidBatch([f"batch: there is no {key}, so nothing was bought for it"])
+            plan = Plan(name, earlier.shots)
+            batch = await opened.enter_async_context(
+                open_batch(plan, earlier, credentials, bucket, settings, progress)
+            )
+        yield batch
 
 
 async def read_open(batch: Batch) -> tuple[list[OpenShot], dict[str, Unstored]]:

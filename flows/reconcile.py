@@ -101,7 +101,12 @@ async def _reconcile(
     progress: Progress,
 ) -> Manifest:
     account, place = await checked_blocks(credentials, bucket)
-    batch = await open_recorded_batch(name.strip("/"), account, place, settings, progress)
+    name = name.strip("/")
+    async with open_recorded_batch(name, account, place, settings, progress) as batch:
+        return await _finish(batch, dry_run=dry_run)
+
+
+async def _finish(batch: Batch, *, dry_run: bool) -> Manifest:
     recorded, failed = await read_open(batch)
     opened, now = await refresh_statuses(recorded, batch.account), datetime.now(timezone.utc)
     for one in opened:
@@ -115,7 +120,7 @@ async def _reconcile(
     with best_effort("Unfinished uploads are left as they are"):
         await _clear_uploads(batch, now)
     with accounting(batch, outcomes):
-        async with progress_artifact(progress, batch.name, settings):
+        async with progress_artifact(batch.progress, batch.name, batch.settings):
             await run_shots(batch.only({one.shot.shot_id for one in opened}), outcomes)
         await store_missing_videos(batch, short, outcomes)
     manifest = await conclude(batch, outcomes)

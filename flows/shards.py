@@ -1,7 +1,8 @@
 """A large batch, made by several runs: each makes a shard of the plan in the bucket."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from importlib.resources import files
 from typing import Annotated, Any
@@ -247,16 +248,11 @@ class _Shards:
 
     async def _explain(self, shards: Mapping[str, list[str]]) -> None:
         """Say of each shot that isn't stored why: by its record, or else by its shard's end."""
-        batch, outcomes, retries = self._batch, self._outcomes, self._batch.with_retries()
-        found = await retries(
-            open_recorded_batch,
-            batch.name,
-            batch.credentials,
-            batch.bucket,
-            batch.settings,
-            batch.progress,
-        )
-        opened, failed = await retries(read_open, found)
+        batch, outcomes = self._batch, self._outcomes
+        async with open_recorded_batch(
+            batch.name, batch.credentials, batch.bucket, batch.settings, batch.progress
+        ) as found:
+            opened, failed = await batch.with_retries()(read_open, found)
         now = datetime.now(timezone.utc)
         recorded = failed | {one.shot.shot_id: one.unstored(now) for one in opened}
         for end, shot_ids in shards.items():
@@ -336,10 +332,18 @@ async def arun_shard(
         ```
     """
     account, place = await checked_blocks(credentials, bucket)
-    part = await _open_shard(batch, shard, account, place, settings)
-    outcomes = Outcomes()
+    async with _open_shard(batch, shard, account, place, settings) as part:
+        return await _make_shard(part, shard)
+
+
+run_shard = sync_flow(arun_shard)
+"""`arun_shard` for sync code."""
+
+
+async def _make_shard(part: Batch, shard: int) -> int:
+    batch, outcomes = part.name, Outcomes()
     async with (
-        progress_artifact(part.progress, f"{batch}-shard-{shard}", settings),
+        progress_artifact(part.progress, f"{batch}-shard-{shard}", part.settings),
         render_time_history(part.account, part.store),
     ):
         await run_shots(part, outcomes)
@@ -354,17 +358,14 @@ async def arun_shard(
     return len(part.shots)
 
 
-run_shard = sync_flow(arun_shard)
-"""`arun_shard` for sync code."""
-
-
+@asynccontextmanager
 async def _open_shard(
     name: str,
     shard: int,
     credentials: ToAPIsCredentials,
     bucket: VideoBucket,
     settings: RunSettings,
-) -> Batch:
+) -> AsyncIterator[Batch]:
     """The batch of the plan in the bucket, for a run that makes a shard of it.
 
     Raises:
@@ -378,5 +379,5 @@ async def _open_shard(
         there = f"{len(found.shards)} shards" if found else "no plan"
         raise InvalidBatch([f"shard: {uri} has no shard {shard}: {there}"])
     plan = Plan(name, found.shots)
-    batch = await open_batch(plan, found, credentials, bucket, settings, Progress())
-    return batch.only(set(found.shards[shard - 1]))
+    async with open_batch(plan, found, credentials, bucket, settings, Progress()) as batch:
+        yield batch.only(set(found.shards[shard - 1]))
