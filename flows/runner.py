@@ -172,8 +172,8 @@ class _Runner:
         """Shows the replies about a shot."""
 
         def show(reply: Reply) -> None:
-            phase = "rendering" if reply.status == "in_progress" else "queued"
-            self._progress.set(label, phase, reply.progress or 0)
+            rendering = reply.status == "in_progress"
+            self._progress.set(label, "rendering" if rendering else "queued", reply.progress or 0)
 
         return show
 
