@@ -20,7 +20,7 @@ from prefect_toapis.client.errors import ACCOUNT_REFUSED, APIError
 from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.pacing import RenderTimes
-from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace, Poller
+from prefect_toapis.client.polling import CHARACTER_POLL_POLICY, Expected, Poller, PollPolicy
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
 from prefect_toapis.client.retrying import RetryPolicy
@@ -102,7 +102,7 @@ class Account:
     async def wait(
         self,
         task_id: str,
-        pace: Pace | None = None,
+        pace: PollPolicy | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
@@ -128,7 +128,7 @@ class Account:
     async def wait_for_character(
         self,
         task_id: str,
-        pace: Pace = CHARACTER_PACE,
+        pace: PollPolicy = CHARACTER_POLL_POLICY,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:

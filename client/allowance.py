@@ -5,7 +5,7 @@ from typing import Literal
 
 from aiolimiter import AsyncLimiter
 
-from prefect_toapis.client.pressure import Gate
+from prefect_toapis.client.pressure import CircuitBreaker
 
 AccountGroup = Literal["default", "vip", "svip"]
 
@@ -68,15 +68,15 @@ class Bucket:
 
     Args:
         in_ten_seconds: How many requests; nearly as many may come at once.
-        gate: Paused while the account pushes back.
+        breaker: Paused while the account pushes back.
     """
 
-    def __init__(self, in_ten_seconds: float, gate: Gate) -> None:
+    def __init__(self, in_ten_seconds: float, breaker: CircuitBreaker) -> None:
         # It holds seconds, of which a request takes as many as its rate says: so what was used
         # already counts after `holds` too.
         self._limiter = AsyncLimiter(_AT_ONCE, _AT_ONCE)
         self._owed = 0.0  # seconds that a request took beyond what there is at once
-        self._gate = gate
+        self._breaker = breaker
         self.holds(in_ten_seconds)
 
     def holds(self, in_ten_seconds: float) -> None:
@@ -86,7 +86,7 @@ class Bucket:
 
     async def acquire(self) -> None:
         """Wait until there is room for one request, and nobody is pushing back."""
-        await self._gate.pause()
+        await self._breaker.pause()
         while self._owed > 0:
             part = min(self._owed, _AT_ONCE)
             self._owed -= part

@@ -42,7 +42,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.key import KeyAuth, is_possible_key, without_frames
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
-from prefect_toapis.client.pressure import LONGEST_PAUSE, Gate
+from prefect_toapis.client.pressure import LONGEST_PAUSE, CircuitBreaker
 from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import Answer, Reply
 from prefect_toapis.client.requests import GENERATIONS, Request, names_task
@@ -92,8 +92,8 @@ class ToAPIsClient:
 
     Attributes:
         retry: How long to try again what is safe to try again.
-        submissions: The gate that submissions pass; the provider counts them apart ([D]).
-        queries: The gate of everything else.
+        submissions: The breaker that submissions pass; the provider counts them apart ([D]).
+        queries: The breaker of everything else.
 
     Raises:
         ValueError: `base_url` isn't an http(s) URL, or the key can't be one.
@@ -122,8 +122,8 @@ class ToAPIsClient:
         self.retry = retry or RetryPolicy()
         self._on_remaining = on_remaining
         self._bounds = bounds
-        self.submissions = Gate(time.monotonic)
-        self.queries = Gate(time.monotonic)
+        self.submissions = CircuitBreaker(time.monotonic)
+        self.queries = CircuitBreaker(time.monotonic)
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._http = _http_client(api_key)
 

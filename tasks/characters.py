@@ -24,7 +24,7 @@ from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
-from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace
+from prefect_toapis.client.polling import CHARACTER_POLL_POLICY, Expected, PollPolicy
 from prefect_toapis.client.references import is_file
 from prefect_toapis.tasks.allowance import submissions_of
 from prefect_toapis.tasks.steps import (
@@ -191,10 +191,10 @@ async def _uploaded(
     return character.model_copy(update={"url": clip.reference})
 
 
-def _pace(settings: RunSettings) -> Pace:
+def _pace(settings: RunSettings) -> PollPolicy:
     """As for videos, but not slower than the provider advises for characters ([D])."""
     pace = pace_of(settings)
-    return replace(pace, every=min(pace.every, CHARACTER_PACE.every))
+    return replace(pace, every=min(pace.every, CHARACTER_POLL_POLICY.every))
 
 
 def _about(error: ToAPIsError, creation: CharacterCreation) -> ToAPIsError:

@@ -20,7 +20,7 @@ from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.addresses import lies_private
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.calling import EitherTask, either_task
 from prefect_toapis.tasks.log_lines import STEPS
@@ -112,9 +112,9 @@ async def is_private(credentials: ToAPIsCredentials) -> bool:
     return await asyncio.to_thread(api_lies_private(credentials))
 
 
-def pace_of(settings: RunSettings) -> Pace:
+def pace_of(settings: RunSettings) -> PollPolicy:
     """When to ask, by the settings."""
-    return Pace(
+    return PollPolicy(
         first=settings.poll_first_seconds,
         every=settings.poll_every_seconds,
         patience=settings.patience_seconds,

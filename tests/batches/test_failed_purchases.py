@@ -25,7 +25,7 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     Unavailable,
 )
-from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.simulator import Drop, Fault, Replace
 
@@ -95,7 +95,7 @@ async def test_a_failed_generation_is_recorded_and_tried_again_as_the_settings_s
     buyer = purchase.buyer(retry_failed=retry)
     first = await buyer.buy(purchase.shot)
     with pytest.raises(GenerationFailed) as raised:
-        await purchase.api.wait(first.task_id or "", Pace(0.02, 0.05, 20, 20))
+        await purchase.api.wait(first.task_id or "", PollPolicy(0.02, 0.05, 20, 20))
     await buyer.fail(purchase.shot, GenerationFailed("a worker was lost"))
     assert purchase.record() | {"state": "failed", "failure_kind": "transient"} == purchase.record()
     await buyer.fail(purchase.shot, raised.value)  # only what was accepted can fail

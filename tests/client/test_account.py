@@ -18,7 +18,7 @@ from prefect_toapis.client.errors import (
     SubmissionUnknown,
     Unauthorized,
 )
-from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.references import reference
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import CharacterRequest, VideoRequest
@@ -28,7 +28,7 @@ from prefect_toapis.simulator import Drop, Hold, Simulator, SimulatorSettings
 T = TypeVar("T")
 KEY = SecretStr("test-key")
 DOG = VideoRequest(prompt="A dog")
-FAST = Pace(first=0.02, every=0.05, patience=20, grace=20)
+FAST = PollPolicy(first=0.02, every=0.05, patience=20, grace=20)
 RETRY = RetryPolicy(budget=5, first=0.01)
 
 

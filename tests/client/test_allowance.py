@@ -8,7 +8,7 @@ from tests.virtual_time import in_virtual_time
 
 from prefect_toapis.client.allowance import ALLOWANCES, Bucket, usable
 from prefect_toapis.client.decisions import remaining_in
-from prefect_toapis.client.pressure import Gate
+from prefect_toapis.client.pressure import CircuitBreaker
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ async def taken_at_once(bucket: Bucket) -> int:
 async def test_no_more_is_used_at_once_than_the_provider_says_is_left(
     remaining: float | None, at_once: int
 ) -> None:
-    bucket = Bucket(30, Gate(time.monotonic))
+    bucket = Bucket(30, CircuitBreaker(time.monotonic))
     if remaining is not None:
         await bucket.told(remaining)
     assert at_once <= await taken_at_once(bucket) <= at_once + 1
 
 
 async def test_a_small_part_of_an_allowance_still_lets_one_through() -> None:
-    assert await taken_at_once(Bucket(0.01, Gate(time.monotonic))) == 1
+    assert await taken_at_once(Bucket(0.01, CircuitBreaker(time.monotonic))) == 1
 
 
 async def test_what_was_used_counts_when_it_is_used_to_another_extent() -> None:
-    bucket = Bucket(100, Gate(time.monotonic))
+    bucket = Bucket(100, CircuitBreaker(time.monotonic))
     assert await taken_at_once(bucket) >= 90
     bucket.holds(50)
     assert await taken_at_once(bucket) <= 3  # what has come back meanwhile
@@ -80,7 +80,7 @@ async def test_what_was_used_counts_when_it_is_used_to_another_extent() -> None:
 
 def test_the_smallest_part_is_kept_to_as_well() -> None:
     async def use() -> float:
-        bucket = Bucket(0.5, Gate(time.monotonic))  # one in 20 seconds
+        bucket = Bucket(0.5, CircuitBreaker(time.monotonic))  # one in 20 seconds
         for _ in range(10):
             await bucket.acquire()
         return asyncio.get_running_loop().time()
