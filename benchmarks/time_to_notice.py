@@ -20,6 +20,7 @@ from prefect_toapis.client.pacing import KEPT, RenderTimes
 from prefect_toapis.client.polling import Expected, Poller, PollPolicy
 from prefect_toapis.client.pressure import CircuitBreaker
 from prefect_toapis.client.replies import Output, Reply
+from prefect_toapis.client.retrying import RetryPolicy
 
 QUICKEST, SLOWEST = 60, 300  # seconds: "most videos take 1 to 5 minutes" ([D])
 MEAN = (QUICKEST + SLOWEST) / 2
@@ -69,7 +70,7 @@ class Watched:
         await poller.wait(name, PATIENCE, expected=Expected(KIND))
         self.delays.append(clock.time() - self.ends[name][0] - took)
 
-    async def _ask(self, name: str) -> Reply:
+    async def _ask(self, name: str, _retry: RetryPolicy) -> Reply:
         begin, took, telling = self.ends[name]
         self.asked[name] += 1
         part = (asyncio.get_running_loop().time() - begin) / took

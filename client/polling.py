@@ -25,8 +25,11 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.pacing import RenderTimes, next_age, worth_of
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.client.retrying import RetryPolicy
 
 Wanted = Literal["outputs", "characters"]
+Ask = Callable[[str, RetryPolicy], Awaitable[Reply]]
+"""Asks for one generation, by task id, as its caller wants it retried."""
 
 _SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `PollPolicy.every`
 # A query takes some 2 ms of CPU: more of them would cost more than their news is worth.
@@ -197,6 +200,7 @@ class _Waiting:
     task_id: str
     pace: PollPolicy
     expected: Expected
+    retry: RetryPolicy
     result: "asyncio.Future[Reply]"
     since: float
     told_at: float  # when the latest answer came, or since when it waits
@@ -216,7 +220,7 @@ class Poller:
     """One scheduler for everything of one sort that waits in this process on one account.
 
     Args:
-        ask: Asks for one generation, by task id.
+        ask: Asks for one generation, with the retry policy of whoever waits for it.
         bucket: The account's allowance of queries, which several schedulers may share.
         times: How long generations took; it learns from what it waits for.
         wanted: What a completed one must have.
@@ -224,7 +228,7 @@ class Poller:
 
     def __init__(
         self,
-        ask: Callable[[str], Awaitable[Reply]],
+        ask: Ask,
         bucket: Bucket,
         times: RenderTimes,
         wanted: Wanted = "outputs",
@@ -249,6 +253,7 @@ class Poller:
         pace: PollPolicy | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait until a generation is completed.
 
@@ -257,6 +262,7 @@ class Poller:
             pace: When to ask, and for how long.
             on_reply: Called with every reply, to show progress.
             expected: What is known of it.
+            retry: How each query is tried again.
 
         Raises:
             GenerationFailed: The provider ended it without a video.
@@ -268,7 +274,7 @@ class Poller:
         loop = asyncio.get_running_loop()
         now = loop.time()
         pace, result = pace or PollPolicy(), loop.create_future()
-        waiting = _Waiting(task_id, pace, expected, result, now, now, on_reply=on_reply)
+        waiting = _Waiting(task_id, pace, expected, retry, result, now, now, on_reply=on_reply)
         self.in_flight += 1
         same = self._waiting.setdefault(task_id, set())
         same.add(waiting)
@@ -372,7 +378,7 @@ class Poller:
         waiting.asked += 1
         answer: Reply | ToAPIsError
         try:
-            answer = await self._ask(waiting.task_id)
+            answer = await self._ask(waiting.task_id, waiting.retry)
             answer = foreign(answer, business_id=waiting.expected.business_id) or answer
         except ToAPIsError as error:
             answer = error

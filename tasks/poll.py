@@ -62,24 +62,24 @@ async def poll_video(
         rendering = reply.status == "in_progress"
         progress.set(generation.label, "rendering" if rendering else "queued", reply.progress or 0)
 
-    api = account_of(credentials, settings)
-    try:
-        reply = await api.wait(
-            generation.task_id,
-            await _pace(api, generation.task_id, settings),
-            show,
-            generation.expected(datetime.now(timezone.utc)),
-        )
-    except ToAPIsError as error:
-        _about(error, generation)
-        if not isinstance(error, GenerationFailed):
-            error.about(money="spent")
-        if bucket and generation.shot:
-            buyer = Buyer(api, BucketStore(bucket), settings)
-            await keep_reply(buyer, generation.shot, error)
-            if isinstance(error, GenerationFailed):
-                await _record_failure(generation.shot, error, buyer)
-        raise
+    with account_of(credentials, settings) as api:
+        try:
+            reply = await api.wait(
+                generation.task_id,
+                await _pace(api, generation.task_id, settings),
+                show,
+                generation.expected(datetime.now(timezone.utc)),
+            )
+        except ToAPIsError as error:
+            _about(error, generation)
+            if not isinstance(error, GenerationFailed):
+                error.about(money="spent")
+            if bucket and generation.shot:
+                buyer = Buyer(api, BucketStore(bucket), settings)
+                await keep_reply(buyer, generation.shot, error)
+                if isinstance(error, GenerationFailed):
+                    await _record_failure(generation.shot, error, buyer)
+            raise
     get_run_logger().debug("%s: rendered", generation.label)
     return generation.after(reply)
 

@@ -80,8 +80,11 @@ async def test_a_rejection_is_recorded_and_tried_again_as_the_settings_say(
 
 
 async def test_without_a_connection_nothing_is_sent(purchase: "Purchase") -> None:
-    api = account(SecretStr("key"), "http://127.0.0.1:1", retry=RetryPolicy(0.05, 0.01))
-    with pytest.raises(NotSent):
+    retry = RetryPolicy(0.05, 0.01)
+    with (
+        account(SecretStr("key"), "http://127.0.0.1:1", retry=retry) as api,
+        pytest.raises(NotSent),
+    ):
         await purchase.buyer(api=api).buy(purchase.shot)
     assert purchase.record()["failure_kind"] == "transient"
     assert (await purchase.buyer().buy(purchase.shot)).attempt == 2

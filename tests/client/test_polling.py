@@ -4,7 +4,7 @@ import asyncio
 import gc
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -26,6 +26,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import (
     ASKED_PER_SECOND,
+    Ask,
     Expected,
     Poller,
     PollPolicy,
@@ -37,6 +38,7 @@ from prefect_toapis.client.polling import (
 from prefect_toapis.client.pressure import CircuitBreaker
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status, read_reply
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Hide, Replace, Simulator
 
@@ -265,9 +267,14 @@ class Script:
         return answer
 
 
+def plain(ask: Callable[[str], Awaitable[Reply]]) -> Ask:
+    """Asks the same however whoever waits wants it retried."""
+    return lambda task_id, _retry: ask(task_id)
+
+
 def poller_of(ask: Callable[[str], Awaitable[Reply]], queries: float = 10_000) -> Poller:
     """A scheduler that may ask so often in ten seconds."""
-    return Poller(ask, Bucket(queries, CircuitBreaker(time.monotonic)), RenderTimes())
+    return Poller(plain(ask), Bucket(queries, CircuitBreaker(time.monotonic)), RenderTimes())
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -395,7 +402,7 @@ def test_thousands_are_not_asked_for_more_often_than_a_process_bears() -> None:
 
     async def scenario() -> float:
         clock = asyncio.get_running_loop()
-        poller = Poller(ask, Bucket(5000, CircuitBreaker(clock.time)), RenderTimes())
+        poller = Poller(plain(ask), Bucket(5000, CircuitBreaker(clock.time)), RenderTimes())
         waits = [asyncio.create_task(poller.wait(f"v{n}")) for n in range(3000)]
         await asyncio.sleep(60)  # until they are spread
         before = asked
@@ -420,7 +427,7 @@ def test_what_was_submitted_together_is_asked_for_about_when_it_is_planned() -> 
 
     async def scenario() -> float:
         clock = asyncio.get_running_loop()
-        poller = Poller(ask, Bucket(10_000, CircuitBreaker(clock.time)), times)
+        poller = Poller(plain(ask), Bucket(10_000, CircuitBreaker(clock.time)), times)
         waits = [
             asyncio.create_task(poller.wait(f"v{number}", expected=Expected("long")))
             for number in range(40)
@@ -558,7 +565,7 @@ def test_what_is_learnt_is_used_by_those_that_wait_already() -> None:
             await poller.wait(task_id, PollPolicy(), expected=Expected("of 30 s"))
             late.append(clock.time() - begun[task_id] - 30)
 
-        poller = Poller(ask, Bucket(10_000, CircuitBreaker(clock.time)), RenderTimes())
+        poller = Poller(plain(ask), Bucket(10_000, CircuitBreaker(clock.time)), RenderTimes())
         await asyncio.gather(*map(wait, range(500)))
 
     in_virtual_time(scenario())
@@ -568,9 +575,9 @@ def test_what_is_learnt_is_used_by_those_that_wait_already() -> None:
 async def test_what_it_waited_for_teaches_it_how_long_such_generations_take() -> None:
     times = RenderTimes()
     told = Reply("v", "completed", outputs=DONE.outputs, created_at=100.0, completed_at=184.0)
-    poller = Poller(Script(told), Bucket(1000, CircuitBreaker(time.monotonic)), times)
+    poller = Poller(plain(Script(told)), Bucket(1000, CircuitBreaker(time.monotonic)), times)
     await poller.wait("v", FAST, expected=Expected("sora-2 10", age=90.0))
-    poller = Poller(Script(DONE), Bucket(1000, CircuitBreaker(time.monotonic)), times)
+    poller = Poller(plain(Script(DONE)), Bucket(1000, CircuitBreaker(time.monotonic)), times)
     await poller.wait("v", FAST, expected=Expected("sora-2 10", age=70.0))
     assert [round(took) for took in times.by_kind["sora-2 10"]] == [84, 70]
 
@@ -587,7 +594,7 @@ async def test_missing_results_are_waited_for_and_then_done_without() -> None:
 
 async def test_waiting_for_what_is_missing_teaches_nothing() -> None:
     times = RenderTimes()
-    poller = Poller(Script(DONE), Bucket(1000, CircuitBreaker(time.monotonic)), times)
+    poller = Poller(plain(Script(DONE)), Bucket(1000, CircuitBreaker(time.monotonic)), times)
     pace = replace(FAST, grace=0.3)
     await poller.wait("v", pace, expected=Expected("sora-2 10", age=70.0, n=2))
     assert [round(took, 1) for took in times.by_kind["sora-2 10"]] == [70.0]
@@ -602,6 +609,22 @@ async def test_a_reply_with_another_business_id_is_not_believed() -> None:
     assert await poller_of(Script(other, ours)).wait("v", FAST, expected=expected) == ours
     with pytest.raises(UnreadableReply, match=r"business id other-1, which is not ours"):
         await poller_of(Script(other)).wait("v", replace(FAST, grace=0.05), expected=expected)
+
+
+async def test_each_query_is_retried_as_whoever_waits_wants_it() -> None:
+    policies: dict[str, set[RetryPolicy]] = defaultdict(set)
+    script = Script(RENDERING, RENDERING, DONE)
+
+    async def ask(task_id: str, retry: RetryPolicy) -> Reply:
+        policies[task_id].add(retry)
+        return await script(task_id)
+
+    poller = Poller(ask, Bucket(10_000, CircuitBreaker(time.monotonic)), RenderTimes())
+    hasty, patient = RetryPolicy(budget=0), RetryPolicy(budget=300)
+    waits = poller.wait("v1", FAST, retry=hasty), poller.wait("v2", FAST, retry=patient)
+    await asyncio.gather(*waits)
+    assert policies == {"v1": {hasty}, "v2": {patient}}
+    assert script.asked == {"v1": 3, "v2": 3}
 
 
 # Against the provider
