@@ -188,20 +188,21 @@ async def open_batch(
     lost = [inventory.place(one.shot) for one in stored.gone.values()]
     gone = [shot for shot in lost if shot.shot_id not in planned]
     inventory = inventory.without([*missing, *gone])
-    yield Batch(
-        plan=plan,
-        settings=settings,
-        credentials=credentials,
-        account=account_of(credentials, settings),
-        bucket=bucket,
-        inventory=inventory,
-        shots=shots,
-        stored=stored.found,
-        blocked=stored.blocked(shots, inventory, store),
-        broken=stored.broken,
-        orphaned=left_behind(earlier, shots, inventory, gone),
-        progress=progress,
-    )
+    with account_of(credentials, settings) as account:
+        yield Batch(
+            plan=plan,
+            settings=settings,
+            credentials=credentials,
+            account=account,
+            bucket=bucket,
+            inventory=inventory,
+            shots=shots,
+            stored=stored.found,
+            blocked=stored.blocked(shots, inventory, store),
+            broken=stored.broken,
+            orphaned=left_behind(earlier, shots, inventory, gone),
+            progress=progress,
+        )
 
 
 async def read_earlier_plan(

@@ -21,7 +21,7 @@ from prefect_toapis.flows.inputs import Sources, read_sources, upload_files
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.tasks.calling import hides_values, sync_flow
 from prefect_toapis.tasks.characters import apoll_character, create_in_run
-from prefect_toapis.tasks.steps import Bind, bind_to, is_private
+from prefect_toapis.tasks.steps import Bind, account_of, bind_to, is_private
 
 
 async def make_characters(
@@ -141,7 +141,8 @@ async def acreate_characters(
         raise InvalidBatch(faults)
     to_make = [one for one in sources.spec.characters if not one.exists]
     bind = bind_to(account, store, settings)
-    made, failed = await make_characters(to_make, sources.files, bind, settings, Progress())
+    with account_of(account, settings):  # its limits hold until the run ends
+        made, failed = await make_characters(to_make, sources.files, bind, settings, Progress())
     if error := first_failure(to_make, failed):
         raise error
     found = [(one.name, made[id_of(one)]) for one in to_make]

@@ -17,7 +17,7 @@ async def aget_balance(
 
     Args:
         credentials: Whose account.
-        settings: How long to try again.
+        settings: Account group and share, retries.
 
     Returns:
         Credits and US dollars; None in them where the account is unlimited.
@@ -32,7 +32,8 @@ async def aget_balance(
         print(balance.remain_credits)
         ```
     """
-    return await account_of(credentials, settings).account_balance()
+    with account_of(credentials, settings) as account:
+        return await account.account_balance()
 
 
 get_balance = sync_task(aget_balance)

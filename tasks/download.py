@@ -138,8 +138,8 @@ async def adownload_video(
     """
     if generation.shot:
         return (await _store_shot(generation, credentials, bucket, settings)).videos
-    account, store = account_of(credentials, settings), BucketStore(bucket)
-    return await store_videos(generation, account, store, credentials, settings)
+    with account_of(credentials, settings) as account:
+        return await store_videos(generation, account, BucketStore(bucket), credentials, settings)
 
 
 download_video = sync_task(adownload_video)
@@ -164,8 +164,9 @@ async def _store_shot(
     bucket: VideoBucket,
     settings: RunSettings,
 ) -> StoredShot:
-    account, store = account_of(credentials, settings), BucketStore(bucket)
-    return await store_shot(generation, account, store, credentials, settings, flow_run.id)
+    store, run = BucketStore(bucket), flow_run.id
+    with account_of(credentials, settings) as account:
+        return await store_shot(generation, account, store, credentials, settings, run)
 
 
 def _log_stored(generation: Generation, videos: Sequence[StoredVideo]) -> None:

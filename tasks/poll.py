@@ -12,7 +12,7 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
-from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.notices import notices
@@ -28,7 +28,7 @@ def _ignore(_: Reply) -> None:
 async def wait_for(
     generation: Generation,
     account: Account,
-    pace: Pace,
+    policy: PollPolicy,
     buyer: Buyer | None = None,
     on_reply: Callable[[Reply], None] = _ignore,
 ) -> Generation:
@@ -37,7 +37,7 @@ async def wait_for(
     Args:
         generation: One that was submitted.
         account: Asks for it.
-        pace: How often, and for how long.
+        policy: How often, and for how long.
         buyer: Records a failure, and a reply that can't be understood; None: no record is kept.
         on_reply: Called with every reply.
 
@@ -46,7 +46,7 @@ async def wait_for(
     """
     expected = generation.expected(datetime.now(timezone.utc))
     try:
-        reply = await account.wait(generation.task_id, pace, on_reply, expected)
+        reply = await account.wait(generation.task_id, policy, on_reply, expected)
     except ToAPIsError as error:
         _about(error, generation)
         if not isinstance(error, GenerationFailed):
@@ -121,10 +121,10 @@ async def _wait(
     settings: RunSettings,
     on_reply: Callable[[Reply], None] = _ignore,
 ) -> Generation:
-    account = account_of(credentials, settings)
-    pace = await _pace(account, generation.task_id, settings)
-    buyer = Buyer(account, BucketStore(bucket), settings) if bucket else None
-    return await wait_for(generation, account, pace, buyer, on_reply)
+    with account_of(credentials, settings) as account:
+        policy = await _poll_policy(account, generation.task_id, settings)
+        buyer = Buyer(account, BucketStore(bucket), settings) if bucket else None
+        return await wait_for(generation, account, policy, buyer, on_reply)
 
 
 async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> None:
@@ -135,18 +135,18 @@ async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> 
         run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.what)
 
 
-async def _pace(api: Account, task_id: str, settings: RunSettings) -> Pace:
+async def _poll_policy(api: Account, task_id: str, settings: RunSettings) -> PollPolicy:
     """When to ask; news that webhooks bring are looked at besides."""
-    pace = pace_of(settings)
+    policy = pace_of(settings)
     heard = None if settings.notify == "poll" else notices()
     if heard is None:
-        return pace
+        return policy
     await heard.listen(api)
     if heard.told_of(task_id):  # before anybody waited
-        return replace(pace, first=0)
+        return replace(policy, first=0)
     if settings.notify == "auto" or not heard.connected:
-        return pace
-    return replace(pace, first=max(pace.first, _WHEN_TOLD), every=max(pace.every, _WHEN_TOLD))
+        return policy
+    return replace(policy, first=max(policy.first, _WHEN_TOLD), every=max(policy.every, _WHEN_TOLD))
 
 
 def _about(error: ToAPIsError, generation: Generation) -> ToAPIsError:

@@ -1,6 +1,7 @@
 """Submit: buy a shot, once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import uuid4
@@ -112,7 +113,8 @@ async def submit_in_run(
     shot: Shot, *, credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings
 ) -> Submission:
     """`submit_video` of a batch's shot, as a flow of ours runs it."""
-    return await submit_shot(shot, buyer_of(credentials, bucket, settings))
+    with buyer_of(credentials, bucket, settings) as buyer:
+        return await submit_shot(shot, buyer)
 
 
 async def buy(
@@ -133,26 +135,27 @@ async def buy(
     """
     if bucket is None:
         request = wanted.request if isinstance(wanted, Shot) else wanted
-        return await _buy_unrecorded(request, submissions_of(credentials, settings), uploads)
+        with submissions_of(credentials, settings) as api:
+            return await _buy_unrecorded(request, api, uploads)
     shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
-    return (await submit_shot(shot, buyer_of(credentials, bucket, settings))).generation
+    with buyer_of(credentials, bucket, settings) as buyer:
+        return (await submit_shot(shot, buyer)).generation
 
 
-def buyer_of(credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings) -> Buyer:
-    """What buys for this flow run, and keeps the record.
+@contextmanager
+def buyer_of(
+    credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings
+) -> Iterator[Buyer]:
+    """What buys for this flow run, and keeps the record; as `account_of`.
 
     Args:
         credentials: Whose account pays.
         bucket: Where the record is kept.
         settings: Account group, settling, retries.
     """
-    return Buyer(
-        submissions_of(credentials, settings),
-        BucketStore(bucket, settings.retry_seconds),
-        settings,
-        run=flow_run.id,
-        private=api_lies_private(credentials),
-    )
+    store, private = BucketStore(bucket, settings.retry_seconds), api_lies_private(credentials)
+    with submissions_of(credentials, settings) as api:
+        yield Buyer(api, store, settings, run=flow_run.id, private=private)
 
 
 async def _buy_unrecorded(
