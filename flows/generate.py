@@ -1,7 +1,6 @@
 """The flows that make batches, and their one implementation: prepare, run the shots, report."""
 
 from collections.abc import Coroutine, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
@@ -347,13 +346,14 @@ async def _open_before(batch: Batch) -> Outcomes:
 
 async def _run(batch: Batch, outcomes: Outcomes, until: Literal["submit", "download"]) -> None:
     """Make every shot, in this run or in those of shards."""
-    history = render_time_history(batch.account, batch.store)
     async with progress_artifact(batch.progress, batch.name, batch.settings):
         if batch.shard_count > 1:
             await run_in_shards(batch, outcomes)
-            return
-        async with history if until == "download" else nullcontext():
+        elif until == "submit":
             await run_shots(batch, outcomes, until)
+        else:
+            async with render_time_history(batch.account, batch.store):
+                await run_shots(batch, outcomes, until)
 
 
 async def _with_needs(batch: Batch, outcomes: Outcomes) -> Batch:
