@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from prefect import flow
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.casting import faults_of
@@ -21,7 +20,7 @@ from prefect_toapis.flows.preflight import blocks_or_faults
 from prefect_toapis.flows.run_tasks import RunTasks
 from prefect_toapis.flows.sources import Sources, read_sources
 from prefect_toapis.flows.uploads import upload_files
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 from prefect_toapis.tasks.characters import acreate_character, apoll_character
 from prefect_toapis.tasks.steps import is_private
 
@@ -91,8 +90,7 @@ async def make_characters(
     return casting
 
 
-@hides_values
-@flow(name="create-characters")
+@async_flow(name="create-characters")
 async def acreate_characters(
     characters: Sequence[Character],
     *,

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from prefect import flow
-
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.batches.spec import (
     BatchSpec,
@@ -20,11 +18,10 @@ from prefect_toapis.flows.batch_run import run_batch
 from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.spec_files import read_spec_file
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 
-@hides_values
-@flow(name="generate-videos", flow_run_name=run_name)
+@async_flow(name="generate-videos", flow_run_name=run_name)
 async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
     scenes: Sequence[SceneLike],
     variants: Sequence[Variant] = [Variant()],
@@ -98,8 +95,7 @@ generate_videos = sync_flow(agenerate_videos)
 """`agenerate_videos` for sync code."""
 
 
-@hides_values
-@flow(name="generate-from-spec", flow_run_name=run_name)
+@async_flow(name="generate-from-spec", flow_run_name=run_name)
 async def agenerate_from_spec(
     spec: str,
     batch: Annotated[str | None, OrEmpty()] = None,

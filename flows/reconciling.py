@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Annotated
 
-from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -22,7 +21,7 @@ from prefect_toapis.flows.outcomes import Outcomes, accounting
 from prefect_toapis.flows.preflight import Ready, blocks_or_faults
 from prefect_toapis.flows.surveying import asked, survey
 from prefect_toapis.flows.watching import watched
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 _ABANDONED = timedelta(hours=1)  # an upload that takes longer is nobody's any more
 
@@ -32,8 +31,7 @@ def _run_name() -> str:
     return f"reconcile {flow_run.parameters['batch']}{dry}"
 
 
-@hides_values
-@flow(name="reconcile-batch", flow_run_name=_run_name)
+@async_flow(name="reconcile-batch", flow_run_name=_run_name)
 async def areconcile_batch(
     batch: str,
     *,

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Annotated
 
-from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -19,15 +18,14 @@ from prefect_toapis.flows.learning import learning
 from prefect_toapis.flows.preflight import Ready, blocks_or_faults
 from prefect_toapis.flows.run_names import shard_name
 from prefect_toapis.flows.watching import watched
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 
 def _run_name() -> str:
     return shard_name(flow_run.parameters)
 
 
-@hides_values
-@flow(name="run-shard", flow_run_name=_run_name)
+@async_flow(name="run-shard", flow_run_name=_run_name)
 async def arun_shard(
     batch: str,
     shard: int,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from prefect import Task
@@ -34,9 +33,14 @@ class RunTasks:
         """A task that takes its subject alone: a shot, a generation, a character or a file."""
         patient = with_delays(task, self.settings)
         # Quoted: Prefect would search them for results of other tasks, several times for each run.
-        shared = {
+        shared: dict[str, Any] = {
             "credentials": quote(self.credentials),
             "bucket": quote(self.bucket),
             "settings": quote(self.settings),
         }
-        return partial(patient, **shared)
+
+        async def run(subject: Any) -> R:
+            result: R = await patient(subject, **shared)
+            return result
+
+        return run

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from prefect import flow
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.manifest import Manifest, Unstored
@@ -31,13 +30,12 @@ from prefect_toapis.flows.preflight import prepare
 from prefect_toapis.flows.publishing import publish_plan, publish_so_far
 from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.watching import watched
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 SUBMIT_BATCH = "submit-batch"
 
 
-@hides_values
-@flow(name=SUBMIT_BATCH, flow_run_name=run_name)
+@async_flow(name=SUBMIT_BATCH, flow_run_name=run_name)
 async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
     scenes: Sequence[SceneLike],
     variants: Sequence[Variant] = [Variant()],

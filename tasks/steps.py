@@ -1,7 +1,7 @@
 """What the tasks share: how they are retried, what they are called, whose account they use."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,6 +23,7 @@ from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import Pace
 from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.tasks.calling import AsyncFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,7 +34,7 @@ RETRY_DELAYS: list[float] = [30, 120, 600]  # seconds
 
 def step(
     name: str, task_run_name: str | Callable[[], str]
-) -> Callable[[Callable[P, R]], Task[P, R]]:
+) -> Callable[[AsyncFunction[P, R]], Task[P, Coroutine[Any, Any, R]]]:
     """A task of ours, tried again only where that is safe.
 
     It is never cached: the record in the bucket is the only truth about what was bought.
