@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
-from prefect import flow
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.casting import faults_of
@@ -19,7 +18,7 @@ from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.flows.default_blocks import blocks_or_faults
 from prefect_toapis.flows.inputs import Sources, read_sources, upload_files
 from prefect_toapis.flows.progress import Progress
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 from prefect_toapis.tasks.characters import apoll_character, create_in_run
 from prefect_toapis.tasks.steps import Bind, account_of, bind_to, is_private
 
@@ -96,8 +95,7 @@ def spending_on(
     return costs
 
 
-@hides_values
-@flow(name="create-characters")
+@async_flow(name="create-characters")
 async def acreate_characters(
     characters: Sequence[Character],
     *,

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Annotated, Literal
 from uuid import UUID
 
-from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.events import EventPage
 from prefect.client.schemas.filters import (
@@ -41,7 +40,7 @@ from prefect_toapis.flows.outcomes import Outcomes, accounting, conclude
 from prefect_toapis.flows.progress import Progress, best_effort
 from prefect_toapis.flows.publish import publish, publish_so_far
 from prefect_toapis.flows.runner import run_shots
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 _EVENTS_A_PAGE = 50  # a Prefect server gives no more
 
@@ -52,8 +51,7 @@ def _run_name() -> str:
     return f"collect {batch}{' after events' if after_events else ''}"
 
 
-@hides_values
-@flow(name="collect-batch", flow_run_name=_run_name)
+@async_flow(name="collect-batch", flow_run_name=_run_name)
 async def acollect_batch(
     batch: Annotated[str | None, OrEmpty()] = None,
     *,

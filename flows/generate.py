@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
-from prefect import Flow, flow
+from prefect import Flow
 from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.characters import id_of
@@ -44,15 +44,14 @@ from prefect_toapis.flows.publish import publish, publish_plan, publish_so_far
 from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.runner import run_shots
 from prefect_toapis.flows.shards import run_in_shards
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 SUBMIT_BATCH = "submit-batch"
 
 _Step = Literal["plan", "submit", "download"]
 
 
-@hides_values
-@flow(name="generate-videos", flow_run_name=run_name)
+@async_flow(name="generate-videos", flow_run_name=run_name)
 async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
     scenes: Sequence[SceneLike],
     variants: Sequence[Variant] = [Variant()],
@@ -126,8 +125,7 @@ generate_videos = sync_flow(agenerate_videos)
 """`agenerate_videos` for sync code."""
 
 
-@hides_values
-@flow(name="generate-from-spec", flow_run_name=run_name)
+@async_flow(name="generate-from-spec", flow_run_name=run_name)
 async def agenerate_from_spec(
     spec: str,
     batch: Annotated[str | None, OrEmpty()] = None,
@@ -177,8 +175,7 @@ generate_from_spec = sync_flow(agenerate_from_spec)
 """`agenerate_from_spec` for sync code."""
 
 
-@hides_values
-@flow(name=SUBMIT_BATCH, flow_run_name=run_name)
+@async_flow(name=SUBMIT_BATCH, flow_run_name=run_name)
 async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
     scenes: Sequence[SceneLike],
     variants: Sequence[Variant] = [Variant()],

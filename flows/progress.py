@@ -31,7 +31,7 @@ from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.tasks.calling import hides_values
+from prefect_toapis.tasks.calling import async_flow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -272,5 +272,5 @@ def watched_flow(
     async def watched(*args: P.args, **kwargs: P.kwargs) -> R:
         return await implementation(*args, **kwargs, progress=progress)
 
-    built = Flow(watched, name=public.name, flow_run_name=public.flow_run_name)
-    return hides_values(built)
+    as_flow = async_flow(name=public.name, flow_run_name=public.flow_run_name)
+    return as_flow(watched)

@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any
 
-from prefect import Flow, flow
+from prefect import Flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -25,7 +25,7 @@ from prefect_toapis.flows.progress import (
 )
 from prefect_toapis.flows.repairs import find_short_shots, log_short_shots, store_missing_videos
 from prefect_toapis.flows.runner import run_shots
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 _STALE_UPLOAD_AGE = timedelta(hours=1)  # an upload that takes longer was abandoned
 
@@ -35,8 +35,7 @@ def _run_name() -> str:
     return f"reconcile {flow_run.parameters['batch']}{dry}"
 
 
-@hides_values
-@flow(name="reconcile-batch", flow_run_name=_run_name)
+@async_flow(name="reconcile-batch", flow_run_name=_run_name)
 async def areconcile_batch(
     batch: str,
     *,

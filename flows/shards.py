@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import httpx
-from prefect import flow
 from prefect.blocks.core import Block
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
@@ -37,7 +36,7 @@ from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.flows.progress import Progress, progress_artifact, render_time_history
 from prefect_toapis.flows.run_names import shard_name
 from prefect_toapis.flows.runner import run_shots
-from prefect_toapis.tasks.calling import hides_values, sync_flow
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 _LOOK_EVERY_SECONDS = 5
 _PREFECT_FILE = files("prefect_toapis") / "deployments" / "prefect.yaml"
@@ -296,8 +295,7 @@ def _run_name() -> str:
     return shard_name(flow_run.parameters)
 
 
-@hides_values
-@flow(name="run-shard", flow_run_name=_run_name)
+@async_flow(name="run-shard", flow_run_name=_run_name)
 async def arun_shard(
     batch: str,
     shard: int,

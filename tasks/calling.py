@@ -8,7 +8,7 @@ calls it all the same, it gets the coroutine that the async name returns.
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
@@ -20,34 +20,26 @@ from prefect_toapis.blocks.prefect_internals import share_state, without_logged_
 
 P = ParamSpec("P")
 R = TypeVar("R")
+AsyncFunction = Callable[P, Coroutine[Any, Any, R]]
 
 
-def sync_task(task: Task[P, Coroutine[Any, Any, R]]) -> Task[P, R]:
-    """An async task for sync code.
+def async_flow(
+    *, name: str, flow_run_name: Callable[[], str] | str | None = None
+) -> Callable[[AsyncFunction[P, R]], Flow[P, Coroutine[Any, Any, R]]]:
+    """As Prefect's `flow`, for an async one that never shows the values of its parameters.
 
-    Both names are one task: what is set on one, such as a hook, is set on both.
+    Where some don't fit, Prefect's own message and log line hold them all, secrets and signed
+    URLs too.
 
-    Example:
-        ```python
-        @task(name="double")
-        async def adouble(number: int) -> int:
-            return 2 * number
-
-
-        double = sync_task(adouble)
-
-
-        @flow
-        def sync_flow() -> int:
-            return double(21)
-
-
-        @flow
-        async def async_flow() -> int:
-            return await adouble(21)
-        ```
+    Args:
+        name: Of the flow.
+        flow_run_name: What its runs are called.
     """
-    return _SyncTask(cast("Task[P, R]", task))
+
+    def decorate(function: AsyncFunction[P, R]) -> Flow[P, Coroutine[Any, Any, R]]:
+        return _HidesValues(Flow(function, name=name, flow_run_name=flow_run_name))
+
+    return decorate
 
 
 def sync_flow(flow: Flow[P, Coroutine[Any, Any, R]]) -> Flow[P, R]:
@@ -55,12 +47,29 @@ def sync_flow(flow: Flow[P, Coroutine[Any, Any, R]]) -> Flow[P, R]:
     return _SyncFlow(cast("Flow[P, R]", flow))
 
 
-def hides_values(flow: Flow[P, R]) -> Flow[P, R]:
-    """A flow that says which of its parameters don't fit, without their values.
+def sync_task(task: Task[P, Coroutine[Any, Any, R]]) -> Task[P, R]:
+    """An async task for sync code. Both names are one task: it has the same hooks, for example.
 
-    Prefect's own message and log line hold them all, secrets and signed URLs too.
+    Example:
+        ```python
+        @step("get_balance", "get balance")
+        async def aget_balance(*, credentials: ToAPIsCredentials) -> Balance: ...
+
+
+        get_balance = sync_task(aget_balance)
+
+
+        @flow
+        def sync_one() -> Balance:
+            return get_balance(credentials=ToAPIsCredentials.load("default"))
+
+
+        @flow
+        async def async_one() -> Balance:
+            return await aget_balance(credentials=await ToAPIsCredentials.aload("default"))
+        ```
     """
-    return _HidesValues(flow)
+    return _SyncTask(cast("Task[P, R]", task))
 
 
 class _SyncTask(Task[P, R], Generic[P, R]):

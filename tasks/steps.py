@@ -29,6 +29,7 @@ from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.tasks.calling import AsyncFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,7 +40,7 @@ RETRY_DELAYS: list[float] = [30, 120, 600]  # seconds
 
 def step(
     name: str, task_run_name: str | Callable[[], str]
-) -> Callable[[Callable[P, R]], Task[P, R]]:
+) -> Callable[[AsyncFunction[P, R]], Task[P, Coroutine[Any, Any, R]]]:
     """A task of ours, tried again only where that is safe.
 
     It is never cached: the record in the bucket is the only truth about what was bought.

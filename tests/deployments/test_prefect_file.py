@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect import Flow
+from prefect.flows import load_flow_from_entrypoint
 
+import prefect_toapis
 from prefect_toapis.batches.events import GENERATION_COMPLETED, GENERATION_FAILED
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.alarms import TAG
@@ -31,6 +34,15 @@ def test_each_waits_in_the_pool_and_has_the_tag_that_setup_knows(
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: one["entrypoint"])
 def test_each_run_may_tune_the_interpreter_of_its_process(deployment: dict[str, Any]) -> None:
     assert deployment["work_pool"]["job_variables"]["env"][SWITCH] == "1"
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: one["entrypoint"])
+def test_an_entrypoint_is_a_public_name_that_prefect_loads(deployment: dict[str, Any]) -> None:
+    package, _, name = deployment["entrypoint"].partition(":")
+    assert package == "prefect_toapis"
+    found: Flow[..., Any] = load_flow_from_entrypoint(deployment["entrypoint"])
+    assert found is getattr(prefect_toapis, name)
+    assert found is load_flow_from_entrypoint(f"{package}.{name}")
 
 
 def test_the_night_s_name_is_dated_in_the_time_zone_of_its_schedule() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import prefect_toapis
+from prefect_toapis.batches import errors as batch_errors
+from prefect_toapis.client import errors as client_errors
 
 ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
@@ -90,6 +93,16 @@ def test_the_public_names_are_imported_from_where_type_checkers_find_them() -> N
         assert getattr(prefect_toapis, name) is getattr(import_module(module or ""), name)
 
 
+def test_every_error_can_be_imported_from_the_package() -> None:
+    for module in (client_errors, batch_errors):
+        errors = [
+            one
+            for one in vars(module).values()
+            if isinstance(one, type) and issubclass(one, client_errors.ToAPIsError)
+        ]
+        assert {one.__name__ for one in errors} <= {*dir(prefect_toapis)}
+
+
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     misspelt = "generate_video"
     with pytest.raises(AttributeError, match="no attribute 'generate_video'"):
@@ -109,3 +122,12 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
     code = "import sys, prefect_toapis; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"prefect", "boto3", "httpx", "pydantic", "av"} & set(ran.stdout.split())
+
+
+PRIVATE = re.compile(r"\bprefect\._|from prefect\._|\b(?:block|flow|task|state|context)\w*\._[a-z]")
+
+
+@pytest.mark.parametrize("module", modules())
+def test_private_names_of_prefect_stay_in_one_module(module: str) -> None:
+    if module != "blocks/prefect_internals.py":
+        assert not PRIVATE.search((ROOT / module).read_text())

@@ -50,7 +50,7 @@ from prefect_toapis.client.webhooks import WebhookForged, WebhookSecrets, verify
 from prefect_toapis.flows.shards import unplannable
 from prefect_toapis.receiver.secrets_given import secrets_from_environment
 from prefect_toapis.simulator import Simulator
-from prefect_toapis.tasks.calling import hides_values
+from prefect_toapis.tasks.calling import async_flow, sync_flow
 
 SECRET = "s3cr3t-4f1e9c"
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
@@ -132,9 +132,8 @@ def test_a_query_of_a_base_url_is_left_out() -> None:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_a_flow_refuses_is_not_shown_by_prefect(log: pytest.LogCaptureFixture) -> None:
-    @hides_values
-    @flow(name="ours")
-    def ours(credentials: ToAPIsCredentials, settings: RunSettings, other: str) -> None:
+    @async_flow(name="ours")
+    async def ours(credentials: ToAPIsCredentials, settings: RunSettings, other: str) -> None:
         del credentials, settings, other
 
     log.set_level(logging.DEBUG)
@@ -145,7 +144,7 @@ def test_what_a_flow_refuses_is_not_shown_by_prefect(log: pytest.LogCaptureFixtu
     }
     with pytest.raises(ParameterTypeError, match="base_url") as refused:
         ours.validate_parameters(bad)
-    state = ours(**bad, return_state=True)
+    state = sync_flow(ours)(**bad, return_state=True)
     assert state.is_failed()
     assert "base_url" in str(state.message)
     assert "Parameter validation failed for flow 'ours'" in log.text

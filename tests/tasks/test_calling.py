@@ -1,10 +1,15 @@
 """The same tasks and flows in async code, by `await`, and in sync code, in one natural line."""
 
 import asyncio
+import inspect
+from typing import Any
 
-from prefect import flow
+import pytest
+from prefect import Flow, Task, flow, unmapped
 
+import prefect_toapis
 from prefect_toapis import (
+    Generation,
     RunSettings,
     StoredVideo,
     ToAPIsCredentials,
@@ -101,3 +106,40 @@ async def test_code_without_a_flow_awaits_a_task(
 ) -> None:
     generation = await asubmit_video(DOG, credentials=credentials, settings=quick)
     assert generation.task_id == simulator.ledger.paid[0].task_id
+
+
+async def test_async_code_may_await_what_the_sync_name_returns(
+    simulator: Simulator, credentials: ToAPIsCredentials, quick: RunSettings
+) -> None:
+    work: Any = submit_video.with_options(retries=0)(DOG, credentials=credentials, settings=quick)
+    assert inspect.iscoroutine(work)
+    assert (await work).task_id == simulator.ledger.paid[0].task_id
+
+
+NAMES = [name for name in prefect_toapis.__all__ if f"a{name}" in prefect_toapis.__all__]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_names_are_one_task_or_flow(name: str) -> None:
+    ours, theirs = getattr(prefect_toapis, name), getattr(prefect_toapis, f"a{name}")
+    assert isinstance(ours, Task | Flow)
+    assert isinstance(ours, Task) == isinstance(theirs, Task)
+    assert ours.fn is theirs.fn
+    assert ours.name.replace("-", "_") == theirs.name.replace("-", "_") == name
+    assert ours.on_failure_hooks is theirs.on_failure_hooks
+    assert ours.with_options(name="b").name == "b"
+    assert type(ours.with_options(name="b")) is type(ours)
+    assert type(theirs.with_options(name="b")) is type(theirs)
+
+
+def test_a_task_is_submitted_and_mapped_from_a_sync_flow(
+    simulator: Simulator, credentials: ToAPIsCredentials, quick: RunSettings
+) -> None:
+    @flow
+    def ours() -> list[Generation]:
+        shared: dict[str, Any] = {"credentials": unmapped(credentials), "settings": unmapped(quick)}
+        mapped = submit_video.map([DOG, DOG], **shared)
+        future = submit_video.submit(DOG, credentials=credentials, settings=quick)
+        return [future.result(), *mapped.result()]
+
+    assert len({one.task_id for one in ours()}) == len(simulator.ledger.paid) == 3
