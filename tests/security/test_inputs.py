@@ -18,6 +18,7 @@ from PIL import Image, PngImagePlugin
 
 from prefect_toapis import Manifest, S3Credentials, Scene, Variant
 from prefect_toapis.batches.image_size import MOST_PIXELS, image_size
+from prefect_toapis.batches.parquet_rows import ParquetBounds, parquet_rows
 from prefect_toapis.batches.plan import MOST_SHOTS, Plan, plan_batch
 from prefect_toapis.batches.posters import first_frame, small_poster
 from prefect_toapis.batches.spec import BatchSpec
@@ -107,6 +108,16 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
         parquet(pa.table({"prompt": repeated("A", 100_001)})),
         "it has 100,001 rows, and may have 100,000",
     ),
+    "columns of Parquet": (
+        "p.parquet",
+        parquet(pa.table({"prompt": ["A"], **{f"c{n}": [1] for n in range(1000)}})),
+        "it has 1,001 columns, and may have 1000",
+    ),
+    "a value of Parquet": (
+        "p.parquet",
+        parquet(pa.table({"prompt": pa.array([b"x" * 2000], pa.binary(2000))})),
+        "a value of its has 2,000 bytes",
+    ),
     "a text of Parquet, many times": (
         "p.parquet",
         parquet(pa.table({"prompt": repeated("x" * 1_000_000, 100_000)}), store_schema=False),
@@ -165,6 +176,14 @@ def test_what_is_too_much_is_a_fault(name: str, content: str | bytes, fault: str
     assert any(fault in one for one in told), [one[:200] for one in told[:5]]
     assert all(len(one) < 1000 for one in told)
     assert len(told) < 1500
+
+
+def test_of_a_parquet_file_only_the_wanted_columns_are_read() -> None:
+    content = parquet(pa.table({"Prompt": ["A"], "notes": ["x" * 1000]}))
+    bounds = ParquetBounds(rows=1, columns=2, values=1, unpacked=1000, characters=1)
+    found = parquet_rows(content, {"prompt"}, bounds)
+    assert found.columns == ["Prompt", "notes"]
+    assert found.rows == [{"Prompt": "A"}]
 
 
 BOMBS = ["values behind aliases", "a text of Parquet, many times", "packed Parquet"]

@@ -11,7 +11,8 @@ from prefect_toapis import Manifest, RunSettings, S3Credentials, ToAPIsCredentia
 from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.client.catalogue import VARIABLE, Catalogue
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.client.result_host import proxy_for
+from prefect_toapis.client.result_host import proxy_for, result_client
+from prefect_toapis.client.results import Patience, ResultReader
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import api_root, without_queries, without_query
 from prefect_toapis.flows.spec_files import read_spec_file
@@ -138,6 +139,17 @@ def test_a_proxy_s_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ValueError, match="a proxy that the environment names") as refused:
         ToAPIsClient(KEY)
     assert SECRET not in shown(refused.value)
+
+
+@pytest.mark.parametrize("proxy", ["socks9://me:%s@proxy.example", "http://me:%s@proxy.example:x"])
+def test_nor_is_that_of_a_proxy_of_results(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("http_proxy", proxy % SECRET)
+    with pytest.raises(ToAPIsError) as refused:
+        ResultReader("http://93.184.216.34/v.mp4", patience=Patience.within(0))
+    with pytest.raises(httpx.UnsupportedProtocol, match="a proxy that the environment") as unusable:
+        result_client("https://api.example").get("http://93.184.216.34/v.mp4")
+    for error in (refused.value, unusable.value):
+        assert SECRET not in shown(error)
 
 
 def test_an_endpoint_with_a_password_in_the_environment_is_refused(

@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -24,7 +24,7 @@ from rich.traceback import Traceback
 from tests.batches.conftest import MemoryStore
 
 import prefect_toapis
-from prefect_toapis import RunSettings, S3Credentials, ToAPIsCredentials, VideoBucket
+from prefect_toapis import RunSettings, S3Credentials, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.batches.manifest import StoredShot
 from prefect_toapis.batches.manifest_rows import build_manifest
@@ -33,13 +33,15 @@ from prefect_toapis.batches.plan_file import PlanFile
 from prefect_toapis.batches.shards import unplannable
 from prefect_toapis.batches.spec import BatchSpec, Character, Scene
 from prefect_toapis.batches.submission import Buyer
+from prefect_toapis.batches.uploads import Upload
 from prefect_toapis.client.account import account
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import InvalidRequest, NotAVideo, NotSent, ToAPIsError
 from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.client.requests import Request, VideoRequest
+from prefect_toapis.client.request_logs import without_secrets
+from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
 from prefect_toapis.client.result_urls import Output
 from prefect_toapis.client.results import Patience, ResultReader
 from prefect_toapis.client.retrying import RetryPolicy
@@ -92,14 +94,17 @@ def test_wrong_types_are_not_shown_either() -> None:
 @pytest.mark.usefixtures("prefect_server")
 def test_what_a_flow_refuses_is_not_shown_by_prefect(log: pytest.LogCaptureFixture) -> None:
     @either_flow(name="ours")
-    def ours(credentials: ToAPIsCredentials, settings: RunSettings, other: str) -> None:
-        del credentials, settings, other
+    def ours(
+        credentials: ToAPIsCredentials, settings: RunSettings, other: str, number: int
+    ) -> None:
+        del credentials, settings, other, number
 
     log.set_level(logging.DEBUG)
     bad = {
         "credentials": {"api_key": SECRET, "base_url": f"https://me:{SECRET}@a.example"},
         "settings": {"callback_url": f"https://me:{SECRET}@a.example", "max_in_flight": SECRET},
         "other": SECRET,
+        "number": SECRET,
     }
     with pytest.raises(ParameterTypeError, match="base_url") as refused:
         ours.validate_parameters(bad)
@@ -176,6 +181,24 @@ def test_what_may_sign_is_in_no_plan_manifest_fault_or_repr(url: str) -> None:
     shown_ += [repr(Output(url, thumbnail_url=url)), str(faults), *map(str, faults)]
     assert faults
     assert SECRET not in " ".join(shown_)
+
+
+SHOWN_MODELS: list[Callable[[str], object]] = [
+    lambda url: Scene(prompt="A", image_urls=[url]),
+    lambda url: Scene(prompt="A", character_url=url),
+    lambda url: Variant(extra={"reference": url}),
+    lambda url: Character(name="T", url=url, timestamps="1,3"),
+    lambda url: VideoRequest(prompt="A", image_urls=[url], character_url=url, extra={"a": url}),
+    lambda url: CharacterRequest(url=url, timestamps="1,3"),
+    lambda url: Upload(reference="a", url=url, name="a.png", uploaded_at=NOW),
+    lambda url: Reply("video_1", "completed", outputs=(Output(url, thumbnail_url=url),)),
+]
+
+
+@pytest.mark.parametrize("make", SHOWN_MODELS)
+def test_no_repr_shows_what_may_sign(make: Callable[[str], object]) -> None:
+    url = f"https://cdn.example/a.png?{SECRET}"
+    assert SECRET not in f"{make(url)!r} {make(url)!s}"
 
 
 def test_a_plan_in_shards_keeps_what_its_runs_fetch_by() -> None:
@@ -271,6 +294,9 @@ def test_what_is_no_video_shows_nothing_that_may_sign(
     assert SECRET not in str(raised.value)
 
 
+LOGGERS = ["httpx", *(one for one in logging.root.manager.loggerDict if "httpcore." in one)]
+
+
 def test_no_log_of_a_fetched_result_has_its_url_or_where_it_is_redirected(
     host: tuple[str, dict[str, Any]], log: pytest.LogCaptureFixture
 ) -> None:
@@ -284,6 +310,9 @@ def test_no_log_of_a_fetched_result_has_its_url_or_where_it_is_redirected(
         with pytest.raises(ToAPIsError) as raised:
             ResultReader(f"{url}/v.mp4?{SECRET}", base_url=url, patience=Patience.within(0))
         assert SECRET not in shown(raised.value, show_locals=False)
+    assert {"httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"} <= {*LOGGERS}
+    for name in LOGGERS:
+        assert without_secrets in logging.getLogger(name).filters, name
     assert "receive_response_headers" in log.text  # httpcore did log
     assert "HTTP Request: GET" in log.text
     assert SECRET not in log.text
