@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,29 @@ def test_a_large_batch_is_planned_by_work_that_grows_with_it() -> None:
     names = [Counted(f"s{number % 1000}") for number in range(2000)]
     assert len(set(_distinct(list(names), "scene"))) == 2000
     assert Counted.compared < 20 * len(names)
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [
+        (100, "max_videos=100: the plan makes at least 505000 videos; raise it"),
+        (10**9, "the scenes name so many sets of roles that more than 500,000 casts would have to"),
+    ],
+)
+def test_casts_are_not_tried_without_end_for_scenes_of_ever_other_roles(
+    limit: int, fault: str
+) -> None:
+    roles = [f"r{number}" for number in range(20)]
+    sets = [names for size in (2, 3) for names in combinations(roles, size)]
+    plan = planned(
+        scenes=["".join(f"{{{role}}}" for role in names) for names in sets],
+        characters=[{"name": f"c{number}", "username": f"a.c{number}"} for number in range(5000)],
+        casts=[{"roles": dict.fromkeys(roles, f"c{number}")} for number in range(5000)],
+        max_videos=limit,
+    )
+    assert len(sets) * 5000 > 6_000_000
+    assert any(one.startswith(fault) for one in plan.faults), plan.faults[-1]
+    assert len(plan.shots) <= 2000
 
 
 def test_a_prompt_that_its_roles_blow_up_is_a_fault() -> None:
