@@ -439,13 +439,14 @@ def test_nor_does_a_frame_of_s3_show_what_signs() -> None:
         endpoint_url="http://127.0.0.1:1",
     )
     bucket = VideoBucket(bucket_name="studio", credentials=credentials)
-    for work in (
+    calls: list[Callable[[], object]] = [
         lambda: bucket.read("a.txt"),
         lambda: bucket.upload("a.mp4", io.BytesIO(b"x"), "video/mp4"),
         lambda: bucket.upload("a.mp4", io.BytesIO(bytes(6_000_000)), "video/mp4"),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(ToAPIsError) as raised:
-            work()
+            call()
         text = shown(raised.value)
         assert "video_bucket.py" in text
         assert SECRET not in text
