@@ -89,7 +89,9 @@ class ResultSource:
     base_url: str
     key: SecretStr | None = None
 
-    def open(self, url: str, headers: dict[str, str], timeout: httpx.Timeout) -> httpx.Response:
+    def open(
+        self, url: SecretStr, headers: dict[str, str], timeout: httpx.Timeout
+    ) -> httpx.Response:
         """The response, opened for streaming.
 
         A URL on the API's origin that answers 401 is asked for once more with the key. Once a
@@ -100,7 +102,9 @@ class ResultSource:
             httpx.HTTPError: There is no response, or redirects don't end.
         """
         api, at_home = origin(httpx.URL(self.base_url)), True
-        request = self.http.build_request("GET", url, headers=headers, timeout=timeout)
+        request = self.http.build_request(
+            "GET", url.get_secret_value(), headers=headers, timeout=timeout
+        )
         for _ in range(_REDIRECTS + 1):
             at_home = at_home and api is not None and origin(request.url) == api
             response = self.http.send(request, stream=True)

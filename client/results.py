@@ -21,6 +21,7 @@ from prefect_toapis.client.containers import ContainerCheck, container_check
 from prefect_toapis.client.decisions import retry_after
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
 from prefect_toapis.client.excerpts import excerpt
+from prefect_toapis.client.key import without_frames
 from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
 from prefect_toapis.client.result_host import LeastSpeed, ResultSource, result_client
 from prefect_toapis.client.urls import DEFAULT_BASE_URL
@@ -120,7 +121,7 @@ class ResultReader:
     the video's own structure says that it is whole.
 
     Args:
-        url: The (signed) URL; it appears in no error.
+        url: The (signed) URL; it appears in no error, and in no variable of a traceback.
         kind: What it should be.
         base_url: Of the API whose result it is: only where that is at a private address may the
             result be, redirects included.
@@ -140,7 +141,7 @@ class ResultReader:
 
     Example:
         ```python
-        with closing(ResultReader(output.url)) as reader:
+        with closing(ResultReader(SecretStr(output.url))) as reader:
             bucket.upload(f"video-1.{reader.suffix}", reader, reader.content_type)
         print(reader.size, reader.sha256)
         ```
@@ -148,7 +149,7 @@ class ResultReader:
 
     def __init__(
         self,
-        url: str,
+        url: SecretStr,
         kind: Kind = "video",
         *,
         base_url: str = DEFAULT_BASE_URL,
@@ -221,6 +222,9 @@ class ResultReader:
             raise ResultRefused(_broken(error)) from None
         except httpx.HTTPError as error:
             raise Unavailable(_broken(error), money="spent") from None  # its text may hold the URL
+        except BaseException as error:
+            without_frames(error)
+            raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10
 
     def _pieces(self) -> Iterator[bytes]:
         return decompressed(self._response.iter_raw(), self._response.headers)
@@ -235,6 +239,9 @@ class ResultReader:
             except httpx.HTTPError as error:
                 piece, what = b"", f"{_broken(error)} after {self._came} bytes"
                 stalled = isinstance(error, httpx.TimeoutException)
+            except BaseException as error:
+                without_frames(error)
+                raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10
             else:
                 if piece or self._facts.length in {None, self._came}:
                     self._came += len(piece)

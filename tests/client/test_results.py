@@ -91,7 +91,7 @@ def host() -> Iterator[Host]:
 def opened(url: str, kind: Kind = "video", stall: float = 30) -> ResultReader:
     """A result of an API that is on this machine, too."""
     patience = Patience(stall=stall, pause=0.001)
-    return ResultReader(url, kind, base_url="http://127.0.0.1", patience=patience)
+    return ResultReader(SecretStr(url), kind, base_url="http://127.0.0.1", patience=patience)
 
 
 def read_all(reader: ResultReader, size: int = 100_000) -> bytes:
