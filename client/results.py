@@ -219,9 +219,10 @@ class ResultReader:
                 httpx.Timeout(self._patience.stall, connect=10.0),
             )
         except _UNUSABLE as error:
-            raise ResultRefused(_broken(error)) from None
+            raise ResultRefused(_broken(error, _asked(error))) from None
         except httpx.HTTPError as error:
-            raise Unavailable(_broken(error), money="spent") from None  # its text may hold the URL
+            what = _broken(error, _asked(error))  # its own text may hold the URL
+            raise Unavailable(what, money="spent") from None
         except BaseException as error:
             without_frames(error)
             raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10
@@ -238,7 +239,7 @@ class ResultReader:
                 length = self._facts.length
                 what = f"the transfer from {self._host} ended after {self._came} of {length} bytes"
             except httpx.HTTPError as error:
-                piece, what = b"", f"{_broken(error)} after {self._came} bytes"
+                piece, what = b"", f"{_broken(error, self._host)} after {self._came} bytes"
                 stalled = isinstance(error, httpx.TimeoutException)
             except BaseException as error:
                 without_frames(error)
@@ -329,6 +330,14 @@ def _beginning(content: bytes) -> str:
     return " ".join("…" if _MAYBE_SECRET.search(word) else word for word in words)
 
 
-def _broken(error: Exception) -> str:
-    where = f" from {host_of(error.request.url)}" if isinstance(error, httpx.RequestError) else ""
+def _broken(error: Exception, host: str | None) -> str:
+    where = f" from {host}" if host else ""
     return f"the result could not be fetched{where}: {type(error).__name__}"
+
+
+def _asked(error: Exception) -> str | None:
+    """Which host was asked; None for a URL that isn't one."""
+    try:
+        return host_of(error.request.url) if isinstance(error, httpx.RequestError) else None
+    except RuntimeError:  # the error names no request
+        return None
