@@ -8,7 +8,7 @@ from prefect.logging import get_run_logger
 from stamina import BoundAsyncRetryingCaller
 
 from prefect_toapis.batches.characters import MadeCharacter, distinct
-from prefect_toapis.batches.errors import DocumentTooNew, InvalidBatch, StoreError
+from prefect_toapis.batches.errors import DocumentTooNew, InvalidBatch, ObjectRefused, StoreError
 from prefect_toapis.batches.files import File
 from prefect_toapis.batches.inventory import SHOT_FILE, Inventory, take_inventory
 from prefect_toapis.batches.manifest import StoredShot, shot_key
@@ -229,19 +229,19 @@ async def _survey(
     bucket: VideoBucket,
     faults: list[str],
 ) -> Ready:
-    """The batch with what the bucket knows of it; what is too new is added to the faults."""
+    """The batch with what the bucket knows of it; what may not be replaced is a fault."""
     store = BucketStore(bucket)
     entries = await store.list_entries(f"{batch}/")
     inventory = take_inventory(batch, entries)
     bare = Ready(batch, sources.spec, sources.files, credentials, bucket, inventory)
     try:
         earlier = await read_earlier_plan(batch, inventory, store, bare.patient())
-    except DocumentTooNew as error:
+    except (DocumentTooNew, ObjectRefused) as error:
         faults.append(str(error))
         earlier = None
     try:
         ready = bare.knowing(await read_known(sources.spec.characters, store))
-    except DocumentTooNew as error:
+    except (DocumentTooNew, ObjectRefused) as error:
         faults.append(str(error))
         ready = bare
     return replace(await ready.checked(entries), earlier=earlier)

@@ -286,11 +286,11 @@ def test_what_is_no_video_shows_nothing_that_may_sign(
     answer["body"] = body.encode()
     answer["headers"] = {"Content-Type": f"text/html; sig={SECRET}"}
     with pytest.raises(NotAVideo, match="the result is no video: text/html") as raised:
-        ResultReader(f"{url}/v.mp4?{SECRET}", base_url=url)
+        ResultReader(SecretStr(f"{url}/v.mp4?{SECRET}"), base_url=url)
     assert SECRET not in f"{raised.value} {raised.value!r}"
     answer["headers"] = {"Content-Type": f"https://cdn.example/?{SECRET}"}
     with pytest.raises(NotAVideo) as raised:
-        ResultReader(f"{url}/v.mp4?{SECRET}", base_url=url)
+        ResultReader(SecretStr(f"{url}/v.mp4?{SECRET}"), base_url=url)
     assert SECRET not in str(raised.value)
 
 
@@ -308,7 +308,9 @@ def test_no_log_of_a_fetched_result_has_its_url_or_where_it_is_redirected(
         answer["status"] = 302
         answer["headers"] = {"Location": location, "Set-Cookie": f"a={SECRET}"}
         with pytest.raises(ToAPIsError) as raised:
-            ResultReader(f"{url}/v.mp4?{SECRET}", base_url=url, patience=Patience.within(0))
+            ResultReader(
+                SecretStr(f"{url}/v.mp4?{SECRET}"), base_url=url, patience=Patience.within(0)
+            )
         assert SECRET not in shown(raised.value, show_locals=False)
     assert {"httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"} <= {*LOGGERS}
     for name in LOGGERS:
@@ -386,8 +388,42 @@ def test_nor_a_frame_of_a_result_that_is_fetched_with_the_key(
 
     monkeypatch.setattr("httpx.Client.send", send)
     with pytest.raises(RuntimeError) as raised:
-        ResultReader(f"{url}/v.mp4", base_url=url, api_key=KEY)
+        ResultReader(SecretStr(f"{url}/v.mp4"), base_url=url, api_key=KEY)
     assert "_send_with" in shown(raised.value)
+    assert SECRET not in shown(raised.value)
+
+
+@pytest.mark.parametrize("broken", ["send", "read"])
+@pytest.mark.parametrize("kind", [RuntimeError, httpx.ReadError])
+def test_nor_a_frame_of_a_result_its_signed_url(
+    host: tuple[str, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+    kind: type[Exception],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise kind("a fault")
+
+    base, answer = host
+    answer["body"] = b"\0\0\0\x18ftypmp42" + bytes(100_000)
+    stream = "httpx._transports.default.ResponseStream.__iter__"
+    monkeypatch.setattr("httpx.HTTPTransport.handle_request" if broken == "send" else stream, fail)
+    with pytest.raises((RuntimeError, ToAPIsError)) as raised:
+        ResultReader(
+            SecretStr(f"{base}/v.mp4?{SECRET}"), base_url=base, patience=Patience.within(0)
+        )
+    assert "results.py" in shown(raised.value)
+    assert SECRET not in shown(raised.value)
+
+
+@pytest.mark.parametrize("status", [403, 500, 200])
+def test_nor_where_its_host_refuses_or_has_no_video(
+    host: tuple[str, dict[str, Any]], status: int
+) -> None:
+    base, answer = host
+    answer["status"], answer["body"] = status, b"<html>"
+    with pytest.raises(ToAPIsError) as raised:
+        ResultReader(SecretStr(f"{base}/v.mp4?{SECRET}"), base_url=base)
     assert SECRET not in shown(raised.value)
 
 
