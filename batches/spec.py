@@ -202,8 +202,10 @@ class RunSettings(BaseModel):
     time_zone: Name = Field(
         default="UTC", description="For {date} in a batch's name, as Europe/Lisbon."
     )
-    account_group: AccountGroup = Field(
-        default="default", description="The provider's group of the account: its rate limits."
+    account_group: AccountGroup | None = Field(
+        default=None,
+        description="The provider's group of the account: its rate limits. Empty: those of "
+        "another run in this process, or else of default.",
     )
     account_share: float = Field(
         default=1,

@@ -17,15 +17,16 @@ from tests.virtual_time import in_virtual_time
 
 from prefect_toapis.client.allowance import ALLOWANCES, Bucket
 from prefect_toapis.client.pacing import KEPT, RenderTimes
-from prefect_toapis.client.polling import Expected, Pace, Poller
-from prefect_toapis.client.pressure import Gate
+from prefect_toapis.client.polling import Expected, Poller, PollPolicy
+from prefect_toapis.client.pressure import CircuitBreaker
 from prefect_toapis.client.replies import Output, Reply
+from prefect_toapis.client.retrying import RetryPolicy
 
 QUICKEST, SLOWEST = 60, 300  # seconds: "most videos take 1 to 5 minutes" ([D])
 MEAN = (QUICKEST + SLOWEST) / 2
 VIDEOS = 2_000
 IN_FLIGHT = 3_000
-PATIENCE = Pace(patience=100_000)
+PATIENCE = PollPolicy(patience=100_000)
 KIND = "sora-2 10"
 
 Telling = Callable[[float], float | None]
@@ -59,8 +60,8 @@ class Watched:
 
     def poller(self) -> Poller:
         allowance = {str(name): one for name, one in ALLOWANCES.items()}[self.group]
-        gate = Gate(asyncio.get_running_loop().time)
-        return Poller(self._ask, Bucket(allowance.queries, gate), self.times)
+        breaker = CircuitBreaker(asyncio.get_running_loop().time)
+        return Poller(self._ask, Bucket(allowance.queries, breaker), self.times)
 
     async def make(self, name: str, poller: Poller) -> None:
         """Submit one, wait for it, and note how late that was noticed."""
@@ -69,7 +70,7 @@ class Watched:
         await poller.wait(name, PATIENCE, expected=Expected(KIND))
         self.delays.append(clock.time() - self.ends[name][0] - took)
 
-    async def _ask(self, name: str) -> Reply:
+    async def _ask(self, name: str, _retry: RetryPolicy) -> Reply:
         begin, took, telling = self.ends[name]
         self.asked[name] += 1
         part = (asyncio.get_running_loop().time() - begin) / took

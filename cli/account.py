@@ -61,7 +61,8 @@ def models() -> None:
 def _ask(console: Console, question: Callable[[Account], Awaitable[T]]) -> T:
     async def ask() -> T:
         credentials = await credentials_or_default(None)
-        return await question(account_of(credentials, RunSettings()))
+        with account_of(credentials, RunSettings()) as account:
+            return await question(account)
 
     try:
         return asyncio.run(ask())

@@ -1,26 +1,31 @@
-"""One account in one process: its client, its allowance and its poll scheduler, shared by all.
+"""One account in one process, as each of its callers uses it.
 
+Connections, rate limits and poll schedulers are shared by all callers with the same key and URL.
 They live in one background event loop, so that flows and tasks on any loop (Prefect's, a
-notebook's, none at all) use the same connections and the same scheduler.
+notebook's, none at all) use them. How a call is retried, and which rate limits are asked for, is
+each caller's own.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from copy import copy
+from dataclasses import dataclass, field
 from functools import cache
 from typing import IO, Any, TypeVar
 
 from pydantic import SecretStr
 
 from prefect_toapis.client.account_replies import Balance
-from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup, Allowance, Bucket
+from prefect_toapis.client.allowance import Bucket, LimitRequest, strictest
 from prefect_toapis.client.decisions import Accepted, Category
 from prefect_toapis.client.errors import ACCOUNT_REFUSED, APIError
 from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.pacing import RenderTimes
-from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace, Poller
+from prefect_toapis.client.polling import CHARACTER_POLL_POLICY, Expected, Poller, PollPolicy
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
 from prefect_toapis.client.retrying import RetryPolicy
@@ -30,18 +35,26 @@ from prefect_toapis.client.urls import api_root
 T = TypeVar("T")
 
 
-class Account:
-    """What a process does with one account. Every method may be awaited on any event loop.
+class SharedAccount:
+    """What all callers of an account in this process share. It belongs to the background loop.
 
     Args:
         api_key: The account's key.
         base_url: The API's root.
+
+    Attributes:
+        client: The connections; each call has its caller's retry policy (`with_retry`).
+        videos: Where callers wait for generations.
+        characters: Where callers wait for characters.
+        times: How long generations took.
+        fingerprint: Says whether two submissions went to the same account, and nothing else about
+            it.
     """
 
     def __init__(self, api_key: SecretStr, base_url: str) -> None:
-        client = ToAPIsClient(api_key, base_url, on_remaining=self._told)
-        allowance = self._allowance = ALLOWANCES["default"]
-        self._client = client
+        client = ToAPIsClient(api_key, base_url, on_remaining=self._observe_remaining)
+        allowance = strictest([])
+        self.client = client
         self._buckets: dict[Category, Bucket] = {
             "async_submit": Bucket(allowance.submissions, client.submissions),
             "async_query": Bucket(allowance.queries, client.queries),
@@ -49,28 +62,85 @@ class Account:
         # Between its turn and its sending a submission's record is written: those of a burst may
         # come to the provider closer together than they had their turns.
         self._sending = Bucket(allowance.submissions, client.submissions)
+        self._live: Counter[LimitRequest] = Counter()
+        self._changing = threading.Lock()
         queries = self._buckets["async_query"]
-        self._times = RenderTimes()
-        self._poller = Poller(client.status, queries, self._times)
-        self._characters = Poller(client.character_status, queries, RenderTimes(), "characters")
+        self.times = RenderTimes()
+        self.videos = Poller(
+            lambda task_id, retry: client.with_retry(retry).status(task_id), queries, self.times
+        )
+        self.characters = Poller(
+            lambda task_id, retry: client.with_retry(retry).character_status(task_id),
+            queries,
+            RenderTimes(),
+            "characters",
+        )
         self._refused: asyncio.Future[APIError] = asyncio.get_running_loop().create_future()
         self.fingerprint = fingerprint(api_key, api_root(base_url))
-        """Says whether two submissions went to the same account, and nothing else about it."""
 
-    def keep_to(self, allowance: Allowance, retry: RetryPolicy) -> None:
-        """What everybody in this process keeps to from now on. May be called in any thread.
+    @contextmanager
+    def limited(self, request: LimitRequest) -> Iterator[None]:
+        """Have the process keep to a request until the block ends. May be used in any thread.
 
         Args:
-            allowance: What this process may do with the account.
-            retry: How long the client tries again by itself.
+            request: Others may be live at the same time: `strictest` decides.
         """
-        self._client.retry = retry
-        if allowance == self._allowance:  # else what the provider said is left would be forgotten
-            return
-        self._allowance = allowance
-        self._buckets["async_query"].holds(allowance.queries)
-        for bucket in (self._buckets["async_submit"], self._sending):
-            bucket.holds(allowance.submissions)
+        self._change_limits({request: 1})
+        try:
+            yield
+        finally:
+            self._change_limits({request: -1})
+
+    def _change_limits(self, more: Mapping[LimitRequest, int]) -> None:
+        with self._changing:
+            self._live.update(more)
+            self._live = +self._live  # without those that have ended
+            allowance = strictest(self._live)
+            self._buckets["async_query"].set_limit(allowance.queries)
+            for bucket in (self._buckets["async_submit"], self._sending):
+                bucket.set_limit(allowance.submissions)
+
+    async def ready(self) -> None:
+        """Wait until the allowance has room for one submission; see `Account.ready`."""
+        refused = self._refused
+        room = asyncio.ensure_future(self._buckets["async_submit"].acquire())
+        try:
+            either: set[asyncio.Future[Any]] = {room, refused}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                raise copy(refused.result())
+        finally:
+            room.cancel()
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """Around a submission: wait until it may be sent; end all `ready` if it is refused."""
+        await self._sending.acquire()
+        try:
+            yield
+        except ACCOUNT_REFUSED as refusal:
+            self._refused.set_result(refusal)  # for those that wait in `ready` now
+            self._refused = asyncio.get_running_loop().create_future()
+            raise
+
+    async def _observe_remaining(self, category: Category, remaining: float) -> None:
+        await self._buckets[category].observe_remaining(remaining)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What one caller does with an account. Every method may be awaited on any event loop.
+
+    `account` makes it. Two are equal if they are of the same account, whatever their retries.
+    """
+
+    _shared: SharedAccount
+    _retry: RetryPolicy = field(compare=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Says whether two submissions went to the same account, and nothing else about it."""
+        return self._shared.fingerprint
 
     async def ready(self) -> None:
         """Wait until the allowance has room for one submission.
@@ -78,7 +148,7 @@ class Account:
         Raises:
             APIError: While this waited, the account was refused as a whole (401, 402).
         """
-        await in_background(self._ready())
+        await in_background(self._shared.ready())
 
     async def submit(
         self,
@@ -102,19 +172,20 @@ class Account:
     async def wait(
         self,
         task_id: str,
-        pace: Pace | None = None,
+        pace: PollPolicy | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait for a generation; see `Poller.wait`."""
-        return await in_background(self._poller.wait(task_id, pace, on_reply, expected))
+        poller = self._shared.videos
+        return await in_background(poller.wait(task_id, pace, on_reply, expected, self._retry))
 
     def notice(self, task_id: str) -> None:
         """Ask for a generation that somebody waits for once, soon. May be called in any thread."""
-        _loop().call_soon_threadsafe(self._poller.notice, task_id)
+        _loop().call_soon_threadsafe(self._shared.videos.notice, task_id)
 
     async def learn(self, earlier: Mapping[str, Sequence[float]]) -> None:
-        """Know how many seconds generations took elsewhere, by kind; see `RenderTimes.told`."""
+        """Know how many seconds generations took elsewhere, by kind; see `RenderTimes.merge`."""
         await in_background(self._learn(earlier))
 
     async def learnt(self) -> dict[str, list[float]]:
@@ -128,12 +199,13 @@ class Account:
     async def wait_for_character(
         self,
         task_id: str,
-        pace: Pace = CHARACTER_PACE,
+        pace: PollPolicy = CHARACTER_POLL_POLICY,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait until a character is made; see `Poller.wait`."""
-        return await in_background(self._characters.wait(task_id, pace, on_reply, expected))
+        poller = self._shared.characters
+        return await in_background(poller.wait(task_id, pace, on_reply, expected, self._retry))
 
     async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
         """See `ToAPIsClient.upload`. The background loop reads the content."""
@@ -151,25 +223,9 @@ class Account:
         """See `ToAPIsClient.models`."""
         return await in_background(self._client.models())
 
-    async def _ready(self) -> None:
-        refused = self._refused
-        room = asyncio.ensure_future(self._buckets["async_submit"].acquire())
-        try:
-            either: set[asyncio.Future[Any]] = {room, refused}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if refused.done():
-                raise copy(refused.result())
-        finally:
-            room.cancel()
-
-    async def _learn(self, earlier: Mapping[str, Sequence[float]]) -> None:
-        self._times.told(earlier)
-
-    async def _learnt(self) -> dict[str, list[float]]:
-        return {kind: list(seconds) for kind, seconds in self._times.by_kind.items() if kind}
-
-    async def _told(self, category: Category, remaining: float) -> None:
-        await self._buckets[category].told(remaining)
+    @property
+    def _client(self) -> ToAPIsClient:
+        return self._shared.client.with_retry(self._retry)
 
     async def _submit(
         self,
@@ -178,54 +234,60 @@ class Account:
         uploads: Mapping[str, str],
         callback_url: str | None,
     ) -> Accepted:
-        await self._sending.acquire()
-        try:
+        async with self._shared.sending():
             return await self._client.submit(
                 request, business_id, uploads=uploads, callback_url=callback_url
             )
-        except ACCOUNT_REFUSED as refusal:
-            self._refused.set_result(refusal)  # for those that wait in `ready` now
-            self._refused = asyncio.get_running_loop().create_future()
-            raise
+
+    async def _learn(self, earlier: Mapping[str, Sequence[float]]) -> None:
+        self._shared.times.merge(earlier)
+
+    async def _learnt(self) -> dict[str, list[float]]:
+        times = self._shared.times.by_kind
+        return {kind: list(seconds) for kind, seconds in times.items() if kind}
 
 
 _lock = threading.Lock()
 
 
+@contextmanager
 def account(
     api_key: SecretStr,
     base_url: str,
-    group: AccountGroup = "default",
+    limits: LimitRequest = LimitRequest(),  # noqa: B008 - frozen
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
-    share: float = 1.0,
-) -> Account:
-    """The account of a key, the same one for everybody in this process.
+) -> Iterator[Account]:
+    """The account of a key, for one caller, who holds its rate limits until the block ends.
 
-    There is one even for those that ask for it with other limits: what was asked for last holds
-    for all, so that the process as a whole keeps to it.
+    Connections, allowance and poll scheduler are shared by everybody in this process with the same
+    key and URL; the strictest of the limits asked for at a time apply to all of them. What was
+    used already counts whenever they change.
 
     Args:
         api_key: The account's key.
         base_url: The API's root.
-        group: The group whose rate limits hold.
-        retry: How long the client tries again by itself.
-        share: The part of the limits that this process may use, above 0.
+        limits: What the process keeps to meanwhile; by default nothing is asked for.
+        retry: How long the calls of this caller are tried again, those of its waits too.
+
+    Raises:
+        ValueError: `base_url` isn't an http(s) URL, or the key can't be one.
 
     Example:
         ```python
-        reply = await account(SecretStr(key), "https://toapis.com").wait("video_01K8")
+        with account(SecretStr(key), "https://toapis.com", LimitRequest(share=0.5)) as api:
+            reply = await api.wait("video_01K8")
         ```
     """
     with _lock:
-        shared = _account(api_key, api_root(base_url))
-        shared.keep_to(ALLOWANCES[group].shared(share), retry)
-        return shared
+        shared = _shared_account(api_key, api_root(base_url))
+    with shared.limited(limits):
+        yield Account(shared, retry)
 
 
 @cache
-def _account(api_key: SecretStr, base_url: str) -> Account:
-    async def make() -> Account:
-        return Account(api_key, base_url)
+def _shared_account(api_key: SecretStr, base_url: str) -> SharedAccount:
+    async def make() -> SharedAccount:
+        return SharedAccount(api_key, base_url)
 
     return asyncio.run_coroutine_threadsafe(make(), _loop()).result()
 

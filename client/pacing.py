@@ -157,7 +157,7 @@ class RenderTimes:
             self._beliefs[kind] = Belief.of(self.by_kind.get(kind, ()))
         return self._beliefs[kind]
 
-    def told(self, earlier: Mapping[str, Sequence[float]]) -> None:
+    def merge(self, earlier: Mapping[str, Sequence[float]]) -> None:
         """Take over what others saw of kinds that nothing is known of here."""
         for kind, seconds in earlier.items():
             if kind not in self.by_kind:

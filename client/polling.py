@@ -25,13 +25,17 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.pacing import RenderTimes, next_age, worth_of
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.client.retrying import RetryPolicy
 
 Wanted = Literal["outputs", "characters"]
+Ask = Callable[[str, RetryPolicy], Awaitable[Reply]]
+"""Asks for one generation, by task id, as its caller wants it retried."""
 
-_SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `Pace.every`
+_SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `PollPolicy.every`
 # A query takes some 2 ms of CPU: more of them would cost more than their news is worth.
 ASKED_PER_SECOND = 150.0
-# Of the time until a query, or of `Pace.every`: what was submitted together isn't asked together.
+# Of the time until a query, or of `PollPolicy.every`: what was submitted together isn't asked for
+# together.
 _SPREAD = 0.1
 _CLOCKS_DIFFER = 5.0  # seconds
 SHORTEST_RENDER = 0.05  # seconds: nothing renders faster, whatever a reply says
@@ -40,7 +44,7 @@ _PLANNED_AT_ONCE = 50  # waits, some milliseconds of work, before others have th
 
 
 @dataclass(frozen=True)
-class Pace:
+class PollPolicy:
     """When to ask, in seconds. The defaults are the provider's advice ([D]).
 
     Args:
@@ -58,7 +62,8 @@ class Pace:
     grace: float = 120.0
 
 
-CHARACTER_PACE = Pace(first=5.0, every=5.0, patience=300.0)  # [D], the advice for characters
+# [D], the advice for characters.
+CHARACTER_POLL_POLICY = PollPolicy(first=5.0, every=5.0, patience=300.0)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Expected:
 
 
 def next_query_in(
-    asked: int, expected: Expected, progress: float | None, pace: Pace, times: RenderTimes
+    asked: int, expected: Expected, progress: float | None, pace: PollPolicy, times: RenderTimes
 ) -> float:
     """Seconds until a generation is asked for again by itself, before jitter.
 
@@ -114,7 +119,7 @@ def render_seconds(told: float | None, age: float, not_before: float) -> float:
     return max(told if believed and told is not None else age, not_before)
 
 
-def stretched(pace: Pace, demand: float, per_second: float) -> Pace:
+def stretched(pace: PollPolicy, demand: float, per_second: float) -> PollPolicy:
     """The pace where all together would ask for more than the account may.
 
     Args:
@@ -123,7 +128,7 @@ def stretched(pace: Pace, demand: float, per_second: float) -> Pace:
         per_second: Queries a second that may be made.
 
     Example:
-        >>> stretched(Pace(every=10), demand=100, per_second=50).every
+        >>> stretched(PollPolicy(every=10), demand=100, per_second=50).every
         20.0
     """
     return replace(pace, every=pace.every * demand / per_second) if demand > per_second else pace
@@ -133,7 +138,7 @@ def verdict(
     answer: Reply | ToAPIsError,
     waited: float,
     odd_for: float,
-    pace: Pace,
+    pace: PollPolicy,
     wanted: Wanted = "outputs",
     n: int = 1,
 ) -> Reply | ToAPIsError | None:
@@ -193,8 +198,9 @@ def _still_rendering(reply: Reply, waited: float) -> StillRendering:
 @dataclass(eq=False)
 class _Waiting:
     task_id: str
-    pace: Pace
+    pace: PollPolicy
     expected: Expected
+    retry: RetryPolicy
     result: "asyncio.Future[Reply]"
     since: float
     told_at: float  # when the latest answer came, or since when it waits
@@ -214,7 +220,7 @@ class Poller:
     """One scheduler for everything of one sort that waits in this process on one account.
 
     Args:
-        ask: Asks for one generation, by task id.
+        ask: Asks for one generation, with the retry policy of whoever waits for it.
         bucket: The account's allowance of queries, which several schedulers may share.
         times: How long generations took; it learns from what it waits for.
         wanted: What a completed one must have.
@@ -222,7 +228,7 @@ class Poller:
 
     def __init__(
         self,
-        ask: Callable[[str], Awaitable[Reply]],
+        ask: Ask,
         bucket: Bucket,
         times: RenderTimes,
         wanted: Wanted = "outputs",
@@ -244,9 +250,10 @@ class Poller:
     async def wait(
         self,
         task_id: str,
-        pace: Pace | None = None,
+        pace: PollPolicy | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait until a generation is completed.
 
@@ -255,6 +262,7 @@ class Poller:
             pace: When to ask, and for how long.
             on_reply: Called with every reply, to show progress.
             expected: What is known of it.
+            retry: How each query is tried again.
 
         Raises:
             GenerationFailed: The provider ended it without a video.
@@ -265,9 +273,8 @@ class Poller:
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        waiting = _Waiting(
-            task_id, pace or Pace(), expected, loop.create_future(), now, now, on_reply=on_reply
-        )
+        pace, result = pace or PollPolicy(), loop.create_future()
+        waiting = _Waiting(task_id, pace, expected, retry, result, now, now, on_reply=on_reply)
         self.in_flight += 1
         same = self._waiting.setdefault(task_id, set())
         same.add(waiting)
@@ -371,7 +378,7 @@ class Poller:
         waiting.asked += 1
         answer: Reply | ToAPIsError
         try:
-            answer = await self._ask(waiting.task_id)
+            answer = await self._ask(waiting.task_id, waiting.retry)
             answer = foreign(answer, business_id=waiting.expected.business_id) or answer
         except ToAPIsError as error:
             answer = error

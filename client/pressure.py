@@ -1,4 +1,4 @@
-"""How hard a process may press on an account that pushes back.
+"""How a process backs off from an account that pushes back.
 
 A 429 or 503, or a row of failures, slows down everything that the process asks of that kind, and
 not one task at a time: all wait out the pause, then a single request tries whether it is over. So
@@ -27,8 +27,8 @@ _FAILURES = (NotSent, Unavailable, UnreadableReply)
 
 
 @dataclass(frozen=True)
-class Pressure:
-    """What is known of an account's patience.
+class BackoffState:
+    """What is known of an account that may be pushing back.
 
     Args:
         failures: How often something failed since the last good answer.
@@ -45,7 +45,7 @@ class Pressure:
         """Whether everybody may ask at once."""
         return self.pushes == 0
 
-    def after(self, error: ToAPIsError | None, now: float) -> "Pressure":
+    def after(self, error: ToAPIsError | None, now: float) -> "BackoffState":
         """What an answer changes.
 
         Args:
@@ -53,21 +53,21 @@ class Pressure:
             now: Seconds, of any clock that goes on.
 
         Example:
-            >>> Pressure().after(RateLimited("slow down", retry_after=3), now=10.0)
-            Pressure(failures=1, pushes=1, until=13.0)
+            >>> BackoffState().after(RateLimited("slow down", retry_after=3), now=10.0)
+            BackoffState(failures=1, pushes=1, until=13.0)
         """
         if not isinstance(error, (RateLimited, *_FAILURES)):
-            return Pressure()
+            return BackoffState()
         failures = self.failures + 1
         pushed = isinstance(error, RateLimited) or error.http_status == 503
         if not pushed and failures < IN_A_ROW and self.eased:
-            return Pressure(failures, until=self.until)
+            return BackoffState(failures, until=self.until)
         usual = min(FIRST_PAUSE * 2**self.pushes, LONGEST_PAUSE)
         pause = usual if error.retry_after is None else min(error.retry_after, LONGEST_ASKED)
-        return Pressure(failures, self.pushes + 1, max(self.until, now + pause))
+        return BackoffState(failures, self.pushes + 1, max(self.until, now + pause))
 
 
-class Gate:
+class CircuitBreaker:
     """What every request of one kind passes. It belongs to one event loop.
 
     Args:
@@ -75,7 +75,7 @@ class Gate:
 
     Example:
         ```python
-        async with gate.passage(deadline=loop.time() + 60):
+        async with breaker.passage(deadline=loop.time() + 60):
             reply = await ask()  # what it raises is taken note of
         ```
     """
@@ -83,11 +83,11 @@ class Gate:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._one = asyncio.Lock()
-        self.pressure = Pressure()
+        self.state = BackoffState()
 
     async def pause(self) -> None:
         """Wait until the account may be asked again: for what has time."""
-        wait = self.pressure.until - self._clock()
+        wait = self.state.until - self._clock()
         if wait > 0:
             await asyncio.sleep(wait)
             await self.pause()  # it may have got longer meanwhile
@@ -102,7 +102,7 @@ class Gate:
         Raises:
             Unavailable: The deadline came first; nothing was asked.
         """
-        if self.pressure.eased or not await self._my_turn(deadline):
+        if self.state.eased or not await self._my_turn(deadline):
             async with self._noted():
                 yield
             return
@@ -118,10 +118,10 @@ class Gate:
             await asyncio.wait_for(self._one.acquire(), deadline - self._clock())
         except asyncio.TimeoutError:
             raise self._not_asked() from None
-        if self.pressure.eased:
+        if self.state.eased:
             self._one.release()
             return False
-        if self.pressure.until > deadline:
+        if self.state.until > deadline:
             self._one.release()
             raise self._not_asked()
         try:
@@ -132,7 +132,7 @@ class Gate:
         return True
 
     def _not_asked(self) -> Unavailable:
-        times = self.pressure.failures
+        times = self.state.failures
         return Unavailable(f"the API has failed or pushed back {times} times in a row: not asked")
 
     @asynccontextmanager
@@ -140,6 +140,6 @@ class Gate:
         try:
             yield
         except ToAPIsError as error:
-            self.pressure = self.pressure.after(error, self._clock())
+            self.state = self.state.after(error, self._clock())
             raise
-        self.pressure = self.pressure.after(None, self._clock())
+        self.state = self.state.after(None, self._clock())

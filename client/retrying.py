@@ -55,11 +55,15 @@ class RetryPolicy:
 def _in_words(record: logging.LogRecord) -> bool:
     """Stamina keeps what it retries and why in the record's data, which consoles don't show."""
     cause = str(vars(record).get("stamina.caused_by"))
-    if cause.partition("(")[0] in _OURS:
+    if cause.partition("(")[0] in _names(Transient):
         record.msg = "%s; trying again in %.1f s"
         record.args = (cause, vars(record)["stamina.wait_for"])
     return True
 
 
-_OURS = {Transient.__name__, *(kind.__name__ for kind in Transient.__subclasses__())}
+def _names(kind: type[Exception]) -> set[str]:
+    """Of a class of errors and all below it, as far as they are defined by now."""
+    return {kind.__name__}.union(*map(_names, kind.__subclasses__()))
+
+
 logging.getLogger("stamina").addFilter(_in_words)

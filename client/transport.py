@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from io import SEEK_END, BytesIO
@@ -42,7 +43,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.key import KeyAuth, is_possible_key, without_frames
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
-from prefect_toapis.client.pressure import LONGEST_PAUSE, Gate
+from prefect_toapis.client.pressure import LONGEST_PAUSE, CircuitBreaker
 from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import Answer, Reply
 from prefect_toapis.client.requests import GENERATIONS, Request, names_task
@@ -86,14 +87,13 @@ class ToAPIsClient:
     Args:
         api_key: The key.
         base_url: The API's root, with or without `/v1`.
-        retry: How long to try again what is safe to try again.
+        retry: How long to try again what is safe to try again; see `with_retry`.
         on_remaining: Told what is left of a bucket of the account, where a reply tells it.
         bounds: What a call may take, and its reply may hold.
 
     Attributes:
-        retry: How long to try again what is safe to try again.
-        submissions: The gate that submissions pass; the provider counts them apart ([D]).
-        queries: The gate of everything else.
+        submissions: The breaker that submissions pass; the provider counts them apart ([D]).
+        queries: The breaker of everything else.
 
     Raises:
         ValueError: `base_url` isn't an http(s) URL, or the key can't be one.
@@ -119,13 +119,28 @@ class ToAPIsClient:
             raise ValueError("api_key is empty, or holds characters that no key has")
         self._key = api_key
         self._root = api_root(base_url)
-        self.retry = retry or RetryPolicy()
+        self._retry = retry or RetryPolicy()
         self._on_remaining = on_remaining
         self._bounds = bounds
-        self.submissions = Gate(time.monotonic)
-        self.queries = Gate(time.monotonic)
+        self.submissions = CircuitBreaker(time.monotonic)
+        self.queries = CircuitBreaker(time.monotonic)
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._http = _http_client(api_key)
+
+    def with_retry(self, retry: RetryPolicy) -> Self:
+        """This client for a caller with another retry policy; connections and breakers are shared.
+
+        Args:
+            retry: How long to try again what is safe to try again.
+
+        Example:
+            ```python
+            balance = await client.with_retry(RetryPolicy(budget=5)).balance()
+            ```
+        """
+        other = copy(self)
+        other._retry = retry  # noqa: SLF001 - of this class
+        return other
 
     async def __aenter__(self) -> Self:
         return self
@@ -196,7 +211,7 @@ class ToAPIsClient:
                     outcome.error.about(business_id=business_id)
                 raise outcome.error
 
-        return await self.retry.caller()(once)
+        return await self._retry.caller()(once)
 
     async def status(self, task_id: str, business_id: str | None = None) -> Reply:
         """Ask how a generation is doing ([D] `GET /v1/videos/generations/{task_id}`).
@@ -354,11 +369,11 @@ class ToAPIsClient:
                     raise result
                 return result
 
-        return await self.retry.caller()(once)
+        return await self._retry.caller()(once)
 
     def _deadline(self) -> float:
         """Until when a call may wait for its turn; a call without retries waits for one."""
-        return time.monotonic() + max(self.retry.budget, LONGEST_PAUSE)
+        return time.monotonic() + max(self._retry.budget, LONGEST_PAUSE)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

@@ -28,6 +28,7 @@ from prefect_toapis.flows.publishing import publish_plan
 from prefect_toapis.flows.sharding import Sharding
 from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.flows.watching import watched
+from prefect_toapis.tasks.steps import account_of
 
 
 async def run_batch(order: Order) -> Manifest:
@@ -39,6 +40,11 @@ async def run_batch(order: Order) -> Manifest:
         ManifestNotWritten: It broke off after something was bought, whatever the order says.
     """
     ready = await prepare(order)
+    with account_of(ready.credentials, order.spec.settings):  # its limits hold until the run ends
+        return await _run_prepared(order, ready)
+
+
+async def _run_prepared(order: Order, ready: Ready) -> Manifest:
     if order.dry_run:
         manifest = await gather_manifest(ready, await _open_before(ready))
         await publish_plan(manifest)

@@ -22,7 +22,7 @@ from prefect_toapis.flows.sources import Sources, read_sources
 from prefect_toapis.flows.uploads import upload_files
 from prefect_toapis.tasks.calling import either_flow
 from prefect_toapis.tasks.characters import create_character, poll_character
-from prefect_toapis.tasks.steps import is_private
+from prefect_toapis.tasks.steps import account_of, is_private
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ async def create_characters(
         raise InvalidBatch(faults)
     to_make = [one for one in sources.spec.characters if not one.exists]
     tasks = RunTasks(account, store, settings)
-    casting = await make_characters(to_make, sources.files, tasks)
+    with account_of(account, settings):  # its limits hold until the run ends
+        casting = await make_characters(to_make, sources.files, tasks)
     if error := casting.failure_of(to_make):
         raise error
     made = [(one.name, casting.made[id_of(one)]) for one in to_make]

@@ -41,6 +41,7 @@ from prefect_toapis.flows.publishing import publish, publish_so_far
 from prefect_toapis.flows.submitting import SUBMIT_BATCH
 from prefect_toapis.flows.surveying import Survey, asked, survey
 from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.steps import account_of
 
 _EVENTS_A_PAGE = 50  # a Prefect server gives no more
 
@@ -94,7 +95,8 @@ async def collect_batch(
     told = None if told_within_seconds is None else await _heard_of(told_within_seconds)
     collector = _Collector(account, place, settings, told)
     batches = [batch.strip("/")] if batch else await collector.find_batches()
-    outcomes = [await collector.outcome(name) for name in batches]
+    with account_of(account, settings):  # its limits hold until the run ends
+        outcomes = [await collector.outcome(name) for name in batches]
     errors = [one for one in outcomes if isinstance(one, ToAPIsError)]
     for error in errors:
         tolerated = isinstance(error, BatchFailed) and not isinstance(error, ManifestNotWritten)

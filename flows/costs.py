@@ -86,7 +86,8 @@ async def ask_balance(
 ) -> Balance | None:
     """What the account has; None where that can't be told now. An unknown key is a fault."""
     try:
-        return await account_of(credentials, settings).account_balance()
+        with account_of(credentials, settings) as account:
+            return await account.account_balance()
     except Unauthorized as error:
         faults.append(f"credentials: {error}")
     except (APIError, Transient) as error:

@@ -24,12 +24,12 @@ async def learning(ready: Ready) -> AsyncIterator[None]:
     Args:
         ready: The batch.
     """
-    account = account_of(ready.credentials, ready.spec.settings)
-    with best_effort("How long earlier generations took isn't known"):
-        await account.learn(read_render_times(await ready.store.read(RENDER_TIMES_FILE)))
-    try:
-        yield
-    finally:
-        with best_effort("How long generations took isn't kept"):
-            if seen := await account.learnt():
-                await ready.store.write(RENDER_TIMES_FILE, render_times_json(seen), JSON)
+    with account_of(ready.credentials, ready.spec.settings) as account:
+        with best_effort("How long earlier generations took isn't known"):
+            await account.learn(read_render_times(await ready.store.read(RENDER_TIMES_FILE)))
+        try:
+            yield
+        finally:
+            with best_effort("How long generations took isn't kept"):
+                if seen := await account.learnt():
+                    await ready.store.write(RENDER_TIMES_FILE, render_times_json(seen), JSON)

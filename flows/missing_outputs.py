@@ -7,6 +7,7 @@ from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredShot, shot_key
+from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.flows.preflight import Ready
@@ -51,9 +52,8 @@ async def ask_for_the_rest(found: Survey) -> list[ShortShot]:
         found: The batch.
     """
     ready, at_once = found.ready, asyncio.Semaphore(_AT_ONCE)
-    api = account_of(ready.credentials, ready.spec.settings)
 
-    async def ask(stored: StoredShot) -> ShortShot | None:
+    async def ask(api: Account, stored: StoredShot) -> ShortShot | None:
         generation = _generation(stored, ready)
         async with at_once:
             try:
@@ -65,7 +65,8 @@ async def ask_for_the_rest(found: Survey) -> list[ShortShot]:
         return ShortShot(stored, generation.after(reply))
 
     short = [one for one in ready.stored.values() if len(one.videos) < one.shot.request.n]
-    return [one for one in await asyncio.gather(*map(ask, short)) if one]
+    with account_of(ready.credentials, ready.spec.settings) as api:
+        return [one for one in await asyncio.gather(*[ask(api, one) for one in short]) if one]
 
 
 async def store_the_rest(ready: Ready, short: list[ShortShot], outcomes: Outcomes) -> None:

@@ -38,8 +38,8 @@ async def rebuild_shot(ready: Ready, shot: Shot, *, in_part: bool) -> StoredShot
         StoreError: The bucket doesn't answer.
     """
     store = ready.store
-    api = account_of(ready.credentials, ready.spec.settings)
-    attempt = await Buyer(api, store, ready.spec.settings).latest(shot)
+    with account_of(ready.credentials, ready.spec.settings) as api:
+        attempt = await Buyer(api, store, ready.spec.settings).latest(shot)
     if attempt is None or attempt.task_id is None:
         return None
     entries = await store.list_entries(f"{shot.folder}/")

@@ -19,9 +19,10 @@ from prefect_toapis.flows.fan_out import FanOut
 from prefect_toapis.flows.missing_outputs import ask_for_the_rest, log_short, store_the_rest
 from prefect_toapis.flows.outcomes import Outcomes, accounting
 from prefect_toapis.flows.preflight import Ready, blocks_or_faults
-from prefect_toapis.flows.surveying import asked, survey
+from prefect_toapis.flows.surveying import Survey, asked, survey
 from prefect_toapis.flows.watching import watched
 from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.steps import account_of
 
 _ABANDONED = timedelta(hours=1)  # an upload that takes longer is nobody's any more
 
@@ -69,8 +70,13 @@ async def reconcile_batch(
     account, place = await blocks_or_faults(credentials, bucket, faults)
     if account is None or place is None:
         raise InvalidBatch(faults)
-    surveyed = await survey(batch.strip("/"), account, place, settings)
-    found = replace(surveyed, open=await asked(surveyed.open, account, settings))
+    with account_of(account, settings):  # its limits hold until the run ends
+        surveyed = await survey(batch.strip("/"), account, place, settings)
+        found = replace(surveyed, open=await asked(surveyed.open, account, settings))
+        return await _reconcile(found, dry_run=dry_run)
+
+
+async def _reconcile(found: Survey, *, dry_run: bool) -> Manifest:
     now = datetime.now(timezone.utc)
     for one in found.open:
         get_run_logger().warning("%s: %s", one.shot.label, one.in_words(now))
@@ -85,7 +91,7 @@ async def reconcile_batch(
         await _clear_uploads(found.ready, now)
     fan_out = FanOut(found.only(found.open), current_progress(), outcomes=outcomes)
     with accounting(found.ready, outcomes):
-        async with watched(fan_out.progress, found.ready.batch, settings):
+        async with watched(fan_out.progress, found.ready.batch, found.ready.spec.settings):
             await fan_out.run()
         await store_the_rest(found.ready, short, outcomes)
     manifest = await conclude(found.ready, outcomes)

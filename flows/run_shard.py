@@ -19,6 +19,7 @@ from prefect_toapis.flows.preflight import Ready, blocks_or_faults
 from prefect_toapis.flows.run_names import shard_name
 from prefect_toapis.flows.watching import watched
 from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.steps import account_of
 
 
 def _run_name() -> str:
@@ -64,9 +65,14 @@ async def run_shard(
     if account is None or place is None:
         raise InvalidBatch(faults)
     bare = Ready(batch, BatchSpec(settings=settings), {}, account, place, take_inventory(batch, []))
-    ready = await _read_shard(bare, shard)
-    fan_out = FanOut(ready, current_progress())
-    async with watched(fan_out.progress, f"{batch}-shard-{shard}", settings), learning(ready):
+    with account_of(account, settings):  # its limits hold until the run ends
+        return await _make_shard(await _read_shard(bare, shard), shard)
+
+
+async def _make_shard(ready: Ready, shard: int) -> int:
+    batch, fan_out = ready.batch, FanOut(ready, current_progress())
+    name = f"{batch}-shard-{shard}"
+    async with watched(fan_out.progress, name, ready.spec.settings), learning(ready):
         await fan_out.run()
     unstored = fan_out.outcomes.unstored
     for why in unstored.values():  # whoever started this run may not be able to read the record

@@ -25,11 +25,12 @@ from prefect_toapis.flows.conclude import conclude, gather_manifest
 from prefect_toapis.flows.fan_out import FanOut, Steps
 from prefect_toapis.flows.order import Order
 from prefect_toapis.flows.outcomes import Outcomes, accounting
-from prefect_toapis.flows.preflight import prepare
+from prefect_toapis.flows.preflight import Ready, prepare
 from prefect_toapis.flows.publishing import publish_plan, publish_so_far
 from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.watching import watched
 from prefect_toapis.tasks.calling import either_flow
+from prefect_toapis.tasks.steps import account_of
 
 SUBMIT_BATCH = "submit-batch"
 
@@ -104,6 +105,11 @@ async def submit_batch(  # noqa: PLR0913 - as generate_videos
 
 async def _submit(order: Order) -> Manifest:
     ready = await prepare(order)
+    with account_of(ready.credentials, order.spec.settings):  # its limits hold until the run ends
+        return await _submit_prepared(order, ready)
+
+
+async def _submit_prepared(order: Order, ready: Ready) -> Manifest:
     if order.dry_run:
         manifest = await gather_manifest(ready, Outcomes())
         await publish_plan(manifest)

@@ -20,6 +20,7 @@ from prefect_toapis.batches.record import is_attempt
 from prefect_toapis.batches.record_reading import read_attempts
 from prefect_toapis.batches.spec import BatchSpec, RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.flows.earlier_plans import read_earlier_plan
@@ -107,19 +108,20 @@ async def asked(
         credentials: Whose account paid.
         settings: Account group and retries.
     """
-    api, at_once = account_of(credentials, settings), asyncio.Semaphore(_QUERIES_AT_ONCE)
+    at_once = asyncio.Semaphore(_QUERIES_AT_ONCE)
 
-    async def reply(one: OpenShot) -> Reply | None:
+    async def reply(api: Account, one: OpenShot) -> Reply | None:
         if one.attempt.task_id:
             return await api.status(one.attempt.task_id, one.attempt.business_id)
         return await api.find(one.attempt.business_id) if one.shot.findable else None
 
-    async def ask(one: OpenShot) -> OpenShot:
+    async def ask(api: Account, one: OpenShot) -> OpenShot:
         async with at_once:
             try:
-                return replace(one, reply=await reply(one))
+                return replace(one, reply=await reply(api, one))
             except ToAPIsError as error:
                 get_run_logger().warning("%s: its state can't be told: %s", one.shot.label, error)
                 return one
 
-    return await asyncio.gather(*map(ask, shots))
+    with account_of(credentials, settings) as api:
+        return await asyncio.gather(*[ask(api, one) for one in shots])

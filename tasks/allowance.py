@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -29,13 +30,17 @@ SUBMISSIONS = "toapis-submissions"
 _one_at_a_time = threading.Lock()
 
 
-def submissions_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Submissions:
+@contextmanager
+def submissions_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterator[Submissions]:
     """The account that credentials belong to, for submissions that all workers share.
+
+    As `account_of`: until the block ends, its process keeps to the limits.
 
     Raises:
         Unauthorized: The key can't be one: it is empty, or masked.
     """
-    return SharedSubmissions(account_of(credentials, settings), settings.callback_url)
+    with account_of(credentials, settings) as own:
+        yield SharedSubmissions(own, settings.callback_url)
 
 
 @dataclass(frozen=True)

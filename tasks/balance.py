@@ -16,7 +16,7 @@ async def get_balance(
 
     Args:
         credentials: Whose account.
-        settings: How long to try again.
+        settings: Account group and share, retries.
 
     Returns:
         Credits and US dollars; None in them where the account is unlimited.
@@ -31,4 +31,5 @@ async def get_balance(
         print(balance.remain_credits)
         ```
     """
-    return await account_of(credentials, settings).account_balance()
+    with account_of(credentials, settings) as account:
+        return await account.account_balance()

@@ -24,7 +24,7 @@ from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
-from prefect_toapis.client.polling import CHARACTER_PACE, Expected, Pace
+from prefect_toapis.client.polling import CHARACTER_POLL_POLICY, Expected, PollPolicy
 from prefect_toapis.client.references import is_file
 from prefect_toapis.tasks.allowance import submissions_of
 from prefect_toapis.tasks.steps import (
@@ -93,9 +93,9 @@ async def create_character(
             folder=order.folder,
         )
     await refuse_lost(order, store)
-    api = submissions_of(credentials, settings)
-    buyer = Buyer(api, store, settings, run=flow_run.id, private=private)
-    attempt = await buyer.buy(order)
+    with submissions_of(credentials, settings) as api:
+        buyer = Buyer(api, store, settings, run=flow_run.id, private=private)
+        attempt = await buyer.buy(order)
     if attempt.run == flow_run.id:
         current_progress().made.add(order.name)
     get_run_logger().info(
@@ -161,16 +161,18 @@ async def _made(
 ) -> MadeCharacter:
     if made := await read_made(creation.folder, store):
         return made.model_copy(update={"name": creation.character.name})
-    api = account_of(credentials, settings)
-    try:
-        expected = Expected(business_id=creation.business_id)
-        reply = await api.wait_for_character(creation.task_id, _pace(settings), expected=expected)
-    except ToAPIsError as error:
-        buyer = Buyer(api, store, settings)
-        await keep_reply(buyer, creation.order, error)
-        if isinstance(error, GenerationFailed):
-            await buyer.fail(creation.order, error)
-        raise
+    expected = Expected(business_id=creation.business_id)
+    with account_of(credentials, settings) as api:
+        try:
+            reply = await api.wait_for_character(
+                creation.task_id, _pace(settings), expected=expected
+            )
+        except ToAPIsError as error:
+            buyer = Buyer(api, store, settings)
+            await keep_reply(buyer, creation.order, error)
+            if isinstance(error, GenerationFailed):
+                await buyer.fail(creation.order, error)
+            raise
     username = reply.characters[0].username.removeprefix("@")
     made = creation.made(username, datetime.now(timezone.utc))
     await store.write(character_key(creation.folder), made.to_json(), JSON)
@@ -191,10 +193,10 @@ async def _uploaded(
     return character.model_copy(update={"url": clip.reference})
 
 
-def _pace(settings: RunSettings) -> Pace:
+def _pace(settings: RunSettings) -> PollPolicy:
     """As for videos, but not slower than the provider advises for characters ([D])."""
     pace = pace_of(settings)
-    return replace(pace, every=min(pace.every, CHARACTER_PACE.every))
+    return replace(pace, every=min(pace.every, CHARACTER_POLL_POLICY.every))
 
 
 def _about(error: ToAPIsError, creation: CharacterCreation) -> ToAPIsError:

@@ -86,19 +86,19 @@ async def download_video(
         videos = await download_video(generation, credentials=credentials, bucket=bucket)
         ```
     """
-    store, api = BucketStore(bucket), account_of(credentials, settings)
-    retry = RetryPolicy(budget=settings.retry_seconds)
-    download = _Download(generation, api, store, credentials, retry)
-    try:
-        videos = await download.run()
-    except ToAPIsError as error:
-        error.about(shot=generation.label, task_id=generation.task_id, money="spent")
-        if generation.shot:
-            buyer = Buyer(api, store, settings)
-            await keep_reply(buyer, generation.shot, error)
-            if isinstance(error, ResultExpired) and not await download.stored_before():
-                await buyer.fail(generation.shot, error)
-        raise
+    store, retry = BucketStore(bucket), RetryPolicy(budget=settings.retry_seconds)
+    with account_of(credentials, settings) as api:
+        download = _Download(generation, api, store, credentials, retry)
+        try:
+            videos = await download.run()
+        except ToAPIsError as error:
+            error.about(shot=generation.label, task_id=generation.task_id, money="spent")
+            if generation.shot:
+                buyer = Buyer(api, store, settings)
+                await keep_reply(buyer, generation.shot, error)
+                if isinstance(error, ResultExpired) and not await download.stored_before():
+                    await buyer.fail(generation.shot, error)
+            raise
     megabytes = sum(video.size for video in videos) / 1e6
     stored = f"{len(videos)} of {generation.n} videos" if generation.n > 1 else "stored"
     get_run_logger().info("%s: %s, %.1f MB", generation.label, stored, megabytes)

@@ -14,7 +14,7 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
-from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.tasks.notices import notices
 from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, step
@@ -62,24 +62,24 @@ async def poll_video(
         rendering = reply.status == "in_progress"
         progress.set(generation.label, "rendering" if rendering else "queued", reply.progress or 0)
 
-    api = account_of(credentials, settings)
-    try:
-        reply = await api.wait(
-            generation.task_id,
-            await _pace(api, generation.task_id, settings),
-            show,
-            generation.expected(datetime.now(timezone.utc)),
-        )
-    except ToAPIsError as error:
-        _about(error, generation)
-        if not isinstance(error, GenerationFailed):
-            error.about(money="spent")
-        if bucket and generation.shot:
-            buyer = Buyer(api, BucketStore(bucket), settings)
-            await keep_reply(buyer, generation.shot, error)
-            if isinstance(error, GenerationFailed):
-                await _record_failure(generation.shot, error, buyer)
-        raise
+    with account_of(credentials, settings) as api:
+        try:
+            reply = await api.wait(
+                generation.task_id,
+                await _pace(api, generation.task_id, settings),
+                show,
+                generation.expected(datetime.now(timezone.utc)),
+            )
+        except ToAPIsError as error:
+            _about(error, generation)
+            if not isinstance(error, GenerationFailed):
+                error.about(money="spent")
+            if bucket and generation.shot:
+                buyer = Buyer(api, BucketStore(bucket), settings)
+                await keep_reply(buyer, generation.shot, error)
+                if isinstance(error, GenerationFailed):
+                    await _record_failure(generation.shot, error, buyer)
+            raise
     get_run_logger().debug("%s: rendered", generation.label)
     return generation.after(reply)
 
@@ -92,7 +92,7 @@ async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> 
         get_run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.what)
 
 
-async def _pace(api: Account, task_id: str, settings: RunSettings) -> Pace:
+async def _pace(api: Account, task_id: str, settings: RunSettings) -> PollPolicy:
     """When to ask; news that webhooks bring are looked at besides."""
     pace = pace_of(settings)
     heard = None if settings.notify == "poll" else notices()

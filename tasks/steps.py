@@ -1,7 +1,8 @@
 """What the tasks share: how they are retried, what they are called, whose account they use."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,9 +19,10 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account, account
 from prefect_toapis.client.addresses import lies_private
+from prefect_toapis.client.allowance import LimitRequest
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.calling import EitherTask, either_task
 from prefect_toapis.tasks.log_lines import STEPS
@@ -84,22 +86,32 @@ def named(verb: str, subject: str) -> Callable[[], str]:
     return name
 
 
-def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Account:
-    """The account that credentials belong to, shared by the whole process.
+@contextmanager
+def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterator[Account]:
+    """The account that credentials belong to, with rate limits that hold until the block ends.
+
+    They hold for the whole process; see `strictest`. A task holds them for one call, and a flow's
+    run from its start to its end, so that they hold between its tasks too.
+
+    Args:
+        credentials: Whose account.
+        settings: The rate limits that are asked for, and how long calls are tried again.
 
     Raises:
         Unauthorized: The key can't be one: it is empty, or masked.
+
+    Example:
+        ```python
+        with account_of(credentials, settings) as account:
+            balance = await account.account_balance()
+        ```
     """
     if problem := credentials.problem():
         raise Unauthorized(problem)
-    policy = RetryPolicy(budget=settings.retry_seconds)
-    return account(
-        credentials.api_key,
-        credentials.base_url,
-        settings.account_group,
-        policy,
-        settings.account_share,
-    )
+    limits = LimitRequest(settings.account_group, settings.account_share)
+    retry = RetryPolicy(budget=settings.retry_seconds)
+    with account(credentials.api_key, credentials.base_url, limits, retry) as held:
+        yield held
 
 
 def api_lies_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
@@ -112,9 +124,9 @@ async def is_private(credentials: ToAPIsCredentials) -> bool:
     return await asyncio.to_thread(api_lies_private(credentials))
 
 
-def pace_of(settings: RunSettings) -> Pace:
+def pace_of(settings: RunSettings) -> PollPolicy:
     """When to ask, by the settings."""
-    return Pace(
+    return PollPolicy(
         first=settings.poll_first_seconds,
         every=settings.poll_every_seconds,
         patience=settings.patience_seconds,

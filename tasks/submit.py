@@ -79,18 +79,24 @@ async def buy(
         settings: Account group, settling, retries.
         uploads: Without a bucket: the URLs that the references stand for.
     """
-    api = submissions_of(credentials, settings)
-    if bucket is None:
-        request = wanted.request if isinstance(wanted, Shot) else wanted
-        return await _buy_unrecorded(request, api, uploads)
+    with submissions_of(credentials, settings) as api:
+        if bucket is None:
+            request = wanted.request if isinstance(wanted, Shot) else wanted
+            return await _buy_unrecorded(request, api, uploads)
+        buyer = Buyer(
+            api,
+            BucketStore(bucket, settings.retry_seconds),
+            settings,
+            run=flow_run.id,
+            private=api_lies_private(credentials),
+        )
+        return await _buy_recorded(wanted, bucket, buyer)
+
+
+async def _buy_recorded(
+    wanted: Shot | VideoRequest | RemixRequest, bucket: VideoBucket, buyer: Buyer
+) -> Generation:
     shot = wanted if isinstance(wanted, Shot) else single_shot(wanted, bucket.uri())
-    buyer = Buyer(
-        api,
-        BucketStore(bucket, settings.retry_seconds),
-        settings,
-        run=flow_run.id,
-        private=api_lies_private(credentials),
-    )
     if not shot.record:
         shot = await buyer.located(shot)
         await refuse_lost(shot, buyer.store)

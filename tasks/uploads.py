@@ -98,8 +98,8 @@ async def upload(
         known := await find_upload(media.reference, store, now, api_lies_private(credentials))
     ):
         return known
-    account = account_of(credentials, settings)
-    url = await account.upload(media.content, media.name, file.kind)
+    with account_of(credentials, settings) as account:
+        url = await account.upload(media.content, media.name, file.kind)
     uploaded = Upload(reference=media.reference, url=url, name=media.name, uploaded_at=now)
     if store:
         await remember(uploaded, store)

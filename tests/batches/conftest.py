@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import count
@@ -94,15 +94,11 @@ class Purchase:
     """One provider, one store and one shot; as many buyers as a test likes."""
 
     simulator: Simulator
+    api: Account
     store: MemoryStore = field(default_factory=MemoryStore)
     shot: Shot = field(
         default_factory=lambda: single_shot(VideoRequest(prompt="A dog"), "s3://videos")
     )
-
-    @property
-    def api(self) -> Account:
-        retry = RetryPolicy(budget=0.2, first=0.01)
-        return account(SecretStr(self.simulator.api_key), self.simulator.url, retry=retry)
 
     def asking(self, prompt: str) -> "Purchase":
         self.shot = single_shot(VideoRequest(prompt=prompt), "s3://videos")
@@ -164,5 +160,7 @@ class Purchase:
 
 
 @pytest.fixture
-def purchase(simulator: Simulator) -> Purchase:
-    return Purchase(simulator)
+def purchase(simulator: Simulator) -> Iterator[Purchase]:
+    retry = RetryPolicy(budget=0.2, first=0.01)
+    with account(SecretStr(simulator.api_key), simulator.url, retry=retry) as api:
+        yield Purchase(simulator, api)

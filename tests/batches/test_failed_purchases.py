@@ -25,7 +25,7 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     Unavailable,
 )
-from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.simulator import Drop, Fault, Replace
 
@@ -80,8 +80,11 @@ async def test_a_rejection_is_recorded_and_tried_again_as_the_settings_say(
 
 
 async def test_without_a_connection_nothing_is_sent(purchase: "Purchase") -> None:
-    api = account(SecretStr("key"), "http://127.0.0.1:1", retry=RetryPolicy(0.05, 0.01))
-    with pytest.raises(NotSent):
+    retry = RetryPolicy(0.05, 0.01)
+    with (
+        account(SecretStr("key"), "http://127.0.0.1:1", retry=retry) as api,
+        pytest.raises(NotSent),
+    ):
         await purchase.buyer(api=api).buy(purchase.shot)
     assert purchase.record()["failure_kind"] == "transient"
     assert (await purchase.buyer().buy(purchase.shot)).attempt == 2
@@ -95,7 +98,7 @@ async def test_a_failed_generation_is_recorded_and_tried_again_as_the_settings_s
     buyer = purchase.buyer(retry_failed=retry)
     first = await buyer.buy(purchase.shot)
     with pytest.raises(GenerationFailed) as raised:
-        await purchase.api.wait(first.task_id or "", Pace(0.02, 0.05, 20, 20))
+        await purchase.api.wait(first.task_id or "", PollPolicy(0.02, 0.05, 20, 20))
     await buyer.fail(purchase.shot, GenerationFailed("a worker was lost"))
     assert purchase.record() | {"state": "failed", "failure_kind": "transient"} == purchase.record()
     await buyer.fail(purchase.shot, raised.value)  # only what was accepted can fail

@@ -2,14 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
+from tests.at_once import taken_at_once
 
 from prefect_toapis.client.account import Account, account, in_background
-from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup
+from prefect_toapis.client.allowance import ALLOWANCES, AccountGroup, LimitRequest
 from prefect_toapis.client.errors import (
     APIError,
     InsufficientBalance,
@@ -17,23 +20,26 @@ from prefect_toapis.client.errors import (
     PolicyRefused,
     SubmissionUnknown,
     Unauthorized,
+    Unavailable,
 )
-from prefect_toapis.client.polling import Pace
+from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.references import reference
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import CharacterRequest, VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.simulator import Drop, Hold, Simulator, SimulatorSettings
+from prefect_toapis.simulator import Drop, Hold, Replace, Simulator, SimulatorSettings
 
 T = TypeVar("T")
 KEY = SecretStr("test-key")
 DOG = VideoRequest(prompt="A dog")
-FAST = Pace(first=0.02, every=0.05, patience=20, grace=20)
+FAST = PollPolicy(first=0.02, every=0.05, patience=20, grace=20)
 RETRY = RetryPolicy(budget=5, first=0.01)
 
 
-def account_of(simulator: Simulator, key: SecretStr = KEY) -> Account:
-    return account(key, simulator.url, retry=RETRY)
+@pytest.fixture
+def api(simulator: Simulator) -> Iterator[Account]:
+    with account(KEY, simulator.url, retry=RETRY) as api:
+        yield api
 
 
 def on_a_loop_of_its_own(work: Coroutine[Any, Any, T], results: list[T]) -> threading.Thread:
@@ -42,8 +48,9 @@ def on_a_loop_of_its_own(work: Coroutine[Any, Any, T], results: list[T]) -> thre
     return thread
 
 
-async def test_a_generation_is_submitted_waited_for_and_found(simulator: Simulator) -> None:
-    api = account_of(simulator)
+async def test_a_generation_is_submitted_waited_for_and_found(
+    simulator: Simulator, api: Account
+) -> None:
     await api.ready()
     accepted = await api.submit(DOG, "mine-1")
     seen: list[Reply] = []
@@ -58,16 +65,14 @@ async def test_a_generation_is_submitted_waited_for_and_found(simulator: Simulat
     assert len(simulator.ledger.paid) == 1
 
 
-async def test_an_account_sends_the_urls_of_uploads(simulator: Simulator) -> None:
-    api = account_of(simulator)
+async def test_an_account_sends_the_urls_of_uploads(simulator: Simulator, api: Account) -> None:
     url = await api.upload(b"GIF89a...", "cat.gif", "image")
     request = VideoRequest(prompt="A dog", image_urls=[reference("1" * 64)])
     await api.submit(request, uploads={reference("1" * 64): url})
     assert [paid.body["image_urls"] for paid in simulator.ledger.paid] == [[url]]
 
 
-async def test_a_character_is_made_and_waited_for(simulator: Simulator) -> None:
-    api = account_of(simulator)
+async def test_a_character_is_made_and_waited_for(simulator: Simulator, api: Account) -> None:
     clip = "https://media.example/clip.mp4"
     accepted = await api.submit(CharacterRequest(url=clip, timestamps="1,3"))
     seen: list[Reply] = []
@@ -77,8 +82,9 @@ async def test_a_character_is_made_and_waited_for(simulator: Simulator) -> None:
     assert (await api.character_status(accepted.task_id)).characters == reply.characters
 
 
-async def test_everything_else_of_the_account_passes_through(simulator: Simulator) -> None:
-    api = account_of(simulator)
+async def test_everything_else_of_the_account_passes_through(
+    simulator: Simulator, api: Account
+) -> None:
     url = await api.upload(b"GIF89a...", "cat.gif", "image")
     assert [upload.url for upload in simulator.ledger.uploads] == [url]
     assert (await api.balance()).unlimited
@@ -87,17 +93,16 @@ async def test_everything_else_of_the_account_passes_through(simulator: Simulato
 
 
 def test_an_account_is_the_same_for_everybody_with_its_key() -> None:
-    one = account(SecretStr("key-1"), "https://toapis.example")
-    assert account(SecretStr("key-1"), "https://toapis.example") is one
-    assert account(SecretStr("key-1"), "https://toapis.example/v1/") is one
-    assert account(SecretStr("key-2"), "https://toapis.example") is not one
-    assert account(SecretStr("key-1"), "https://other.example") is not one
+    def of(key: str, url: str, *how: Any) -> Account:
+        with account(SecretStr(key), url, *how) as api:
+            return api
 
-
-def test_it_is_one_for_those_that_ask_with_other_limits_too() -> None:
-    key = SecretStr("key-4")
-    one = account(key, "https://toapis.example")
-    assert account(key, "https://toapis.example", "vip", RETRY, share=0.5) is one
+    one = of("key-1", "https://toapis.example")
+    assert of("key-1", "https://toapis.example") == one
+    assert of("key-1", "https://toapis.example/v1/") == one
+    assert of("key-1", "https://toapis.example", LimitRequest("vip", 0.5), RETRY) == one
+    assert of("key-2", "https://toapis.example") != one
+    assert of("key-1", "https://other.example") != one
 
 
 def test_runs_with_other_limits_in_one_process_keep_to_the_account_s_together() -> None:
@@ -106,8 +111,9 @@ def test_runs_with_other_limits_in_one_process_keep_to_the_account_s_together() 
         await api.submit(DOG, f"mine-{number}")
 
     async def all_at_once(url: str) -> None:
-        runs = [account(KEY, url), account(KEY, url, retry=RETRY)]
-        await asyncio.gather(*(submit(runs[number % 2], number) for number in range(60)))
+        with account(KEY, url) as one, account(KEY, url, retry=RETRY) as another:
+            runs = [one, another]
+            await asyncio.gather(*(submit(runs[number % 2], number) for number in range(60)))
 
     settings = SimulatorSettings(api_keys=("test-key",), account_group="default")
     with Simulator(settings) as simulator:
@@ -116,10 +122,10 @@ def test_runs_with_other_limits_in_one_process_keep_to_the_account_s_together() 
 
 
 def test_a_key_or_a_base_url_that_can_be_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="api_key"):
-        account(SecretStr(""), "https://toapis.example")
-    with pytest.raises(ValueError, match="base_url"):
-        account(KEY, "toapis.example")
+    with pytest.raises(ValueError, match="api_key"), account(SecretStr(""), "https://a.example"):
+        pass
+    with pytest.raises(ValueError, match="base_url"), account(KEY, "toapis.example"):
+        pass
 
 
 def test_one_account_is_made_even_when_many_ask_at_once() -> None:
@@ -128,7 +134,8 @@ def test_one_account_is_made_even_when_many_ask_at_once() -> None:
 
     def ask() -> None:
         together.wait()
-        made.append(account(SecretStr("key-3"), "https://toapis.example"))
+        with account(SecretStr("key-3"), "https://toapis.example") as api:
+            made.append(api)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -136,15 +143,15 @@ def test_one_account_is_made_even_when_many_ask_at_once() -> None:
     for thread in threads:
         thread.join()
     assert len(made) == 8
-    assert len(set(map(id, made))) == 1
+    assert len(set(made)) == 1
 
 
 def test_two_loops_in_two_threads_use_it_at_once(simulator: Simulator) -> None:
     async def make(business_id: str) -> Reply:
-        api = account_of(simulator)
-        await api.ready()
-        accepted = await api.submit(DOG, business_id)
-        return await api.wait(accepted.task_id, FAST)
+        with account(KEY, simulator.url, retry=RETRY) as api:
+            await api.ready()
+            accepted = await api.submit(DOG, business_id)
+            return await api.wait(accepted.task_id, FAST)
 
     simulator.faults.add(Hold(operation="submit", times=2))
     replies: list[Reply] = []
@@ -157,17 +164,15 @@ def test_two_loops_in_two_threads_use_it_at_once(simulator: Simulator) -> None:
     assert {reply.task_id for reply in replies} == {paid.task_id for paid in simulator.ledger.paid}
 
 
-def test_it_outlives_the_loop_that_used_it_first(simulator: Simulator) -> None:
-    api = account_of(simulator)
+def test_it_outlives_the_loop_that_used_it_first(simulator: Simulator, api: Account) -> None:
     first = asyncio.run(api.submit(DOG))
     second = asyncio.run(api.submit(DOG))
     assert first.task_id != second.task_id
 
 
 async def test_cancelling_who_waits_cancels_the_work_and_leaves_the_others(
-    simulator: Simulator,
+    simulator: Simulator, api: Account
 ) -> None:
-    api = account_of(simulator)
     accepted = await api.submit(DOG)
     gone = asyncio.create_task(api.wait("video_nowhere", FAST))
     stays = asyncio.create_task(api.wait(accepted.task_id, FAST))
@@ -176,7 +181,7 @@ async def test_cancelling_who_waits_cancels_the_work_and_leaves_the_others(
     with pytest.raises(asyncio.CancelledError):
         await gone
     assert (await stays).outputs
-    await simulator.await_for(lambda: api._poller.in_flight == 0)
+    await simulator.await_for(lambda: api._shared.videos.in_flight == 0)
 
 
 async def test_work_runs_in_one_thread_in_the_background() -> None:
@@ -185,6 +190,93 @@ async def test_work_runs_in_one_thread_in_the_background() -> None:
 
     assert await in_background(where()) == "prefect-toapis"
     assert threading.current_thread().name != "prefect-toapis"
+
+
+# What each caller asks for
+
+
+def limited(key: str, **limits: Any) -> AbstractContextManager[Account]:
+    """An account that only one test knows, with the limits that a run asks for."""
+    return account(SecretStr(key), "http://127.0.0.1:1", LimitRequest(**limits))
+
+
+def submissions(api: Account) -> float:
+    """How many this process sends in ten seconds now."""
+    return api._shared._buckets["async_submit"].per_second * 10
+
+
+async def test_a_careful_run_is_not_reset_by_those_that_ask_for_nothing() -> None:
+    with Simulator(SimulatorSettings(api_keys=("test-key",), account_group="default")) as simulator:
+        url = simulator.url
+        with account(KEY, url, LimitRequest(share=0.1)) as careful, account(KEY, url) as other:
+            assert (await other.balance()).unlimited
+            assert await taken_at_once(other.ready) <= 10  # of 50; some come back meanwhile
+            assert await taken_at_once(careful.ready) <= 5
+
+
+def test_of_two_runs_the_stricter_counts_until_it_ends() -> None:
+    with limited("two-runs", share=0.5) as api:
+        assert submissions(api) == 25
+        with limited("two-runs", share=0.1):
+            assert submissions(api) == 5
+        with limited("two-runs", group="vip"):
+            assert submissions(api) == pytest.approx(83)
+        assert submissions(api) == 25
+    with limited("two-runs") as api:
+        assert submissions(api) == 50
+
+
+async def test_what_a_careful_run_used_counts_when_it_has_ended() -> None:
+    with limited("used") as api:
+        with limited("used", share=0.1):
+            assert await taken_at_once(api.ready) <= 10
+        assert await taken_at_once(api.ready) <= 20  # of 45: what has come back meanwhile
+
+
+def test_runs_may_end_in_the_order_in_which_they_began() -> None:
+    first, second = ExitStack(), ExitStack()
+    with limited("in-order") as api:
+        first.enter_context(limited("in-order", share=0.1))
+        second.enter_context(limited("in-order", share=0.1))  # the same, and another request
+        first.close()
+        assert submissions(api) == 5
+        second.close()
+        assert submissions(api) == 50
+
+
+def test_limits_go_back_when_a_run_fails() -> None:
+    with pytest.raises(ZeroDivisionError), limited("failing", share=0.1):
+        _ = 1 / 0
+    with limited("failing") as api:
+        assert submissions(api) == 50
+
+
+BROKEN = {"status": 500, "body": "{}"}
+
+
+async def test_how_long_to_retry_is_each_caller_s_own(simulator: Simulator) -> None:
+    with account(KEY, simulator.url, retry=RETRY) as patient:
+        with account(KEY, simulator.url, retry=RetryPolicy(budget=0)) as hasty:
+            simulator.faults.add(Replace(operation="balance", times=2, **BROKEN))
+            assert (await patient.balance()).unlimited
+        with account(KEY, simulator.url, retry=RETRY):
+            simulator.faults.add(Replace(operation="balance", times=1, **BROKEN))
+            with pytest.raises(Unavailable):
+                await hasty.balance()
+
+
+async def test_the_queries_of_a_wait_are_retried_as_its_caller_says(simulator: Simulator) -> None:
+    once = replace(FAST, grace=0)
+    with (
+        account(KEY, simulator.url, retry=RETRY) as patient,
+        account(KEY, simulator.url, retry=RetryPolicy(budget=0)) as hasty,
+    ):
+        accepted = await patient.submit(DOG)
+        simulator.faults.add(Replace(operation="status", times=1, **BROKEN))
+        with pytest.raises(Unavailable):
+            await hasty.wait(accepted.task_id, once)
+        simulator.faults.add(Replace(operation="status", times=2, **BROKEN))
+        assert (await patient.wait(accepted.task_id, once)).outputs
 
 
 # An account that is refused as a whole
@@ -201,8 +293,8 @@ async def test_those_who_wait_for_room_are_refused_with_the_account(
     settings: dict[str, Any], key: SecretStr, kind: type[APIError]
 ) -> None:
     burst = int(ALLOWANCES["default"].submissions)
-    with Simulator(SimulatorSettings(api_keys=("test-key",), **settings)) as simulator:
-        api = account_of(simulator, key)
+    simulated = Simulator(SimulatorSettings(api_keys=("test-key",), **settings))
+    with simulated as simulator, account(key, simulator.url, retry=RETRY) as api:
         await asyncio.gather(*(api.ready() for _ in range(burst)))
         waiting = [asyncio.create_task(api.ready()) for _ in range(5)]
         await asyncio.sleep(0)
@@ -217,9 +309,8 @@ async def test_those_who_wait_for_room_are_refused_with_the_account(
 
 @pytest.mark.parametrize("prompt", ["refuse me", ""])
 async def test_a_refusal_of_one_request_refuses_nobody_else(
-    simulator: Simulator, prompt: str
+    simulator: Simulator, api: Account, prompt: str
 ) -> None:
-    api = account_of(simulator)
     burst = int(ALLOWANCES["default"].submissions)
     await asyncio.gather(*(api.ready() for _ in range(burst)))
     waiting = asyncio.create_task(api.ready())
@@ -229,8 +320,7 @@ async def test_a_refusal_of_one_request_refuses_nobody_else(
     await waiting
 
 
-async def test_an_unknown_outcome_refuses_nobody_else(simulator: Simulator) -> None:
-    api = account_of(simulator)
+async def test_an_unknown_outcome_refuses_nobody_else(simulator: Simulator, api: Account) -> None:
     simulator.faults.add(Drop(operation="submit", when="after"))
     with pytest.raises(SubmissionUnknown):
         await api.submit(DOG, "mine-1")

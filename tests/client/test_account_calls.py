@@ -24,7 +24,7 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 from prefect_toapis.client.media import Kind
-from prefect_toapis.client.polling import CHARACTER_PACE
+from prefect_toapis.client.polling import CHARACTER_POLL_POLICY
 from prefect_toapis.client.references import reference
 from prefect_toapis.client.replies import Answer
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
@@ -181,7 +181,8 @@ async def test_an_unknown_character_or_video_is_not_found(client: ToAPIsClient) 
 
 
 def test_characters_are_waited_for_as_the_provider_advises() -> None:
-    assert (CHARACTER_PACE.first, CHARACTER_PACE.every, CHARACTER_PACE.patience) == (5, 5, 300)
+    advised = CHARACTER_POLL_POLICY
+    assert (advised.first, advised.every, advised.patience) == (5, 5, 300)
 
 
 # Uploads

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -26,21 +26,23 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.pacing import RenderTimes
 from prefect_toapis.client.polling import (
     ASKED_PER_SECOND,
+    Ask,
     Expected,
-    Pace,
     Poller,
+    PollPolicy,
     next_query_in,
     render_seconds,
     stretched,
     verdict,
 )
-from prefect_toapis.client.pressure import Gate
+from prefect_toapis.client.pressure import CircuitBreaker
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status, read_reply
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Hide, Replace, Simulator
 
-FAST = Pace(first=0.01, every=0.02, patience=20, grace=20)
+FAST = PollPolicy(first=0.01, every=0.02, patience=20, grace=20)
 URL, PAGE = "https://files.example/a.mp4", "https://files.example/share/1"
 DONE = Reply("video_1", "completed", outputs=(Output(URL),))
 NO_URL = Reply("video_1", "completed")
@@ -49,7 +51,7 @@ RENDERING_UNTOLD = Reply("video_1", "in_progress")
 ODD = Reply("video_1", "unknown")
 FAILED = Reply("video_1", "failed", failure=ErrorBody("Too dark", "moderation"))
 UNKNOWN_TASK = NotFound("No such task")
-PACE = Pace(first=5, every=10, patience=600, grace=120)
+PACE = PollPolicy(first=5, every=10, patience=600, grace=120)
 
 
 @pytest.mark.parametrize(
@@ -265,9 +267,14 @@ class Script:
         return answer
 
 
+def plain(ask: Callable[[str], Awaitable[Reply]]) -> Ask:
+    """Asks the same however whoever waits wants it retried."""
+    return lambda task_id, _retry: ask(task_id)
+
+
 def poller_of(ask: Callable[[str], Awaitable[Reply]], queries: float = 10_000) -> Poller:
     """A scheduler that may ask so often in ten seconds."""
-    return Poller(ask, Bucket(queries, Gate(time.monotonic)), RenderTimes())
+    return Poller(plain(ask), Bucket(queries, CircuitBreaker(time.monotonic)), RenderTimes())
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -292,16 +299,16 @@ async def test_a_wait_ends_with_the_completed_reply(before: list[Reply | Excepti
     [
         ([FAILED], FAST, GenerationFailed),
         ([RENDERING, FAILED], FAST, GenerationFailed),
-        ([NO_URL], Pace(0.01, 0.02, patience=20, grace=0.05), ResultMissing),
-        ([RENDERING, NO_URL], Pace(0.01, 0.02, patience=20, grace=0.05), ResultMissing),
-        ([UNKNOWN_TASK], Pace(0.01, 0.02, patience=20, grace=0.05), NotFound),
-        ([RENDERING], Pace(0.01, 0.02, patience=0.05), StillRendering),
-        ([ODD], Pace(0.01, 0.02, patience=0.05), StillRendering),
+        ([NO_URL], PollPolicy(0.01, 0.02, patience=20, grace=0.05), ResultMissing),
+        ([RENDERING, NO_URL], PollPolicy(0.01, 0.02, patience=20, grace=0.05), ResultMissing),
+        ([UNKNOWN_TASK], PollPolicy(0.01, 0.02, patience=20, grace=0.05), NotFound),
+        ([RENDERING], PollPolicy(0.01, 0.02, patience=0.05), StillRendering),
+        ([ODD], PollPolicy(0.01, 0.02, patience=0.05), StillRendering),
         ([Unavailable("Down")], replace(FAST, grace=0.05), Unavailable),
     ],
 )
 async def test_a_wait_that_brings_nothing_ends_with_an_error(
-    answers: list[Reply | Exception], pace: Pace, kind: type[ToAPIsError]
+    answers: list[Reply | Exception], pace: PollPolicy, kind: type[ToAPIsError]
 ) -> None:
     poller = poller_of(Script(*answers))
     with pytest.raises(kind):
@@ -311,7 +318,7 @@ async def test_a_wait_that_brings_nothing_ends_with_an_error(
 
 async def test_the_grace_for_a_missing_url_begins_at_the_first_completed_reply() -> None:
     script = Script(*[RENDERING] * 6, NO_URL, DONE)
-    pace = Pace(first=0.01, every=0.02, patience=20, grace=0.1)
+    pace = PollPolicy(first=0.01, every=0.02, patience=20, grace=0.1)
     assert await poller_of(script).wait("video_1", pace) == DONE
 
 
@@ -344,7 +351,7 @@ async def test_an_unexpected_exception_of_a_query_reaches_who_waits() -> None:
 async def test_all_waits_share_one_scheduler() -> None:
     poller = poller_of(Script(DONE))
     before = asyncio.all_tasks()
-    waits = [asyncio.create_task(poller.wait(f"v{n}", Pace(first=60))) for n in range(100)]
+    waits = [asyncio.create_task(poller.wait(f"v{n}", PollPolicy(first=60))) for n in range(100)]
     await until(lambda: poller.in_flight == 100)
     others = asyncio.all_tasks() - before - set(waits)
     assert len(others) <= 2, "the scheduler, and its own wait for what comes next"
@@ -356,7 +363,7 @@ async def test_all_waits_share_one_scheduler() -> None:
 
 async def test_a_wait_that_begins_later_may_be_due_earlier() -> None:
     poller = poller_of(Script(DONE))
-    late = asyncio.create_task(poller.wait("late", Pace(first=60)))
+    late = asyncio.create_task(poller.wait("late", PollPolicy(first=60)))
     await asyncio.sleep(0.02)  # the scheduler sleeps until then
     assert await asyncio.wait_for(poller.wait("early", FAST), 20) == DONE
     assert not late.done()
@@ -373,7 +380,7 @@ async def test_a_scheduler_that_had_nothing_left_to_do_begins_again() -> None:
 async def test_queries_keep_within_the_allowance_of_the_account() -> None:
     script = Script(RENDERING)
     poller = poller_of(script, 3)
-    waits = [asyncio.create_task(poller.wait(f"v{n}", Pace(first=3600))) for n in range(10)]
+    waits = [asyncio.create_task(poller.wait(f"v{n}", PollPolicy(first=3600))) for n in range(10)]
     await until(lambda: poller.in_flight == 10)
     for number in range(10):
         poller.notice(f"v{number}")  # all are due now
@@ -395,7 +402,7 @@ def test_thousands_are_not_asked_for_more_often_than_a_process_bears() -> None:
 
     async def scenario() -> float:
         clock = asyncio.get_running_loop()
-        poller = Poller(ask, Bucket(5000, Gate(clock.time)), RenderTimes())
+        poller = Poller(plain(ask), Bucket(5000, CircuitBreaker(clock.time)), RenderTimes())
         waits = [asyncio.create_task(poller.wait(f"v{n}")) for n in range(3000)]
         await asyncio.sleep(60)  # until they are spread
         before = asked
@@ -411,7 +418,7 @@ def test_what_was_submitted_together_is_asked_for_about_when_it_is_planned() -> 
     """A long wait is spread by a second at most: later, a video would wait for nothing."""
     times = RenderTimes()
     times.saw("long", *[300.0] * 50)
-    planned = next_query_in(0, Expected("long"), None, Pace(), times)
+    planned = next_query_in(0, Expected("long"), None, PollPolicy(), times)
     first: dict[str, float] = {}
 
     async def ask(task_id: str) -> Reply:
@@ -420,7 +427,7 @@ def test_what_was_submitted_together_is_asked_for_about_when_it_is_planned() -> 
 
     async def scenario() -> float:
         clock = asyncio.get_running_loop()
-        poller = Poller(ask, Bucket(10_000, Gate(clock.time)), times)
+        poller = Poller(plain(ask), Bucket(10_000, CircuitBreaker(clock.time)), times)
         waits = [
             asyncio.create_task(poller.wait(f"v{number}", expected=Expected("long")))
             for number in range(40)
@@ -493,8 +500,8 @@ async def test_a_slow_query_does_not_hold_up_the_others() -> None:
 async def test_news_of_a_generation_are_looked_at_at_once() -> None:
     script = Script(DONE)
     poller = poller_of(script)
-    wait = asyncio.create_task(poller.wait("video_1", Pace(first=3600)))
-    other = asyncio.create_task(poller.wait("video_2", Pace(first=3600)))
+    wait = asyncio.create_task(poller.wait("video_1", PollPolicy(first=3600)))
+    other = asyncio.create_task(poller.wait("video_2", PollPolicy(first=3600)))
     await until(lambda: poller.in_flight == 2)
     poller.notice("video_1")
     assert await asyncio.wait_for(wait, 20) == DONE
@@ -505,7 +512,7 @@ async def test_news_of_a_generation_are_looked_at_at_once() -> None:
 async def test_news_that_are_wrong_or_of_strangers_do_no_harm() -> None:
     script = Script(RENDERING)
     poller = poller_of(script)
-    wait = asyncio.create_task(poller.wait("video_1", Pace(first=3600)))
+    wait = asyncio.create_task(poller.wait("video_1", PollPolicy(first=3600)))
     await until(lambda: poller.in_flight == 1)
     for _ in range(3):
         poller.notice("stranger")
@@ -530,7 +537,7 @@ async def test_news_in_the_middle_of_a_query_bring_another_one() -> None:
         return DONE
 
     poller = poller_of(ask)
-    wait = asyncio.create_task(poller.wait("video_1", Pace(first=3600)))
+    wait = asyncio.create_task(poller.wait("video_1", PollPolicy(first=3600)))
     await until(lambda: poller.in_flight == 1)
     poller.notice("video_1")
     await asking.wait()
@@ -555,10 +562,10 @@ def test_what_is_learnt_is_used_by_those_that_wait_already() -> None:
             task_id = f"video_{number}"
             await asyncio.sleep(number / 50)
             begun[task_id] = clock.time()
-            await poller.wait(task_id, Pace(), expected=Expected("of 30 s"))
+            await poller.wait(task_id, PollPolicy(), expected=Expected("of 30 s"))
             late.append(clock.time() - begun[task_id] - 30)
 
-        poller = Poller(ask, Bucket(10_000, Gate(clock.time)), RenderTimes())
+        poller = Poller(plain(ask), Bucket(10_000, CircuitBreaker(clock.time)), RenderTimes())
         await asyncio.gather(*map(wait, range(500)))
 
     in_virtual_time(scenario())
@@ -568,9 +575,9 @@ def test_what_is_learnt_is_used_by_those_that_wait_already() -> None:
 async def test_what_it_waited_for_teaches_it_how_long_such_generations_take() -> None:
     times = RenderTimes()
     told = Reply("v", "completed", outputs=DONE.outputs, created_at=100.0, completed_at=184.0)
-    poller = Poller(Script(told), Bucket(1000, Gate(time.monotonic)), times)
+    poller = Poller(plain(Script(told)), Bucket(1000, CircuitBreaker(time.monotonic)), times)
     await poller.wait("v", FAST, expected=Expected("sora-2 10", age=90.0))
-    poller = Poller(Script(DONE), Bucket(1000, Gate(time.monotonic)), times)
+    poller = Poller(plain(Script(DONE)), Bucket(1000, CircuitBreaker(time.monotonic)), times)
     await poller.wait("v", FAST, expected=Expected("sora-2 10", age=70.0))
     assert [round(took) for took in times.by_kind["sora-2 10"]] == [84, 70]
 
@@ -587,7 +594,7 @@ async def test_missing_results_are_waited_for_and_then_done_without() -> None:
 
 async def test_waiting_for_what_is_missing_teaches_nothing() -> None:
     times = RenderTimes()
-    poller = Poller(Script(DONE), Bucket(1000, Gate(time.monotonic)), times)
+    poller = Poller(plain(Script(DONE)), Bucket(1000, CircuitBreaker(time.monotonic)), times)
     pace = replace(FAST, grace=0.3)
     await poller.wait("v", pace, expected=Expected("sora-2 10", age=70.0, n=2))
     assert [round(took, 1) for took in times.by_kind["sora-2 10"]] == [70.0]
@@ -602,6 +609,22 @@ async def test_a_reply_with_another_business_id_is_not_believed() -> None:
     assert await poller_of(Script(other, ours)).wait("v", FAST, expected=expected) == ours
     with pytest.raises(UnreadableReply, match=r"business id other-1, which is not ours"):
         await poller_of(Script(other)).wait("v", replace(FAST, grace=0.05), expected=expected)
+
+
+async def test_each_query_is_retried_as_whoever_waits_wants_it() -> None:
+    policies: dict[str, set[RetryPolicy]] = defaultdict(set)
+    script = Script(RENDERING, RENDERING, DONE)
+
+    async def ask(task_id: str, retry: RetryPolicy) -> Reply:
+        policies[task_id].add(retry)
+        return await script(task_id)
+
+    poller = Poller(ask, Bucket(10_000, CircuitBreaker(time.monotonic)), RenderTimes())
+    hasty, patient = RetryPolicy(budget=0), RetryPolicy(budget=300)
+    waits = poller.wait("v1", FAST, retry=hasty), poller.wait("v2", FAST, retry=patient)
+    await asyncio.gather(*waits)
+    assert policies == {"v1": {hasty}, "v2": {patient}}
+    assert script.asked == {"v1": 3, "v2": 3}
 
 
 # Against the provider

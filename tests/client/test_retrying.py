@@ -22,6 +22,26 @@ async def test_a_retry_is_logged_with_its_reason_in_words(caplog: pytest.LogCapt
     assert caplog.messages == ["RateLimited('too fast'); trying again in 0.0 s"]
 
 
+async def test_what_is_retried_does_not_depend_on_the_order_of_imports(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Later(RateLimited):
+        """Defined after all the others."""
+
+    failures: list[Exception] = [Later("not yet", retry_after=0.01)]
+
+    async def ask() -> str:
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    assert await RetryPolicy(budget=1, first=0.01).caller()(ask) == "done"
+    assert caplog.messages == ["Later('not yet'); trying again in 0.0 s"]
+    failures.append(Later("not yet"))
+    with pytest.raises(Later):
+        await RetryPolicy(budget=0).caller()(ask)
+
+
 def test_what_others_retry_with_stamina_is_logged_as_it_was(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

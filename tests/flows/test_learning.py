@@ -27,10 +27,9 @@ async def test_a_batch_begins_with_what_earlier_ones_took(
 ) -> None:
     earlier = json.dumps({KIND: [84.0, 91.5], "sora-2-pro 25": [600.0]}).encode()
     bucket.write(RENDER_TIMES_FILE, earlier, "application/json")
-    # A share of its own has an account of its own, which knows nothing yet.
-    settings = quick.model_copy(update={"account_share": 0.875})
-    await make(["A dog"], settings=settings)
-    known = await account_of(credentials, settings).learnt()
+    await make(["A dog"])
+    with account_of(credentials, quick) as account:
+        known = await account.learnt()
     assert known[KIND][:2] == [84.0, 91.5]
     assert known["sora-2-pro 25"] == [600.0]
 

@@ -37,7 +37,8 @@ def make(bucket: VideoBucket) -> Callable[..., Awaitable[Manifest]]:
         credentials = ToAPIsCredentials(api_key=key, base_url=simulator.url)
         heard = notices()
         assert heard
-        await heard.listen(account_of(credentials, settings))
+        with account_of(credentials, settings) as account:
+            await heard.listen(account)
         await simulator.await_for(lambda: heard.connected, 30)
         return await flow(
             [f"dog number {number}" for number in range(count)],

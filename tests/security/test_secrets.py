@@ -434,7 +434,7 @@ def test_nor_one_of_an_account(broken: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(broken, fail)
     with pytest.raises(RuntimeError) as raised:
-        account(SecretStr(f"sk-{SECRET}-{broken}"), "https://api.example")
+        account(SecretStr(f"sk-{SECRET}-{broken}"), "https://api.example").__enter__()
     assert "__init__" in shown(raised.value)
     assert SECRET not in shown(raised.value)
 

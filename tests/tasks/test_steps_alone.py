@@ -284,7 +284,9 @@ async def test_the_account_is_shared_by_all_tasks_of_a_process(
     credentials: ToAPIsCredentials, quick: RunSettings
 ) -> None:
     again = ToAPIsCredentials(api_key=credentials.api_key, base_url=f"{credentials.base_url}/v1/")
-    assert account_of(credentials, quick) is account_of(again, quick)
+    other = quick.model_copy(update={"retry_seconds": 7})
+    with account_of(credentials, quick) as one, account_of(again, other) as another:
+        assert one == another
 
 
 async def test_what_fails_in_a_users_task_is_retried_only_if_it_is_transient(
