@@ -231,6 +231,7 @@ class Filling:
     """
 
     def __init__(self, everybody: Sequence[Players]) -> None:
+        self.tried = 0  # casts, for each set of roles: what takes time and memory
         self._everybody = everybody
         self.roles = {role for players in everybody for role in players.roles}
         self._known: dict[tuple[str, ...], list[Players]] = {}
@@ -239,6 +240,7 @@ class Filling:
         """As `filling`."""
         key = tuple(roles)
         if key not in self._known and self.roles.issuperset(roles):
+            self.tried += len(self._everybody)
             self._known[key] = filling(roles, self._everybody)
         return self._known.get(key, [])
 

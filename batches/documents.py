@@ -16,6 +16,7 @@ from pydantic import AfterValidator, AwareDatetime, ValidationError
 
 from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew
 from prefect_toapis.client.sendable import too_deep
+from prefect_toapis.client.urls import without_query
 
 _YEARS = range(2000, 2101)  # sums with other times stay within what Python can represent
 _FAULTS_SHOWN = 3
@@ -119,6 +120,11 @@ def is_below(key: str, folder: str) -> bool:
     if not key.startswith(f"{folder}/") or not key.isprintable() or "\\" in key or "%" in key:
         return False
     return not {"", ".", ".."} & set(key.removeprefix(f"{folder}/").split("/"))
+
+
+def leads_to(uri: str, key: str) -> bool:
+    """Whether an address can be that of a key; the bucket and its prefix may have moved."""
+    return uri.startswith("s3://") and uri.endswith(f"/{key}") and without_query(uri) == uri
 
 
 def _json_object(content: bytes, uri: str) -> dict[str, Any]:

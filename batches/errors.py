@@ -33,6 +33,7 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 │   └── NotAVideo            what the URL brings is no video
 ├── StoreError               the bucket refuses
 │   ├── StoreAccessRefused   credentials or rights
+│   │   └── ObjectRefused    what is under one key can't be read (.uri)
 │   ├── StoreMissing         no such bucket
 │   ├── DocumentDamaged      a JSON document in the bucket can't be relied on (.uri)
 │   ├── DocumentTooNew       a later version of this package wrote it (.uri)
@@ -54,6 +55,8 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from typing_extensions import Unpack
+
 from prefect_toapis.batches.spending import (
     CharacterSpending,
     Spending,
@@ -62,7 +65,7 @@ from prefect_toapis.batches.spending import (
     spent_in_words,
     spent_on,
 )
-from prefect_toapis.client.errors import Money, SubmissionUnknown, ToAPIsError, Transient
+from prefect_toapis.client.errors import Facts, Money, SubmissionUnknown, ToAPIsError, Transient
 from prefect_toapis.client.plain_text import shown_line
 
 if TYPE_CHECKING:
@@ -113,6 +116,27 @@ class StoreAccessRefused(StoreError):
     """The store refuses the credentials, or they may not do this."""
 
     advice = "Check the credentials named here and the bucket's policy."
+
+
+class ObjectRefused(StoreAccessRefused):
+    """The store refuses to give what is under one key: archived, denied, or of another KMS key.
+
+    It concerns the shot (or character, or upload) that the object is about, and no other.
+
+    Args:
+        what: As for every error.
+        uri: Of the object.
+    """
+
+    advice = (
+        "Restore the object if it is archived, or let these credentials read it (the bucket's "
+        "policy, the object's owner, its KMS key); then run the batch again."
+    )
+
+    def __init__(self, what: str, uri: str, **facts: Unpack[Facts]) -> None:
+        super().__init__(what, **facts)
+        self.args = (what, uri)
+        self.uri = uri
 
 
 class StoreMissing(StoreError):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from prefect_toapis.batches.documents import belongs_to, owner_of
-from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew
+from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew, ObjectRefused
 from prefect_toapis.batches.identity import FOLDER_ID
 from prefect_toapis.batches.inventory import SHOT_FILE
 from prefect_toapis.batches.record import Attempt, is_attempt, read_attempt
@@ -99,8 +99,9 @@ async def lookup_works(lost: Attempt, batch: str, store: Store, find: Find) -> b
 
 
 async def _read(key: str, store: Store) -> Attempt | None:
-    content = await store.read(key)
     try:
+        content = await store.read(key)
         return read_attempt(content, key, store.uri(key)) if content else None
-    except (DocumentDamaged, DocumentTooNew):  # what is wrong with it is reported for its own shot
+    # What is wrong with it is reported for its own shot.
+    except (DocumentDamaged, DocumentTooNew, ObjectRefused):
         return None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from prefect_toapis.batches import manifest_tables, reading
-from prefect_toapis.batches.documents import Moment, is_below
+from prefect_toapis.batches.documents import Moment, is_below, leads_to
 from prefect_toapis.batches.inventory import SHOT_FILE
-from prefect_toapis.batches.naming import shot_label
+from prefect_toapis.batches.naming import is_batch_name, shot_label
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.client.errors import Money
 from prefect_toapis.client.sendable import too_deep
@@ -256,7 +256,8 @@ class Manifest(BaseModel):
 
         Raises:
             FileNotFoundError: There is none; a batch writes it when a run of it ends.
-            ValueError: It is damaged, or of a later version than this package knows.
+            ValueError: It is damaged, names what isn't below its batch, or is of a later version
+                than this package knows.
             StoreError: The store refuses, or does not answer.
             ImportError: A Parquet file, and pyarrow isn't installed.
 
@@ -333,7 +334,7 @@ class Manifest(BaseModel):
             uri: Where the batch is.
 
         Raises:
-            ValueError: It is damaged, or of a later version than this package knows.
+            ValueError: As for `load`.
         """
         try:
             # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
@@ -345,7 +346,12 @@ class Manifest(BaseModel):
     @classmethod
     def _of_rows(cls, rows: Sequence[Any], uri: str) -> "Manifest":
         found = [_known(row) for row in rows]
-        return cls(batch=uri.rstrip("/").rpartition("/")[2], uri=uri, rows=found)
+        manifest = cls(batch=uri.rstrip("/").rpartition("/")[2], uri=uri, rows=found)
+        # A local copy may be in a folder of any name: there the rows say which batch it is.
+        batch = manifest.batch if "://" in uri or not found else found[0].batch
+        if why := outside_of(batch, manifest):
+            raise ValueError(f"{why}; a run of the batch writes it anew")
+        return manifest
 
     def _having(self, status: RowStatus) -> list[ManifestRow]:
         return [row for row in self.rows if row.status == status]
@@ -354,18 +360,20 @@ class Manifest(BaseModel):
 def outside_of(batch: str, manifest: Manifest) -> str | None:
     """What a manifest names that isn't of its batch, in words; None if it is all its own.
 
-    Whoever reads a manifest from the bucket in order to sign links, or to buy, asks first.
+    Whoever signs links, fetches or buys by a manifest may rely on it: none is read that does.
 
     Args:
         batch: The name of the batch.
         manifest: As it was read.
     """
     for row in manifest.rows:
-        if row.batch != batch:
+        if row.batch != batch or not is_batch_name(batch):
             return f"a row of it is of the batch {row.batch!r}"
         keys = [key for key in (row.key, row.thumbnail_key) if key is not None]
         if outside := next((key for key in keys if not is_below(key, batch)), None):
             return f"it names {outside!r}, outside of the batch"
+        if row.uri is not None and not (row.key and leads_to(row.uri, row.key)):
+            return f"the URI of {row.key!r} is not that of its key"
     return None
 
 

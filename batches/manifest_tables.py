@@ -108,7 +108,8 @@ def to_pandas(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
     try:
         import pandas as pd  # noqa: PLC0415 - optional
     except ImportError as error:
-        raise ImportError("DataFrames need pandas: pip install pandas") from error
+        what = 'DataFrames need pandas: pip install "prefect-toapis[tables]"'
+        raise ImportError(what) from error
     whole = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
     frame: pd.DataFrame = to_arrow(rows).to_pandas(types_mapper=whole.get)
     return frame

@@ -37,6 +37,7 @@ from prefect_toapis.client.rules import MOST_CHARACTERS, check, unchecked
 SINGLE = "requests"  # the folder of requests that belong to no batch
 MOST_SHOTS = 100_000  # of a batch
 
+_MOST_TRIED = 500_000  # casts, for each set of roles that scenes name: some seconds
 _SAMPLE = 2_000  # shots of a plan that is too large, for finding its other faults
 _FIELDS_SHOWN = 200  # characters of a list of fields
 _REMIXED = {"prompt", "model", "duration", "aspect_ratio"}
@@ -177,8 +178,9 @@ def plan_batch(
         faults.append("scenes: there is none; give at least one prompt")
     if not spec.variants:
         faults.append("variants: there is none; leave it out for the default")
-    product = _product(spec, Filling(everybody), faults)
-    too_much = _too_much(spec, product)
+    casting = Filling(everybody)
+    product = _product(spec, casting, faults)
+    too_much = _too_much(spec, product, casting)
     shots: list[Shot] = []
     missing: dict[str, list[Character]] = {}
     for part in product:
@@ -228,6 +230,8 @@ def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part
     variants = list(zip(variant_labels(spec.variants), spec.variants, strict=True))
     parts: list[_Part] = []
     for label, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
+        if filling.tried > _MOST_TRIED:
+            break
         roles = _roles(scene)
         casts = filling.of(roles)
         if not casts:
@@ -237,13 +241,19 @@ def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part
     return parts
 
 
-def _too_much(spec: BatchSpec, product: Sequence[_Part]) -> str | None:
+def _too_much(spec: BatchSpec, product: Sequence[_Part], filling: Filling) -> str | None:
     """Why a plan is too large, by reckoning alone; None if it isn't."""
-    videos = sum(part.videos for part in product)
+    videos, is_cut = sum(part.videos for part in product), filling.tried > _MOST_TRIED
     if videos > spec.max_videos:
+        makes = f"at least {videos}" if is_cut else f"{videos}"
         return (
-            f"max_videos={spec.max_videos}: the plan makes {videos} videos; "
+            f"max_videos={spec.max_videos}: the plan makes {makes} videos; "
             "raise it if that is what you want"
+        )
+    if is_cut:
+        return (
+            f"the scenes name so many sets of roles that more than {_MOST_TRIED:,} casts would "
+            "have to be tried for them; split the batch"
         )
     shots = sum(part.shots for part in product)
     if shots > MOST_SHOTS:

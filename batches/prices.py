@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prefect_toapis.client.account_replies import CREDITS_PER_USD, Balance
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
+from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest, not_boolean
 
 _DECIMALS = 6  # of a credit: three times 0.1 is 0.3, as a person reckons
 
@@ -51,6 +51,8 @@ class Price(BaseModel):
         allow_inf_nan=False,
         description="For making a character, in credits. Empty: not known.",
     )
+
+    _numbers = field_validator("credits", "character_credits", mode="before")(not_boolean)
 
 
 @dataclass(frozen=True)

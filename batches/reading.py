@@ -7,6 +7,7 @@ for `s3`).
 from collections.abc import Callable
 
 from prefect_toapis.client.local_files import read_file
+from prefect_toapis.client.plain_text import shown_line
 
 LONGEST = 1_000_000_000  # bytes: the manifest of a hundred thousand videos is a fifth of it
 
@@ -47,8 +48,8 @@ def read(location: str) -> bytes | None:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise ValueError(f"{location}: {error}") from None
+            raise ValueError(f"{shown_line(location)}: {error}") from None
     if scheme not in _readers:
         known = ", ".join(f"{one}://" for one in sorted(_readers))
-        raise ValueError(f"{location}: only a path or {known} can be read")
+        raise ValueError(f"{shown_line(location)}: only a path or {known} can be read")
     return _readers[scheme](location)

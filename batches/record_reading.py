@@ -7,7 +7,12 @@ from datetime import datetime, timezone
 
 from prefect_toapis.batches.buyable import Buyable
 from prefect_toapis.batches.documents import owner_of
-from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew, StoreError
+from prefect_toapis.batches.errors import (
+    DocumentDamaged,
+    DocumentTooNew,
+    ObjectRefused,
+    StoreError,
+)
 from prefect_toapis.batches.identity import business_id
 from prefect_toapis.batches.record import (
     Attempt,
@@ -39,7 +44,7 @@ async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, l
     nothing is known but that there was one, and its `failure` says why.
 
     Raises:
-        StoreError: The bucket doesn't answer.
+        StoreError: The bucket doesn't answer, or refuses the credentials.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
@@ -48,7 +53,7 @@ async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, l
             async with at_once:
                 content = await store.read(key)
             return None if content is None else read_attempt(content, key, store.uri(key))
-        except (DocumentDamaged, DocumentTooNew) as error:
+        except (DocumentDamaged, DocumentTooNew, ObjectRefused) as error:
             return _unreadable(key, error)
 
     record: defaultdict[str, list[Attempt]] = defaultdict(list)
@@ -98,7 +103,7 @@ def lost(item: Buyable, number: int, store: Store) -> StoreError:
     return error
 
 
-def _unreadable(key: str, error: DocumentDamaged | DocumentTooNew) -> Attempt:
+def _unreadable(key: str, error: DocumentDamaged | DocumentTooNew | ObjectRefused) -> Attempt:
     identity, number = owner_of(key.rpartition("/")[0]) or "", number_of(key) or 1
     return Attempt(
         shot_id=identity,

@@ -17,7 +17,7 @@ from pydantic import (
 from prefect_toapis.batches.prices import Price
 from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.client.form_schema import form
-from prefect_toapis.client.requests import SceneFields, VariantFields
+from prefect_toapis.client.requests import SceneFields, VariantFields, not_boolean
 from prefect_toapis.client.sendable import unsendable
 from prefect_toapis.client.urls import base_url_fault
 
@@ -92,6 +92,8 @@ class Variant(VariantFields):
     takes: int = Field(
         default=1, ge=1, le=100, description="How many times to buy the same shot, on purpose."
     )
+
+    _takes_number = field_validator("takes", mode="before")(not_boolean)
 
     @field_validator("*")
     @classmethod
@@ -313,6 +315,13 @@ class RunSettings(BaseModel):
         description="Then Prefect tries the task again, after these seconds.",
     )
 
+    _numbers = field_validator(
+        *("account_share", "max_in_flight", "downloads_at_once", "shard_size", "shards_at_once"),
+        *("poll_first_seconds", "poll_every_seconds", "patience_seconds", "grace_seconds"),
+        *("settle_seconds", "retry_seconds", "keep_credits"),
+        mode="before",
+    )(not_boolean)
+
     @field_validator("callback_url")
     @classmethod
     def _has_no_password(cls, value: str | None) -> str | None:
@@ -349,6 +358,8 @@ class BatchSpec(BaseModel):
     budget_credits: float | None = Field(default=None, ge=0, le=_CREDITS, allow_inf_nan=False)
     on_failure: Literal["fail", "tolerate"] = "fail"
     settings: RunSettings = RunSettings()
+
+    _numbers = field_validator("max_videos", "budget_credits", mode="before")(not_boolean)
 
 
 # Strings are accepted by validation; the form of the UI should show the model alone.

@@ -14,12 +14,13 @@ from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.urls import without_queries
 from prefect_toapis.client.yaml_json import BoundedLoader
 
-_TEXT = re.compile(r"\d+:\d+|\d{4}-\d\d?-\d\d?")
+_TEXT = re.compile(r"[-+]?\d+:\d+|\d{4}-\d\d?-\d\d?")
 _COMMENT = re.compile(r"([ \t]+)#(.?)")
 _PROMPTS = {"prompt", "scenes"}
 _NAMES = {"name", "batch", "username", "character", "casts", "roles", "role", "remix_of"}
 _OTHERS = {"url", "character_url", "image_urls", "from_task", "character_from_task", "extra"}
 _BOOL = "tag:yaml.org,2002:bool"
+_STR = "tag:yaml.org,2002:str"
 _READ_AS = {
     "tag:yaml.org,2002:int": "a number",
     "tag:yaml.org,2002:float": "a number",
@@ -27,6 +28,11 @@ _READ_AS = {
 }
 _INT = "tag:yaml.org,2002:int"
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_PLAIN = re.compile(r"-?(?:0|[1-9]\d*)")
+_NUMBER_ELSEWHERE = re.compile(
+    r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+|[-+]?0o[0-7]+"
+)  # in JSON, YAML 1.2
+_TRUTH = {"true", "false"}
 _SHOWN = 40  # characters
 _QUOTES = "put it in quotes"
 
@@ -37,17 +43,17 @@ class SpecLoader(BoundedLoader):
     yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML declares it
         **yaml.SafeLoader.yaml_implicit_resolvers,
         **{
-            digit: [
+            first: [
                 ("tag:yaml.org,2002:str", _TEXT),
-                *yaml.SafeLoader.yaml_implicit_resolvers[digit],
+                *yaml.SafeLoader.yaml_implicit_resolvers[first],
             ]
-            for digit in "0123456789"
+            for first in "-+0123456789"
         },
     }
 
 
 def cut_texts(root: yaml.Node, text: str) -> list[str]:
-    """The texts of a spec that an unquoted `#` cuts short, and numbers that aren't as written.
+    """The texts of a spec that an unquoted `#` cuts short, and values that aren't as written.
 
     Comments stay possible: behind everything that isn't free text, and behind a name after two
     blanks, as in `name: wide  # for the site`. A prompt takes none in its line.
@@ -62,8 +68,8 @@ def cut_texts(root: yaml.Node, text: str) -> list[str]:
             continue
         if _is_cut(name, node, text):
             faults.append(f"line {_line(node)}: {name}: {_cut()}")
-        elif node.tag == _INT and _is_misread_number(name, node.value):
-            faults.append(_misread(node, f"the number {int(node.value.replace('_', ''), 8)}"))
+        elif misread := _misread_as(name, node):
+            faults.append(_misread(node, *misread))
     return faults
 
 
@@ -120,14 +126,28 @@ def _is_cut(name: str, node: yaml.ScalarNode, text: str) -> bool:
     like_text = found[2] not in {"", " ", "\t"}
     if name in _NAMES:
         return like_text or (bool(node.value) and len(found[1].expandtabs(2)) < 2)
-    return name in _OTHERS and like_text
+    # `budget_credits: #100` would be no budget at all.
+    return like_text and (name in _OTHERS or not node.value)
 
 
-def _is_misread_number(name: str, written: str) -> bool:
-    if not _OCTAL.fullmatch(written):
-        return False
-    digits = written.replace("_", "")
-    return name == "extra" or int(digits, 8) != int(digits)
+def _misread_as(name: str, node: yaml.ScalarNode) -> tuple[str, str] | None:
+    """What YAML takes a value for that is written as something else, and what to write for that.
+
+    Elsewhere validation knows what a field takes; in `extra`, everything is sent as it was read.
+    """
+    written, digits = node.value, node.value.replace("_", "")
+    free = name == "extra"
+    if node.tag == _INT:
+        number = str(yaml.safe_load(written))
+        octal = _OCTAL.fullmatch(written) and int(digits, 8) != int(digits)
+        is_other = octal or (free and not _PLAIN.fullmatch(written))
+        return (f"the number {number}", number) if is_other else None
+    if free and node.tag == _BOOL and written.lower() not in _TRUTH:
+        truth = str(yaml.safe_load(written)).lower()
+        return truth, truth
+    if free and node.tag == _STR and _NUMBER_ELSEWHERE.fullmatch(written):
+        return "text", "all of its digits"
+    return None
 
 
 def _node_at(root: yaml.Node, loc: Sequence[int | str]) -> yaml.Node | None:
@@ -156,9 +176,10 @@ def _cut() -> str:
     return "the # begins a comment, which ends the text; put it in quotes, or the # on its own line"
 
 
-def _misread(node: yaml.ScalarNode, read_as: str) -> str:
+def _misread(node: yaml.ScalarNode, read_as: str, instead: str = "") -> str:
     written = printable(without_queries(node.value), _SHOWN)
-    return f"line {_line(node)}: YAML reads {written} as {read_as}; {_QUOTES}"
+    what = f"line {_line(node)}: YAML reads {written} as {read_as}; {_QUOTES}"
+    return f"{what}, or write {instead}" if instead else what
 
 
 def _line(node: yaml.Node) -> int:

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from prefect_toapis.batches.documents import belongs_to, is_below, read_document
+from prefect_toapis.batches.documents import belongs_to, is_below, leads_to, read_document
 from prefect_toapis.batches.manifest import MANIFEST_VERSION, StoredShot
 from prefect_toapis.batches.store import Entry
-from prefect_toapis.client.urls import without_query
 
 
 def read_stored(content: bytes, key: str, uri: str) -> StoredShot:
@@ -36,7 +35,7 @@ def read_stored(content: bytes, key: str, uri: str) -> StoredShot:
         places = [place for place in (shot.folder, shot.record) if place]
         if shot.batch != batch or not all(is_below(place, batch) for place in places):
             return "its shot has a folder outside of the batch"
-        elsewhere = any(not _leads_to(one.uri, one.key) for one in found.videos)
+        elsewhere = any(not leads_to(one.uri, one.key) for one in found.videos)
         return "the URI of a video is not that of its key" if elsewhere else None
 
     return read_document(StoredShot, content, uri, MANIFEST_VERSION, mismatch)
@@ -45,11 +44,6 @@ def read_stored(content: bytes, key: str, uri: str) -> StoredShot:
 def _is_in(key: str, folder: str) -> bool:
     """Whether a key is directly in a folder."""
     return is_below(key, folder) and key.rpartition("/")[0] == folder
-
-
-def _leads_to(uri: str, key: str) -> bool:
-    """Whether an address can be that of a key; the bucket and its prefix may have moved."""
-    return uri.startswith("s3://") and uri.endswith(f"/{key}") and without_query(uri) == uri
 
 
 def missing_files(stored: StoredShot, entries: Mapping[str, Entry]) -> list[str]:

@@ -16,6 +16,7 @@ from prefect_toapis.batches.buyable import Buyable, Submissions
 from prefect_toapis.batches.errors import (
     CreationUnresolved,
     DocumentDamaged,
+    ObjectRefused,
     StoreError,
     StoreUnavailable,
     SubmissionAbsent,
@@ -109,6 +110,7 @@ class Buyer:
                 can't be looked up.
             DocumentDamaged: Its record can't be relied on, and its look-up finds nothing.
             DocumentTooNew: A later version of this package wrote its record.
+            ObjectRefused: The store refuses to give its record; nothing was sent.
         """
         try:
             item = await self.located(item)
@@ -129,7 +131,7 @@ class Buyer:
         release put it, or where its id says.
         """
         if not item.record:
-            earlier = await self.store.read(attempt_key(item.folder, 1))
+            earlier = await self._content(attempt_key(item.folder, 1))
             batch = item.folder.rpartition("/")[0]
             record = item.folder if earlier else record_folder(batch, item.id)
             item = item.placed(item.folder, record)
@@ -147,11 +149,18 @@ class Buyer:
         found: tuple[bytes, str] | None = None
         for number in count(1):
             key = attempt_key(item.record, number)
-            content = await self.store.read(key)
+            content = await self._content(key)
             if content is None:
                 break
             found = content, key
         return self._read(*found) if found else None
+
+    async def _content(self, key: str) -> bytes | None:
+        """What is under the key of an attempt: if it is there, it was sent."""
+        try:
+            return await self.store.read(key)
+        except ObjectRefused as error:
+            raise error.about(money="maybe spent") from None
 
     async def fail(self, item: Buyable, error: GenerationFailed | ResultExpired) -> None:
         """Record that the accepted attempt brought no result: it failed, or expired unfetched."""

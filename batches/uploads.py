@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prefect_toapis.batches.documents import Moment, read_document
-from prefect_toapis.batches.errors import DocumentDamaged
+from prefect_toapis.batches.errors import DocumentDamaged, ObjectRefused
 from prefect_toapis.batches.store import JSON, Store
 from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.references import references_in
@@ -95,7 +95,7 @@ async def find_upload(
         if content is None:
             return None
         found = read_document(Upload, content, store.uri(key), UPLOAD_VERSION, mismatch)
-    except DocumentDamaged as damage:
+    except (DocumentDamaged, ObjectRefused) as damage:
         logger.warning("%s; the file is uploaded again", damage.what)
         return None
     if why_not_public(found.url) and not await asyncio.to_thread(private):

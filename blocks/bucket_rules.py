@@ -24,7 +24,10 @@ _TAG = re.compile(r"[\w +=.:/@-]*")
 
 def _shown(text: str) -> str:
     """A name or URI that is none, unless a password may be in it."""
-    return "a URL with a user name" if "@" in unquote(text) else repr(without_query(text))
+    if "@" in unquote(text):
+        return "a URL with a user name"
+    is_other = "://" in text and not text.strip().lower().startswith("s3://")
+    return "a URL of another kind" if is_other else repr(without_query(text))
 
 
 def checked_name(name: str) -> str:
@@ -71,12 +74,14 @@ def normalised_prefix(prefix: str) -> str:
     """A prefix without slashes at its ends and without empty parts.
 
     Raises:
-        ValueError: It holds control characters, or a `.` or `..` part.
+        ValueError: It is a URL, or holds control characters or a `.` or `..` part.
 
     Example:
         >>> normalised_prefix("/videos//spring/")
         'videos/spring'
     """
+    if "://" in prefix:  # it may hold a password
+        raise ValueError("it is a URL; give a folder of the bucket, such as videos/spring")
     if not prefix.isprintable():
         raise ValueError(f"{prefix!r} holds control characters")
     parts = [part for part in prefix.strip().split("/") if part]

@@ -15,6 +15,7 @@ from prefect_toapis.blocks.masked import is_masked, why_masked
 from prefect_toapis.blocks.s3_errors import NotS3, page_in_place
 from prefect_toapis.blocks.thread_pools import async_twin
 from prefect_toapis.client.local_files import file_fault
+from prefect_toapis.client.request_logs import filter_loggers
 from prefect_toapis.client.urls import base_url_fault, without_query
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ class S3Credentials(CredentialsBlock):
         """
         import boto3  # noqa: PLC0415 - 0.4 s, so only when it is needed
 
+        filter_loggers("boto3", "botocore", "s3transfer", "urllib3")
         if problem := self.problem():
             raise StoreAccessRefused(f"The S3 credentials can't be used: {problem}")
         session = self._session_with_keys()

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from prefect_toapis.batches.errors import (
+    ObjectRefused,
     StoreAccessRefused,
     StoreError,
     StoreMissing,
@@ -33,6 +34,9 @@ _UNAVAILABLE_CODES = frozenset(
         "TooManyRequestsException",
     }
 )
+READ = "read"  # the operation that fetches an object
+_UNAUTHENTICATED = 401
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _REDIRECTS = frozenset({302, 303, 308})  # which S3 itself never answers with
 # S3's answers are XML or empty.
 _PAGE = re.compile(
@@ -52,6 +56,19 @@ _REFUSED_CODES = frozenset(  # those that don't come with 401 or 403 everywhere
         "UnrecognizedClientException",
     }
 )
+# Answers to a read that are about the bucket, the account or the request, not about the object.
+_NOT_ABOUT_THE_OBJECT = frozenset(
+    {
+        "AccountProblem",
+        "AllAccessDisabled",
+        "AuthorizationHeaderMalformed",
+        "InvalidBucketName",
+        "InvalidSecurity",
+        "NotSignedUp",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+    }
+) | (_REFUSED_CODES - {"AccessDenied"})
 
 # By name along the class's ancestors, because boto3 is imported on first use only.
 _BY_CLASS: dict[str, type[StoreError]] = {
@@ -135,8 +152,9 @@ def translate(error: Exception, *, operation: str, uri: str, credentials: str) -
         credentials: Which credentials were in use, without secrets.
 
     Returns:
-        `StoreMissing`, `StoreAccessRefused`, `StoreUnavailable` (safe to try again), or a plain
-        `StoreError` where the configuration must be changed.
+        `StoreMissing`, `StoreAccessRefused`, `ObjectRefused` (this object can't be read, others
+        may), `StoreUnavailable` (safe to try again), or a plain `StoreError` where the
+        configuration must be changed.
 
     Example:
         ```python
@@ -159,7 +177,10 @@ def translate(error: Exception, *, operation: str, uri: str, credentials: str) -
     if meta.get("RequestId"):
         facts["request_id"] = str(meta["RequestId"])
     reason = without_queries(str(answer.get("Message") or "")) or "the store gives no reason"
-    return _of_answer(code, status)(f"{what}: {reason}", **facts)
+    kind = _of_answer(code, status)
+    if operation == READ and _is_about_the_object(kind, code, status):
+        return ObjectRefused(f"{what}: {reason}", uri, **facts)
+    return kind(f"{what}: {reason}", **facts)
 
 
 def error_code(error: Exception) -> str:
@@ -179,6 +200,12 @@ def _of_answer(code: str, status: int) -> type[StoreError]:
     if code in _REFUSED_CODES or code.startswith("KMS.") or status in {401, 403}:
         return StoreAccessRefused
     return StoreError
+
+
+def _is_about_the_object(kind: type[StoreError], code: str, status: int) -> bool:
+    """Whether an answer refuses one object: archived, denied, or encrypted with a foreign key."""
+    by_kind = kind in {StoreAccessRefused, StoreError} and code not in _NOT_ABOUT_THE_OBJECT
+    return by_kind and _CLIENT_ERROR <= status < _SERVER_ERROR and status != _UNAUTHENTICATED
 
 
 def _of_class(error: Exception) -> type[StoreError]:

@@ -38,7 +38,7 @@ from prefect_toapis.blocks.bucket_rules import (
 from prefect_toapis.blocks.conditional_put import RETRY_SECONDS, put_if_absent
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import GONE, NotS3, error_code, translate
+from prefect_toapis.blocks.s3_errors import GONE, READ, NotS3, error_code, translate
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
 from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
 from prefect_toapis.blocks.streaming import Reader, WholeReads
@@ -199,7 +199,7 @@ class VideoBucket(Block):
             StoreError: Or one of its kinds, as for all operations.
             ValueError: It is longer; nothing of it was read.
         """
-        with self._translated("read", key):
+        with self._translated(READ, key):
             try:
                 answer = self._s3.get_object(Bucket=self.bucket_name, Key=self._full(key))
                 if most is not None and (fault := length_fault(answer["ContentLength"], most)):
@@ -214,7 +214,7 @@ class VideoBucket(Block):
     def read_part(self, key: str, start: int, stop: int) -> bytes:
         """The bytes from `start` up to, not including, `stop` of what is under a key."""
         part, whole = f"bytes={start}-{stop - 1}", self._full(key)
-        with self._translated("read", key):
+        with self._translated(READ, key):
             answer = self._s3.get_object(Bucket=self.bucket_name, Key=whole, Range=part)
             return answer["Body"].read()
 

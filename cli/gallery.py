@@ -5,7 +5,7 @@ import asyncio
 from rich.markup import escape
 
 from prefect_toapis.batches.gallery import shown_time
-from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest, outside_of
+from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
 from prefect_toapis.batches.naming import is_batch_name
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.cli.console import Console
@@ -40,8 +40,6 @@ async def _rewrite(batch: str) -> list[str]:
     bucket = await bucket_or_default(None)
     file, page = f"{batch}/{MANIFEST_FILE}", page_key(batch)
     manifest = Manifest.from_file(await BucketStore(bucket).read(file), bucket.uri(file))
-    if why := outside_of(batch, manifest):  # its links would open what is not the batch's
-        raise ValueError(f"{bucket.uri(file)}: {why}; a run of the batch writes it anew")
     uri = await write_gallery(bucket, manifest)
     links = await sign_links(bucket, [page])
     if links is None:

@@ -55,9 +55,11 @@ _METADATA: tuple[IPv4Network | IPv6Network, ...] = (
 _METADATA_NAMES = frozenset(
     {"metadata", "instance-data", "metadata.google.internal", "metadata.goog", "metadata.azure.com"}
     | {"metadata.azure.internal", "metadata.tencentyun.com", "instance-data.ec2.internal"}
+    | {"metadata.packet.net", "metadata.platformequinix.com"}
 )
 _LOCAL_NAMES = frozenset(  # the last labels of names that no public DNS has
     {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "localdomain"}
+    | {"svc"}
 )
 
 _MAPPED = IPv6Network("::ffff:0:0/96")
@@ -69,6 +71,9 @@ _LAST_32_BITS = (
 )
 _ISATAP = {0x00005EFE, 0x02005EFE}  # RFC 5214: the interface, before the IPv4 address
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
+# What is in no host, however it is escaped: some readers end it there. WHATWG's list.
+_IN_NO_HOST = re.compile(r"[\x00-\x20\x7f\"#%/<>?@\\^`{|}]")
+_IGNORED = re.compile("[\u00ad\u034f\u200b-\u200f\u2060-\u206f\ufe00-\ufe0f\ufeff]")  # by IDNA
 
 
 def is_public(address: Address) -> bool:
@@ -150,7 +155,7 @@ def may_be_asked(host: str, *, private: bool) -> bool:
         (True, False)
     """
     name = _plain(host)
-    if name in _METADATA_NAMES:
+    if name in _METADATA_NAMES or _IN_NO_HOST.search(name):
         return False
     try:
         address = _address(name)
@@ -200,9 +205,10 @@ def _embedded(address: IPv6Address) -> list[IPv4Address]:
 
 
 def _plain(host: str) -> str:
-    """A host as a resolver understands it: without escapes, wide letters and the last dot."""
-    text = unicodedata.normalize("NFKC", unquote(host)).replace("\u3002", ".").casefold()
-    return text.strip("[]").partition("%")[0].removesuffix(".")
+    """A host as a resolver understands it: without escapes, wide letters and dots at its end."""
+    text = _IGNORED.sub("", unicodedata.normalize("NFKC", unquote(host)))
+    text = text.replace("\u3002", ".").casefold().strip("[]")
+    return (text.partition("%")[0] if ":" in text else text).rstrip(".")  # without a zone
 
 
 def _address(host: str) -> Address | None:

@@ -182,6 +182,8 @@ class Catalogue(BaseModel):
             InvalidCatalogue: As `extended`.
         """
         path = os.environ.get(VARIABLE, "").strip()
+        if "://" in path:  # it may hold a password
+            raise InvalidCatalogue(f"{VARIABLE} is a URL; give the path of a file")
         return _extended_by(Path(path)) if path else cls.shipped()
 
     def rules_of(self, model: str) -> ModelRules | None:

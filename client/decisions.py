@@ -34,8 +34,15 @@ from prefect_toapis.client.errors import (
     WebhookNotConfigured,
 )
 from prefect_toapis.client.excerpts import sentence
-from prefect_toapis.client.refusals import Meaning, Refusal, read_refusal, refuses_by_code
+from prefect_toapis.client.refusals import (
+    Meaning,
+    Refusal,
+    read_refusal,
+    refuses_by_code,
+    says_no_balance,
+)
 from prefect_toapis.client.replies import Answer, Reply, read_reply
+from prefect_toapis.client.wrapped_tasks import find_task
 
 T = TypeVar("T")
 
@@ -126,8 +133,9 @@ def submission_outcome(answer: Answer | Exception, *, of_task: bool = False) -> 
     """What became of a submission.
 
     Accepted is only a 2xx with an id and without an error. Rejected is only what can't have bought
-    anything: no connection, a status of `BOUGHT_NOTHING` with any body, and a 503 that says
-    `rate_limit_unavailable` (the limiter stands before the task, [D]).
+    anything: no connection, a status of `BOUGHT_NOTHING` with any body, a 503 that says
+    `rate_limit_unavailable` (the limiter stands before the task, [D]), and a 2xx with
+    `"success": false`, the code of an empty balance and nothing that may be a task ([W]).
 
     Args:
         answer: The response, or what httpx raised in its place.
@@ -303,9 +311,18 @@ def _rejection(answer: Answer, refusal: Refusal, of_task: bool) -> APIError | Tr
     facts = _with_code(answer, refusal)
     if of_task and answer.http_status == 404 and "task_not_found" in refusal.codes:
         return NotFound(f"the API refuses: {refusal.message}", **facts)
+    if answer.http_status in range(200, 300) and _refuses_for_balance(answer, refusal):
+        return InsufficientBalance(f"the API refuses: {refusal.message}", **facts)
     if answer.http_status == 503 and "rate_limit_unavailable" in refusal.codes:
         return Unavailable(f"the API takes no submissions now: {refusal.message}", **facts)
     return None
+
+
+def _refuses_for_balance(answer: Answer, refusal: Refusal) -> bool:
+    """Whether a 2xx says that nothing was bought for want of a balance, and names no task."""
+    found = find_task(answer.payload)
+    names_a_task = found is not None and (found.ids or found.status is not None)
+    return says_no_balance(answer.payload, refusal) and not names_a_task
 
 
 def _refused(answer: Answer, refusal: Refusal) -> APIError | Transient:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect_toapis.client.json_values import canonical, text_of
+from prefect_toapis.client.plain_text import one_line
 from prefect_toapis.client.urls import without_queries
 
 SHOWN = 2000  # characters of a text from elsewhere
@@ -65,12 +66,9 @@ def readable(text: str, limit: int = SHOWN) -> str:
 
     Example:
         >>> readable("Not \x1b[31mhere:\n https://x.example/a?sig=s3cr3t")
-        'Not [31mhere: https://x.example/a'
+        'Not \\x1b[31mhere: https://x.example/a'
     """
-    safe = without_queries(text[:_READ])
-    printable = "".join(char if char.isprintable() else " " for char in safe)
-    line = " ".join(printable.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+    return one_line(without_queries(text[:_READ]), limit)
 
 
 def as_code(text: str | None) -> str | None:
@@ -92,7 +90,7 @@ def text_of_page(page: str) -> str:
     """
     parts: list[str] = []
     hidden = ""  # the element whose content isn't text
-    for tag, text in re.findall(r"<([^<>]*)>|([^<>]+)", page[:_READ]):
+    for tag, text in re.findall(r"<([^<>]*)>|([^<>]+)", page[:_READ].lstrip("\ufeff")):
         name = tag.split(maxsplit=1)[0].lower() if tag.strip() else ""
         if hidden:
             hidden = "" if name == f"/{hidden}" else hidden

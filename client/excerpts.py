@@ -2,17 +2,18 @@
 
 import re
 
+from prefect_toapis.client.plain_text import one_line
 from prefect_toapis.client.urls import without_queries
 
 EXCERPT = 500  # characters that are kept of a reply that can't be understood
 
-# What is read of a text: enough, as what is taken out may be long. Every repetition that begins
-# anywhere is bounded, as the text may be hostile.
+# What is read of a text: enough, as what is taken out may be long. Every repetition is bounded or
+# begins at the start of a word only, as the text may be hostile.
 _LOOKED_AT = 20_000  # characters
 _SECRET = re.compile(
-    r"(?P<name>[\"']?[\w-]{0,40}(?:token|secret|signature|password|passwd|api_?-?key|access_?-?key"
-    r"|auth_?-?key|authorization|cookie|credential|(?<![a-z])(?:sig|jwt|session_?id)(?![a-z]))"
-    r"[\w-]{0,40}[\"']?\s{0,9}(?:[:=]|%3[ad])\s{0,9})"
+    r"(?P<name>(?<![\w-])(?=[\w-]*?(?:token|secret|signature|password|passwd|api_?-?key|access_?-?key"
+    r"|auth_?-?key|authorization|cookie|credential|(?<![a-z])(?:sig|jwt|session_?id)(?![a-z])))"
+    r"[\w-]+[\"']?\s{0,9}(?:[:=]|%3[ad])\s{0,9})"
     r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:bearer\s+)?[^\s,;&<>{}\[\]]+)",
     re.IGNORECASE,
 )
@@ -20,15 +21,14 @@ _FIELD = re.compile(  # of a login page: what it sends back
     r"(<input\b[^<>]{0,300}?\bvalue\s{0,9}=\s{0,9})(?:\\?\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+)",
     re.IGNORECASE,
 )
-_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{3,}(?:\.[\w-]*)?")
+_JWT = re.compile(r"\beyJ[\w-]{5,1000}\.[\w-]{3,}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"\b(bearer\s+|sk-)[\w.~+/=-]{6,}", re.IGNORECASE)
 
 
 def excerpt(text: str, length: int = EXCERPT) -> str:
     """The first characters of a text from elsewhere, safe to show and to keep.
 
-    URLs lose their queries, members that are named like secrets their values, and what can't be
-    printed becomes a blank.
+    URLs lose their queries, members that are named like secrets their values.
 
     Args:
         text: A reply, JSON or not.
@@ -40,7 +40,7 @@ def excerpt(text: str, length: int = EXCERPT) -> str:
     """
     start = _SECRET.sub(r'\g<name>"[hidden]"', _FIELD.sub(r'\1"[hidden]"', _unsigned(text)))
     start = _JWT.sub("[hidden]", start)
-    return _printable(_BEARER.sub(r"\1[hidden]", start))[:length]
+    return one_line(_BEARER.sub(r"\1[hidden]", start))[:length]
 
 
 def sentence(text: str, length: int = EXCERPT) -> str:
@@ -50,12 +50,8 @@ def sentence(text: str, length: int = EXCERPT) -> str:
         >>> sentence("Can't fetch\nhttps://a.example/b.png?sig=ab12")
         "Can't fetch https://a.example/b.png"
     """
-    return _printable(_unsigned(text))[:length]
+    return one_line(_unsigned(text))[:length]
 
 
 def _unsigned(text: str) -> str:
     return without_queries(text[:_LOOKED_AT])
-
-
-def _printable(text: str) -> str:
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())

@@ -101,6 +101,8 @@ def why_unreadable(error: OSError | ValueError) -> str:
 def _expanded(path: str | os.PathLike[str]) -> Path:
     if "\0" in os.fspath(path):
         raise ValueError("a path holds no NUL")
+    if "://" in os.fspath(path):  # which `Path` would make another text of, its password in it
+        raise ValueError("it is a URL; give the path of a file")
     try:
         return Path(path).expanduser()
     except RuntimeError:

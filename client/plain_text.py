@@ -55,6 +55,16 @@ def printable(text: str, longest: int = LONGEST) -> str:
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
+def one_line(text: str, longest: int = LONGEST) -> str:
+    r"""Like `printable`, with a blank in place of line breaks and of blanks in a row.
+
+    Example:
+        >>> one_line("<p>\n  Not \x1b[31mhere\n</p>")
+        '<p> Not \\x1b[31mhere </p>'
+    """
+    return printable(" ".join(text.split()), longest)
+
+
 def shown_line(text: str, longest: int = LONGEST) -> str:
     """Like `printable`, and the URLs in it lose what may be secret; see `without_queries`.
 

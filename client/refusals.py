@@ -167,6 +167,25 @@ def refuses_by_code(payload: Any) -> bool:
     return is_status or _first(_CODES, [normalised(code)]) is not None
 
 
+def says_no_balance(payload: Any, refusal: Refusal) -> bool:
+    """Whether a reply of any HTTP status says by a code that the balance refused the request.
+
+    Its text alone isn't enough, nor is a code beside anything that may be a task.
+
+    Args:
+        payload: The JSON of the body.
+        refusal: As `read_refusal` reads it.
+
+    Example:
+        >>> body = {"success": False, "code": "insufficient_user_quota", "data": None}
+        >>> says_no_balance(body, read_refusal(body, ""))
+        True
+    """
+    if not isinstance(payload, Mapping) or payload.get("success") is not False:
+        return False
+    return not payload.get("data") and _first(_CODES, refusal.codes) == "balance"
+
+
 def normalised(word: str) -> str:
     """A code in one form, however it is spelt.
 

@@ -1,8 +1,8 @@
-"""What httpx and httpcore log of requests, without what must not be shown.
+"""What HTTP libraries log of requests, without what must not be shown.
 
-httpx logs each URL that it asks for, and at DEBUG httpcore logs the headers of each answer: a
-result's URL is signed, and so is where a redirect leads. Filters hold for single loggers, so each
-that these two have is named here.
+httpx and urllib3 log each URL that they ask for; at DEBUG httpcore logs the headers of each answer,
+and botocore whole requests and answers, with their signatures and tokens. A result's URL is signed,
+and so is where a redirect leads. Filters hold for single loggers, so each of these is given one.
 """
 
 import logging
@@ -14,26 +14,60 @@ from prefect_toapis.client.urls import without_queries, without_query
 
 _HEADERS = re.compile(r"\[\(b['\"].*\)\]", re.DOTALL)  # as httpcore shows those of an answer
 _NAME = re.compile(r"\((b'[^']*'|b\"[^\"]*\"), ")
+_SECRET_HEADER = re.compile(
+    r"((?:authorization|x-amz-security-token|x-amz-signature|cookie)['\"]?\s{0,9}[:=]\s{0,9})"
+    r"(?:b?'[^'\n]*'|b?\"[^\"\n]*\"|[^\n}]+)",
+    re.IGNORECASE,
+)
+# They log little else than what is signed, signatures, and answers as a whole.
+_OPAQUE = ("botocore.auth", "botocore.crt.auth", "botocore.endpoint", "botocore.parsers")
+_FORMATTER = logging.Formatter()
 
 
 def _shown(value: object) -> object:
-    if isinstance(value, (httpx.URL, httpx.Request)):
-        return without_query(str(value.url if isinstance(value, httpx.Request) else value))
-    return without_queries(value) if isinstance(value, str) else value
+    if isinstance(value, httpx.Request):
+        value = value.url
+    if isinstance(value, httpx.URL):
+        return without_query(str(value))
+    if not isinstance(value, str):
+        return value
+    is_url = ("://" in value or value.startswith("/")) and not re.search(r"\s", value)
+    return without_query(value) if is_url else value
+
+
+def _safe(text: str) -> str:
+    text = _HEADERS.sub(lambda found: f"[{', '.join(_NAME.findall(found[0]))}]", text)
+    return without_queries(_SECRET_HEADER.sub(r"\1[hidden]", text))
 
 
 def without_secrets(record: logging.LogRecord) -> bool:
     """Let a record pass: URLs without queries, of an answer's headers the names alone."""
     if isinstance(record.args, tuple):
-        record.args = tuple(map(_shown, record.args))
-    if isinstance(record.msg, str):
-        names = _HEADERS.sub(lambda found: f"[{', '.join(_NAME.findall(found[0]))}]", record.msg)
-        record.msg = without_queries(names)
+        opaque = record.name in _OPAQUE
+        record.args = tuple("[hidden]" if opaque else _shown(value) for value in record.args)
+    message = record.getMessage()
+    if (safe := _safe(message)) != message:
+        record.msg, record.args = safe, None
+    if record.exc_info:  # an exception's text may name the URL, its frames hold the request
+        record.exc_text = _safe(_FORMATTER.formatException(record.exc_info))
+        record.exc_info = None
     return True
+
+
+def filter_loggers(*packages: str) -> None:
+    """Filter what some packages log, each of the loggers that they have by now.
+
+    Args:
+        packages: Such as `urllib3`, after its import.
+    """
+    prefixes = tuple(f"{package}." for package in packages)
+    for name in list(logging.root.manager.loggerDict):
+        if name in packages or name.startswith(prefixes):
+            logging.getLogger(name).addFilter(without_secrets)
 
 
 for _name in (
     *("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"),
-    "httpcore.socks",
+    *("httpcore.socks", *_OPAQUE),
 ):
     logging.getLogger(_name).addFilter(without_secrets)

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     JsonValue,
+    field_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -70,6 +71,13 @@ def _sendable(value: str) -> str:
 
 
 Prompt = Annotated[str, AfterValidator(_sendable)]
+
+
+def not_boolean(value: Any) -> Any:
+    """A field validator for numbers: Python takes true, which is `yes` in YAML, for 1."""
+    if isinstance(value, bool):
+        raise ValueError("give a number, not true or false")  # noqa: TRY004 - for pydantic
+    return value
 
 
 class SceneFields(BaseModel):
@@ -145,6 +153,8 @@ class VariantFields(BaseModel):
         repr=False,  # may hold signed URLs
         description="Fields of other models, sent as they are (JSON).",
     )
+
+    _numbers = field_validator("duration", "n", mode="before")(not_boolean)
 
 
 class VideoRequest(SceneFields, VariantFields):

@@ -28,10 +28,12 @@ from prefect_toapis.client.addresses import (
 )
 from prefect_toapis.client.errors import ResultRefused
 from prefect_toapis.client.key import KeyAuth, without_frames
+from prefect_toapis.client.plain_text import printable
 
 UNUSABLE_PROXY = "a proxy that the environment names (HTTPS_PROXY, ALL_PROXY, ...) can't be used"
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = 10  # in a row
+_SHOWN = 200  # characters of a host's name
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 
 
@@ -89,7 +91,9 @@ class ResultSource:
     base_url: str
     key: SecretStr | None = None
 
-    def open(self, url: str, headers: dict[str, str], timeout: httpx.Timeout) -> httpx.Response:
+    def open(
+        self, url: SecretStr, headers: dict[str, str], timeout: httpx.Timeout
+    ) -> httpx.Response:
         """The response, opened for streaming.
 
         A URL on the API's origin that answers 401 is asked for once more with the key. Once a
@@ -100,7 +104,9 @@ class ResultSource:
             httpx.HTTPError: There is no response, or redirects don't end.
         """
         api, at_home = origin(httpx.URL(self.base_url)), True
-        request = self.http.build_request("GET", url, headers=headers, timeout=timeout)
+        request = self.http.build_request(
+            "GET", url.get_secret_value(), headers=headers, timeout=timeout
+        )
         for _ in range(_REDIRECTS + 1):
             at_home = at_home and api is not None and origin(request.url) == api
             response = self.http.send(request, stream=True)
@@ -134,6 +140,16 @@ def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:
     if url.scheme not in _PORTS or not url.host or url.userinfo:
         return None
     return url.scheme, url.raw_host, _PORTS[url.scheme] if url.port is None else url.port
+
+
+def host_of(url: httpx.URL) -> str:
+    """Host and port, for messages: nothing of a URL besides is free of what may sign.
+
+    Example:
+        >>> host_of(httpx.URL("https://me:pw@cdn.example:8443/a.mp4?sig=ab12"))
+        'cdn.example:8443'
+    """
+    return printable(url.netloc.decode("ascii", "replace"), _SHOWN)
 
 
 def proxy_for(url: httpx.URL) -> SecretStr | None:

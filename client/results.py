@@ -21,8 +21,9 @@ from prefect_toapis.client.containers import ContainerCheck, container_check
 from prefect_toapis.client.decisions import retry_after
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
 from prefect_toapis.client.excerpts import excerpt
+from prefect_toapis.client.key import without_frames
 from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
-from prefect_toapis.client.result_host import LeastSpeed, ResultSource, result_client
+from prefect_toapis.client.result_host import LeastSpeed, ResultSource, host_of, result_client
 from prefect_toapis.client.urls import DEFAULT_BASE_URL
 
 _REFUSALS = {401, 403, 404, 410}
@@ -120,7 +121,7 @@ class ResultReader:
     the video's own structure says that it is whole.
 
     Args:
-        url: The (signed) URL; it appears in no error.
+        url: The (signed) URL; it appears in no error, and in no variable of a traceback.
         kind: What it should be.
         base_url: Of the API whose result it is: only where that is at a private address may the
             result be, redirects included.
@@ -140,7 +141,7 @@ class ResultReader:
 
     Example:
         ```python
-        with closing(ResultReader(output.url)) as reader:
+        with closing(ResultReader(SecretStr(output.url))) as reader:
             bucket.upload(f"video-1.{reader.suffix}", reader, reader.content_type)
         print(reader.size, reader.sha256)
         ```
@@ -148,7 +149,7 @@ class ResultReader:
 
     def __init__(
         self,
-        url: str,
+        url: SecretStr,
         kind: Kind = "video",
         *,
         base_url: str = DEFAULT_BASE_URL,
@@ -218,9 +219,13 @@ class ResultReader:
                 httpx.Timeout(self._patience.stall, connect=10.0),
             )
         except _UNUSABLE as error:
-            raise ResultRefused(_broken(error)) from None
+            raise ResultRefused(_broken(error, _asked(error))) from None
         except httpx.HTTPError as error:
-            raise Unavailable(_broken(error), money="spent") from None  # its text may hold the URL
+            what = _broken(error, _asked(error))  # its own text may hold the URL
+            raise Unavailable(what, money="spent") from None
+        except BaseException as error:
+            without_frames(error)
+            raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10
 
     def _pieces(self) -> Iterator[bytes]:
         return decompressed(self._response.iter_raw(), self._response.headers)
@@ -231,10 +236,14 @@ class ResultReader:
             stalled = False
             try:
                 piece = next(self._chunks, b"")
-                what = f"the transfer ended after {self._came} of {self._facts.length} bytes"
+                length = self._facts.length
+                what = f"the transfer from {self._host} ended after {self._came} of {length} bytes"
             except httpx.HTTPError as error:
-                piece, what = b"", f"{_broken(error)} after {self._came} bytes"
+                piece, what = b"", f"{_broken(error, self._host)} after {self._came} bytes"
                 stalled = isinstance(error, httpx.TimeoutException)
+            except BaseException as error:
+                without_frames(error)
+                raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10
             else:
                 if piece or self._facts.length in {None, self._came}:
                     self._came += len(piece)
@@ -269,8 +278,9 @@ class ResultReader:
         elif self._facts.goes_on(status, self._response.headers, self._came):
             self._chunks = self._pieces()
         else:
-            self._check_refusal(status)
-            raise Unavailable(f"{what}, and the host doesn't go on with it", money="spent")
+            self._check_refusal(self._response)
+            what = f"{what}, and the host doesn't go on with it"
+            raise Unavailable(what, http_status=status, money="spent")
 
     def _check_structure(self, piece: bytes) -> None:
         """Follow a video's structure; `piece` is empty at the end of the file."""
@@ -280,19 +290,25 @@ class ResultReader:
             self._structure.feed(piece)
         if fault := self._structure.fault if piece else self._structure.finish():
             if self._facts.length is None and not piece:  # nothing else said where its end is
-                what = f"the transfer was cut after {self._came} bytes: the video is not whole"
-                raise Unavailable(f"{what}, {fault}", money="spent")
-            raise NotAVideo(f"the host has a damaged video: {fault}")
+                what = f"the transfer from {self._host} was cut after {self._came} bytes"
+                raise Unavailable(f"{what}: the video is not whole, {fault}", money="spent")
+            raise NotAVideo(f"the video at {self._host} is damaged: {fault}")
 
-    def _check_refusal(self, status: int) -> None:
-        if status in _REFUSALS:
-            raise ResultRefused("the host of the result refuses its URL", http_status=status)
+    @property
+    def _host(self) -> str:
+        """Which host answered, after redirects."""
+        return host_of(self._response.url)
+
+    def _check_refusal(self, response: httpx.Response) -> None:
+        if (status := response.status_code) in _REFUSALS:
+            what = f"the host of the result, {host_of(response.url)}, refuses its URL"
+            raise ResultRefused(what, http_status=status)
 
     def _check_status(self, response: httpx.Response) -> None:
         status = response.status_code
-        self._check_refusal(status)
+        self._check_refusal(response)
         if status != 200:
-            what = "the host of the result is out of order"
+            what = f"the host of the result, {host_of(response.url)}, is unavailable"
             error = Unavailable(what, http_status=status, money="spent")
             delay = retry_after(response.headers.get("retry-after"), time.time())
             raise error if delay is None else error.about(retry_after=delay)
@@ -302,7 +318,8 @@ class ResultReader:
             return content_type
         told = _MEDIA_TYPE.match(self._response.headers.get("content-type", ""))
         said = told[0].lower() if told else "no type"
-        raise NotAVideo(f"the result is no {kind}: {said}, beginning with {_beginning(start)!r}")
+        beginning = f"{said}, beginning with {_beginning(start)!r}, from {self._host}"
+        raise NotAVideo(f"the result is no {kind}: {beginning}")
 
 
 def _beginning(content: bytes) -> str:
@@ -313,5 +330,14 @@ def _beginning(content: bytes) -> str:
     return " ".join("…" if _MAYBE_SECRET.search(word) else word for word in words)
 
 
-def _broken(error: Exception) -> str:
-    return f"the result could not be fetched: {type(error).__name__}"
+def _broken(error: Exception, host: str | None) -> str:
+    where = f" from {host}" if host else ""
+    return f"the result could not be fetched{where}: {type(error).__name__}"
+
+
+def _asked(error: Exception) -> str | None:
+    """Which host was asked; None for a URL that isn't one."""
+    try:
+        return host_of(error.request.url) if isinstance(error, httpx.RequestError) else None
+    except RuntimeError:  # the error names no request
+        return None

@@ -19,6 +19,10 @@ _WORD = re.compile(r"[^\s\"'<>]+")
 # What is followed by nothing but the end of a sentence begins no query.
 _QUERY = re.compile(r"[?#](?=[^?!.,;:)\]}\\]|[?!.,;:)\]}\\]+\w)|\\u00(?:3f|23)", re.IGNORECASE)
 _USER_INFO = re.compile(r"(//|\\/\\/)[^\s\"'<>/\\]{1,2000}@")
+# A password with a slash or a question mark in it: what follows the host is no port.
+_PASSWORD = re.compile(
+    r"(//|\\/\\/)[^\s\"'<>/\\:@\[?#]{0,200}:(?!\d{1,5}(?!\w))[^\s\"'<>@]{1,2000}@"
+)
 
 _SIGNATURE_PREFIXES = ("x-amz-", "x-goog-", "x-oss-", "x-cos-")
 _SIGNATURE_NAMES = {
@@ -122,7 +126,7 @@ def without_query(url: str) -> str:
         >>> without_query("s3://studio/cat.png?versionId=3"), without_query("https://a:b@c.d/e#f")
         ('s3://studio/cat.png', 'https://c.d/e')
     """
-    address = re.split(r"[?#]", url, maxsplit=1)[0]
+    address = re.split(r"[?#]", _PASSWORD.sub(r"\1", url), maxsplit=1)[0]
     scheme, mark, rest = address.partition("://")
     host, slash, path = rest.partition("/")
     return "".join((scheme, mark, host.rpartition("@")[2], slash, path))
@@ -138,7 +142,7 @@ def without_queries(text: str) -> str:
         >>> without_queries("see s3://b/k?sig=1, //me:pw@a.example/x and /v?t=2 (a/b?)")
         'see s3://b/k //a.example/x and /v (a/b?)'
     """
-    return _USER_INFO.sub(r"\1", _WORD.sub(_without_query_in, text))
+    return _USER_INFO.sub(r"\1", _WORD.sub(_without_query_in, _PASSWORD.sub(r"\1", text)))
 
 
 def _without_query_in(word: re.Match[str]) -> str:

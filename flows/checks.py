@@ -8,7 +8,7 @@ from prefect.logging import get_run_logger
 
 from prefect_toapis.batches.casting import creation_request
 from prefect_toapis.batches.characters import CHARACTERS, order_of, registered
-from prefect_toapis.batches.errors import DocumentTooNew, InvalidBatch
+from prefect_toapis.batches.errors import DocumentTooNew, InvalidBatch, ObjectRefused
 from prefect_toapis.batches.naming import batch_name
 from prefect_toapis.batches.plan import Plan, plan_batch
 from prefect_toapis.batches.plan_file import PlanFile
@@ -97,11 +97,11 @@ async def _read_known(
     store, earlier = BucketStore(bucket), None
     try:
         earlier = await read_earlier_plan(plan.batch, store, settings)
-    except DocumentTooNew as error:
+    except (DocumentTooNew, ObjectRefused) as error:
         faults.append(str(error))
     try:
         plan = plan.with_characters(await read_known(plan.spec.characters, store))
-    except DocumentTooNew as error:
+    except (DocumentTooNew, ObjectRefused) as error:
         faults.append(str(error))
     return plan, earlier
 

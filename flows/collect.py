@@ -121,9 +121,10 @@ class _Wanted:
         """Whether a shot's latest attempt may have become a video meanwhile."""
         if attempt is None or (self.ended is not None and attempt.task_id not in self.ended):
             return False
-        if attempt.state == "sending":  # one that was sent just now is somebody's
-            settle = self.settings.settle_seconds
-            return settled(attempt.sent_at, datetime.now(timezone.utc), settle)
+        if attempt.state == "sending":  # a run may still wait for one that was sent just now
+            now, settle = datetime.now(timezone.utc), self.settings.settle_seconds
+            from_the_future = settled(now, attempt.sent_at, settle)  # a clock was wrong
+            return from_the_future or settled(attempt.sent_at, now, settle)
         return attempt.state == "accepted"  # of an expired one, asking brings nothing new
 
 

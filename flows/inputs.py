@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.files import File, files_in, with_references
-from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest, outside_of
+from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
 from prefect_toapis.batches.naming import is_batch_name
 from prefect_toapis.batches.reading import LONGEST
 from prefect_toapis.batches.remixes import earlier_shot, task_of, with_remixes
@@ -172,10 +172,7 @@ async def _read_manifest(batch: str, store: BucketStore) -> Manifest | None:
     content = await store.read(key) if stored else None
     if content is None:
         return None
-    manifest = Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))
-    if why := outside_of(batch, manifest):
-        raise ValueError(why)
-    return manifest
+    return Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))
 
 
 async def upload_files(

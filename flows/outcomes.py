@@ -237,7 +237,7 @@ async def gather_manifest(batch: Batch, outcomes: Outcomes) -> Manifest:
     for error in read.unread.values():
         raise error
     stored = [*known.values(), *read.found.values()]
-    faults = {**read.broken, **{key: str(error) for key, error in read.too_new.items()}}
+    faults = {**read.broken, **{key: str(error) for key, error in read.withheld.items()}}
     why = {
         shot.shot_id: Unstored(status="open", reason=faults[key], money="spent")
         for shot in [*batch.shots, *batch.orphaned]

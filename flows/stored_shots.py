@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from prefect.logging import get_run_logger
 from stamina import BoundAsyncRetryingCaller
 
-from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew, StoreError
+from prefect_toapis.batches.errors import (
+    DocumentDamaged,
+    DocumentTooNew,
+    ObjectRefused,
+    StoreError,
+)
 from prefect_toapis.batches.inventory import Inventory
 from prefect_toapis.batches.manifest import StoredShot, shot_key
 from prefect_toapis.batches.plan import Shot
@@ -25,7 +30,8 @@ class StoredShots:
 
     Args:
         found: What `shot.json` says of each shot whose videos are there, by its key.
-        too_new: What is wrong with those that a later version of this package wrote, by key.
+        withheld: Why some can't be read and must not be written anew, by key: a later version of
+            this package wrote them, or the store refuses them.
         broken: What is wrong with those that are damaged or whose videos are gone, by key: they
             are made anew, without paying.
         unread: Why some can't be read now, by key.
@@ -33,7 +39,7 @@ class StoredShots:
     """
 
     found: Mapping[str, StoredShot] = field(default_factory=dict)
-    too_new: Mapping[str, DocumentTooNew] = field(default_factory=dict)
+    withheld: Mapping[str, DocumentTooNew | ObjectRefused] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, StoreError] = field(default_factory=dict)
     gone: Mapping[str, StoredShot] = field(default_factory=dict)
@@ -50,8 +56,8 @@ class StoredShots:
         """
         found: dict[str, ToAPIsError] = {}
         for shot in shots:
-            if error := self.too_new.get(shot_key(shot)):
-                found[shot.shot_id] = error.about(shot=shot.label, money="spent")
+            if error := self.withheld.get(shot_key(shot)):
+                found[shot.shot_id] = error.about(shot=shot.label)
             elif number := inventory.lost_attempt(shot):
                 found[shot.shot_id] = lost(shot, number, store)
         return found
@@ -73,7 +79,7 @@ async def read_stored_shots(
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
     found: dict[str, StoredShot] = {}
-    too_new: dict[str, DocumentTooNew] = {}
+    withheld: dict[str, DocumentTooNew | ObjectRefused] = {}
     broken: dict[str, str] = {}
     unread: dict[str, StoreError] = {}
     incomplete: dict[str, StoredShot] = {}
@@ -83,8 +89,8 @@ async def read_stored_shots(
             async with at_once:
                 content = await retries(store.read, key)
             stored = read_stored(content or b"", key, store.uri(key))
-        except DocumentTooNew as error:
-            too_new[key] = error
+        except (DocumentTooNew, ObjectRefused) as error:
+            withheld[key] = error.about(money="spent")
         except DocumentDamaged as damage:
             broken[key] = damage.what
         except StoreError as error:
@@ -100,4 +106,4 @@ async def read_stored_shots(
     await asyncio.gather(*map(read, keys))
     for fault in broken.values():
         get_run_logger().warning("%s", fault)
-    return StoredShots(found, too_new, broken, unread, incomplete)
+    return StoredShots(found, withheld, broken, unread, incomplete)

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import count
 
 from prefect.runtime import flow_run
+from pydantic import SecretStr
 
 from prefect_toapis.batches.characters import brought_along
 from prefect_toapis.batches.errors import DocumentDamaged, StoreError
@@ -306,7 +307,7 @@ class _Download:
 
     async def _same(self, output: Output, videos: Sequence[StoredVideo]) -> StoredVideo | None:
         """Which of some stored videos a result is; None for another one."""
-        async with self._opened(output.url, "video") as reader:
+        async with self._opened(SecretStr(output.url), "video") as reader:
             if reader.length is not None and reader.length not in {one.size for one in videos}:
                 return None
             await in_transfer_thread(partial(_read_through, reader))
@@ -314,7 +315,7 @@ class _Download:
             return next(same, None)
 
     async def _store_video(self, output: Output, number: int) -> StoredVideo:
-        key, reader = await self._stored(output.url, "video", f"video-{number}")
+        key, reader = await self._stored(SecretStr(output.url), "video", f"video-{number}")
         return StoredVideo(
             output=number,
             key=key,
@@ -328,7 +329,7 @@ class _Download:
         """The name of a file, and the one where other content has the first."""
         return stem, f"{stem}-attempt-{self.generation.attempt}"
 
-    async def _stored(self, url: str, kind: Kind, stem: str) -> tuple[str, ResultReader]:
+    async def _stored(self, url: SecretStr, kind: Kind, stem: str) -> tuple[str, ResultReader]:
         for name in self._names(stem):
             async with self._opened(url, kind) as reader:
                 key = f"{self.folder}/{name}.{reader.suffix}"
@@ -357,7 +358,7 @@ class _Download:
         """A poster is a convenience: without it the video is stored all the same."""
         try:
             if output.thumbnail_url:
-                return await self._store_thumbnail(output.thumbnail_url, video.output)
+                return await self._store_thumbnail(SecretStr(output.thumbnail_url), video.output)
             if posters_can_be_made():
                 return await self._store_first_frame(video)
         except (DownloadFailed, Unavailable, StoreError) as error:
@@ -369,12 +370,12 @@ class _Download:
             run_logger().warning("%s: no poster: %s", self.generation.label, what)
         return None
 
-    async def _store_thumbnail(self, url: str, number: int) -> str:
+    async def _store_thumbnail(self, url: SecretStr, number: int) -> str:
         key, _ = await self._stored(url, "image", f"thumbnail-{number}")
         return key
 
     @asynccontextmanager
-    async def _opened(self, url: str, kind: Kind) -> AsyncIterator[ResultReader]:
+    async def _opened(self, url: SecretStr, kind: Kind) -> AsyncIterator[ResultReader]:
         patience = Patience.within(self.retry.budget)
         open_it = partial(
             ResultReader,

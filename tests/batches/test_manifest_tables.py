@@ -152,7 +152,7 @@ def test_without_pyarrow_and_pandas_it_is_said_what_to_install(
 ) -> None:
     assert has_pyarrow()
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="pip install pandas"):
+    with pytest.raises(ImportError, match="pandas: pip install"):
         MANIFEST.to_pandas()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for call in (MANIFEST.to_arrow, MANIFEST.to_pandas, MANIFEST.to_parquet):

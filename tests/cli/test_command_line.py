@@ -30,6 +30,33 @@ def test_says_what_each_command_does(
     assert "webhooks     Take the provider's webhooks." in overview
 
 
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\n", "\x9b", "\u202e", "\udcff"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("generate", "spec{}.yaml"),
+        ("generate", "spec.yaml", "--batch", "b{}"),
+        ("reconcile", "b{}"),
+        ("gallery", "b{}"),
+    ],
+)
+def test_an_argument_with_a_control_character_is_refused_before_anything_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    character: str,
+) -> None:
+    monkeypatch.setattr("prefect_toapis.cli.app", None)  # what would ask Prefect
+    given = [one.format(character) for one in arguments]
+    monkeypatch.setattr(sys, "argv", ["prefect-toapis", *given])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("holds a control character: give it without.")
+    assert line.isprintable()
+
+
 @pytest.mark.parametrize("arguments", [("--version",), ("demo", "--version")])
 def test_says_its_own_version(
     monkeypatch: pytest.MonkeyPatch,

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from tests.boxes import FTYP, box, mp4
 from tests.hostile import in_another_thread, trickle
 
@@ -20,7 +21,7 @@ VIDEO = mp4(50_000)
 
 def fetch(url: str, **patience: Any) -> bytes:
     quick: dict[str, Any] = {"stall": 2, "pause": 0.001, **patience}
-    with closing(ResultReader(url, base_url=url, patience=Patience(**quick))) as reader:
+    with closing(ResultReader(SecretStr(url), base_url=url, patience=Patience(**quick))) as reader:
         return b"".join(iter(lambda: reader.read(8_000), b""))
 
 
@@ -83,7 +84,7 @@ def test_a_bomb_comes_out_in_small_pieces() -> None:
     content = gzip.compress(FTYP + box(b"mdat", bytes(100_000_000)) + box(b"moov"))
     with (
         sent(content, "Content-Encoding: gzip", length(content)) as peer,
-        closing(ResultReader(peer.url, base_url=peer.url)) as reader,
+        closing(ResultReader(SecretStr(peer.url), base_url=peer.url)) as reader,
     ):
         tracemalloc.start()
         try:
@@ -139,7 +140,9 @@ def test_a_host_that_trickles_for_a_while_is_asked_for_the_rest() -> None:
 def test_a_slow_consumer_is_not_the_host_s_fault() -> None:
     with sent(VIDEO, length(VIDEO)) as peer:
         quick = Patience(stall=2, least=LeastSpeed(size=10**9, window=0.2))
-        with closing(ResultReader(peer.url, base_url=peer.url, patience=quick)) as reader:
+        with closing(
+            ResultReader(SecretStr(peer.url), base_url=peer.url, patience=quick)
+        ) as reader:
             read = reader.read(10)
             time.sleep(0.5)
             assert read + b"".join(iter(lambda: reader.read(8_000), b"")) == VIDEO

@@ -256,6 +256,46 @@ def test_a_submission_with_2xx_and_the_code_of_an_error_is_unknown(body: Any) ->
     assert outcome.error.what.endswith("was accepted: Lost")
 
 
+NO_BALANCE: dict[str, Any] = {"success": False, "code": "insufficient_user_quota"}
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "payment_required", "InsufficientBalance"])
+@pytest.mark.parametrize("http_status", [200, 201])
+def test_a_2xx_that_says_by_its_code_that_no_balance_is_left_bought_nothing(
+    http_status: int, code: str
+) -> None:
+    for body in (
+        {**NO_BALANCE, "code": code, "message": "Lost", "data": None},
+        {"success": False, "error": {"code": code, "message": "Lost", "type": "x"}},
+    ):
+        outcome = submission_outcome(answer(http_status, body))
+        assert isinstance(outcome, Rejected)
+        assert isinstance(outcome.error, InsufficientBalance)
+        assert outcome.error.money == "not spent"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": "insufficient_user_quota", "message": "Lost", "data": None},
+        {"success": True, "code": "insufficient_user_quota"},
+        {"success": "false", "code": "insufficient_user_quota"},
+        {"success": False, "message": "The balance is insufficient"},
+        {"success": False, "code": "timeout", "message": "The balance is insufficient"},
+        {"success": False, "code": "rate_limit_exceeded"},
+        {"success": False, "code": 500, "message": "Quota used up"},
+        {**NO_BALANCE, "id": "video_1"},
+        {**NO_BALANCE, "task_id": "video_1"},
+        {**NO_BALANCE, "data": {"id": "video_1"}},
+        {**NO_BALANCE, "data": ["video_1"]},
+        {**NO_BALANCE, "result": {"task_id": "video_1"}},
+        {**NO_BALANCE, "status": "queued"},
+    ],
+)
+def test_a_2xx_with_less_than_that_leaves_open_what_was_bought(body: Any) -> None:
+    assert isinstance(submission_outcome(answer(200, body)), Unknown)
+
+
 def test_an_unknown_outcome_keeps_the_first_characters_of_the_reply() -> None:
     html = "<html>a gateway speaks, see https://x.example/?sig=s3cr3t " + "x" * 10_000
     outcome = submission_outcome(answer(200, html))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from prefect_toapis.client.error_bodies import ErrorBody, read_error
 from prefect_toapis.client.json_values import canonical
+from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.replies import Answer, Output, Reply, read_reply
 
 QUEUED = {  # [P] the page's own example
@@ -355,7 +356,7 @@ def test_any_json_is_read_without_an_exception_and_no_id_is_invented(payload: An
 def test_any_text_makes_an_answer_that_can_be_read(status: int, text: str) -> None:
     answer = Answer(status, text)
     assert len(answer.excerpt) <= 500
-    assert answer.excerpt.isprintable()
+    assert answer.excerpt == printable(answer.excerpt)
     reply = read_reply(answer.payload)
     read_error(answer.payload)
     assert reply is None or reply.task_id is None or reply.task_id.strip() in ids_in(answer.payload)

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from prefect_toapis.client.addresses import Address
 from prefect_toapis.client.errors import ResultRefused
@@ -117,7 +118,7 @@ def test_a_name_that_becomes_private_later_is_not_asked_again() -> None:
 @pytest.mark.parametrize("url", ["ftp://cdn.example/v.mp4", "file:///etc/passwd", "/v.mp4"])
 def test_only_http_is_spoken(url: str) -> None:
     with pytest.raises(ResultRefused, match="UnsupportedProtocol") as raised:
-        ResultReader(url, base_url="https://8.8.8.8")
+        ResultReader(SecretStr(url), base_url="https://8.8.8.8")
     assert "cdn.example" not in str(raised.value)
 
 
@@ -128,7 +129,7 @@ def test_a_public_api_has_no_results_on_this_machine(
     if proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy)
     with pytest.raises(ResultRefused, match=r"127\.0\.0\.1, which is no public address"):
-        ResultReader("http://127.0.0.1:1/video.mp4", base_url="https://8.8.8.8")
+        ResultReader(SecretStr("http://127.0.0.1:1/video.mp4"), base_url="https://8.8.8.8")
 
 
 @pytest.fixture
@@ -156,14 +157,16 @@ def proxy() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "known-to-the-proxy.invalid"])
 def test_a_proxy_may_be_at_home_and_know_more_names(proxy: list[str], host: str) -> None:
-    with closing(ResultReader(f"http://{host}/v.mp4", base_url="https://8.8.8.8")) as reader:
+    with closing(
+        ResultReader(SecretStr(f"http://{host}/v.mp4"), base_url="https://8.8.8.8")
+    ) as reader:
         assert reader.suffix == "mp4"
     assert proxy == [f"http://{host}/v.mp4"]
 
 
 def test_a_proxy_is_not_asked_for_private_addresses(proxy: list[str]) -> None:
     with pytest.raises(ResultRefused):
-        ResultReader("http://169.254.169.254/latest", base_url="https://8.8.8.8")
+        ResultReader(SecretStr("http://169.254.169.254/latest"), base_url="https://8.8.8.8")
     assert proxy == []
 
 

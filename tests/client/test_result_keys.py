@@ -33,7 +33,9 @@ class Hosts:
         base = base_url or f"{self.api.url}/v1"
         patience = Patience(stall=2, pause=0.001)
         key = SecretStr(KEY)
-        with closing(ResultReader(url, base_url=base, api_key=key, patience=patience)) as reader:
+        with closing(
+            ResultReader(SecretStr(url), base_url=base, api_key=key, patience=patience)
+        ) as reader:
             return b"".join(iter(lambda: reader.read(100_000), b""))
 
 
@@ -121,7 +123,7 @@ def test_nobody_else_says_what_is_asked_of_the_api_with_the_key(hosts: Hosts) ->
 
 def test_without_a_key_a_401_is_the_end(hosts: Hosts) -> None:
     with pytest.raises(ResultRefused):
-        ResultReader(f"{hosts.api.url}/private/v.mp4", base_url=hosts.api.url)
+        ResultReader(SecretStr(f"{hosts.api.url}/private/v.mp4"), base_url=hosts.api.url)
     assert hosts.api.keys == [False]
 
 
@@ -138,7 +140,9 @@ def test_the_rest_of_a_result_is_asked_for_with_the_key_too(hosts: Hosts) -> Non
     base, key = hosts.api.url, SecretStr(KEY)
     patience = Patience(pause=0.001)
     url = f"{base}/private/v.mp4"
-    with closing(ResultReader(url, base_url=base, api_key=key, patience=patience)) as reader:
+    with closing(
+        ResultReader(SecretStr(url), base_url=base, api_key=key, patience=patience)
+    ) as reader:
         told = f"Content-Range: bytes 2000-{len(VIDEO) - 1}/{len(VIDEO)}"
         hosts.pages["/v.mp4"] = page(VIDEO[2_000:], "206 Partial Content", told, 'ETag: "v1"')
         assert b"".join(iter(lambda: reader.read(100_000), b"")) == VIDEO

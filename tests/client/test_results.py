@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -91,7 +92,7 @@ def host() -> Iterator[Host]:
 def opened(url: str, kind: Kind = "video", stall: float = 30) -> ResultReader:
     """A result of an API that is on this machine, too."""
     patience = Patience(stall=stall, pause=0.001)
-    return ResultReader(url, kind, base_url="http://127.0.0.1", patience=patience)
+    return ResultReader(SecretStr(url), kind, base_url="http://127.0.0.1", patience=patience)
 
 
 def read_all(reader: ResultReader, size: int = 100_000) -> bytes:
@@ -277,6 +278,35 @@ def test_a_host_that_brings_nothing_more_is_not_asked_for_ever(host: Host) -> No
     with closing(opened(url)) as reader, pytest.raises(Unavailable, match="after 300000 bytes"):
         read_all(reader)
     assert len(host.seen) == 1 + 5
+
+
+@pytest.mark.parametrize("status", [403, 410, 404, 500, 429, 418])
+def test_an_error_names_host_and_status_and_not_the_url(host: Host, status: int) -> None:
+    url = host.put(Page(status=status))
+    with pytest.raises((ResultRefused, Unavailable)) as raised:
+        opened(f"{url}?sig=ab12")
+    assert urlsplit(url).netloc in str(raised.value)
+    assert f"HTTP {status}" in str(raised.value)
+    assert "ab12" not in str(raised.value)
+    assert urlsplit(url).path not in str(raised.value)
+
+
+def test_an_error_without_an_answer_names_the_host() -> None:
+    with pytest.raises(Unavailable, match=r"could not be fetched from 127\.0\.0\.1:9: ConnectE"):
+        opened("http://127.0.0.1:9/v.mp4?sig=ab12")
+
+
+def test_what_is_no_video_and_what_is_cut_name_the_host(host: Host) -> None:
+    url = host.put(Page(b"<html>"))
+    with pytest.raises(NotAVideo, match=urlsplit(url).netloc):
+        opened(url)
+    page = Page(cuts=[300_000], etag='"v1"')
+    url = host.put(page)
+    with closing(opened(url)) as reader:
+        page.status, page.etag = 302, ""
+        with pytest.raises(Unavailable) as raised:
+            read_all(reader)
+    assert urlsplit(url).netloc in str(raised.value)
 
 
 def test_a_url_that_expires_in_the_middle_is_refused(host: Host) -> None:

@@ -1,9 +1,10 @@
 """What every test of the flows stands on."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, cast
 
 import pytest
+from tests.chaos.faulty_store import FaultyStore
 from tests.provider_clock import ProviderClock
 
 from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
@@ -49,3 +50,19 @@ def leave(
         return left
 
     return leave
+
+
+@pytest.fixture
+def store(aws_bucket: VideoBucket) -> Iterator[FaultyStore]:
+    """What stands before the bucket of `aws_bucket`."""
+    assert aws_bucket.credentials
+    with FaultyStore(aws_bucket.credentials.endpoint_url or "") as running:
+        yield running
+
+
+@pytest.fixture
+def troubled(store: FaultyStore, aws_bucket: VideoBucket) -> VideoBucket:
+    """The bucket, through the store in trouble."""
+    assert aws_bucket.credentials
+    through = aws_bucket.credentials.model_copy(update={"endpoint_url": store.url})
+    return aws_bucket.model_copy(update={"credentials": through})

@@ -27,6 +27,7 @@ EMPTY = [
     (400, {"error": {"code": "insufficient_balance", "message": "Quota used up"}}),
     (403, {"code": "insufficient_user_quota", "message": "Quota used up", "data": None}),
     (429, {"error": {"code": "insufficient_quota", "message": "Quota used up"}}),
+    (200, {"success": False, "code": "insufficient_user_quota", "message": "Quota used up"}),
     (402, "<html><title>Quota used up</title></html>"),
     (403, {"detail": "Insufficient balance. Quota used up"}),
 ]

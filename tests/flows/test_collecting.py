@@ -1,6 +1,7 @@
 """Storing what has been rendered meanwhile, without buying or waiting."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, cast
@@ -187,6 +188,33 @@ async def test_a_submission_without_an_answer_is_found_and_stored(
     settled = quick.model_copy(update={"settle_seconds": 0})
     [manifest] = await collect(settings=settled)
     assert manifest.shots("stored") == len(simulator.ledger.submissions) == 1
+
+
+@pytest.mark.parametrize(("year", "asked"), [("2090", True), ("2020", True), (None, False)])
+async def test_a_submission_is_looked_up_unless_it_was_sent_just_now(  # noqa: PLR0917 - fixtures
+    submit: Make,
+    collect: Make,
+    simulator: Simulator,
+    clock: ProviderClock,
+    quick: RunSettings,
+    bucket: VideoBucket,
+    year: str | None,
+    asked: bool,
+) -> None:
+    away = Replace(operation="status", status=502, times=None)
+    simulator.faults.add(Drop(operation="submit", when="after"), away)
+    await submit(["a dog"])
+    simulator.faults.clear()
+    clock.skip(RENDERING)
+    [key] = [one for one in bucket.list_keys("b/") if one.endswith("/attempt-1.json")]
+    record = json.loads(bucket.read(key) or b"")
+    if year:
+        record["sent_at"] = year + record["sent_at"][4:]
+        bucket.write(key, json.dumps(record).encode(), "application/json")
+    patient = quick.model_copy(update={"settle_seconds": 600})
+    manifests = await collect("b", settings=patient)
+    assert [one.shots("stored") for one in manifests] == [int(asked)]
+    assert len(simulator.ledger.submissions) == 1
 
 
 async def test_a_batch_that_is_not_there_is_a_fault(collect: Make) -> None:

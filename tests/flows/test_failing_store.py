@@ -1,6 +1,6 @@
 """A store that fails at any step after something was bought: nothing is lost, or paid twice."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -42,22 +42,6 @@ STEPS = {
     "the list at the end": Refusal("GET", r"list-type=2.*prefix=team%2Ffilm%2Fb%2F", skip=1),
     "the manifest": Refusal("PUT", r"manifest\.jsonl"),
 }
-
-
-@pytest.fixture
-def store(aws_bucket: VideoBucket) -> Iterator[FaultyStore]:
-    """What stands before the bucket of `aws_bucket`."""
-    assert aws_bucket.credentials
-    with FaultyStore(aws_bucket.credentials.endpoint_url or "") as running:
-        yield running
-
-
-@pytest.fixture
-def troubled(store: FaultyStore, aws_bucket: VideoBucket) -> VideoBucket:
-    """The bucket, through the store in trouble."""
-    assert aws_bucket.credentials
-    through = aws_bucket.credentials.model_copy(update={"endpoint_url": store.url})
-    return aws_bucket.model_copy(update={"credentials": through})
 
 
 def refuse(store: FaultyStore, step: str, how: str = "expired credentials") -> None:

@@ -38,6 +38,7 @@ METADATA = [
     *("64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::"),
     *("2002:a9fe:a9fe::", "2001:0:a9fe:a9fe::", "2001:0:808:808::5601:5601"),
     *("::169.254.169.254", "::ffff:0:a9fe:a9fe", "2606:4700::5efe:a9fe:a9fe"),
+    *("fd00:42::42", "fd00:c1::a9fe:a9fe"),
 ]
 PRIVATE = [
     *("0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "172.31.0.1", "192.0.0.1", "192.0.0.9"),
@@ -76,14 +77,23 @@ SPELLINGS = [  # of 127.0.0.1, as `inet_aton` and browsers take them
     *("\uff11\uff12\uff17.0.0.1", "[::1]", "[::ffff:7f00:1]", "[0:0:0:0:0:0:0:1]"),
     *("localhost", "LOCALHOST", "localhost.", "a.localhost", "a.localhost."),
     *("printer.local", "db.internal", "nas.lan", "router.home.arpa", "minio", "\u24dbocalhost"),
+    *("wiki.corp", "tv.home", "a.intranet", "a.localdomain", "a.private", "db.default.svc"),
+    *("127.0.0.1..", "127.0.%C2%AD0.1", "127.0.0.1%E2%80%8B", "127.0.0.1\ufe0f"),
 ]
 METADATA_SPELLINGS = [
     *("169.254.169.254", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518"),
     *("169.254.169.254.", "[::ffff:a9fe:a9fe]", "[fd00:ec2::254]", "[fe80::1%25eth0]"),
     *("metadata.google.internal", "metadata.google.internal.", "METADATA.google.internal"),
     *("168.63.129.16", "100.100.100.200", "192.0.0.192", "0300.0.0.0300", "instance-data"),
+    *("metadata", "metadata.goog", "metadata.azure.com", "metadata.azure.internal"),
+    *("metadata.tencentyun.com", "instance-data.ec2.internal", "metadata.packet.net"),
+    *("metadata.platformequinix.com", "169.254.169.254..", "169.254.169%C2%AD.254"),
 ]
-NO_HOSTS = ["1.2.3.4.5", "256.1", "08.1", "1.2.3.999", "127.0.0.1e1.7", "99999999999"]
+NO_HOSTS = [
+    *("1.2.3.4.5", "256.1", "08.1", "1.2.3.999", "127.0.0.1e1.7", "99999999999", "127..1"),
+    *("127.0.0.1%00.m.example", "127.0.0.1%23.m.example", "127.0.0.1%2f.m.example", "m%20.example"),
+    *("127.0.0.1%5c.m.example", "me%40m.example", "127.0.0.1%09.m.example", "127.0.0.1%3f.example"),
+]
 
 
 @pytest.mark.parametrize("address", METADATA)

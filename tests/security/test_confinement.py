@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,6 +167,9 @@ def row(**changed: Any) -> ManifestRow:
 FOREIGN: list[dict[str, Any]] = [
     *({field: f"{way}x"} for way in WAYS_OUT for field in ("key", "thumbnail_key")),
     {"batch": "c"},
+    {"uri": "s3://videos/c/tram/video-1.mp4"},
+    {"uri": "https://evil.example/b/tram/video-1.mp4"},
+    {"uri": "s3://videos/b/tram/video-1.mp4?sig=ab12"},
 ]
 
 
@@ -173,6 +177,40 @@ FOREIGN: list[dict[str, Any]] = [
 def test_a_row_of_something_else_is_noticed(change: dict[str, Any]) -> None:
     assert outside_of("b", Manifest(batch="b", uri="s3://videos/b", rows=[row()])) is None
     assert outside_of("b", Manifest(batch="b", uri="s3://videos/b", rows=[row(**change)]))
+
+
+@pytest.mark.parametrize("change", FOREIGN, ids=str)
+@pytest.mark.parametrize("file", ["manifest.jsonl", "manifest.parquet"])
+def test_no_manifest_is_loaded_that_names_something_else(
+    change: dict[str, Any], file: str, tmp_path: Path
+) -> None:
+    table = Manifest(batch="b", uri="s3://videos/b", rows=[row(), row(**change)])
+    content = table.to_jsonl().encode() if file.endswith("jsonl") else table.to_parquet()
+    (tmp_path / file).write_bytes(content)
+    for read in (
+        lambda: Manifest.load(str(tmp_path / file)),
+        lambda: Manifest.from_file(content, f"s3://videos/b/{file}"),
+    ):
+        with pytest.raises(ValueError, match=r"outside of the batch|the URI of|a row of it"):
+            read()
+
+
+def test_a_bucket_loads_no_manifest_that_names_something_else(bucket: VideoBucket) -> None:
+    write(bucket, {})
+    assert len(bucket.load_manifest("b").rows) == 1
+    write(bucket, {"key": "c/secret.mp4", "uri": bucket.uri("c/secret.mp4")})
+    with pytest.raises(ValueError, match=r"'c/secret\.mp4', outside of the batch"):
+        bucket.load_manifest("b")
+
+
+@pytest.mark.parametrize("batch", ["..", "../c", "b/../c", ""])
+def test_a_local_copy_can_not_say_that_everything_is_its_batch(batch: str, tmp_path: Path) -> None:
+    key = f"{batch}/tram/video-1.mp4"
+    foreign = row(batch=batch, key=key, uri=f"s3://videos/{key}")
+    table = Manifest(batch=batch, uri="s3://videos/b", rows=[foreign])
+    (tmp_path / "manifest.jsonl").write_text(table.to_jsonl(), encoding="utf-8")
+    with pytest.raises(ValueError, match="a row of it is of the batch"):
+        Manifest.load(str(tmp_path))
 
 
 def write(bucket: VideoBucket, changed: dict[str, Any]) -> None:

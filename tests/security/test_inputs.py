@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from PIL import Image, PngImagePlugin
 
 from prefect_toapis import Manifest, S3Credentials, Scene, Variant
 from prefect_toapis.batches.image_size import MOST_PIXELS, image_size
+from prefect_toapis.batches.parquet_rows import ParquetBounds, parquet_rows
 from prefect_toapis.batches.plan import MOST_SHOTS, Plan, plan_batch
 from prefect_toapis.batches.posters import first_frame, small_poster
 from prefect_toapis.batches.spec import BatchSpec
@@ -107,6 +109,16 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
         parquet(pa.table({"prompt": repeated("A", 100_001)})),
         "it has 100,001 rows, and may have 100,000",
     ),
+    "columns of Parquet": (
+        "p.parquet",
+        parquet(pa.table({"prompt": ["A"], **{f"c{n}": [1] for n in range(1000)}})),
+        "it has 1,001 columns, and may have 1000",
+    ),
+    "a value of Parquet": (
+        "p.parquet",
+        parquet(pa.table({"prompt": pa.array([b"x" * 2000], pa.binary(2000))})),
+        "a value of its has 2,000 bytes",
+    ),
     "a text of Parquet, many times": (
         "p.parquet",
         parquet(pa.table({"prompt": repeated("x" * 1_000_000, 100_000)}), store_schema=False),
@@ -165,6 +177,14 @@ def test_what_is_too_much_is_a_fault(name: str, content: str | bytes, fault: str
     assert any(fault in one for one in told), [one[:200] for one in told[:5]]
     assert all(len(one) < 1000 for one in told)
     assert len(told) < 1500
+
+
+def test_of_a_parquet_file_only_the_wanted_columns_are_read() -> None:
+    content = parquet(pa.table({"Prompt": ["A"], "notes": ["x" * 1000]}))
+    bounds = ParquetBounds(rows=1, columns=2, values=1, unpacked=1000, characters=1)
+    found = parquet_rows(content, {"prompt"}, bounds)
+    assert found.columns == ["Prompt", "notes"]
+    assert found.rows == [{"Prompt": "A"}]
 
 
 BOMBS = ["values behind aliases", "a text of Parquet, many times", "packed Parquet"]
@@ -246,6 +266,29 @@ def test_a_large_batch_is_planned_by_work_that_grows_with_it() -> None:
     names = [Counted(f"s{number % 1000}") for number in range(2000)]
     assert len(set(_distinct(list(names), "scene"))) == 2000
     assert Counted.compared < 20 * len(names)
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [
+        (100, "max_videos=100: the plan makes at least 505000 videos; raise it"),
+        (10**9, "the scenes name so many sets of roles that more than 500,000 casts would have to"),
+    ],
+)
+def test_casts_are_not_tried_without_end_for_scenes_of_ever_other_roles(
+    limit: int, fault: str
+) -> None:
+    roles = [f"r{number}" for number in range(20)]
+    sets = [names for size in (2, 3) for names in combinations(roles, size)]
+    plan = planned(
+        scenes=["".join(f"{{{role}}}" for role in names) for names in sets],
+        characters=[{"name": f"c{number}", "username": f"a.c{number}"} for number in range(5000)],
+        casts=[{"roles": dict.fromkeys(roles, f"c{number}")} for number in range(5000)],
+        max_videos=limit,
+    )
+    assert len(sets) * 5000 > 6_000_000
+    assert any(one.startswith(fault) for one in plan.faults), plan.faults[-1]
+    assert len(plan.shots) <= 2000
 
 
 def test_a_prompt_that_its_roles_blow_up_is_a_fault() -> None:
@@ -480,162 +523,7 @@ def test_a_picture_in_a_video_is_no_frame() -> None:
         first_frame(io.BytesIO(png(4, 4)))
 
 
-# What YAML, JSON and CSV do behind one's back
-
-TWICE: dict[str, tuple[str, str, str]] = {
-    "at the top": (
-        "b.yaml",
-        "max_videos: 1\nscenes: [a]\nmax_videos: 9",
-        "line 3: 'max_videos' is given twice, first in line 1",
-    ),
-    "inside": (
-        "b.yaml",
-        "scenes:\n- prompt: a\n  prompt: b",
-        "line 3: 'prompt' is given twice, first in line 2",
-    ),
-    "in one line": (
-        "b.yaml",
-        "scenes: [{prompt: a, prompt: b}]",
-        "line 1: 'prompt' is given twice, first in line 1",
-    ),
-    "in quotes": (
-        "b.yaml",
-        'scenes: [a]\n"scenes": [b]',
-        "line 2: 'scenes' is given twice, first in line 1",
-    ),
-    "in extra": ("b.yaml", "variants:\n- extra: {a: {b: 1, b: 2}}", "line 2: 'b' is given twice"),
-    "in another spelling": (
-        "b.yaml",
-        "yes: 1\ntrue: 2",
-        "line 2: 'true' is given twice, first in line 1",
-    ),
-    "JSON": (
-        "b.json",
-        '{"scenes": ["a"],\n"budget_credits": 100,\n"budget_credits": 100000}',
-        "line 3: 'budget_credits' is given twice, first in line 2",
-    ),
-    "JSON, inside": (
-        "b.json",
-        '{"scenes": [{"prompt": "a",\n\n"prompt": "b"}]}',
-        "line 3: 'prompt' is given twice, first in line 1",
-    ),
-    "JSON, escaped": (
-        "b.json",
-        '{"scenes": ["a"], "sc\\u0065nes": []}',
-        "line 1: 'scenes' is given twice",
-    ),
-    "JSONL": (
-        "p.jsonl",
-        '{"prompt": "a"}\n{"prompt": "b", "prompt": "c"}',
-        "row 2: 'prompt' is given twice",
-    ),
-    "CSV": ("p.csv", "prompt,name,prompt\na,b,c", "'prompt' is the name of several columns"),
-    "CSV, in another case": (
-        "p.csv",
-        "prompt,Prompt \na,b",
-        "'prompt' is the name of several columns",
-    ),
-    "Parquet": ("p.parquet", "", "'prompt' is the name of several columns"),
-}
-
-
-@pytest.mark.parametrize(("name", "text", "fault"), TWICE.values(), ids=TWICE)
-def test_what_is_given_twice_is_a_fault(name: str, text: str, fault: str) -> None:
-    content = text.encode() or parquet(pa.table([["a"], ["b"]], names=["prompt", "Prompt"]))
-    assert any(fault in told for told in faults_of(content, name))
-
-
-def test_the_same_key_in_different_objects_and_merged_ones_are_no_fault() -> None:
-    text = """
-variants:
-- &a {name: a, duration: 10}
-- {<<: *a, name: b}
-- {<<: [*a], name: c, duration: 15}
-scenes: [{prompt: a}, {prompt: b}]
-"""
-    spec, faults = open_spec(text.encode(), "b.yaml").batch()
-    assert faults == []
-    assert [(one.name, one.duration) for one in spec.variants] == [("a", 10), ("b", 10), ("c", 15)]
-    assert (
-        faults_of(
-            '{"scenes": [{"prompt": "a"}, {"prompt": "b"}], "variants": [{"name": "prompt"}]}',
-            "b.json",
-        )
-        == []
-    )
-
-
-MEANT_AS_TEXT: list[tuple[str, str]] = [
-    ("scenes:\n- {prompt: a, name: no}", "line 2: YAML reads no as false; put it in quotes"),
-    ("scenes: [{prompt: 007}]", "line 1: YAML reads 007 as a number; put it in quotes"),
-    ("scenes: [{prompt: 0x1F}]", "YAML reads 0x1F as a number; put it in quotes"),
-    ("scenes: [{prompt: 1_000}]", "YAML reads 1_000 as a number; put it in quotes"),
-    ("scenes: [{prompt: 1.5}]", "YAML reads 1.5 as a number; put it in quotes"),
-    ("scenes: [{prompt: ~}]", "YAML reads ~ as nothing; put it in quotes"),
-    ("scenes: [on]", "YAML reads on as true; put it in quotes"),
-    ("scenes: [A, 5]", "YAML reads 5 as a number; put it in quotes"),
-    ("scenes: [a]\nbatch: 007", "line 2: YAML reads 007 as a number; put it in quotes"),
-    ("scenes: [a]\ncasts: [{roles: {hero: no}}]", "YAML reads no as false; put it in quotes"),
-    ("scenes: [a]\ncasts: [{roles: {no: T}}]", "YAML reads no as false; put it in quotes"),
-    ("scenes: [a]\nvariants: [{style: off}]", "YAML reads off as false; put it in quotes"),
-    ("scenes: [a]\nbudget_credits: 0100", "YAML reads 0100 as the number 64; put it in quotes"),
-    ("scenes: [a]\nvariants: [{extra: {voice: 007}}]", "as the number 7; put it in quotes"),
-    (
-        "scenes:\n- A dog #1 runs",
-        "line 2: scenes: the # begins a comment, which ends the text; put it in quotes",
-    ),
-    ("scenes:\n- prompt: A dog  # 1", "line 2: prompt: the # begins a comment"),
-    ("scenes:\n- prompt: #1 dog", "the # begins a comment, which ends the text; put it in quotes"),
-    ("scenes:\n- {prompt: a,\n   name: dog #1\n  }", "line 3: name: the # begins a comment"),
-    ("scenes: [a]\nbatch: lisbon #2", "line 2: batch: the # begins a comment"),
-    ("scenes: [a]\nbatch: #2", "line 2: batch: the # begins a comment"),
-    ("scenes: [{prompt: A dog #1}]", "put it in quotes if it is text"),
-]
-
-
-@pytest.mark.parametrize(("text", "fault"), MEANT_AS_TEXT)
-def test_what_yaml_makes_of_a_text_is_told_with_its_line(text: str, fault: str) -> None:
-    assert any(fault in told for told in faults_of(text)), faults_of(text)
-
-
-def test_comments_where_no_text_is_cut_and_texts_in_quotes_stay() -> None:
-    text = """# A batch
-scenes:  # what is shown
-  - prompt: "A dog #1"   # the first
-    name: one  # for the site
-  # - left out
-  - prompt: >
-      A dog #2
-  - 'no'
-variants:
-  - duration: 10  # seconds
-    aspect_ratio: 16:9 #wide
-settings: {retry_failed: all}  # refused ones, too
-batch: 2026-11-22
-"""
-    text += "characters: [{name: 12:30, username: 2026-11-22 10:00}]"  # no minutes, no moment
-    spec, faults = open_spec(text.encode(), "b.yaml").batch()
-    assert faults == []
-    assert spec.characters[0].name == "12:30"
-    assert [one.prompt for one in spec.scenes] == ["A dog #1", "A dog #2\n", "no"]
-
-
-SEPARATED = [
-    "sep=;\nprompt;name\nA, b;c\n",
-    '"sep=;"\r\nprompt;name\r\nA, b;c\r\n',
-    "SEP=;\nPrompt ; NAME\nA, b;c\n",
-    "sep=|\nprompt|name\nA, b|c\n",
-    "\ufeffsep=\t\n PROMPT\tname\nA, b\tc\n",
-]
-
-
-@pytest.mark.parametrize("text", SEPARATED)
-def test_a_csv_file_may_say_what_separates_it_and_headers_count_in_any_case(text: str) -> None:
-    spec, faults = open_spec(text.encode(), "p.csv").batch()
-    assert faults == []
-    assert spec.scenes == [Scene(prompt="A, b", name="c")]
-    wrong = open_spec(text.replace("A, b", "").encode(), "p.csv").batch()[1]
-    assert "row 2: prompt: Field required" in wrong[0]
+# Other faults of specs
 
 
 def test_a_remix_takes_nothing_of_extra_as_a_field_of_its_own() -> None:
