@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, get_balance
+from prefect_toapis import RunSettings, ToAPIsCredentials, aget_balance
 from prefect_toapis.simulator import Hold, Simulator
 from prefect_toapis.tasks.steps import account_of
 
@@ -19,7 +19,7 @@ async def test_a_careful_batch_is_not_reset_by_get_balance(
     careful = quick.model_copy(update={"account_share": 0.1})
     batch = asyncio.ensure_future(make(["A dog"], settings=careful))
     await simulator.await_for(lambda: simulator.faults.held)
-    await get_balance(credentials=credentials)
+    await aget_balance(credentials=credentials)
     with account_of(credentials, RunSettings()) as account:
         submissions = account._shared._buckets["async_submit"]
         during = submissions.per_second
