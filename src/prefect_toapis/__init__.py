@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from prefect_toapis.batches.errors import GenerationShared as GenerationShared
     from prefect_toapis.batches.errors import InvalidBatch as InvalidBatch
     from prefect_toapis.batches.errors import ManifestNotWritten as ManifestNotWritten
+    from prefect_toapis.batches.errors import ObjectRefused as ObjectRefused
     from prefect_toapis.batches.errors import ShardFailed as ShardFailed
     from prefect_toapis.batches.errors import StoreAccessRefused as StoreAccessRefused
     from prefect_toapis.batches.errors import StoreError as StoreError
@@ -107,6 +108,7 @@ else:  # not for type checkers, to which a misspelt name must stay an error
             "GenerationShared",
             "InvalidBatch",
             "ManifestNotWritten",
+            "ObjectRefused",
             "ShardFailed",
             "StoreAccessRefused",
             "StoreError",
