@@ -62,15 +62,16 @@ async def at_once(requests: list[VideoRequest], credentials: ToAPIsCredentials) 
         *[asubmit_video(request, credentials=credentials) for request in requests]
     )
     assert_type(generations, list[Generation])
-    balance, manifest = await asyncio.gather(
-        aget_balance(credentials=credentials), agenerate_videos(["a tram"])
-    )
-    assert_type(manifest, Manifest)
-    print(balance.remain_credits, manifest.no_such_field)  # error
+    # Of calls with different results, mypy knows those of a TaskGroup, as for all Prefect tasks.
+    manifests = await asyncio.gather(*[agenerate_videos([one.prompt]) for one in requests])
+    assert_type(manifests, list[Manifest])
+    print(manifests[0].no_such_field)  # error
     async with asyncio.TaskGroup() as group:
         task = group.create_task(asubmit_video(requests[0], credentials=credentials))
         group.create_task(asubmit_video(requests[0], bucket=credentials))  # error
+        balance = group.create_task(aget_balance(credentials=credentials))
     assert_type(task.result(), Generation)
+    print(balance.result().credits)  # error
     return generations
 
 
