@@ -171,7 +171,7 @@ async def open_batch(
         credentials: Whose account pays.
         bucket: Where the batch is.
         settings: Of the run.
-        progress: Told where each shot is.
+        progress: Keeps where each shot is.
 
     Raises:
         StoreError: The bucket doesn't answer.

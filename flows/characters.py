@@ -37,7 +37,7 @@ async def make_characters(
         files: Where the clips are that they refer to, by reference.
         bind: Gives the tasks the blocks and settings of the run.
         settings: `max_in_flight`.
-        progress: Told which characters this run paid for.
+        progress: Keeps which characters this run paid for.
 
     Returns:
         The characters that were made, and why the others weren't, each by id.

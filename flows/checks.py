@@ -54,7 +54,7 @@ async def checked_batch(
         spec: What is asked for.
         credentials: Whose account pays; None for the default.
         bucket: Where to; None for the default.
-        progress: Told where each shot is.
+        progress: Keeps where each shot is.
         known_faults: What is wrong with the spec file.
 
     Raises:
@@ -162,7 +162,7 @@ async def cost_of_run(batch: Batch) -> Cost:
 async def ask_balance(
     credentials: ToAPIsCredentials, settings: RunSettings, faults: list[str]
 ) -> Balance | None:
-    """What the account has; None where that can't be told now. An unknown key is a fault."""
+    """What the account has; None if it can't be read now. An unknown key is a fault."""
     try:
         with account_of(credentials, settings) as account:
             return await account.account_balance()

@@ -284,7 +284,7 @@ async def _make(
         spec: What is asked for.
         credentials: Whose account pays; None for the default.
         bucket: Where to; None for the default.
-        progress: Told where each shot is.
+        progress: Keeps where each shot is.
         until: The last step: plan and check only; leave what was submitted to render; or store it.
         faults: What is wrong with the spec file.
 
@@ -358,7 +358,7 @@ async def _with_needs(batch: Batch, outcomes: Outcomes) -> Batch:
 
     Args:
         batch: The batch.
-        outcomes: Of the run: told of what was paid.
+        outcomes: Of the run: keeps what was paid.
     """
     batch = await _with_characters(batch, outcomes)
     await batch.with_retries()(

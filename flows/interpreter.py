@@ -5,7 +5,7 @@ owner may say so. The command line and the shipped deployments do.
 
 A thread that wants Python's lock waits for the switch interval (5 ms) while another one computes.
 A request of the background loop needs the lock some twenty times, so that with hundreds of shots
-under way replies came seconds late, though nobody was short of CPU.
+under way replies came seconds late, though the CPU was not fully used.
 
 And the garbage collector looks through everything that is there, again and again while there gets
 more of it: with 5,000 shots under way it took a sixth of the CPU, and more than a second at a time

@@ -40,7 +40,7 @@ async def open_recorded_batch(
         credentials: Whose account paid.
         bucket: Where the batch is.
         settings: Waits and bounds; what buys is switched off.
-        progress: Told where each shot is.
+        progress: Keeps where each shot is.
 
     Raises:
         InvalidBatch: There is no such batch.
@@ -106,7 +106,7 @@ async def refresh_statuses(shots: Iterable[OpenShot], account: Account) -> list[
             try:
                 return replace(one, reply=await read(one))
             except ToAPIsError as error:
-                get_run_logger().warning("%s: its state can't be told: %s", one.shot.label, error)
+                get_run_logger().warning("%s: its status can't be read: %s", one.shot.label, error)
                 return one
 
     return await asyncio.gather(*map(refresh, shots))

@@ -39,7 +39,7 @@ _INLINED_BYTES = 20_000
 
 
 async def publish(batch: Batch, manifest: Manifest) -> None:
-    """Write a batch's manifest and page, show its table and gallery, and tell who listens.
+    """Write a batch's manifest and page, show its table and gallery, and emit its event.
 
     Args:
         batch: The batch; it becomes an asset in Prefect's lineage.
@@ -54,7 +54,7 @@ async def publish(batch: Batch, manifest: Manifest) -> None:
 
 
 async def publish_so_far(batch: Batch, manifest: Manifest) -> None:
-    """As `publish`, of a batch that goes on without a run: nobody is told that it has ended."""
+    """As `publish`, of a batch that goes on without a run: no event says that it has ended."""
     await _as_task(batch, manifest)
     with best_effort("Prefect can't show the batch"):
         await _show(batch, manifest)

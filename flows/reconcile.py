@@ -54,7 +54,7 @@ async def areconcile_batch(
         batch: Its name.
         credentials: Whose ToAPIs account paid. Empty: the block named "default".
         bucket: Where the batch is. Empty: the block named "default".
-        dry_run: Only tell what is open, and until when it can be stored.
+        dry_run: Only report what is open, and until when it can be stored.
         settings: Waits and bounds; nothing is tried again that costs.
 
     Returns:

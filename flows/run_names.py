@@ -16,7 +16,7 @@ _SHOWN = 200  # characters of a batch or file in a name
 
 
 def run_facts() -> RunFacts:
-    """What the name of a batch may tell of the run that makes it."""
+    """What the name of a batch may say of the run that makes it."""
     now = datetime.now(timezone.utc)
     return RunFacts(now, flow_run.scheduled_start_time or now, str(flow_run.id))
 
@@ -65,7 +65,7 @@ def _batch(parameters: Mapping[str, Any], facts: RunFacts) -> str:
     zone = settings.time_zone if isinstance(settings, RunSettings) else RunSettings().time_zone
     try:
         return batch_name(str(template), facts, zone)
-    except ValueError:  # a fault that the pre-flight will tell
+    except ValueError:  # a fault that the checks report
         return str(template)
 
 

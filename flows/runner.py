@@ -91,7 +91,7 @@ class _Runner:
         try:
             with without_result_storage(), tuned_interpreter():
                 await asyncio.gather(*map(self._make, to_buy))
-        except BaseException:  # cancelled, or told to end: no shot's own error comes to here
+        except BaseException:  # cancelled or terminated: no shot's own error comes to here
             self._log_under_way()
             raise
 

@@ -145,7 +145,7 @@ class _Shards:
         self._record_elsewhere([shot_id for some in shards for shot_id in some])
         try:
             ends = await self._make_all(len(shards)) if shards else []
-        except BaseException:  # cancelled, or told to end
+        except BaseException:  # cancelled or terminated
             self._cancel_shards()
             raise
         await self._explain(dict(zip(ends, shards, strict=True)))
@@ -183,7 +183,7 @@ class _Shards:
         return await asyncio.gather(*map(make, range(1, count + 1)))
 
     def _parameters(self, share: float) -> dict[str, Any]:
-        """What all shards are told: names of blocks, and never their contents."""
+        """The parameters of all shards: names of blocks, and never their contents."""
         settings = self._batch.settings.model_copy(update={"account_share": share})
         slugs = {
             name: f"{block.get_block_type_slug()}/{saved_name(block)}"
@@ -218,7 +218,9 @@ class _Shards:
             try:
                 run = await client.read_flow_run(run_id)
             except httpx.HTTPError as error:
-                get_run_logger().debug("Prefect doesn't tell of a shard: %s", type(error).__name__)
+                get_run_logger().debug(
+                    "The state of a shard can't be read: %s", type(error).__name__
+                )
             except PrefectException as error:
                 return f"its run is gone ({type(error).__name__})"
             else:
