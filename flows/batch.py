@@ -23,6 +23,7 @@ from prefect_toapis.batches.plan_file import (
 from prefect_toapis.batches.prices import Cost
 from prefect_toapis.batches.record_reading import read_record
 from prefect_toapis.batches.spec import Character, RunSettings
+from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
@@ -152,8 +153,10 @@ class Batch:
 
 
 @asynccontextmanager
-async def open_batch(
+async def open_batch(  # noqa: PLR0913 - what it works with
     plan: Plan,
+    *,
+    entries: Mapping[str, Entry],
     earlier: PlanFile | None,
     credentials: ToAPIsCredentials,
     bucket: VideoBucket,
@@ -167,6 +170,7 @@ async def open_batch(
 
     Args:
         plan: From a spec, or from the bucket's own plan.
+        entries: As `list_batch` found them.
         earlier: The plan that the bucket has; None for a new batch.
         credentials: Whose account pays.
         bucket: Where the batch is.
@@ -177,7 +181,6 @@ async def open_batch(
         StoreError: The bucket doesn't answer.
     """
     store, retries = BucketStore(bucket), RetryPolicy(budget=settings.retry_seconds).caller()
-    entries = await retries(store.list_entries, f"{plan.batch}/")
     inventory = take_inventory(plan.batch, entries)
     keys = [f"{inventory.folders[short]}/{SHOT_FILE}" for short in sorted(inventory.stored)]
     stored = await read_stored_shots(keys, entries, store, retries)
@@ -205,13 +208,29 @@ async def open_batch(
         )
 
 
+async def list_batch(batch: str, store: BucketStore, settings: RunSettings) -> Mapping[str, Entry]:
+    """What the bucket has below a batch, by key.
+
+    Args:
+        batch: Its name.
+        store: Where it is.
+        settings: For how long the store is tried again while it is unavailable.
+
+    Raises:
+        StoreError: The bucket doesn't answer.
+    """
+    retries = RetryPolicy(budget=settings.retry_seconds).caller()
+    return await retries(store.list_entries, f"{batch}/")
+
+
 async def read_earlier_plan(
-    batch: str, store: BucketStore, settings: RunSettings
+    batch: str, entries: Mapping[str, Entry], store: BucketStore, settings: RunSettings
 ) -> PlanFile | None:
     """The plan of a batch, or the shots of its record if the plan is missing or damaged.
 
     Args:
         batch: Its name.
+        entries: As `list_batch` found them.
         store: Where it is.
         settings: For how long the store is tried again while it is unavailable.
 
@@ -227,11 +246,11 @@ async def read_earlier_plan(
     try:
         if content is not None:
             return read_plan(content, key, store.uri(key))
+        if not take_inventory(batch, entries).records:
+            return None
     except DocumentDamaged as damage:
         get_run_logger().warning("%s; it is made anew from the record", damage.what)
-    record = await retries(read_record, batch, store)
-    is_new = content is None and not record
-    return None if is_new else plan_from_record(batch, store.uri(), record)
+    return plan_from_record(batch, store.uri(), await retries(read_record, batch, store))
 
 
 def shard_count(shots: int, size: int | None) -> int:

@@ -1,6 +1,6 @@
 """Before anything is bought: blocks, plan, bucket and costs; all faults are reported together."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -23,13 +23,13 @@ from prefect_toapis.batches.record import Attempt, Submit, may_be_paid, next_ste
 from prefect_toapis.batches.record_reading import latest, read_record
 from prefect_toapis.batches.registry import read_known
 from prefect_toapis.batches.spec import BatchSpec, Character, RunSettings
-from prefect_toapis.batches.store import Store
+from prefect_toapis.batches.store import Entry, Store
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import APIError, Transient, Unauthorized
 from prefect_toapis.client.requests import Request
-from prefect_toapis.flows.batch import Batch, open_batch, read_earlier_plan
+from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
 from prefect_toapis.flows.default_blocks import blocks_or_faults
 from prefect_toapis.flows.inputs import Sources, read_sources
 from prefect_toapis.flows.progress import Progress
@@ -75,8 +75,17 @@ async def checked_batch(
         faults += plan.faults
     if account is None or place is None:
         raise InvalidBatch(faults)
-    known, earlier = await _read_known(replace(plan, files=sources.files), place, settings, faults)
-    async with open_batch(known, earlier, account, place, settings, progress) as opened:
+    known = await _with_made(replace(plan, files=sources.files), place, faults)
+    entries = await list_batch(name, BucketStore(place), settings)
+    async with open_batch(
+        known,
+        entries=entries,
+        earlier=await _read_earlier(name, entries, place, settings, faults),
+        credentials=account,
+        bucket=place,
+        settings=settings,
+        progress=progress,
+    ) as opened:
         cost = await cost_of_run(opened) if _counts_credits(spec) else None
         if cost is not None:
             limits = spec.budget_credits, settings.keep_credits
@@ -90,20 +99,28 @@ async def checked_batch(
         yield batch
 
 
-async def _read_known(
-    plan: Plan, bucket: VideoBucket, settings: RunSettings, faults: list[str]
-) -> tuple[Plan, PlanFile | None]:
-    """The plan with the characters that were made before, and the plan that the bucket has."""
-    store, earlier = BucketStore(bucket), None
+async def _read_earlier(
+    name: str,
+    entries: Mapping[str, Entry],
+    bucket: VideoBucket,
+    settings: RunSettings,
+    faults: list[str],
+) -> PlanFile | None:
+    """The plan that the bucket has; one that must not be replaced is a fault."""
     try:
-        earlier = await read_earlier_plan(plan.batch, store, settings)
+        return await read_earlier_plan(name, entries, BucketStore(bucket), settings)
     except (DocumentTooNew, ObjectRefused) as error:
         faults.append(str(error))
+        return None
+
+
+async def _with_made(plan: Plan, bucket: VideoBucket, faults: list[str]) -> Plan:
+    """The plan with the characters that were made before; raises as the registry."""
     try:
-        plan = plan.with_characters(await read_known(plan.spec.characters, store))
+        return plan.with_characters(await read_known(plan.spec.characters, BucketStore(bucket)))
     except (DocumentTooNew, ObjectRefused) as error:
         faults.append(str(error))
-    return plan, earlier
+        return plan
 
 
 def _counts_credits(spec: BatchSpec) -> bool:

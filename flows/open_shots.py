@@ -19,7 +19,7 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.flows.batch import Batch, open_batch, read_earlier_plan
+from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
 from prefect_toapis.flows.progress import Progress
 
 _QUERIES_AT_ONCE = 16
@@ -51,13 +51,22 @@ async def open_recorded_batch(
     settings = settings.model_copy(update=buys_nothing)
     async with AsyncExitStack() as opened:
         with _nothing_bought():
-            earlier = await read_earlier_plan(name, store, settings)
+            entries = await list_batch(name, store, settings)
+            earlier = await read_earlier_plan(name, entries, store, settings)
             if earlier is None:
                 key = bucket.uri(plan_key(name))
                 raise InvalidBatch([f"batch: there is no {key}, so nothing was bought for it"])
             plan = Plan(name, earlier.shots)
             batch = await opened.enter_async_context(
-                open_batch(plan, earlier, credentials, bucket, settings, progress)
+                open_batch(
+                    plan,
+                    entries=entries,
+                    earlier=earlier,
+                    credentials=credentials,
+                    bucket=bucket,
+                    settings=settings,
+                    progress=progress,
+                )
             )
         yield batch
 

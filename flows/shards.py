@@ -29,7 +29,7 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import saved_name
 from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.flows.batch import Batch, open_batch, shard_count
+from prefect_toapis.flows.batch import Batch, list_batch, open_batch, shard_count
 from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.open_shots import open_recorded_batch, read_open
 from prefect_toapis.flows.outcomes import Outcomes
@@ -379,5 +379,13 @@ async def _open_shard(
         there = f"{len(found.shards)} shards" if found else "no plan"
         raise InvalidBatch([f"shard: {uri} has no shard {shard}: {there}"])
     plan = Plan(name, found.shots)
-    async with open_batch(plan, found, credentials, bucket, settings, Progress()) as batch:
+    async with open_batch(
+        plan,
+        entries=await list_batch(name, BucketStore(bucket), settings),
+        earlier=found,
+        credentials=credentials,
+        bucket=bucket,
+        settings=settings,
+        progress=Progress(),
+    ) as batch:
         yield batch.only(set(found.shards[shard - 1]))
