@@ -75,12 +75,12 @@ async def checked_batch(
         faults += plan.faults
     if account is None or place is None:
         raise InvalidBatch(faults)
-    known = await _with_made(replace(plan, files=sources.files), place, faults)
     entries = await list_batch(name, BucketStore(place), settings)
+    earlier = await _read_earlier(name, entries, place, settings, faults)
     async with open_batch(
-        known,
+        await _with_made(replace(plan, files=sources.files), place, faults),
         entries=entries,
-        earlier=await _read_earlier(name, entries, place, settings, faults),
+        earlier=earlier,
         credentials=account,
         bucket=place,
         settings=settings,
