@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from tests.security.test_secrets import KEY, SECRET, shown
 
 from prefect_toapis import Manifest, RunSettings, S3Credentials, ToAPIsCredentials, VideoBucket
