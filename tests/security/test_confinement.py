@@ -187,10 +187,11 @@ def test_no_manifest_is_loaded_that_names_something_else(
     table = Manifest(batch="b", uri="s3://videos/b", rows=[row(), row(**change)])
     content = table.to_jsonl().encode() if file.endswith("jsonl") else table.to_parquet()
     (tmp_path / file).write_bytes(content)
-    for read in (
+    reads: list[Callable[[], Manifest]] = [
         lambda: Manifest.load(str(tmp_path / file)),
         lambda: Manifest.from_file(content, f"s3://videos/b/{file}"),
-    ):
+    ]
+    for read in reads:
         with pytest.raises(ValueError, match=r"outside of the batch|the URI of|a row of it"):
             read()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from tests.security.test_secrets import KEY, SECRET, shown
 
 from prefect_toapis import Manifest, RunSettings, S3Credentials, ToAPIsCredentials, VideoBucket
@@ -145,7 +146,7 @@ def test_a_proxy_s_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_nor_is_that_of_a_proxy_of_results(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("http_proxy", proxy % SECRET)
     with pytest.raises(ToAPIsError) as refused:
-        ResultReader("http://93.184.216.34/v.mp4", patience=Patience.within(0))
+        ResultReader(SecretStr("http://93.184.216.34/v.mp4"), patience=Patience.within(0))
     with pytest.raises(httpx.UnsupportedProtocol, match="a proxy that the environment") as unusable:
         result_client("https://api.example").get("http://93.184.216.34/v.mp4")
     for error in (refused.value, unusable.value):
