@@ -35,7 +35,7 @@ from prefect_toapis.simulator.faults import (
 )
 from prefect_toapis.simulator.ledger import Delivery, Ledger, Submission, Upload
 from prefect_toapis.simulator.server import Simulator, serve
-from prefect_toapis.simulator.settings import SimulatorSettings, WebhookSettings
+from prefect_toapis.simulator.settings import SimulatedWebhooks, SimulatorSettings
 from prefect_toapis.simulator.storms import Weather
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Replace",
     "Rewrite",
     "SameTask",
+    "SimulatedWebhooks",
     "Simulator",
     "SimulatorSettings",
     "Submission",
@@ -65,7 +66,6 @@ __all__ = [
     "Untidy",
     "Upload",
     "Weather",
-    "WebhookSettings",
     "require_encoder",
     "serve",
 ]

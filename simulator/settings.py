@@ -34,12 +34,12 @@ SecondsRange = Annotated[tuple[Seconds, Seconds], AfterValidator(_ordered)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class WebhookSettings(BaseModel):
+class SimulatedWebhooks(BaseModel):
     """How the simulated provider sends webhooks: one for each task that is to be told of ([D]).
 
     Example:
         ```python
-        WebhookSettings(url="http://127.0.0.1:8780/webhook", secret="whsec", dropped=0.3)
+        SimulatedWebhooks(url="http://127.0.0.1:8780/webhook", secret="whsec", dropped=0.3)
         ```
     """
 
@@ -161,7 +161,7 @@ class SimulatorSettings(BaseModel):
         description="Size of each video file, in bytes. A clip that is that large already stays "
         "as it is.",
     )
-    webhooks: WebhookSettings | None = Field(
+    webhooks: SimulatedWebhooks | None = Field(
         default=None,
         description="Where webhooks go; None: a callback_url is refused (webhook_not_configured).",
     )

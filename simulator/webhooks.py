@@ -20,7 +20,7 @@ from prefect_toapis.simulator.generations import Generation
 from prefect_toapis.simulator.ledger import Delivery, Ledger
 from prefect_toapis.simulator.media import Links
 from prefect_toapis.simulator.refusals import Refusal
-from prefect_toapis.simulator.settings import WebhookSettings
+from prefect_toapis.simulator.settings import SimulatedWebhooks
 from prefect_toapis.simulator.wire import show
 
 RETRY_SECONDS = (10, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)
@@ -52,7 +52,7 @@ class Message:
     attempt: int = 1
 
 
-def read_callback(body: dict[str, Any], settings: WebhookSettings | None) -> str | None:
+def read_callback(body: dict[str, Any], settings: SimulatedWebhooks | None) -> str | None:
     """Where the end of a submission's task is to be told; None if it isn't.
 
     Raises:
@@ -71,7 +71,7 @@ def read_callback(body: dict[str, Any], settings: WebhookSettings | None) -> str
 
 
 def messages(
-    generation: Generation, url: str, settings: WebhookSettings, drawn: random.Random
+    generation: Generation, url: str, settings: SimulatedWebhooks, drawn: random.Random
 ) -> list[tuple[float, Message]]:
     """What is sent of a generation, and when (Unix seconds).
 
@@ -188,7 +188,7 @@ class Webhooks:
     """
 
     def __init__(
-        self, settings: WebhookSettings, seed: int, clock: Callable[[], float], ledger: Ledger
+        self, settings: SimulatedWebhooks, seed: int, clock: Callable[[], float], ledger: Ledger
     ) -> None:
         self._settings = settings
         self._drawn = random.Random(f"webhooks {seed}")  # noqa: S311 - what goes wrong is no secret

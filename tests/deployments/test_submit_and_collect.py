@@ -28,7 +28,7 @@ from tests.receiver.conftest import SECRET, Served
 
 from prefect_toapis import S3Credentials, ToAPIsCredentials, VideoBucket
 from prefect_toapis.deployments.alarms import TAG
-from prefect_toapis.simulator import Simulator, SimulatorSettings, WebhookSettings
+from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 
 pytestmark = pytest.mark.xdist_group("studio")  # one server, not one in each process
 
@@ -49,7 +49,7 @@ def served(server: dict[str, str], tmp_path: Path) -> Iterator[Served]:
 @contextmanager
 def provider(served: Served, clock: ProviderClock) -> Iterator[Simulator]:
     url, secret = f"{served.url}/webhook", SecretStr(SECRET)
-    webhooks = WebhookSettings(url=url, secret=secret, every_task=True, doubled=0.3)
+    webhooks = SimulatedWebhooks(url=url, secret=secret, every_task=True, doubled=0.3)
     settings = SimulatorSettings(
         api_keys=("test-key",),
         account_group=None,

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from prefect_toapis import RunSettings, ToAPIsCredentials
-from prefect_toapis.simulator import Simulator, SimulatorSettings, WebhookSettings
+from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 
 Make = Callable[..., Awaitable[Any]]
 
@@ -17,7 +17,7 @@ SET_UP = "http://127.0.0.1:9/webhook"  # nobody listens there
 @pytest.fixture
 def telling() -> Iterator[Simulator]:
     """A provider that sends webhooks to one host, for tasks that ask for it."""
-    webhooks = WebhookSettings(url=SET_UP, secret=SecretStr("whsec_" + "a" * 32))
+    webhooks = SimulatedWebhooks(url=SET_UP, secret=SecretStr("whsec_" + "a" * 32))
     with Simulator(SimulatorSettings(account_group=None, webhooks=webhooks)) as running:
         yield running
 

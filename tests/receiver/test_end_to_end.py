@@ -18,14 +18,14 @@ from pydantic import SecretStr
 from tests.receiver.conftest import SECRET, Served
 
 from prefect_toapis.batches.events import event_id
-from prefect_toapis.simulator import Simulator, SimulatorSettings, WebhookSettings
+from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 
 OURS = EventFilter(event=EventNameFilter(prefix=["toapis.generation."]))
 
 
 @contextmanager
 def provider(receiver: Served, **told: Any) -> Iterator[Simulator]:
-    webhooks = WebhookSettings(url=f"{receiver.url}/webhook", secret=SecretStr(SECRET), **told)
+    webhooks = SimulatedWebhooks(url=f"{receiver.url}/webhook", secret=SecretStr(SECRET), **told)
     settings = SimulatorSettings(account_group=None, render_seconds=(0.1, 1), webhooks=webhooks)
     with Simulator(settings) as running:
         yield running

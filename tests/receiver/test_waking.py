@@ -11,7 +11,7 @@ from tests.receiver.conftest import SECRET, Served
 
 from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.flows.generate import agenerate_videos
-from prefect_toapis.simulator import Simulator, SimulatorSettings, WebhookSettings
+from prefect_toapis.simulator import Simulator, SimulatorSettings, SimulatedWebhooks
 from prefect_toapis.tasks.notices import notices
 from prefect_toapis.tasks.steps import account_of
 
@@ -21,7 +21,7 @@ HOUR = 3600.0
 @contextmanager
 def provider(receiver: Served, **told: Any) -> Iterator[Simulator]:
     url, secret = f"{receiver.url}/webhook", SecretStr(SECRET)
-    webhooks = WebhookSettings(url=url, secret=secret, every_task=True, **told)
+    webhooks = SimulatedWebhooks(url=url, secret=secret, every_task=True, **told)
     settings = SimulatorSettings(account_group=None, render_seconds=(4, 6), webhooks=webhooks)
     with Simulator(settings) as running:
         yield running

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from prefect_toapis.simulator import Simulator, SimulatorSettings, WebhookSettings
+from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 from prefect_toapis.simulator.generations import Generation, Order
 from prefect_toapis.simulator.webhooks import RETRY_SECONDS, Message, following, messages
 
@@ -74,7 +74,7 @@ class World:
 
     @contextmanager
     def running(self) -> Iterator["World"]:
-        webhooks = WebhookSettings(url=self.listener.url, secret=SECRET, **self.settings)
+        webhooks = SimulatedWebhooks(url=self.listener.url, secret=SECRET, **self.settings)
         settings = SimulatorSettings(account_group=None, render_seconds=100, webhooks=webhooks)
         with Simulator(settings, clock=lambda: self.now) as self.simulator:
             headers = {"Authorization": f"Bearer {self.simulator.api_key}"}
@@ -293,12 +293,12 @@ def test_the_ledger_tells_other_processes_of_each_try(world: World) -> None:
 )
 def test_webhooks_go_to_this_machine_alone(url: str) -> None:
     with pytest.raises(ValidationError, match="this machine alone"):
-        WebhookSettings(url=url, secret=SECRET)
+        SimulatedWebhooks(url=url, secret=SECRET)
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/", "http://[::1]:1/", "http://127.0.0.2/"])
 def test_this_machine_has_several_names(url: str) -> None:
-    assert WebhookSettings(url=url, secret=SECRET).url == url
+    assert SimulatedWebhooks(url=url, secret=SECRET).url == url
 
 
 def a_generation() -> Generation:
@@ -307,7 +307,7 @@ def a_generation() -> Generation:
 
 
 def drawn(**told: Any) -> list[list[tuple[float, Message]]]:
-    settings = WebhookSettings(url="http://127.0.0.1/hook", secret=SECRET, **told)
+    settings = SimulatedWebhooks(url="http://127.0.0.1/hook", secret=SECRET, **told)
     dice = random.Random(7)
     return [messages(a_generation(), settings.url, settings, dice) for _ in range(1000)]
 
