@@ -79,7 +79,7 @@ class SubmissionAbsent(SubmissionUnknown):
 
     advice = (
         "If you are sure that it was not accepted, run the batch again with "
-        'settings.on_absent="resend": it goes out once more under the same business id.'
+        'settings.purchases.on_absent="resend": it goes out once more under the same business id.'
     )
 
 

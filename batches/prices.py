@@ -14,6 +14,7 @@ from prefect_toapis.client.account_replies import CREDITS_PER_USD, Balance
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest, not_boolean
 
+MAX_CREDITS = 1e12  # of a budget
 _DECIMALS = 6  # of a credit: three times 0.1 is 0.3, as a person reckons
 
 
@@ -120,7 +121,7 @@ def price_of(request: Request, prices: Sequence[Price], catalogue: Catalogue) ->
         >>> price_of(dog, [Price(model="sora-2*", credits=40)], Catalogue.shipped())
         80.0
         >>> price_of(dog, [], Catalogue.shipped())
-        Unpriced(reason='sora-2: settings.prices has no price for it')
+        Unpriced(reason='sora-2: settings.purchases.prices has no price for it')
     """
     if isinstance(request, CharacterRequest):
         return creation_credits(request.given(), prices)
@@ -191,7 +192,7 @@ def cost_of(spent: Iterable[float | Unpriced], to_pay: Iterable[float | Unpriced
 def budget_faults(
     cost: Cost,
     budget_credits: float | None,
-    keep_credits: float | None,
+    min_remaining_credits: float | None,
     balance: Balance | None,
 ) -> list[str]:
     """Why a batch must not be bought, by its limits; none if it may.
@@ -201,11 +202,11 @@ def budget_faults(
     Args:
         cost: Of the batch.
         budget_credits: What all its runs together may spend; None: no limit.
-        keep_credits: What the account must have left afterwards; None: no limit.
-        balance: What the account has; looked at for `keep_credits` alone. None: not known.
+        min_remaining_credits: What the account must have left afterwards; None: no limit.
+        balance: What the account has, for `min_remaining_credits`. None: not known.
 
     Example:
-        >>> budget_faults(Cost(to_pay=400), budget_credits=300, keep_credits=None, balance=None)
+        >>> budget_faults(Cost(to_pay=400), 300, min_remaining_credits=None, balance=None)
         ['budget_credits=300: this run would spend 400 credits; raise it, or plan less']
     """
     if not cost.to_pay and not cost.unpriced:
@@ -213,8 +214,8 @@ def budget_faults(
     faults: list[str] = []
     if budget_credits is not None:
         faults += [*cost.unpriced, *_over_budget(cost, budget_credits)]
-    if keep_credits is not None and not (balance and balance.unlimited):
-        faults += [*cost.unpriced, *_below_floor(cost, keep_credits, balance)]
+    if min_remaining_credits is not None and not (balance and balance.unlimited):
+        faults += [*cost.unpriced, *_below_floor(cost, min_remaining_credits, balance)]
     return list(dict.fromkeys(faults))
 
 
@@ -225,12 +226,14 @@ def _price_for(model: str, what: str, prices: Sequence[Price]) -> Price | Unpric
         return _missing(model, what)
     best = max(fitting, key=lambda one: len(one.model))
     if [one.model for one in fitting].count(best.model) > 1:  # which of them holds is not ours
-        return Unpriced(f"{model}: settings.prices has {best.model} more than once; leave one")
+        return Unpriced(
+            f"{model}: settings.purchases.prices has {best.model} more than once; leave one"
+        )
     return best
 
 
 def _missing(model: str, what: str) -> Unpriced:
-    return Unpriced(f"{model}: settings.prices has no {what} for it")
+    return Unpriced(f"{model}: settings.purchases.prices has no {what} for it")
 
 
 def _seconds(sent: Mapping[str, Any], catalogue: Catalogue) -> float | None:
@@ -253,9 +256,9 @@ def _over_budget(cost: Cost, budget: float) -> list[str]:
 
 
 def _below_floor(cost: Cost, keep: float, balance: Balance | None) -> list[str]:
-    limit = f"keep_credits={keep:.15g}"
+    limit = f"settings.purchases.min_remaining_credits={keep:.15g}"
     if balance is None or balance.remain_credits is None:
-        return [f"{limit}: what the account has isn't known; leave keep_credits empty to go on"]
+        return [f"{limit}: what the account has isn't known; leave it empty to go on"]
     left = _rounded(balance.remain_credits - cost.to_pay)
     if left >= keep:
         return []

@@ -59,7 +59,7 @@ class Attempt(BaseModel):
         account: Whose look-ups can find it; see `Account.fingerprint`.
         sent_at: When it was recorded, just before its submission.
         sends: How often it was sent: more than once only where it was proven absent, or by
-            `on_absent="resend"`.
+            `settings.purchases.on_absent="resend"`.
         run: The flow run that sent it.
         task_id: The provider's generation, once accepted.
         reply: The first characters of a reply that could not be understood, for people.

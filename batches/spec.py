@@ -1,12 +1,11 @@
-"""What a user asks for: scenes, variants, characters, casts and settings, as flat models.
+"""What a user asks for: scenes, variants, characters and casts, as flat models.
 
 The Prefect UI draws its form from them, a spec file holds them, and code passes them.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -14,40 +13,17 @@ from pydantic import (
     model_validator,
 )
 
-from prefect_toapis.batches.prices import Price
-from prefect_toapis.client.allowance import AccountGroup
+from prefect_toapis.batches.prices import MAX_CREDITS
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.requests import SceneFields, VariantFields, not_boolean
-from prefect_toapis.client.sendable import unsendable
-from prefect_toapis.client.urls import base_url_fault
+from prefect_toapis.client.sendable import Name, Text, require_sendable
 
 ROLE_OF_ONE = "character"  # the role that a character alone plays
 MOST_SCENES = 100_000  # of a batch
 
-_NAME = 200  # characters
 _MOST = 10_000  # variants, characters and casts of a batch
 _ROLES = 100  # of a cast
-_COUNT = 1_000_000
-_SECONDS = 1e9
-_CREDITS = 1e12
-
-
-def _sendable(value: Any) -> Any:
-    # Models inside check their own fields.
-    if not isinstance(value, BaseModel) and (fault := unsendable(value)):
-        raise ValueError(fault)
-    return value
-
-
-def _short(value: str) -> str:
-    if len(value) > _NAME:
-        raise ValueError(f"it has {len(value):,} characters, and may have {_NAME}")
-    return value
-
-
-Text = Annotated[str, AfterValidator(_sendable)]
-Name = Annotated[Text, AfterValidator(_short)]
-Seconds = Annotated[float, Field(le=_SECONDS, allow_inf_nan=False)]
 
 
 class Scene(SceneFields):
@@ -71,7 +47,7 @@ class Scene(SceneFields):
     @field_validator("*")
     @classmethod
     def _can_be_sent(cls, value: Any) -> Any:
-        return _sendable(value)
+        return require_sendable(value)
 
     @model_validator(mode="before")
     @classmethod
@@ -98,7 +74,7 @@ class Variant(VariantFields):
     @field_validator("*")
     @classmethod
     def _can_be_sent(cls, value: Any) -> Any:
-        return _sendable(value)
+        return require_sendable(value)
 
 
 class Character(BaseModel):
@@ -194,142 +170,6 @@ class Cast(BaseModel):
         return [{"role": role, "character": character} for role, character in value.items()]
 
 
-class RunSettings(BaseModel):
-    """Everything rarely touched."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
-
-    time_zone: Name = Field(
-        default="UTC", description="For {date} in a batch's name, as Europe/Lisbon."
-    )
-    account_group: AccountGroup | None = Field(
-        default=None,
-        description="The provider's group of the account: its rate limits. Empty: those of "
-        "another run in this process, or else of default.",
-    )
-    account_share: float = Field(
-        default=1,
-        gt=0,
-        le=1,
-        description="The part of the account's rate limits that this run may use: less than 1 "
-        "where independent runs share the account.",
-    )
-    max_in_flight: int = Field(
-        default=500,
-        ge=1,
-        le=_COUNT,
-        description="Shots under way at once, from submission to storage.",
-    )
-    downloads_at_once: int = Field(default=4, ge=1, le=32, description="Videos stored at once.")
-    shard_size: int | None = Field(
-        default=None,
-        ge=1,
-        le=_COUNT,
-        description="A batch with more shots to make is split over several runs, each of so many "
-        "shots at most: take hundreds, because each run needs seconds to start. Empty: never.",
-    )
-    shards_at_once: int = Field(
-        default=4,
-        ge=1,
-        le=_COUNT,
-        description="Runs of a split batch at once; they divide the account's rate limits.",
-    )
-    shard_deployment: Name = Field(
-        default="run-shard/on-demand",
-        pattern="^[^/]+/[^/]+$",
-        description="What runs the parts of a split batch: the deployment of run_shard.",
-    )
-    poll_first_seconds: Seconds = Field(
-        default=5, gt=0, description="Seconds before the first status query of a generation."
-    )
-    poll_every_seconds: Seconds = Field(
-        default=10,
-        gt=0,
-        description="Seconds between two status queries of a generation before anything is "
-        "known of how long it takes; closer together near its expected end, wider apart before.",
-    )
-    notify: Literal["auto", "poll", "webhook"] = Field(
-        default="auto",
-        description="auto: ask for the status, and at once when a webhook tells that it changed. "
-        "webhook: hardly ask at all while Prefect's events can be heard. poll: only ask.",
-    )
-    callback_url: Text | None = Field(
-        default=None,
-        pattern="^https?://",
-        repr=False,  # its path or query may be a secret of its own
-        description="Where the provider sends a webhook when a generation ends: the URL that is "
-        "set up for the key, but for path and query. Empty: none is asked for.",
-    )
-    patience_seconds: Seconds = Field(
-        default=3600, gt=0, description="How long a run waits for one generation, in seconds."
-    )
-    grace_seconds: Seconds = Field(
-        default=120,
-        ge=0,
-        description="How long a new generation may be unknown to the provider, a completed one "
-        "without a URL, and the API out of order before a task is tried again, in seconds.",
-    )
-    settle_seconds: Seconds = Field(
-        default=120,
-        ge=0,
-        description="How long the provider must say clearly that it knows no generation, before "
-        "a submission without an answer counts as absent, in seconds. Longer than "
-        "retry_seconds and one slow reply (55 s) together.",
-    )
-    on_absent: Literal["auto", "stop", "resend"] = Field(
-        default="auto",
-        description="An absent submission. auto: send it once more, if the look-up is proven to "
-        "work by finding another submission of the batch; else stop. stop: stop and say so. "
-        "resend: send it once more without proof.",
-    )
-    retry_failed: Literal["transient", "all", "none"] = Field(
-        default="transient",
-        description="Which failed shots of an earlier run are tried again: all but refused ones "
-        "(transient), refused ones too (all), or none.",
-    )
-    on_expired: Literal["stop", "rebuy"] = Field(
-        default="stop",
-        description="A video that was paid and not fetched within 24 hours: stop and say so, or "
-        "buy it anew.",
-    )
-    prices: list[Price] = Field(
-        default=[],
-        max_length=1000,
-        description="What models cost, for budget_credits and to see it in a plan.",
-    )
-    keep_credits: float | None = Field(
-        default=None,
-        ge=0,
-        le=_CREDITS,
-        allow_inf_nan=False,
-        description="Credits that must be left on the account when everything planned is paid.",
-    )
-    retry_seconds: Seconds = Field(
-        default=60,
-        ge=0,
-        description="How long the client itself tries again what is safe to try again, in seconds.",
-    )
-    task_retry_delays_seconds: list[Annotated[Seconds, Field(ge=0)]] = Field(
-        default=[30, 120, 600],
-        max_length=50,  # as Prefect takes
-        description="Then Prefect tries the task again, after these seconds.",
-    )
-
-    _numbers = field_validator(
-        *("account_share", "max_in_flight", "downloads_at_once", "shard_size", "shards_at_once"),
-        *("poll_first_seconds", "poll_every_seconds", "patience_seconds", "grace_seconds"),
-        *("settle_seconds", "retry_seconds", "keep_credits"),
-        mode="before",
-    )(not_boolean)
-
-    @field_validator("callback_url")
-    @classmethod
-    def _has_no_password(cls, value: str | None) -> str | None:
-        if value and (fault := base_url_fault(value)):
-            raise ValueError(fault.rstrip(","))
-        return value
-
-
 class BatchSpec(BaseModel):
     """A batch as a file holds it: the parameters of `generate_videos`, but for the blocks.
 
@@ -355,7 +195,7 @@ class BatchSpec(BaseModel):
     casts: list[Cast] = Field(default=[], max_length=_MOST)
     batch: Text | None = None
     max_videos: int = 100
-    budget_credits: float | None = Field(default=None, ge=0, le=_CREDITS, allow_inf_nan=False)
+    budget_credits: float | None = Field(default=None, ge=0, le=MAX_CREDITS, allow_inf_nan=False)
     on_failure: Literal["fail", "tolerate"] = "fail"
     settings: RunSettings = RunSettings()
 

@@ -8,15 +8,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from prefect_toapis.batches.files import beside, foreign_files, is_foreign, joined
-from prefect_toapis.batches.spec import (
-    BatchSpec,
-    Cast,
-    Character,
-    Role,
+from prefect_toapis.batches.prices import Price
+from prefect_toapis.batches.settings import (
+    FLAT_NAMES,
+    LimitSettings,
+    PollingSettings,
+    PurchaseSettings,
+    RetrySettings,
     RunSettings,
-    Scene,
-    Variant,
+    ShardSettings,
+    WebhookSettings,
 )
+from prefect_toapis.batches.spec import BatchSpec, Cast, Character, Role, Scene, Variant
 from prefect_toapis.batches.spec_tables import SUFFIXES, Table, is_table, read_table
 from prefect_toapis.batches.spec_yaml import SpecLoader, cut_texts, reading_hint
 from prefect_toapis.client.local_files import length_fault
@@ -30,7 +33,14 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "characters": Character,
     "casts": Cast,
     "settings": RunSettings,
+    "settings.polling": PollingSettings,
+    "settings.retries": RetrySettings,
+    "settings.purchases": PurchaseSettings,
+    "settings.limits": LimitSettings,
+    "settings.shards": ShardSettings,
+    "settings.webhooks": WebhookSettings,
 }
+_INSIDE: dict[str, type[BaseModel]] = {"casts.roles": Role, "settings.purchases.prices": Price}
 # A prompt and its fields take some 10 values. YAML takes 600 bytes of memory for each of its own.
 JSON_BOUNDS = Bounds(length=32_000_000, values=3_000_000, characters=64_000_000)
 YAML_BOUNDS = Bounds(length=8_000_000, values=500_000, characters=64_000_000)
@@ -125,8 +135,9 @@ class SpecFile:
             case ("scenes",) if isinstance(self.data["scenes"], str):
                 what = f"give a list, or the name of a table ({', '.join(SUFFIXES)}) beside it"
                 return f"{self.name}: scenes: {what}"
-        hint = self.hint(error["loc"]) if error["type"] in _NOT_TEXT else None
-        return f"{self.name}: {_fault(error)}{f' ({hint})' if hint else ''}"
+        written = _as_written(error["loc"], self.data)
+        hint = self.hint(written) if error["type"] in _NOT_TEXT else None
+        return f"{self.name}: {_fault(error, written)}{f' ({hint})' if hint else ''}"
 
 
 def open_spec(content: bytes, path: str) -> SpecFile:
@@ -184,7 +195,7 @@ def _unknown_columns(table: Table) -> Iterator[str]:
 def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
     """What is left without the fields that are wrong or, if it isn't enough, what holds them."""
     for one in error.errors():
-        *path, last = one["loc"]
+        *path, last = _as_written(one["loc"], data)
         place: Any = data
         for step in path:
             place = _step(place, step)
@@ -213,8 +224,18 @@ def _step(place: Any, step: int | str) -> Any:
         return place
 
 
-def _fault(error: Any) -> str:
-    where = _place(*error["loc"])
+def _as_written(loc: Sequence[int | str], data: dict[str, Any]) -> Sequence[int | str]:
+    """Where an error is in the file, which may give a setting by its flat name."""
+    match loc:
+        case ("settings", str() as group, str() as field, *rest):
+            for flat, setting in FLAT_NAMES.items():
+                if setting == (group, field) and flat in data["settings"]:
+                    return ("settings", flat, *rest)
+    return loc
+
+
+def _fault(error: Any, written: Sequence[int | str]) -> str:
+    where = _place(*written)
     if error["type"] != "extra_forbidden":
         return f"{where}: {error['msg']}"
     return f"{where}: there is no such field{_instead(*error['loc'])}"
@@ -232,9 +253,27 @@ def _shown(name: str) -> str:
 
 def _instead(*loc: int | str) -> str:
     """The field that was meant, or the section in which there is one of that name."""
-    *path, name = (str(step)[:_NAME_SHOWN] for step in loc)
-    model = Role if "roles" in path else _SECTIONS[path[0]] if path else BatchSpec
-    if near := difflib.get_close_matches(name, model.model_fields, n=1):
-        return f"; did you mean {near[0]!r}?"
+    section = ".".join(step for step in loc[:-1] if isinstance(step, str))
+    name = str(loc[-1])[:_NAME_SHOWN]
+    fields = _settings() if section == "settings" else _fields(section)
+    if near := difflib.get_close_matches(name, fields, n=1):
+        return f"; did you mean {fields[near[0]]!r}?"
     homes = [section for section, other in _SECTIONS.items() if name in other.model_fields]
+    if not homes and name in FLAT_NAMES:
+        return f"; did you mean {'.'.join(('settings', *FLAT_NAMES[name]))!r}?"
     return f"; it belongs in {' or '.join(homes)}" if homes else ""
+
+
+def _fields(section: str) -> dict[str, str]:
+    models: dict[str, type[BaseModel]] = {"": BatchSpec, **_SECTIONS, **_INSIDE}
+    return {name: name for name in models[section].model_fields}
+
+
+def _settings() -> dict[str, str]:
+    """Where each setting is within the settings, by its name and by its flat one."""
+    flat = {name: ".".join(setting) for name, setting in FLAT_NAMES.items()}
+    return {
+        **{setting.partition(".")[2]: setting for setting in flat.values()},
+        **flat,
+        **_fields("settings"),
+    }

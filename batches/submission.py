@@ -37,7 +37,7 @@ from prefect_toapis.batches.record import (
     resend_key,
     settled,
 )
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.store import JSON, Store
 from prefect_toapis.batches.uploads import urls_for
 from prefect_toapis.client.catalogue import Catalogue
@@ -82,7 +82,7 @@ class Buyer:
     Args:
         api: Where they are bought.
         store: Where the record is kept.
-        settings: `settle_seconds`, `on_absent`, `retry_failed` and `on_expired`.
+        settings: `purchases` and `retries.failed_shots`.
         run: The flow run, noted in the record.
         now: The clock.
         private: Says whether the API is at a private address, so that references may be, too. It
@@ -181,7 +181,11 @@ class Buyer:
         """As `buy`; None if another worker was faster: its record decides."""
         settings = self.settings
         try:
-            step = next_step(await self.latest(item), settings.retry_failed, settings.on_expired)
+            step = next_step(
+                await self.latest(item),
+                settings.retries.failed_shots,
+                settings.purchases.on_expired,
+            )
         except DocumentDamaged as damage:
             return await self._recover(item, damage)
         if isinstance(step, GoOn):
@@ -263,7 +267,7 @@ class Buyer:
 
     async def _resolve(self, item: Buyable, attempt: Attempt) -> Attempt | None:
         """Find out by look-up what became of a submission; None if another worker knows by now."""
-        settle = self.settings.settle_seconds
+        settle = self.settings.purchases.lookup_window_seconds
         seen_at, look_ups = self.now(), 0
         while True:
             asked_at = self.now()
@@ -291,7 +295,8 @@ class Buyer:
 
     async def _await_outcome(self, item: Buyable, attempt: Attempt) -> Attempt | None:
         """What can't be looked up may be under way now, in another worker: its record will tell."""
-        settle, since = self.settings.settle_seconds, min(attempt.sent_at, self.now())
+        settle = self.settings.purchases.lookup_window_seconds
+        since = min(attempt.sent_at, self.now())
         for _ in range(LOOK_UPS):
             if settled(since, self.now(), settle):
                 break
@@ -311,7 +316,7 @@ class Buyer:
         Raises:
             SubmissionAbsent: It must not.
         """
-        policy = self.settings.on_absent
+        policy = self.settings.purchases.on_absent
         if policy == "stop" or attempt.sends >= MOST_SENDS[policy]:
             raise _absent(attempt)
         if policy == "resend":
@@ -426,7 +431,7 @@ def is_refusal(error: ToAPIsError) -> bool:
 def _given_up(attempt: Attempt) -> GenerationFailed:
     return GenerationFailed(
         f"attempt {attempt.attempt} was {attempt.state}: {attempt.failure} "
-        '(settings.retry_failed="all" tries it again)',
+        '(settings.retries.failed_shots="all" tries it again)',
         business_id=attempt.business_id,
     )
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from rich.markup import escape
 from rich.table import Table
 
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.catalogue import Catalogue

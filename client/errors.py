@@ -145,8 +145,8 @@ class WebhookNotConfigured(BadRequest):
     """400 `webhook_not_configured`: the key has no such webhook. Stops the rest of a batch."""
 
     advice = (
-        "Set the webhook up for this key at the provider: settings.callback_url may differ from "
-        "its URL in path and query only. Or leave settings.callback_url empty."
+        "Set the webhook up for this key at the provider: settings.webhooks.callback_url may "
+        "differ from its URL in path and query only. Or leave settings.webhooks.callback_url empty."
     )
 
 
@@ -233,7 +233,7 @@ class ResultRefused(DownloadFailed):
 class ResultExpired(DownloadFailed):
     """A result was not fetched while it could be had: 24 hours from its completion ([D])."""
 
-    advice = 'Run the batch again with settings.on_expired="rebuy" to buy the video anew.'
+    advice = 'Run the batch again with settings.purchases.on_expired="rebuy" to buy the video anew.'
 
 
 class NotAVideo(DownloadFailed):

@@ -2,12 +2,15 @@
 
 import math
 import re
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel
 
 _NUL_OR_HALF = re.compile("[\x00\ud800-\udfff]")
 _LARGEST = 2**63  # of a whole number: what JSON readers agree on, and what can be reckoned with
 _DEEPEST = 50  # lists and objects within each other
 _MOST = 10_000  # values in one field
+_NAME = 200  # characters
 
 
 def unsendable(value: Any) -> str | None:
@@ -37,6 +40,28 @@ def unsendable(value: Any) -> str | None:
         if not level:
             return None
     return f"it is nested more than {_DEEPEST} deep"
+
+
+def require_sendable(value: Any) -> Any:
+    """The value of a field, as a validator of pydantic.
+
+    Raises:
+        ValueError: It can't be sent and recorded.
+    """
+    # Models inside check their own fields.
+    if not isinstance(value, BaseModel) and (fault := unsendable(value)):
+        raise ValueError(fault)
+    return value
+
+
+def _require_short(value: str) -> str:
+    if len(value) > _NAME:
+        raise ValueError(f"it has {len(value):,} characters, and may have {_NAME}")
+    return value
+
+
+Text = Annotated[str, AfterValidator(require_sendable)]
+Name = Annotated[Text, AfterValidator(_require_short)]
 
 
 def too_deep(value: Any, deepest: int = _DEEPEST) -> bool:

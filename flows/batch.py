@@ -22,7 +22,8 @@ from prefect_toapis.batches.plan_file import (
 )
 from prefect_toapis.batches.prices import Cost
 from prefect_toapis.batches.record_reading import read_record
-from prefect_toapis.batches.spec import Character, RunSettings
+from prefect_toapis.batches.settings import RunSettings
+from prefect_toapis.batches.spec import Character
 from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
@@ -88,7 +89,7 @@ class Batch:
 
     def with_retries(self) -> BoundAsyncRetryingCaller:
         """Calls what reads or writes the bucket, and tries it again while it is unavailable."""
-        return RetryPolicy(budget=self.settings.retry_seconds).caller()
+        return RetryPolicy(budget=self.settings.retries.client_seconds).caller()
 
     @property
     def bind(self) -> Bind:
@@ -111,7 +112,7 @@ class Batch:
     @property
     def shard_count(self) -> int:
         """How many runs make it; 1: this one alone."""
-        return shard_count(len(self.to_buy), self.settings.shard_size)
+        return shard_count(len(self.to_buy), self.settings.shards.size)
 
     @property
     def in_words(self) -> str:
@@ -180,7 +181,10 @@ async def open_batch(  # noqa: PLR0913 - what it works with
     Raises:
         StoreError: The bucket doesn't answer.
     """
-    store, retries = BucketStore(bucket), RetryPolicy(budget=settings.retry_seconds).caller()
+    store, retries = (
+        BucketStore(bucket),
+        RetryPolicy(budget=settings.retries.client_seconds).caller(),
+    )
     inventory = take_inventory(plan.batch, entries)
     keys = [f"{inventory.folders[short]}/{SHOT_FILE}" for short in sorted(inventory.stored)]
     stored = await read_stored_shots(keys, entries, store, retries)
@@ -219,7 +223,7 @@ async def list_batch(batch: str, store: BucketStore, settings: RunSettings) -> M
     Raises:
         StoreError: The bucket doesn't answer.
     """
-    retries = RetryPolicy(budget=settings.retry_seconds).caller()
+    retries = RetryPolicy(budget=settings.retries.client_seconds).caller()
     return await retries(store.list_entries, f"{batch}/")
 
 
@@ -241,7 +245,7 @@ async def read_earlier_plan(
         DocumentTooNew: A later version of this package wrote the plan.
         StoreError: The bucket doesn't answer.
     """
-    key, retries = plan_key(batch), RetryPolicy(budget=settings.retry_seconds).caller()
+    key, retries = plan_key(batch), RetryPolicy(budget=settings.retries.client_seconds).caller()
     content = await retries(store.read, key)
     try:
         if content is not None:

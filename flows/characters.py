@@ -10,7 +10,8 @@ from prefect_toapis.batches.casting import faults_of
 from prefect_toapis.batches.characters import MadeCharacter, distinct, id_of
 from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.batches.files import File
-from prefect_toapis.batches.spec import BatchSpec, Character, RunSettings
+from prefect_toapis.batches.settings import RunSettings
+from prefect_toapis.batches.spec import BatchSpec, Character
 from prefect_toapis.batches.spending import CharacterSpending
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
@@ -44,7 +45,7 @@ async def make_characters(
     """
     wanted = distinct(characters)
     create, poll = bind(create_in_run), bind(apoll_character)
-    in_flight = asyncio.Semaphore(settings.max_in_flight)
+    in_flight = asyncio.Semaphore(settings.limits.max_in_flight)
     made: dict[str, MadeCharacter] = {}
     failed: dict[str, ToAPIsError] = {}
     clips = {one.url for one in wanted.values() if one.url}

@@ -22,7 +22,8 @@ from prefect_toapis.batches.prices import (
 from prefect_toapis.batches.record import Attempt, Submit, may_be_paid, next_step
 from prefect_toapis.batches.record_reading import latest, read_record
 from prefect_toapis.batches.registry import read_known
-from prefect_toapis.batches.spec import BatchSpec, Character, RunSettings
+from prefect_toapis.batches.settings import RunSettings
+from prefect_toapis.batches.spec import BatchSpec, Character
 from prefect_toapis.batches.store import Entry, Store
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account_replies import Balance
@@ -88,7 +89,7 @@ async def checked_batch(
     ) as opened:
         cost = await cost_of_run(opened) if _counts_credits(spec) else None
         if cost is not None:
-            limits = spec.budget_credits, settings.keep_credits
+            limits = spec.budget_credits, settings.purchases.min_remaining_credits
             faults += budget_faults(cost, *limits, balance)
         batch = replace(opened, cost=cost)
         if batch.shard_count > 1:
@@ -125,8 +126,8 @@ async def _with_made(plan: Plan, bucket: VideoBucket, faults: list[str]) -> Plan
 
 def _counts_credits(spec: BatchSpec) -> bool:
     settings = spec.settings
-    limits = (spec.budget_credits, settings.keep_credits)
-    return bool(settings.prices) or any(limit is not None for limit in limits)
+    limits = (spec.budget_credits, settings.purchases.min_remaining_credits)
+    return bool(settings.purchases.prices) or any(limit is not None for limit in limits)
 
 
 def _name(spec: BatchSpec, faults: list[str]) -> str:
@@ -165,12 +166,15 @@ async def cost_of_run(batch: Batch) -> Cost:
     if batch.to_make:
         wanted += await _creations(batch.to_make, batch.store)
     return cost_of(
-        [generation_credits(request, settings.prices, catalogue) for request in sent],
+        [generation_credits(request, settings.purchases.prices, catalogue) for request in sent],
         [
-            price_of(request, settings.prices, catalogue)
+            price_of(request, settings.purchases.prices, catalogue)
             for request, earlier in wanted
             if isinstance(
-                next_step(latest(earlier), settings.retry_failed, settings.on_expired), Submit
+                next_step(
+                    latest(earlier), settings.retries.failed_shots, settings.purchases.on_expired
+                ),
+                Submit,
             )
         ],
     )

@@ -28,7 +28,7 @@ from prefect_toapis.batches.open_shots import OpenShot, unstored_attempts
 from prefect_toapis.batches.plan_file import PLAN_FILE, plan_key
 from prefect_toapis.batches.record import Attempt, settled
 from prefect_toapis.batches.record_reading import latest, read_attempts
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.form_schema import OrEmpty
@@ -122,7 +122,7 @@ class _Wanted:
         if attempt is None or (self.ended is not None and attempt.task_id not in self.ended):
             return False
         if attempt.state == "sending":  # a run may still wait for one that was sent just now
-            now, settle = datetime.now(timezone.utc), self.settings.settle_seconds
+            now, settle = datetime.now(timezone.utc), self.settings.purchases.lookup_window_seconds
             from_the_future = settled(now, attempt.sent_at, settle)  # a clock was wrong
             return from_the_future or settled(attempt.sent_at, now, settle)
         return attempt.state == "accepted"  # of an expired one, asking brings nothing new

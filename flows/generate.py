@@ -16,14 +16,8 @@ from prefect_toapis.batches.open_shots import open_shots
 from prefect_toapis.batches.plan_file import plan_key
 from prefect_toapis.batches.record_reading import read_record
 from prefect_toapis.batches.reports import headline, shortfall, words_of_left
-from prefect_toapis.batches.spec import (
-    BatchSpec,
-    CastLike,
-    Character,
-    RunSettings,
-    SceneLike,
-    Variant,
-)
+from prefect_toapis.batches.settings import RunSettings, ShardSettings
+from prefect_toapis.batches.spec import BatchSpec, CastLike, Character, SceneLike, Variant
 from prefect_toapis.batches.spending import spent_on
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
@@ -49,6 +43,8 @@ from prefect_toapis.tasks.calling import async_flow, sync_flow
 SUBMIT_BATCH = "submit-batch"
 
 _Step = Literal["plan", "submit", "download"]
+
+_UNSHARDED = RunSettings(shards=ShardSettings(size=None))
 
 
 @async_flow(name="generate-videos", flow_run_name=run_name)
@@ -84,7 +80,7 @@ async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each wit
         bucket: Where the videos go. Empty: the block named "default".
         max_videos: More videos than this are refused before anything is bought.
         budget_credits: More credits than this, in all runs of the batch together, are refused
-            before anything is bought; needs settings.prices. Empty: no limit.
+            before anything is bought; needs settings.purchases.prices. Empty: no limit.
         on_failure: Whether the run fails when some of its shots do, or tolerates it.
         dry_run: Plan and check only; buy nothing.
         settings: Waits, bounds and retries: everything rarely touched.
@@ -208,7 +204,7 @@ async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
         bucket: Where the videos go. Empty: the block named "default".
         max_videos: More videos than this are refused before anything is bought.
         budget_credits: More credits than this, in all runs of the batch together, are refused
-            before anything is bought; needs settings.prices. Empty: no limit.
+            before anything is bought; needs settings.purchases.prices. Empty: no limit.
         on_failure: Whether the run fails when a shot could not be submitted, or tolerates it.
         dry_run: Plan and check only; buy nothing.
         settings: Waits, bounds and retries: everything rarely touched.
@@ -237,7 +233,7 @@ async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
             "max_videos": max_videos,
             "budget_credits": budget_credits,
             "on_failure": on_failure,
-            "settings": settings.model_copy(update={"shard_size": None}),  # one run submits all
+            "settings": settings.with_overrides(_UNSHARDED),  # one run submits all
         }
     )
     return await _make(spec, credentials, bucket, Progress(), "plan" if dry_run else "submit")

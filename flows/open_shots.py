@@ -14,7 +14,7 @@ from prefect_toapis.batches.plan import Plan
 from prefect_toapis.batches.plan_file import plan_key
 from prefect_toapis.batches.record import attempt_key
 from prefect_toapis.batches.record_reading import read_attempts
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import PurchaseSettings, RetrySettings, RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
@@ -23,6 +23,11 @@ from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earli
 from prefect_toapis.flows.progress import Progress
 
 _QUERIES_AT_ONCE = 16
+
+_BUYS_NOTHING = RunSettings(
+    retries=RetrySettings(failed_shots="none"),
+    purchases=PurchaseSettings(on_absent="stop", on_expired="stop"),
+)
 
 
 @asynccontextmanager
@@ -47,8 +52,7 @@ async def open_recorded_batch(
         StoreError: The bucket doesn't answer, or its plan or record is damaged.
     """
     store = BucketStore(bucket)
-    buys_nothing = {"retry_failed": "none", "on_absent": "stop", "on_expired": "stop"}
-    settings = settings.model_copy(update=buys_nothing)
+    settings = settings.with_overrides(_BUYS_NOTHING)
     async with AsyncExitStack() as opened:
         with _nothing_bought():
             entries = await list_batch(name, store, settings)

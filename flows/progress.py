@@ -26,7 +26,7 @@ from prefect_toapis.batches.render_times import (
     read_render_times,
     render_times_json,
 )
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.account import Account
@@ -227,7 +227,9 @@ class _Watch:
             get_run_logger().info("%s", self.shown)
 
     def _in_words(self) -> str:
-        left = seconds_left(self.progress, self.progress.clock(), self.settings.max_in_flight)
+        left = seconds_left(
+            self.progress, self.progress.clock(), self.settings.limits.max_in_flight
+        )
         if left is None or self.progress.ended == len(self.progress.phases):
             return self.progress.in_words
         end = datetime.now(ZoneInfo(self.settings.time_zone)) + timedelta(seconds=left)

@@ -97,7 +97,7 @@ async def _as_task(batch: Batch, manifest: Manifest) -> None:
                 asset.add_metadata(batch_completed(manifest).payload)
 
     as_task = materialize(asset, by="prefect-toapis") if asset else task
-    delays = batch.settings.task_retry_delays_seconds
+    delays = batch.settings.retries.task_delays_seconds
     await as_task(publish).with_options(
         task_run_name=f"publish {batch.name}",
         retries=len(delays),

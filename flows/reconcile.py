@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 
 from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.batches.manifest import Manifest
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.flows.batch import Batch

@@ -8,7 +8,7 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from prefect_toapis.batches.naming import RunFacts, batch_name
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.client.plain_text import printable
 
 _NEW = "a new batch"

@@ -70,9 +70,9 @@ class _Runner:
         self._submit = batch.bind(submit_in_run)
         self._poll = batch.bind(poll_in_run)
         self._download = batch.bind(download_in_run)
-        self._in_flight = asyncio.Semaphore(settings.max_in_flight)
+        self._in_flight = asyncio.Semaphore(settings.limits.max_in_flight)
         self._submissions = asyncio.Semaphore(SUBMITTED_AT_ONCE)
-        self._downloads = asyncio.Semaphore(settings.downloads_at_once)
+        self._downloads = asyncio.Semaphore(settings.limits.concurrent_downloads)
         self._expired: dict[str, str] = {}  # task ids of what was bought anew, by shot id
 
     async def run(self) -> None:
@@ -126,7 +126,7 @@ class _Runner:
         try:
             await self._run_or_rebuild(shot)
         except ResultExpired:
-            if self._batch.settings.on_expired == "stop":
+            if self._batch.settings.purchases.on_expired == "stop":
                 raise
             self._expired[shot.shot_id] = self._outcomes.accepted.pop(shot.shot_id).task_id
             await self._run_shot(shot)  # it is recorded: this buys it anew

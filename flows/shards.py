@@ -23,7 +23,7 @@ from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.manifest import Unstored
 from prefect_toapis.batches.plan import Plan, Shot
 from prefect_toapis.batches.plan_file import plan_key, read_plan
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import LimitSettings, RunSettings
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import saved_name
@@ -70,7 +70,7 @@ def unplannable(shots: Iterable[Shot]) -> list[str]:
     return [
         f"{shot.label}: it has a signed URL, and a batch in shards is read from its plan, where "
         "signatures aren't kept; name the file itself (a path, or s3://bucket/key), or leave "
-        "settings.shard_size empty"
+        "settings.shards.size empty"
         for shot in shots
         if shot.unsigned().request != shot.request
     ]
@@ -80,11 +80,11 @@ async def shard_faults(batch: Batch) -> list[str]:
     """Everything that keeps a batch from being split, a line for each.
 
     Args:
-        batch: Its blocks must be saved, and `settings.shard_deployment` deployed.
+        batch: Its blocks must be saved, and `settings.shards.deployment` deployed.
     """
     blocks = _blocks(batch).items()
     unsaved = [_unsaved(name, block) for name, block in blocks if not saved_name(block)]
-    missing = await _missing(batch.settings.shard_deployment)
+    missing = await _missing(batch.settings.shards.deployment)
     return [*unsaved, *missing, *unplannable(batch.to_buy)]
 
 
@@ -103,7 +103,7 @@ async def _missing(deployment: str) -> list[str]:
             await client.read_deployment_by_name(deployment)
         except ObjectNotFound:
             deploy = f"prefect deploy --prefect-file {_PREFECT_FILE} -n {deployment}"
-            fault = f"settings.shard_deployment: the Prefect server has no {deployment}"
+            fault = f"settings.shards.deployment: the Prefect server has no {deployment}"
             return [f"{fault}; deploy it: `{deploy}`"]
     return []
 
@@ -124,7 +124,7 @@ async def run_in_shards(batch: Batch, outcomes: Outcomes) -> Outcomes:
     kept_back = {*batch.unprepared, *batch.blocked}
     await run_shots(batch.only(kept_back), outcomes)  # nothing is submitted for them
     to_buy = [one.shot_id for one in batch.to_buy if one.shot_id not in kept_back]
-    count = shard_count(len(to_buy), batch.settings.shard_size)
+    count = shard_count(len(to_buy), batch.settings.shards.size)
     shards = split(to_buy, count) if to_buy else []
     plan = batch.plan_file(shards)
     await batch.with_retries()(batch.store.write, plan_key(batch.name), plan.to_json(), JSON)
@@ -152,7 +152,7 @@ class _Shards:
 
     def _record_elsewhere(self, shot_ids: Iterable[str]) -> None:
         """Until it is known better, other runs may have bought them."""
-        deployment = self._batch.settings.shard_deployment
+        deployment = self._batch.settings.shards.deployment
         reason = f"made by a run of {deployment}; the log of that run has its generation"
         for shot_id in shot_ids:
             self._outcomes.unstored[shot_id] = Unstored(
@@ -162,11 +162,11 @@ class _Shards:
     async def _make_all(self, count: int) -> list[str]:
         """Run all shards; how each ended, in words."""
         settings = self._batch.settings
-        together = min(count, settings.shards_at_once)
+        together = min(count, settings.shards.concurrency)
         at_once = asyncio.Semaphore(together)
-        parameters = self._parameters(settings.account_share / together)
+        parameters = self._parameters((settings.limits.rate_limit_share or 1) / together)
         get_run_logger().info(
-            "%d shards, %d at once, as runs of %s", count, together, settings.shard_deployment
+            "%d shards, %d at once, as runs of %s", count, together, settings.shards.deployment
         )
         for shot in self._batch.shots:
             stored = self._batch.inventory.has(shot)
@@ -184,7 +184,9 @@ class _Shards:
 
     def _parameters(self, share: float) -> dict[str, Any]:
         """The parameters of all shards: names of blocks, and never their contents."""
-        settings = self._batch.settings.model_copy(update={"account_share": share})
+        settings = self._batch.settings.with_overrides(
+            RunSettings(limits=LimitSettings(rate_limit_share=share))
+        )
         slugs = {
             name: f"{block.get_block_type_slug()}/{saved_name(block)}"
             for name, block in _blocks(self._batch).items()
@@ -199,7 +201,7 @@ class _Shards:
         """Run one shard; how it ended. Nothing that befalls it stops the others."""
         try:
             run: FlowRun = await arun_deployment(
-                self._batch.settings.shard_deployment,
+                self._batch.settings.shards.deployment,
                 parameters=parameters,
                 flow_run_name=shard_name(parameters),  # until it starts, and names itself
                 timeout=0,
@@ -308,7 +310,7 @@ async def arun_shard(
 ) -> int:
     """Make one shard of a batch, as the plan in the bucket has it.
 
-    generate_videos starts these runs where `settings.shard_size` splits a batch, waits for them
+    generate_videos starts these runs where `settings.shards.size` splits a batch, waits for them
     and writes the manifest. A shot is bought once, however often and by whichever run its shard
     is made.
 
@@ -372,7 +374,7 @@ async def _open_shard(
         InvalidBatch: There is no such shard.
         StoreError: The bucket doesn't answer, or its plan is damaged.
     """
-    key, retries = plan_key(name), RetryPolicy(budget=settings.retry_seconds).caller()
+    key, retries = plan_key(name), RetryPolicy(budget=settings.retries.client_seconds).caller()
     content, uri = await retries(BucketStore(bucket).read, key), bucket.uri(key)
     found = read_plan(content, key, uri) if content is not None else None
     if found is None or not 1 <= shard <= len(found.shards):

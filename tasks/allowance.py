@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run, task_run
 
 from prefect_toapis.batches.buyable import Submissions
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.decisions import Accepted
@@ -40,7 +40,7 @@ def submissions_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Ite
         Unauthorized: The key can't be one: it is empty, or masked.
     """
     with account_of(credentials, settings) as own:
-        yield SharedSubmissions(own, settings.callback_url)
+        yield SharedSubmissions(own, settings.webhooks.callback_url)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What an account has left."""
 
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.tasks.calling import sync_task

@@ -15,7 +15,8 @@ from prefect_toapis.batches.characters import (
 from prefect_toapis.batches.files import File
 from prefect_toapis.batches.record_reading import refuse_lost
 from prefect_toapis.batches.registry import place, read_made
-from prefect_toapis.batches.spec import Character, RunSettings
+from prefect_toapis.batches.settings import RunSettings
+from prefect_toapis.batches.spec import Character
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket

@@ -17,7 +17,7 @@ from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
 from prefect_toapis.batches.naming import as_metadata, task_folder
 from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.stored_shots import read_stored
 from prefect_toapis.batches.submission import Buyer
@@ -186,7 +186,7 @@ class _Download:
 
     @property
     def retry(self) -> RetryPolicy:
-        return RetryPolicy(budget=self.settings.retry_seconds)
+        return RetryPolicy(budget=self.settings.retries.client_seconds)
 
     @property
     def folder(self) -> str:

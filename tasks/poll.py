@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
@@ -81,7 +81,7 @@ async def apoll_video(
 
     Returns:
         The generation with the URLs of its results (private attributes). There may be fewer of
-        them than were ordered: then that is so since `settings.grace_seconds`.
+        them than were ordered: then that is so since `settings.polling.grace_seconds`.
 
     Raises:
         GenerationFailed: The provider ended it without a video.
@@ -138,13 +138,13 @@ async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> 
 async def _poll_policy(api: Account, task_id: str, settings: RunSettings) -> PollPolicy:
     """When to ask; news that webhooks bring are looked at besides."""
     policy = pace_of(settings)
-    heard = None if settings.notify == "poll" else notices()
+    heard = None if settings.webhooks.notify == "poll" else notices()
     if heard is None:
         return policy
     await heard.listen(api)
     if heard.told_of(task_id):  # before anybody waited
         return replace(policy, first=0)
-    if settings.notify == "auto" or not heard.connected:
+    if settings.webhooks.notify == "auto" or not heard.connected:
         return policy
     return replace(policy, first=max(policy.first, _WHEN_TOLD), every=max(policy.every, _WHEN_TOLD))
 

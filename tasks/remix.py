@@ -1,7 +1,7 @@
 """Remix: buy another video made from one that is there, once."""
 
 from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest
 from prefect_toapis.tasks.calling import sync_task

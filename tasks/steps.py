@@ -18,7 +18,7 @@ from prefect.utilities.annotations import quote
 
 from prefect_toapis.batches.buyable import Buyable
 from prefect_toapis.batches.errors import StoreError
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import QUIET_TASKS
@@ -79,7 +79,7 @@ def bind_to(credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSe
         bucket: Where everything is kept.
         settings: Waits, bounds and retries.
     """
-    delays = settings.task_retry_delays_seconds
+    delays = settings.retries.task_delays_seconds
 
     def bind(task: Task[..., Coroutine[Any, Any, R]], /) -> Callable[..., Coroutine[Any, Any, R]]:
         # Quoted: Prefect would search them for results of other tasks, several times for each run.
@@ -144,8 +144,8 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterato
     """
     if problem := credentials.problem():
         raise Unauthorized(problem)
-    limits = LimitRequest(settings.account_group, settings.account_share)
-    retry = RetryPolicy(budget=settings.retry_seconds)
+    limits = LimitRequest(settings.limits.account_group, settings.limits.rate_limit_share or 1)
+    retry = RetryPolicy(budget=settings.retries.client_seconds)
     with account(credentials.api_key, credentials.base_url, limits, retry) as held:
         yield held
 
@@ -163,10 +163,10 @@ async def is_private(credentials: ToAPIsCredentials) -> bool:
 def pace_of(settings: RunSettings) -> PollPolicy:
     """When to ask, by the settings."""
     return PollPolicy(
-        first=settings.poll_first_seconds,
-        every=settings.poll_every_seconds,
-        patience=settings.patience_seconds,
-        grace=settings.grace_seconds,
+        first=settings.polling.first_seconds,
+        every=settings.polling.interval_seconds,
+        patience=settings.polling.timeout_seconds,
+        grace=settings.polling.grace_seconds,
     )
 
 

@@ -12,7 +12,7 @@ from prefect_toapis.batches.buyable import Submissions
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.plan import Shot, single_shot
 from prefect_toapis.batches.record_reading import refuse_lost
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
@@ -153,7 +153,10 @@ def buyer_of(
         bucket: Where the record is kept.
         settings: Account group, settling, retries.
     """
-    store, private = BucketStore(bucket, settings.retry_seconds), api_lies_private(credentials)
+    store, private = (
+        BucketStore(bucket, settings.retries.client_seconds),
+        api_lies_private(credentials),
+    )
     with submissions_of(credentials, settings) as api:
         yield Buyer(api, store, settings, run=flow_run.id, private=private)
 

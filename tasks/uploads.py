@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from prefect_toapis.batches.files import File, files_of, map_request
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.uploads import Upload, find_upload, remember
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.files import read_media

@@ -29,7 +29,12 @@ from pydantic import SecretStr
 from tests.environments import COVERAGE, unmeasured
 from tests.provider_clock import ProviderClock
 
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import (
+    PollingSettings,
+    PurchaseSettings,
+    RetrySettings,
+    RunSettings,
+)
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
 from prefect_toapis.cli.local_s3 import local_s3
 from prefect_toapis.simulator import Simulator, SimulatorSettings
@@ -119,12 +124,9 @@ def credentials(simulator: Simulator) -> ToAPIsCredentials:
 def quick() -> RunSettings:
     """As patient as tests are."""
     return RunSettings(
-        poll_first_seconds=0.05,
-        poll_every_seconds=0.1,
-        grace_seconds=0.5,
-        settle_seconds=1,
-        retry_seconds=0.3,
-        task_retry_delays_seconds=[0.1, 0.1],
+        polling=PollingSettings(first_seconds=0.05, interval_seconds=0.1, grace_seconds=0.5),
+        purchases=PurchaseSettings(lookup_window_seconds=1),
+        retries=RetrySettings(client_seconds=0.3, task_delays_seconds=[0.1, 0.1]),
     )
 
 

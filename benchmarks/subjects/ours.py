@@ -12,7 +12,13 @@ from benchmarks.job import Job, given_job  # noqa: E402
 from benchmarks.subjects.blocks import bucket_of, credentials_of  # noqa: E402
 from benchmarks.subjects.reporting import measured  # noqa: E402
 
-from prefect_toapis import RunSettings, Scene, Variant, agenerate_videos  # noqa: E402
+from prefect_toapis import (  # noqa: E402
+    LimitSettings,
+    RunSettings,
+    Scene,
+    Variant,
+    agenerate_videos,
+)
 
 
 async def make(job: Job) -> int:
@@ -25,9 +31,11 @@ async def make(job: Job) -> int:
         bucket=bucket_of(job),
         max_videos=job.shots,
         settings=RunSettings(
-            account_group=job.group,
-            downloads_at_once=job.downloads,
-            max_in_flight=max(job.shots, 500),
+            limits=LimitSettings(
+                account_group=job.group,
+                concurrent_downloads=job.downloads,
+                max_in_flight=max(job.shots, 500),
+            )
         ),
     )
     return len(manifest.stored)

@@ -42,7 +42,7 @@ async def late(seconds: float) -> float:
 
 def write_spec(job: Job, spec: Path) -> None:
     """As a file: thousands of scenes are more than Prefect takes as parameters."""
-    settings = {"account_group": job.group, "max_in_flight": job.shots}
+    settings = {"limits": {"account_group": job.group, "max_in_flight": job.shots}}
     content = {
         "scenes": [
             {"name": f"scene-{n}", "prompt": prompt} for n, prompt in enumerate(job.prompts)

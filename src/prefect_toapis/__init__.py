@@ -27,10 +27,16 @@ if TYPE_CHECKING:
     from prefect_toapis.batches.manifest import StoredVideo as StoredVideo
     from prefect_toapis.batches.plan import Shot as Shot
     from prefect_toapis.batches.prices import Price as Price
+    from prefect_toapis.batches.settings import LimitSettings as LimitSettings
+    from prefect_toapis.batches.settings import PollingSettings as PollingSettings
+    from prefect_toapis.batches.settings import PurchaseSettings as PurchaseSettings
+    from prefect_toapis.batches.settings import RetrySettings as RetrySettings
+    from prefect_toapis.batches.settings import RunSettings as RunSettings
+    from prefect_toapis.batches.settings import ShardSettings as ShardSettings
+    from prefect_toapis.batches.settings import WebhookSettings as WebhookSettings
     from prefect_toapis.batches.spec import Cast as Cast
     from prefect_toapis.batches.spec import Character as Character
     from prefect_toapis.batches.spec import Role as Role
-    from prefect_toapis.batches.spec import RunSettings as RunSettings
     from prefect_toapis.batches.spec import Scene as Scene
     from prefect_toapis.batches.spec import Variant as Variant
     from prefect_toapis.blocks import S3Credentials as S3Credentials
@@ -121,7 +127,16 @@ else:  # not for type checkers, to which a misspelt name must stay an error
         "batches.manifest": ("Manifest", "StoredVideo"),
         "batches.plan": ("Shot",),
         "batches.prices": ("Price",),
-        "batches.spec": ("Cast", "Character", "Role", "RunSettings", "Scene", "Variant"),
+        "batches.settings": (
+            "LimitSettings",
+            "PollingSettings",
+            "PurchaseSettings",
+            "RetrySettings",
+            "RunSettings",
+            "ShardSettings",
+            "WebhookSettings",
+        ),
+        "batches.spec": ("Cast", "Character", "Role", "Scene", "Variant"),
         "blocks": ("S3Credentials", "ToAPIsCredentials", "VideoBucket"),
         "client.errors": (
             "APIError",

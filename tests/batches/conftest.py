@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import SecretStr
@@ -15,7 +15,7 @@ from prefect_toapis.batches.buyable import Submissions
 from prefect_toapis.batches.errors import StoreUnavailable
 from prefect_toapis.batches.plan import Shot, single_shot
 from prefect_toapis.batches.record import attempt_key, record_folder
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import PurchaseSettings, RetrySettings, RunSettings
 from prefect_toapis.batches.store import Entry
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.client.account import Account, account
@@ -89,6 +89,14 @@ class MemoryStore:
             raise StoreUnavailable("the store is out of order")
 
 
+def settings_of(
+    failed_shots: Literal["transient", "all", "none"] = "transient", **purchases: Any
+) -> RunSettings:
+    return RunSettings(
+        retries=RetrySettings(failed_shots=failed_shots), purchases=PurchaseSettings(**purchases)
+    )
+
+
 @dataclass
 class Purchase:
     """One provider, one store and one shot; as many buyers as a test likes."""
@@ -113,19 +121,23 @@ class Purchase:
     ) -> Buyer:
         """A buyer whose clock goes on by a tick each time it is looked at."""
         ticks = count()
-        settings = RunSettings(**how)
         return Buyer(
-            api or self.api, self.store, settings, run=run, now=lambda: SENT + next(ticks) * tick
+            api or self.api,
+            self.store,
+            settings_of(**how),
+            run=run,
+            now=lambda: SENT + next(ticks) * tick,
         )
 
     def later_buyer(self, **how: Any) -> Buyer:
         """A buyer of a day by which everything has settled."""
-        settings = RunSettings(**{"settle_seconds": 0.5, **how})
+        settings = settings_of(**{"lookup_window_seconds": 0.5, **how})
         return Buyer(self.api, self.store, settings, now=lambda: SENT + SETTLED)
 
     def waiting_buyer(self, run: str = "run-1", **how: Any) -> Buyer:
         """A buyer with a real clock, and looks up often."""
-        return Buyer(self.api, self.store, RunSettings(settle_seconds=PATIENT, **how), run=run)
+        settings = settings_of(lookup_window_seconds=PATIENT, **how)
+        return Buyer(self.api, self.store, settings, run=run)
 
     def record(self, attempt: int = 1) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.store.contents[self.key(attempt)])

@@ -60,7 +60,7 @@ async def test_a_rejection_is_recorded_and_tried_again_as_the_settings_say(
 ) -> None:
     purchase.simulator.faults.add(fault)
     with pytest.raises(kind) as raised:
-        await purchase.buyer(retry_failed=retry).buy(purchase.shot)
+        await purchase.buyer(failed_shots=retry).buy(purchase.shot)
     assert raised.value.shot == purchase.shot.label
     assert raised.value.money == "not spent"
     assert purchase.record()["state"] == "rejected"
@@ -68,13 +68,13 @@ async def test_a_rejection_is_recorded_and_tried_again_as_the_settings_say(
     assert purchase.record()["failure"] == raised.value.what
     purchase.simulator.faults.clear()
     if retry == "all" or recorded == "transient":  # turned away: it never had its chance
-        bought = await purchase.buyer(retry_failed=retry).buy(purchase.shot)
+        bought = await purchase.buyer(failed_shots=retry).buy(purchase.shot)
         assert bought.attempt == 2
         assert purchase.paid == [purchase.shot.business_id(2)]
         assert purchase.record(1)["state"] == "rejected"
     else:
         with pytest.raises(GenerationFailed, match=r"attempt 1 was rejected: .*It says"):
-            await purchase.buyer(retry_failed=retry).buy(purchase.shot)
+            await purchase.buyer(failed_shots=retry).buy(purchase.shot)
         assert purchase.paid == []
         assert list(purchase.store.contents) == [purchase.key(1)]
 
@@ -95,7 +95,7 @@ async def test_a_failed_generation_is_recorded_and_tried_again_as_the_settings_s
     purchase: "Purchase", retry: Retry
 ) -> None:
     purchase.asking("Please fail me")
-    buyer = purchase.buyer(retry_failed=retry)
+    buyer = purchase.buyer(failed_shots=retry)
     first = await buyer.buy(purchase.shot)
     with pytest.raises(GenerationFailed) as raised:
         await purchase.api.wait(first.task_id or "", PollPolicy(0.02, 0.05, 20, 20))
@@ -120,9 +120,9 @@ async def test_a_generation_refused_by_policy_is_tried_again_only_when_told(
     await buyer.buy(purchase.shot)
     await buyer.fail(purchase.shot, GenerationFailed("Content violates the content policy"))
     assert purchase.record()["failure_kind"] == "refused"
-    with pytest.raises(GenerationFailed, match='retry_failed="all"'):
+    with pytest.raises(GenerationFailed, match=r'settings\.retries\.failed_shots="all"'):
         await buyer.buy(purchase.shot)
-    assert (await purchase.buyer(retry_failed="all").buy(purchase.shot)).attempt == 2
+    assert (await purchase.buyer(failed_shots="all").buy(purchase.shot)).attempt == 2
 
 
 async def test_a_shot_that_was_never_sent_cannot_have_failed(purchase: "Purchase") -> None:
@@ -198,7 +198,7 @@ async def test_a_record_that_gets_lost_during_a_look_up_says_that_money_may_be_s
     purchase.simulator.faults.add(Drop(operation="submit", when="before"))
     purchase.store.broken = lambda what, _: what == "read" and purchase.sent > 0
     with pytest.raises(StoreUnavailable) as raised:
-        await purchase.buyer(settle_seconds=SOON).buy(purchase.shot)
+        await purchase.buyer(lookup_window_seconds=SOON).buy(purchase.shot)
     assert raised.value.money == "maybe spent"
     assert raised.value.business_id == purchase.business_id
 

@@ -121,7 +121,7 @@ async def test_without_anything_to_prove_it_with_it_stops(purchase: "Purchase") 
     purchase.simulator.faults.add(Drop(operation="submit", when="before"))
     with pytest.raises(SubmissionAbsent, match="no other accepted submission") as raised:
         await purchase.buyer(SETTLED * 20).buy(purchase.shot)
-    assert 'settings.on_absent="resend"' in str(raised.value)
+    assert 'settings.purchases.on_absent="resend"' in str(raised.value)
     assert raised.value.money == "maybe spent"
     assert purchase.paid == []
 
@@ -186,7 +186,7 @@ async def test_another_account_proves_nothing(purchase: "Purchase") -> None:
     await purchase.buyer().buy(shot("another"))
     purchase.leave("sending", account="somebody else's")
     with pytest.raises(SubmissionAbsent):
-        await purchase.later_buyer(settle_seconds=0.2).buy(purchase.shot)
+        await purchase.later_buyer(lookup_window_seconds=0.2).buy(purchase.shot)
     assert purchase.sent == 1
 
 
@@ -231,11 +231,11 @@ async def test_it_does_not_go_out_more_often_than_three_times(purchase: "Purchas
     lost = Drop(operation="submit", when="before", prompt="A dog", times=None)
     purchase.simulator.faults.add(lost)
     with pytest.raises(SubmissionAbsent, match="sent 3 times"):
-        await purchase.buyer(SECOND, settle_seconds=0.5).buy(purchase.shot)
+        await purchase.buyer(SECOND, lookup_window_seconds=0.5).buy(purchase.shot)
     assert purchase.sent == 4
 
 
 async def test_a_record_from_the_future_is_settled_all_the_same(purchase: "Purchase") -> None:
     purchase.leave("sending", sent_at="2099-01-01T00:00:00Z")
     with pytest.raises(SubmissionAbsent):
-        await purchase.later_buyer(settle_seconds=0.2, on_absent="stop").buy(purchase.shot)
+        await purchase.later_buyer(lookup_window_seconds=0.2, on_absent="stop").buy(purchase.shot)

@@ -92,10 +92,10 @@ def test_a_model_without_a_duration_takes_the_one_of_the_catalogue() -> None:
     assert price_of(longer, prices, CATALOGUE) == 2 * 12
 
 
-NO_PRICE = "sora-2-vip: settings.prices has no price for it"
+NO_PRICE = "sora-2-vip: settings.purchases.prices has no price for it"
 NO_DURATION = ": its price is per second; give the variant a duration"
-NO_CHARACTER = "sora-2: settings.prices has no character_credits for it"
-TWICE = "sora-2: settings.prices has sora-2 more than once; leave one"
+NO_CHARACTER = "sora-2: settings.purchases.prices has no character_credits for it"
+TWICE = "sora-2: settings.purchases.prices has sora-2 more than once; leave one"
 CHARACTER = CharacterRequest(from_task="video_1", timestamps="1,3")
 ANY_SECOND = Price(model="*", credits=4, per="second")
 
@@ -126,7 +126,7 @@ def test_what_has_no_price_says_what_to_add(
 def test_a_pattern_that_is_given_twice_troubles_only_the_models_it_decides() -> None:
     prices = table(*[{"model": "sora-*", "credits": each} for each in (1, 2)])
     assert generation_credits({"model": "sora-3"}, prices, CATALOGUE) == Unpriced(
-        "sora-3: settings.prices has sora-* more than once; leave one"
+        "sora-3: settings.purchases.prices has sora-* more than once; leave one"
     )
     assert generation_credits({"model": "sora-2"}, [*prices, VIDEO], CATALOGUE) == 40
 
@@ -257,27 +257,26 @@ def having(remaining: float | None) -> Balance:
 
 
 UNLIMITED = Balance(None, None, None, unlimited=True, credits_per_usd=200)
-NOT_KNOWN = "keep_credits=100: what the account has isn't known; leave keep_credits empty to go on"
+KEEP = "settings.purchases.min_remaining_credits"
+NOT_KNOWN = f"{KEEP}=100: what the account has isn't known; leave it empty to go on"
 OVER = (
     "budget_credits=500: 200 credits were spent before and this run would spend 400, "
     "600 in all; raise it, or plan less"
 )
 OVER_AT_ONCE = "budget_credits=399.5: this run would spend 400 credits; raise it, or plan less"
 BELOW = (
-    "keep_credits=100: the account has 450 credits, this run would spend 400 and leave 50; "
+    f"{KEEP}=100: the account has 450 credits, this run would spend 400 and leave 50; "
     "top it up, or plan less"
 )
 NOTHING_LEFT = (
-    "keep_credits=0.5: the account has 400 credits, this run would spend 400 and leave 0; "
+    f"{KEEP}=0.5: the account has 400 credits, this run would spend 400 and leave 0; "
     "top it up, or plan less"
 )
 BELOW_ALREADY = (
-    "keep_credits=100: the account has 50 credits, this run would spend 0 and leave 50; "
+    f"{KEEP}=100: the account has 50 credits, this run would spend 0 and leave 50; "
     "top it up, or plan less"
 )
-SHORT = (
-    "keep_credits=0: the account has 399 credits, this run would spend 400; top it up, or plan less"
-)
+SHORT = f"{KEEP}=0: the account has 399 credits, this run would spend 400; top it up, or plan less"
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,11 @@ from prefect_toapis.batches.spec import (
     Cast,
     Character,
     Role,
-    RunSettings,
     Scene,
     Variant,
 )
 
-FORMS: list[type[BaseModel]] = [Scene, Variant, Character, Role, Cast, RunSettings]
+FORMS: list[type[BaseModel]] = [Scene, Variant, Character, Role, Cast]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -49,11 +48,6 @@ def test_defaults() -> None:
     spec = BatchSpec()
     assert (spec.scenes, spec.variants, spec.characters, spec.casts) == ([], [Variant()], [], [])
     assert (spec.batch, spec.max_videos, spec.on_failure) == (None, 100, "fail")
-    settings = RunSettings()
-    assert (settings.on_absent, settings.retry_failed) == ("auto", "transient")
-    assert settings.settle_seconds == 120
-    assert settings.settle_seconds > settings.retry_seconds + 30  # a slow reply's
-    assert settings.task_retry_delays_seconds == [30, 120, 600]
 
 
 def test_no_default_is_shared_between_batches() -> None:
@@ -88,10 +82,6 @@ BAD: list[tuple[type[BaseModel], Any]] = [
     (Character, {"username": "a.turbo"}),
     (Cast, {"roles": {"hero": 5}}),
     (Cast, {"roles": "Turbo"}),
-    (RunSettings, {"on_absent": "maybe"}),
-    (RunSettings, {"settle_seconds": -1}),
-    (RunSettings, {"max_in_flight": 0}),
-    (RunSettings, {"poll_every_seconds": 0}),
     (BatchSpec, {"bucket": "s3://videos"}),
 ]
 

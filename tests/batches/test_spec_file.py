@@ -25,7 +25,7 @@ characters:
 casts:
   - {roles: {hero: Turbo}}
   - Turbo
-settings: {on_absent: resend, settle_seconds: 30}
+settings: {purchases: {on_absent: resend, lookup_window_seconds: 30}}
 """
 
 
@@ -50,7 +50,7 @@ def test_yaml_is_read_as_people_write_it() -> None:
         Cast.model_validate({"roles": {"hero": "Turbo"}}),
         Cast.model_validate("Turbo"),
     ]
-    assert spec.settings.settle_seconds == 30
+    assert spec.settings.purchases.lookup_window_seconds == 30
 
 
 def test_json_is_read_where_the_name_says_so() -> None:
@@ -82,7 +82,14 @@ def test_json_is_read_where_the_name_says_so() -> None:
         ),
         (
             "scenes: [a]\non_absent: resend",
-            "on_absent: there is no such field; it belongs in settings",
+            "on_absent: there is no such field; it belongs in settings.purchases",
+        ),
+        (
+            "scenes: [a]\nsettle_seconds: 5",
+            (
+                "settle_seconds: there is no such field; "
+                "did you mean 'settings.purchases.lookup_window_seconds'?"
+            ),
         ),
         (
             "scenes: [a]\nvarients: [{n: 2}]",
@@ -90,7 +97,26 @@ def test_json_is_read_where_the_name_says_so() -> None:
         ),
         (
             "scenes: [a]\nsettings: {settle: 3, on_absnt: stop}",
-            "settings.on_absnt: there is no such field; did you mean 'on_absent'?",
+            "settings.on_absnt: there is no such field; did you mean 'purchases.on_absent'?",
+        ),
+        (
+            "scenes: [a]\nsettings: {lookup_window_seconds: 5}",
+            (
+                "settings.lookup_window_seconds: there is no such field; "
+                "did you mean 'purchases.lookup_window_seconds'?"
+            ),
+        ),
+        (
+            "scenes: [a]\nsettings: {polling: {first_second: 5}}",
+            "settings.polling.first_second: there is no such field; did you mean 'first_seconds'?",
+        ),
+        (
+            "scenes: [a]\nsettings: {purchases: {shards: {size: 5}}}",
+            "settings.purchases.shards: there is no such field; it belongs in settings",
+        ),
+        (
+            "scenes: [a]\nsettings: {purchases: {prices: [{model: m, credit: 5}]}}",
+            "settings.purchases.prices[0].credit: there is no such field; did you mean 'credits'?",
         ),
         (
             "scenes: [a]\ncasts: [{roles: [{roll: hero, character: T}]}]",

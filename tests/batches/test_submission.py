@@ -11,7 +11,7 @@ import pytest
 
 from prefect_toapis.batches.errors import SubmissionAbsent, SubmissionUnresolved
 from prefect_toapis.batches.plan import single_shot
-from prefect_toapis.batches.spec import RunSettings
+from prefect_toapis.batches.settings import PurchaseSettings, RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, PolicyRefused
@@ -221,7 +221,7 @@ async def test_it_counts_as_absent_only_once_it_has_settled(
 ) -> None:
     purchase.simulator.faults.add(Drop(operation="submit", when="before"))
     with pytest.raises(SubmissionAbsent):
-        await purchase.buyer(timedelta(seconds=tick), settle_seconds=SOON).buy(purchase.shot)
+        await purchase.buyer(timedelta(seconds=tick), lookup_window_seconds=SOON).buy(purchase.shot)
     assert purchase.simulator.ledger.queries[purchase.business_id] == look_ups
 
 
@@ -269,7 +269,7 @@ async def test_a_run_that_crashed_before_it_sent_once_more_holds_nobody_up(
     claim = purchase.key().replace(".json", "-send-2.json")
     left = purchase.record() | {"sends": 2, "sent_at": (SENT + SETTLED).isoformat()}
     purchase.store.contents[claim] = json.dumps(left).encode()
-    bought = await purchase.buyer(SETTLED * 3, settle_seconds=SOON, on_absent="resend").buy(
+    bought = await purchase.buyer(SETTLED * 3, lookup_window_seconds=SOON, on_absent="resend").buy(
         purchase.shot
     )
     assert bought.sends == 3
@@ -300,7 +300,9 @@ async def test_it_is_not_sent_once_more_when_another_run_heard_meanwhile(
             return await purchase.api.find(business_id)
 
     purchase.leave("sending")
-    buyer = Buyer(Busy(), purchase.store, RunSettings(on_absent="resend"))
+    buyer = Buyer(
+        Busy(), purchase.store, RunSettings(purchases=PurchaseSettings(on_absent="resend"))
+    )
     assert (await buyer.buy(purchase.shot)).task_id == "video_1"
     assert purchase.sent == 0
 

@@ -12,7 +12,16 @@ from typing import Any, cast
 import pytest
 from tests.chaos.faulty_store import FaultyStore
 
-from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, VideoBucket, agenerate_videos
+from prefect_toapis import (
+    Manifest,
+    PollingSettings,
+    PurchaseSettings,
+    RetrySettings,
+    RunSettings,
+    ToAPIsCredentials,
+    VideoBucket,
+    agenerate_videos,
+)
 from prefect_toapis.batches.spec import Variant
 
 SHORT = Variant(name="short", model="sora-2-vip", duration=1)
@@ -52,12 +61,9 @@ def troubled(store: FaultyStore, aws_bucket: VideoBucket) -> VideoBucket:
 def resilient() -> RunSettings:
     """As patient as a chaos test can wait for."""
     return RunSettings(
-        poll_first_seconds=0.05,
-        poll_every_seconds=0.1,
-        grace_seconds=5,
-        settle_seconds=6,
-        retry_seconds=4,
-        task_retry_delays_seconds=[0.2, 0.5, 1, 2],
+        polling=PollingSettings(first_seconds=0.05, interval_seconds=0.1, grace_seconds=5),
+        purchases=PurchaseSettings(lookup_window_seconds=6),
+        retries=RetrySettings(client_seconds=4, task_delays_seconds=[0.2, 0.5, 1, 2]),
     )
 
 

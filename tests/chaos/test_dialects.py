@@ -12,7 +12,15 @@ import pytest
 from rich.console import Console
 from tests.chaos.conftest import Make
 
-from prefect_toapis import Manifest, RunSettings, Variant, VideoBucket
+from prefect_toapis import (
+    Manifest,
+    PollingSettings,
+    PurchaseSettings,
+    RetrySettings,
+    RunSettings,
+    Variant,
+    VideoBucket,
+)
 from prefect_toapis.batches.manifest import ManifestRow
 from prefect_toapis.simulator import (
     Conflict,
@@ -156,10 +164,13 @@ def simulator(provider: Provider) -> Simulator:
 @pytest.fixture
 def brief(resilient: RunSettings) -> RunSettings:
     """As `resilient`, but for what an absent submission means, and sooner at the end of it."""
-    short = {"grace_seconds": 1, "settle_seconds": 1.5, "retry_seconds": 1, "patience_seconds": 10}
-    delays = {"task_retry_delays_seconds": [0.2, 0.5]}
-    by_default = {"on_absent": RunSettings().on_absent}
-    return resilient.model_copy(update=short | delays | by_default)
+    return resilient.with_overrides(
+        RunSettings(
+            polling=PollingSettings(grace_seconds=1, timeout_seconds=10),
+            retries=RetrySettings(client_seconds=1, task_delays_seconds=[0.2, 0.5]),
+            purchases=PurchaseSettings(lookup_window_seconds=1.5, on_absent="auto"),
+        )
+    )
 
 
 async def test_each_shot_is_stored_and_paid_once_or_says_why_not(

@@ -13,7 +13,7 @@ from rich.table import Table
 from tests.chaos.conftest import Make
 from tests.chaos.faulty_store import FaultyStore
 
-from prefect_toapis import Manifest, RunSettings, VideoBucket
+from prefect_toapis import Manifest, PollingSettings, PurchaseSettings, RunSettings, VideoBucket
 from prefect_toapis.batches.errors import InvalidBatch, StoreUnavailable
 from prefect_toapis.simulator import Hide, Simulator, SimulatorSettings, Weather
 
@@ -51,7 +51,7 @@ async def through(make: Make, scenes: list[str], runs: int = RUNS, **told: Any) 
 @pytest.fixture
 def resilient(resilient: RunSettings) -> RunSettings:
     """As those of the folder, but a shot that never ends doesn't hold the test for long."""
-    return resilient.model_copy(update={"patience_seconds": 60})
+    return resilient.with_overrides(RunSettings(polling=PollingSettings(timeout_seconds=60)))
 
 
 async def test_everything_is_stored_and_paid_once(
@@ -75,13 +75,11 @@ async def test_what_shows_up_later_than_it_may_is_never_paid_twice_and_named(
     simulator.faults.add(Hide(seconds=3600, times=None))  # longer than anybody waits
     shots = max(8, SHOTS // 5)
     scenes = [f"scene {number}" for number in range(shots)]
-    brief: dict[str, Any] = {
-        "on_absent": "stop",
-        "settle_seconds": 0.5,
-        "grace_seconds": 0.5,
-        "patience_seconds": 5,
-    }
-    settings = resilient.model_copy(update=brief)
+    brief = RunSettings(
+        polling=PollingSettings(grace_seconds=0.5, timeout_seconds=5),
+        purchases=PurchaseSettings(lookup_window_seconds=0.5, on_absent="stop"),
+    )
+    settings = resilient.with_overrides(brief)
     manifests = await through(make, scenes, runs=2, settings=settings)
     paid = [one.business_id for one in simulator.ledger.paid]
     assert len(paid) == len(set(paid))

@@ -12,7 +12,7 @@ from tests.chaos.faulty_store import FaultyStore
 from tests.chaos.faulty_store import Hold as HoldStore
 from tests.prefect_server import PrefectServer
 
-from prefect_toapis import RunSettings, VideoBucket
+from prefect_toapis import PurchaseSettings, RunSettings, VideoBucket
 from prefect_toapis.simulator import Hold, Simulator
 
 
@@ -76,9 +76,9 @@ async def test_a_lone_submission_that_was_never_sent_stops_and_says_how_to_go_on
     manifest = await make(["a dog"], on_failure="tolerate")
     [row] = manifest.open
     assert "no other accepted submission" in str(row.error)
-    assert 'settings.on_absent="resend"' in str(row.error)
+    assert 'settings.purchases.on_absent="resend"' in str(row.error)
     assert simulator.ledger.submissions == []
-    resend = resilient.model_copy(update={"on_absent": "resend"})
+    resend = resilient.with_overrides(RunSettings(purchases=PurchaseSettings(on_absent="resend")))
     assert (await make(["a dog"], settings=resend)).shots("stored") == 1
     assert len(simulator.ledger.paid) == 1
 

@@ -15,7 +15,7 @@ scenes:
   - {name: run, prompt: A dog runs}
   - {name: jump, prompt: "A dog jumps%s"}
 variants: [{name: wide, duration: 10}]
-settings: {poll_first_seconds: 0.1, poll_every_seconds: 0.1}
+settings: {polling: {first_seconds: 0.1, interval_seconds: 0.1}}
 """
 
 

@@ -14,7 +14,7 @@ SPEC = """
 batch: dogs
 scenes: [{name: run, prompt: A dog runs}]
 variants: [{name: wide, duration: 10}]
-settings: {poll_first_seconds: 0.1, poll_every_seconds: 0.1, patience_seconds: 0.001}
+settings: {polling: {first_seconds: 0.1, interval_seconds: 0.1, timeout_seconds: 0.001}}
 """
 
 

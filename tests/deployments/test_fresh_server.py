@@ -22,7 +22,7 @@ NIGHTLY = "generate-from-spec/nightly"
 SPEC = b"""
 scenes: [A dog runs]
 variants: [{model: sora-2-vip, duration: 1}]
-settings: {poll_first_seconds: 0.05, poll_every_seconds: 0.1}
+settings: {polling: {first_seconds: 0.05, interval_seconds: 0.1}}
 """
 
 

@@ -44,12 +44,16 @@ class Batches:
         self.whole = client.read_deployment_by_name("generate-videos/on-demand").id
 
     def start(self, batch: str, scenes: int, size: int) -> FlowRun:
-        waits = {"poll_first_seconds": 0.1, "poll_every_seconds": 0.5, "retry_seconds": 2}
+        settings = {
+            "polling": {"first_seconds": 0.1, "interval_seconds": 0.5},
+            "retries": {"client_seconds": 2},
+            "shards": {"size": size},
+        }
         order = {
             "scenes": [{"prompt": f"Dog number {number}"} for number in range(scenes)],
             "variants": [{"name": "short", "model": "sora-2-vip", "duration": 1}],
             "batch": batch,
-            "settings": waits | {"shard_size": size},
+            "settings": settings,
         }
         return self.client.create_flow_run_from_deployment(
             self.whole, parameters=order | self.blocks
@@ -138,7 +142,7 @@ def test_three_workers_make_one_batch_whatever_befalls_them_and_each_video_is_pa
     shards = batches.shards_of(run)
     assert [one.name for one in shards] == [f"dogs: shard {n}" for n in (1, 2, 3)]
     assert len({one.infrastructure_pid for one in shards}) == 3  # all at once
-    assert {one.parameters["settings"]["account_share"] for one in shards} == {1 / 3}
+    assert {one.parameters["settings"]["limits"]["rate_limit_share"] for one in shards} == {1 / 3}
     assert all("scenes" not in one.parameters for one in shards)
     # One of the runs dies, the others go on.
     os.kill(int(str(shards[1].infrastructure_pid).rpartition(":")[2]), signal.SIGKILL)

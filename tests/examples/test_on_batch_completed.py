@@ -20,7 +20,7 @@ SPEC = """
 batch: lisbon
 scenes: [{name: tram, prompt: A tram}, {name: nap, prompt: A cat sleeps}]
 variants: [{name: wide, duration: 10}]
-settings: {poll_first_seconds: 0.1, poll_every_seconds: 0.1}
+settings: {polling: {first_seconds: 0.1, interval_seconds: 0.1}}
 """
 
 

@@ -7,7 +7,14 @@ import pytest
 from tests.chaos.faulty_store import FaultyStore
 from tests.provider_clock import ProviderClock
 
-from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
+from prefect_toapis import (
+    Manifest,
+    PollingSettings,
+    RunSettings,
+    ToAPIsCredentials,
+    Variant,
+    VideoBucket,
+)
 from prefect_toapis.flows.generate import agenerate_videos
 
 
@@ -42,7 +49,7 @@ def leave(
     make: Callable[..., Awaitable[Any]], clock: ProviderClock, quick: RunSettings
 ) -> Callable[..., Awaitable[Any]]:
     """As `make`, but the run submits, waits for nothing and leaves what it bought open."""
-    hasty = quick.model_copy(update={"patience_seconds": 0.001})
+    hasty = quick.with_overrides(RunSettings(polling=PollingSettings(timeout_seconds=0.001)))
 
     async def leave(scenes: list[Any], **told: Any) -> Manifest:
         with clock.stopped():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from prefect_toapis import (
+    LimitSettings,
     Manifest,
     RunSettings,
     ToAPIsCredentials,
@@ -35,7 +36,7 @@ EMPTY = [
 
 @pytest.fixture
 def one_by_one(quick: RunSettings) -> RunSettings:
-    return quick.model_copy(update={"max_in_flight": 1})
+    return quick.with_overrides(RunSettings(limits=LimitSettings(max_in_flight=1)))
 
 
 def answer(status: int, body: Any, prompt: str = "", **more: Any) -> Replace:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis import Character, Price, RunSettings, ToAPIsCredentials
+from prefect_toapis import Character, Price, PurchaseSettings, RunSettings, ToAPIsCredentials
 from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.simulator import Simulator, SimulatorSettings
 
@@ -15,8 +15,9 @@ Make = Callable[..., Awaitable[Any]]
 PRICES = [Price(model="sora-2-vip", credits=40), Price(model="sora-2", credits=9)]
 
 
-def priced(settings: RunSettings, **changes: Any) -> RunSettings:
-    return settings.model_copy(update={"prices": PRICES, **changes})
+def priced(settings: RunSettings, min_remaining_credits: float | None = None) -> RunSettings:
+    purchases = PurchaseSettings(prices=PRICES, min_remaining_credits=min_remaining_credits)
+    return settings.with_overrides(RunSettings(purchases=purchases))
 
 
 async def test_a_budget_counts_what_earlier_runs_bought(
@@ -63,11 +64,11 @@ async def test_the_account_keeps_what_it_is_to_keep(make: Make, quick: RunSettin
     with Simulator(settings) as poor:
         key = SecretStr(poor.api_key)
         told = {"credentials": ToAPIsCredentials(api_key=key, base_url=poor.url)}
-        too_much = r"keep_credits=30: the account has 60 credits, .* spend 40 and leave 20"
+        too_much = r"min_remaining_credits=30: the account has 60 credits, .* spend 40 and leave 20"
         with pytest.raises(InvalidBatch, match=too_much):
-            await make(["a dog"], settings=priced(quick, keep_credits=30), **told)
+            await make(["a dog"], settings=priced(quick, 30), **told)
         assert poor.ledger.submissions == []
-        manifest = await make(["a dog"], settings=priced(quick, keep_credits=20), **told)
+        manifest = await make(["a dog"], settings=priced(quick, 20), **told)
         assert manifest.shots("stored") == len(poor.ledger.paid) == 1
 
 

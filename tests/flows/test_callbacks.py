@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis import RunSettings, ToAPIsCredentials
+from prefect_toapis import RunSettings, ToAPIsCredentials, WebhookSettings
 from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 
 Make = Callable[..., Awaitable[Any]]
@@ -30,7 +30,7 @@ async def test_each_submission_says_where_its_webhook_goes(
     make: Make, telling: Simulator, quick: RunSettings
 ) -> None:
     url = f"{SET_UP}?batch=b"
-    settings = quick.model_copy(update={"callback_url": url})
+    settings = quick.with_overrides(RunSettings(webhooks=WebhookSettings(callback_url=url)))
     manifest = await make(["A dog", "A cat"], credentials=at(telling), settings=settings)
     assert len(manifest.stored) == len(telling.ledger.paid) == 2
     assert all("callback_url" not in row.request for row in manifest.rows)
@@ -39,12 +39,14 @@ async def test_each_submission_says_where_its_webhook_goes(
 async def test_a_host_that_is_not_set_up_stops_the_batch_and_costs_nothing(
     make: Make, telling: Simulator, quick: RunSettings
 ) -> None:
-    wrong = quick.model_copy(update={"callback_url": "https://elsewhere.example/webhook"})
+    wrong = quick.with_overrides(
+        RunSettings(webhooks=WebhookSettings(callback_url="https://elsewhere.example/webhook"))
+    )
     prompts = [f"dog {number}" for number in range(5)]
     refused = await make(prompts, credentials=at(telling), settings=wrong, on_failure="tolerate")
     assert not telling.ledger.paid
     assert not refused.stored
     assert any("Set the webhook up for this key" in (row.error or "") for row in refused.rows)
-    right = quick.model_copy(update={"callback_url": SET_UP})
+    right = quick.with_overrides(RunSettings(webhooks=WebhookSettings(callback_url=SET_UP)))
     manifest = await make(prompts, credentials=at(telling), settings=right)
     assert len(manifest.stored) == len(telling.ledger.paid) == 5

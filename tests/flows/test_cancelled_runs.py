@@ -15,13 +15,13 @@ from prefect_toapis.simulator import Hold, Simulator
 Make = Callable[..., Awaitable[Any]]
 
 TWO_VIDEOS = """
-from prefect_toapis import RunSettings, Variant, generate_videos
+from prefect_toapis import PollingSettings, RunSettings, Variant, generate_videos
 
 generate_videos(
     ["a dog", "a cat"],
     [Variant(name="short", model="sora-2-vip", duration=1)],
     batch="b",
-    settings=RunSettings(poll_first_seconds=0.05, poll_every_seconds=0.1),
+    settings=RunSettings(polling=PollingSettings(first_seconds=0.05, interval_seconds=0.1)),
 )
 """
 

@@ -13,6 +13,7 @@ from tests.provider_clock import ProviderClock
 
 from prefect_toapis import (
     Manifest,
+    PurchaseSettings,
     RunSettings,
     ToAPIsCredentials,
     Variant,
@@ -185,7 +186,7 @@ async def test_a_submission_without_an_answer_is_found_and_stored(
     await submit(["a dog"])
     simulator.faults.clear()
     clock.skip(RENDERING)
-    settled = quick.model_copy(update={"settle_seconds": 0})
+    settled = quick.with_overrides(RunSettings(purchases=PurchaseSettings(lookup_window_seconds=0)))
     [manifest] = await collect(settings=settled)
     assert manifest.shots("stored") == len(simulator.ledger.submissions) == 1
 
@@ -211,7 +212,9 @@ async def test_a_submission_is_looked_up_unless_it_was_sent_just_now(  # noqa: P
     if year:
         record["sent_at"] = year + record["sent_at"][4:]
         bucket.write(key, json.dumps(record).encode(), "application/json")
-    patient = quick.model_copy(update={"settle_seconds": 600})
+    patient = quick.with_overrides(
+        RunSettings(purchases=PurchaseSettings(lookup_window_seconds=600))
+    )
     manifests = await collect("b", settings=patient)
     assert [one.shots("stored") for one in manifests] == [int(asked)]
     assert len(simulator.ledger.submissions) == 1

@@ -9,6 +9,8 @@ from tests.flows.test_damaged_bucket import SCENES, delete, key_of
 
 from prefect_toapis import (
     Character,
+    PollingSettings,
+    RetrySettings,
     RunSettings,
     ToAPIsCredentials,
     Variant,
@@ -151,7 +153,11 @@ async def test_a_part_is_not_made_do_with_while_the_provider_does_not_answer(
     delete(bucket, key_of(bucket, "a dog", "video-2.mp4"))
     delete(bucket, key_of(bucket, "a dog", "shot.json"))
     simulator.faults.add(Drop(operation="status", when="before", times=None))
-    hasty = quick.model_copy(update={"retry_seconds": 0.5, "patience_seconds": 1})
+    hasty = quick.with_overrides(
+        RunSettings(
+            retries=RetrySettings(client_seconds=0.5), polling=PollingSettings(timeout_seconds=1)
+        )
+    )
     broken = await make(["a dog"], variants=TWO, settings=hasty, on_failure="tolerate")
     assert broken.shots("open") == 1
     simulator.faults.clear()

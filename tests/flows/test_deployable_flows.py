@@ -41,6 +41,8 @@ def test_a_batch_is_submitted_with_the_parameters_that_it_is_generated_with() ->
 
 
 CARDS = ["Scene", "Variant", "Character", "Cast", "Role", "RunSettings", "Price"]
+CARDS += [f"{group}Settings" for group in ("Polling", "Retry", "Purchase", "Limit", "Shard")]
+CARDS += ["WebhookSettings"]
 
 
 @pytest.mark.parametrize("model", CARDS)

@@ -9,6 +9,7 @@ from tests.flows.test_damaged_bucket import delete
 
 from prefect_toapis import (
     Character,
+    RetrySettings,
     RunSettings,
     ToAPIsCredentials,
     VideoBucket,
@@ -90,7 +91,7 @@ async def test_a_failed_attempt_is_followed_by_the_second_in_the_same_place(
 ) -> None:
     await make(["fail me"], on_failure="tolerate")
     [first] = as_an_earlier_release_left_it(bucket)
-    again = quick.model_copy(update={"retry_failed": "all"})
+    again = quick.with_overrides(RunSettings(retries=RetrySettings(failed_shots="all")))
     await make(["fail me"], on_failure="tolerate", settings=again)
     assert bucket.read(first.replace("attempt-1", "attempt-2"))
     assert len(simulator.ledger.submissions) == 2

@@ -9,7 +9,7 @@ import pytest
 from tests.provider_clock import ProviderClock
 from tests.provider_replies import completed
 
-from prefect_toapis import RunSettings, VideoBucket
+from prefect_toapis import PurchaseSettings, RunSettings, VideoBucket
 from prefect_toapis.simulator import Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]
@@ -43,7 +43,7 @@ async def test_an_expired_one_is_failed_said_to_be_paid_and_not_bought_again(
         manifest = await make(["a dog"], on_failure="tolerate")
         [row] = manifest.failed
         assert "The generation is paid for." in row.error
-        assert 'settings.on_expired="rebuy"' in row.error
+        assert 'settings.purchases.on_expired="rebuy"' in row.error
         assert row.task_id == simulator.ledger.paid[0].task_id
     assert len(simulator.ledger.submissions) == 1
     [record] = [key for key in bucket.list_keys("b/") if "attempt" in key]
@@ -59,7 +59,7 @@ async def test_it_is_bought_anew_in_the_same_run_when_told(
     quick: RunSettings,
 ) -> None:
     await left_for_too_long(leave, clock, bucket)
-    rebuy = quick.model_copy(update={"on_expired": "rebuy"})
+    rebuy = quick.with_overrides(RunSettings(purchases=PurchaseSettings(on_expired="rebuy")))
     for _ in range(2):  # the second run has it
         manifest = await make(["a dog"], settings=rebuy)
         assert manifest.shots("stored") == 1
@@ -94,7 +94,7 @@ async def test_odd_times_and_refused_urls_never_buy_anew(
         Replace(operation="status", status=200, body=json.dumps(reply), times=None),
         Replace(operation="media", status=403, times=None),
     )
-    rebuy = quick.model_copy(update={"on_expired": "rebuy"})
+    rebuy = quick.with_overrides(RunSettings(purchases=PurchaseSettings(on_expired="rebuy")))
     manifest = await make(["a dog"], settings=rebuy, on_failure="tolerate")
     assert manifest.shots("open") == 1
     assert "refuses its URL" in manifest.open[0].error

@@ -11,7 +11,7 @@ from prefect import get_client
 from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, VideoBucket
+from prefect_toapis import LimitSettings, RetrySettings, RunSettings, ToAPIsCredentials, VideoBucket
 from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings
 
@@ -47,7 +47,7 @@ async def test_no_balance_stops_the_rest_and_what_is_paid_is_stored(
     bucket: VideoBucket,
     in_flight: int,
 ) -> None:
-    settings = quick.model_copy(update={"max_in_flight": in_flight})
+    settings = quick.with_overrides(RunSettings(limits=LimitSettings(max_in_flight=in_flight)))
     with pytest.raises(BatchFailed, match="3 of 6 shots not submitted") as stopped:
         await make(SIX, credentials=at(for_three), settings=settings)
     assert len(for_three.ledger.paid) == 3
@@ -69,7 +69,7 @@ async def test_a_key_that_is_refused_stops_the_rest_and_what_is_paid_is_stored(
     simulator.faults.add(
         Replace(operation="submit", status=401, body=error, prompt="scene 2", times=None)
     )
-    settings = quick.model_copy(update={"max_in_flight": 1})
+    settings = quick.with_overrides(RunSettings(limits=LimitSettings(max_in_flight=1)))
     manifest = await make(SIX, settings=settings, on_failure="tolerate")
     assert len(simulator.ledger.paid) == 2
     assert len(simulator.ledger.submissions) == 3
@@ -121,7 +121,7 @@ async def test_failed_shots_are_bought_again_where_the_settings_say_so(
     make: Make, simulator: Simulator, quick: RunSettings, bucket: VideoBucket
 ) -> None:
     await make(["fail me"], on_failure="tolerate")
-    settings = quick.model_copy(update={"retry_failed": "all"})
+    settings = quick.with_overrides(RunSettings(retries=RetrySettings(failed_shots="all")))
     await make(["fail me"], on_failure="tolerate", settings=settings)
     ids = [submission.business_id or "" for submission in simulator.ledger.refunded]
     assert [id_[-2:] for id_ in ids] == ["-1", "-2"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.provider_replies import completed
 
-from prefect_toapis import RunSettings, VideoBucket
+from prefect_toapis import PollingSettings, RetrySettings, RunSettings, VideoBucket
 from prefect_toapis.simulator import Drop, Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]
@@ -50,7 +50,7 @@ async def test_a_failure_in_another_shape_has_the_provider_s_text(
     began = await leave(["a dog"])
     body = {"task_id": began.open[0].task_id, "status": "REJECTED", "fail_reason": "Too dark"}
     answer(simulator, {"code": "success", "message": "", "data": body})
-    once = quick.model_copy(update={"retry_failed": "none"})
+    once = quick.with_overrides(RunSettings(retries=RetrySettings(failed_shots="none")))
     manifest = await make(["a dog"], settings=once, on_failure="tolerate")
     assert "the generation failed: Too dark" in manifest.failed[0].error
     assert len(simulator.ledger.submissions) == 1
@@ -66,7 +66,7 @@ async def test_a_word_that_is_not_known_stays_open_and_is_named_and_kept(
         "where": "https://a.example/b?sig=5ec2e7",
     }
     answer(simulator, body)
-    brief = quick.model_copy(update={"patience_seconds": 0.3})
+    brief = quick.with_overrides(RunSettings(polling=PollingSettings(timeout_seconds=0.3)))
     [row] = (await make(["a dog"], settings=brief, on_failure="tolerate")).rows
     assert row.status == "open"
     assert 'its status is "oops", which is not known here' in row.error

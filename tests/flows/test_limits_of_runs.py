@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, aget_balance
+from prefect_toapis import LimitSettings, RunSettings, ToAPIsCredentials, aget_balance
 from prefect_toapis.simulator import Hold, Simulator
 from prefect_toapis.tasks.steps import account_of
 
@@ -16,7 +16,7 @@ async def test_a_careful_batch_is_not_reset_by_get_balance(
     quick: RunSettings,
 ) -> None:
     simulator.faults.add(Hold(operation="submit"))
-    careful = quick.model_copy(update={"account_share": 0.1})
+    careful = quick.with_overrides(RunSettings(limits=LimitSettings(rate_limit_share=0.1)))
     batch = asyncio.ensure_future(make(["A dog"], settings=careful))
     await simulator.await_for(lambda: simulator.faults.held)
     await aget_balance(credentials=credentials)

@@ -7,6 +7,7 @@ import pytest
 
 from prefect_toapis import (
     Manifest,
+    PurchaseSettings,
     RunSettings,
     ToAPIsCredentials,
     VideoBucket,
@@ -83,9 +84,11 @@ async def test_what_can_not_be_found_stays_open_with_its_id_and_is_not_sent_agai
     make: Make, reconcile: Make, quick: RunSettings, simulator: Simulator
 ) -> None:
     simulator.faults.add(Hide(seconds=3600), Drop(operation="submit", when="after"))
-    brief = quick.model_copy(update={"settle_seconds": 0.2, "on_absent": "stop"})
+    brief = quick.with_overrides(
+        RunSettings(purchases=PurchaseSettings(lookup_window_seconds=0.2, on_absent="stop"))
+    )
     await make(["a dog"], on_failure="tolerate", settings=brief)
-    resend = brief.model_copy(update={"on_absent": "resend"})
+    resend = brief.with_overrides(RunSettings(purchases=PurchaseSettings(on_absent="resend")))
     with pytest.raises(BatchFailed, match="1 of 1 are still open") as failed:
         await reconcile(settings=resend)
     [row] = failed.value.manifest.open

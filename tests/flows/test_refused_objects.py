@@ -10,6 +10,7 @@ from tests.flows.test_damaged_bucket import SCENES, key_of
 
 from prefect_toapis import (
     Character,
+    PurchaseSettings,
     RunSettings,
     ToAPIsCredentials,
     VideoBucket,
@@ -104,7 +105,7 @@ async def test_a_budget_is_checked_without_the_record_that_is_refused(
 ) -> None:
     await leave(SCENES, bucket=troubled)
     refuse(store, key_of(troubled, "a dog", "attempt-1.json"))
-    priced = quick.model_copy(update={"prices": PRICES})
+    priced = quick.with_overrides(RunSettings(purchases=PurchaseSettings(prices=PRICES)))
     made = await make(SCENES, bucket=troubled, settings=priced, on_failure="tolerate")
     assert [row.status for row in made.rows] == ["open", "stored"]
     assert len(simulator.ledger.submissions) == 2
@@ -125,7 +126,7 @@ async def test_a_refusal_of_everything_ends_the_run_before_anything_is_bought(  
 ) -> None:
     await leave(SCENES, bucket=troubled)
     store.refusal = Refusal("GET", path, status=status, code=code)
-    priced = quick.model_copy(update={"prices": PRICES})
+    priced = quick.with_overrides(RunSettings(purchases=PurchaseSettings(prices=PRICES)))
     with pytest.raises(StoreError, match="The store has its reasons"):
         await make([*SCENES, "an emu"], bucket=troubled, settings=priced)
     assert len(simulator.ledger.submissions) == 2

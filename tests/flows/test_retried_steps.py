@@ -10,7 +10,15 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import TaskRun
 
-from prefect_toapis import Character, RunSettings, Scene, Variant, VideoBucket
+from prefect_toapis import (
+    Character,
+    PollingSettings,
+    RetrySettings,
+    RunSettings,
+    Scene,
+    Variant,
+    VideoBucket,
+)
 from prefect_toapis.flows.generate import generate_videos
 from prefect_toapis.simulator import Fault, Replace, Simulator
 
@@ -22,7 +30,11 @@ BUSY = '{"error": {"code": "rate_limit_unavailable", "message": "The limiter is 
 @pytest.fixture
 def once(quick: RunSettings) -> RunSettings:
     """The client itself tries nothing again, so that it is Prefect's turn."""
-    return quick.model_copy(update={"retry_seconds": 1e-6, "grace_seconds": 0})
+    return quick.with_overrides(
+        RunSettings(
+            retries=RetrySettings(client_seconds=1e-6), polling=PollingSettings(grace_seconds=0)
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +55,9 @@ async def test_what_is_transient_is_tried_again_after_the_configured_delays(
     fault: Fault,
 ) -> None:
     simulator.faults.add(fault)
-    settings = once.model_copy(update={"task_retry_delays_seconds": [0.1, 0.2]})
+    settings = once.with_overrides(
+        RunSettings(retries=RetrySettings(task_delays_seconds=[0.1, 0.2]))
+    )
     manifest = await make(["a dog"], settings=settings)
     assert len(simulator.ledger.paid) == manifest.shots("stored") == 1
     assert "Retry 1/2 will start 0.1 second(s) from now" in log.text
@@ -69,7 +83,7 @@ async def test_no_delays_mean_no_retries(
     make: Make, simulator: Simulator, once: RunSettings, log: pytest.LogCaptureFixture
 ) -> None:
     simulator.faults.add(Replace(operation="submit", status=503, body=BUSY))
-    settings = once.model_copy(update={"task_retry_delays_seconds": []})
+    settings = once.with_overrides(RunSettings(retries=RetrySettings(task_delays_seconds=[])))
     manifest = await make(["a dog"], settings=settings, on_failure="tolerate")
     assert manifest.shots("failed") == len(simulator.ledger.submissions) == 1
     assert "Retry 1" not in log.text

@@ -22,7 +22,7 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 from pydantic import SecretStr
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, Variant, VideoBucket
+from prefect_toapis import RetrySettings, RunSettings, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings, Truncate
 
 Make = Callable[..., Awaitable[Any]]
@@ -70,7 +70,9 @@ async def test_no_key_and_no_signature_in_logs_bucket_states_and_database(
         ["a dog", "broken off", "refused", "a page", "out of order", "fail me", "echo"],
         variants=[Variant(model="sora-2-vip", duration=1, thumbnail=True)],
         credentials=ToAPIsCredentials(api_key=SecretStr(KEY), base_url=provider.url),
-        settings=quick.model_copy(update={"task_retry_delays_seconds": [0.1]}),
+        settings=quick.with_overrides(
+            RunSettings(retries=RetrySettings(task_delays_seconds=[0.1]))
+        ),
         on_failure="tolerate",
     )
     assert (manifest.shots("stored"), manifest.shots("open"), manifest.shots("failed")) == (2, 3, 2)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from prefect import get_client
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, Variant, VideoBucket
+from prefect_toapis import RunSettings, ShardSettings, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.batches.errors import InvalidBatch, ShardFailed
 from prefect_toapis.batches.plan import plan_batch
 from prefect_toapis.batches.plan_file import PlanFile, read_plan
@@ -27,7 +27,7 @@ SIGNED = {"name": "signed", "prompt": "s", "image_urls": ["https://m.example/a.p
 def in_twos(quick: RunSettings) -> RunSettings:
     """Three shards of six shots, by a deployment that isn't there."""
     name = f"run-shard/{uuid4().hex[:8]}"
-    return quick.model_copy(update={"shard_size": 2, "shard_deployment": name})
+    return quick.with_overrides(RunSettings(shards=ShardSettings(size=2, deployment=name)))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def deployed(in_twos: RunSettings) -> None:
     """A deployment of that name, which no worker serves."""
     async with get_client() as client:
         flow_id = await client.create_flow(run_shard)
-        await client.create_deployment(flow_id, in_twos.shard_deployment.partition("/")[2])
+        await client.create_deployment(flow_id, in_twos.shards.deployment.partition("/")[2])
 
 
 async def test_what_keeps_a_batch_from_being_split_is_told_in_one_go_and_nothing_is_paid(
@@ -58,8 +58,8 @@ async def test_what_keeps_a_batch_from_being_split_is_told_in_one_go_and_nothing
     assert "max_videos" in too_many
     assert 'credentials = ToAPIsCredentials(...); credentials.save("default")' in credentials
     assert 'bucket = VideoBucket(...); bucket.save("default")' in bucket
-    assert f"has no {in_twos.shard_deployment}" in deployment
-    assert f"-n {in_twos.shard_deployment}`" in deployment
+    assert f"has no {in_twos.shards.deployment}" in deployment
+    assert f"-n {in_twos.shards.deployment}`" in deployment
     assert signed.startswith("signed")
     assert "5ec" not in signed
     assert simulator.ledger.submissions == []

@@ -19,7 +19,7 @@ SPEC: dict[str, Any] = {
     "variants": [{"name": "short", "model": "sora-2-vip", "duration": 1}],
     "characters": [{"name": "Turbo", "username": "@duksvfkf.turbo_whis"}],
     "casts": [{"roles": {"hero": "Turbo"}}],
-    "settings": {"poll_first_seconds": 0.05, "poll_every_seconds": 0.1},
+    "settings": {"polling": {"first_seconds": 0.05, "interval_seconds": 0.1}},
 }
 YAML = """
 batch: lisbon
@@ -29,7 +29,7 @@ scenes:
 variants: [{name: short, model: sora-2-vip, duration: 1}]
 characters: [{name: Turbo, username: duksvfkf.turbo_whis}]
 casts: [{roles: {hero: Turbo}}]
-settings: {poll_first_seconds: 0.05, poll_every_seconds: 0.1}
+settings: {polling: {first_seconds: 0.05, interval_seconds: 0.1}}
 """
 
 
@@ -52,7 +52,7 @@ async def test_yaml_json_and_an_object_in_the_bucket_are_the_same_batch(
     assert "@duksvfkf.turbo_whis sleeps" in prompts
 
 
-QUICK = "{poll_first_seconds: 0.05, poll_every_seconds: 0.1}"
+QUICK = "{polling: {first_seconds: 0.05, interval_seconds: 0.1}}"
 
 
 async def test_a_table_alone_is_a_batch_and_beside_a_spec_its_scenes(

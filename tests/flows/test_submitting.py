@@ -7,6 +7,7 @@ import pytest
 
 from prefect_toapis import (
     Manifest,
+    RetrySettings,
     RunSettings,
     ToAPIsCredentials,
     Variant,
@@ -86,7 +87,10 @@ async def test_what_is_refused_fails_the_run_and_stops_no_other(
             prompt="a dog",
         )
     )
-    told = {"settings": RunSettings(task_retry_delays_seconds=[]), "on_failure": on_failure}
+    told = {
+        "settings": RunSettings(retries=RetrySettings(task_delays_seconds=[])),
+        "on_failure": on_failure,
+    }
     if on_failure == "fail":
         with pytest.raises(BatchFailed, match="1 of 2 shots were not submitted") as failed:
             await submit(["a dog", "a cat"], **told)

@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from prefect_toapis import Character, RunSettings, Scene, Variant, VideoBucket
+from prefect_toapis import Character, LimitSettings, RunSettings, Scene, Variant, VideoBucket
 from prefect_toapis.batches.manifest import Manifest
 from prefect_toapis.simulator import Simulator
 
@@ -212,7 +212,7 @@ async def test_what_was_sent_before_is_gone_on_with_first(
     await make(["An emu"])
     stored = [key for key in bucket.list_keys("b/") if key.endswith("/shot.json")]
     bucket._s3.delete_object(Bucket=bucket.bucket_name, Key=f"{bucket.prefix}/{stored[0]}")
-    one_by_one = quick.model_copy(update={"max_in_flight": 1})
+    one_by_one = quick.with_overrides(RunSettings(limits=LimitSettings(max_in_flight=1)))
     manifest = await make(["A dog", "An emu"], settings=one_by_one)
     dog, emu = manifest.stored
     assert dog.stored_at

@@ -4,13 +4,14 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from prefect_toapis.batches.spec import BatchSpec, RunSettings
+from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.batches.spec_file import open_spec
 from prefect_toapis.batches.spec_tables import Table
 from prefect_toapis.cli import app
@@ -114,10 +115,12 @@ def test_yaml_of_a_batch_has_only_fields_that_exist(page: str) -> None:
 
 @page
 def test_settings_that_are_named_exist(page: str) -> None:
-    fields = RunSettings.model_fields
-    named = set(re.findall(r"(?<![\w.])settings\.(\w+)", PAGES[page]))
-    assert named <= set(fields)
-    # `poll_every_seconds` (10): the number is the default
-    for name, number in re.findall(r"`(?:settings\.)?(\w+)` \(([\d,]+)\)", PAGES[page]):
-        default = {**fields, **BatchSpec.model_fields}[name].default
-        assert default == float(number.replace(",", "")), name
+    for name in re.findall(r"(?<![\w.])settings(?:\.\w+)+", PAGES[page]):
+        default_of(name)
+    # `settings.polling.interval_seconds` (10): the number is the default
+    for name, number in re.findall(r"`([\w.]+)` \(([\d,]+)\)", PAGES[page]):
+        assert default_of(name) == float(number.replace(",", "")), name
+
+
+def default_of(path: str) -> Any:
+    return reduce(getattr, path.split("."), BatchSpec())

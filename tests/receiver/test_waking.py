@@ -9,9 +9,17 @@ import pytest
 from pydantic import SecretStr
 from tests.receiver.conftest import SECRET, Served
 
-from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, Variant, VideoBucket
+from prefect_toapis import (
+    Manifest,
+    PollingSettings,
+    RunSettings,
+    ToAPIsCredentials,
+    Variant,
+    VideoBucket,
+    WebhookSettings,
+)
 from prefect_toapis.flows.generate import agenerate_videos
-from prefect_toapis.simulator import Simulator, SimulatorSettings, SimulatedWebhooks
+from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 from prefect_toapis.tasks.notices import notices
 from prefect_toapis.tasks.steps import account_of
 
@@ -55,7 +63,10 @@ def make(bucket: VideoBucket) -> Callable[..., Awaitable[Manifest]]:
 async def test_without_a_poll_of_its_own_a_run_hears_of_every_end(
     receiver: Served, make: Callable[..., Awaitable[Manifest]], no_aws_settings: None
 ) -> None:
-    patient = RunSettings(notify="webhook", poll_first_seconds=HOUR, poll_every_seconds=HOUR)
+    patient = RunSettings(
+        webhooks=WebhookSettings(notify="webhook"),
+        polling=PollingSettings(first_seconds=HOUR, interval_seconds=HOUR),
+    )
     with provider(receiver, doubled=0.3, forged=0.3) as simulator:
         manifest = await asyncio.wait_for(make(simulator, 20, patient), 120)
         assert manifest.shots("stored") == len(simulator.ledger.submissions) == 20
@@ -66,7 +77,7 @@ async def test_through_a_killed_receiver_and_lost_events_every_video_is_stored_o
     receiver: Served, make: Callable[..., Awaitable[Manifest]], no_aws_settings: None
 ) -> None:
     odd = {"doubled": 0.3, "dropped": 0.3, "forged": 0.3, "late_seconds": (0, 1), "speed": 20}
-    rare = RunSettings(poll_first_seconds=2, poll_every_seconds=2)
+    rare = RunSettings(polling=PollingSettings(first_seconds=2, interval_seconds=2))
     with provider(receiver, **odd) as simulator:
         making = asyncio.ensure_future(make(simulator, 30, rare))
         deliveries = simulator.ledger.deliveries

@@ -200,7 +200,7 @@ SPEC = """
 batch: b
 scenes: [{prompt: A dog}]
 variants: [{name: short, model: sora-2-vip, duration: 1}]
-settings: {poll_first_seconds: 0.1, poll_every_seconds: 0.1}
+settings: {polling: {first_seconds: 0.1, interval_seconds: 0.1}}
 """
 
 

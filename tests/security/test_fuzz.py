@@ -124,7 +124,11 @@ SPECS = objects(
     max_videos=st.integers(),
     budget_credits=CREDITS,
     settings=objects(
-        {}, prices=st.lists(PRICES, max_size=2), time_zone=TEXTS, retry_seconds=st.floats(0, 1e9)
+        {},
+        time_zone=TEXTS,
+        purchases=objects({}, prices=st.lists(PRICES, max_size=2)),
+        retries=objects({}, client_seconds=st.floats(0, 1e9)),
+        retry_seconds=st.floats(0, 1e9),  # the same by its flat name
     ),
 )
 
@@ -147,7 +151,7 @@ def use(spec: BatchSpec) -> Plan:
         body = shot.request.body(shot.business_id(1))
         assert json.loads(json.dumps(body, allow_nan=False)) == body
         assert "\0" not in json.dumps(body).replace("\\u0000", "\0")
-        price_of(shot.request, spec.settings.prices, Catalogue.current())
+        price_of(shot.request, spec.settings.purchases.prices, Catalogue.current())
     return plan
 
 

@@ -153,7 +153,7 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
     ),
     "a batch's name": (
         "b.yaml",
-        "scenes: [A]\nsettings: {task_retry_delays_seconds: [" + "1," * 60 + "]}",
+        "scenes: [A]\nsettings: {retries: {task_delays_seconds: [" + "1," * 60 + "]}}",
         "at most 50",
     ),
     "roles": (
@@ -348,7 +348,7 @@ NUL_SPECS = [
     {"scenes": ["A"], "casts": ["\0"]},
     {"scenes": ["A"], "batch": "\0"},
     {"scenes": ["A"], "settings": {"time_zone": "\0"}},
-    {"scenes": ["A"], "settings": {"callback_url": "https://m.example/\0"}},
+    {"scenes": ["A"], "settings": {"webhooks": {"callback_url": "https://m.example/\0"}}},
 ]
 
 
@@ -541,21 +541,24 @@ def test_a_remix_takes_nothing_of_extra_as_a_field_of_its_own() -> None:
 
 
 REFUSED_SETTINGS: list[dict[str, Any]] = [
-    {"patience_seconds": float("inf")},
-    {"retry_seconds": float("nan")},
-    {"poll_every_seconds": 1e300},
-    {"keep_credits": float("inf")},
-    {"max_in_flight": 10**12},
-    {"task_retry_delays_seconds": [-1]},
-    {"prices": [{"model": "x", "credits": 1}] * 1001},
+    {"polling.timeout_seconds": float("inf")},
+    {"retries.client_seconds": float("nan")},
+    {"polling.interval_seconds": 1e300},
+    {"purchases.min_remaining_credits": float("inf")},
+    {"limits.max_in_flight": 10**12},
+    {"retries.task_delays_seconds": [-1]},
+    {"purchases.prices": [{"model": "x", "credits": 1}] * 1001},
     {"time_zone": "x" * 201},
 ]
 
 
 @pytest.mark.parametrize("setting", REFUSED_SETTINGS, ids=lambda one: next(iter(one)))
 def test_settings_have_bounds(setting: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(setting))):
-        BatchSpec.model_validate({"scenes": ["A"], "settings": setting})
+    [(where, value)] = setting.items()
+    for step in reversed(where.split(".")):
+        value = {step: value}
+    with pytest.raises(ValueError, match=f"settings.{where}"):
+        BatchSpec.model_validate({"scenes": ["A"], "settings": value})
 
 
 def test_no_error_of_a_spec_shows_its_input() -> None:

@@ -157,7 +157,7 @@ variants:
   - duration: 10  # seconds
     aspect_ratio: 16:9 #wide
     extra: {a: [true, False], b: 'no', c: "1e3", d: -7, e: 1.5, f: 1.0e+3, g: ~, h: -1:30}
-settings: {retry_failed: all}  # refused ones, too
+settings: {retries: {failed_shots: all}}  # refused ones, too
 budget_credits:  # as much as it takes
 batch: 2026-11-22
 """

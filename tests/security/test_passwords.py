@@ -8,7 +8,14 @@ import pytest
 from pydantic import SecretStr
 from tests.security.test_secrets import KEY, SECRET, shown
 
-from prefect_toapis import Manifest, RunSettings, S3Credentials, ToAPIsCredentials, VideoBucket
+from prefect_toapis import (
+    Manifest,
+    RunSettings,
+    S3Credentials,
+    ToAPIsCredentials,
+    VideoBucket,
+    WebhookSettings,
+)
 from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.client.catalogue import VARIABLE, Catalogue
 from prefect_toapis.client.errors import ToAPIsError
@@ -41,7 +48,7 @@ PASSWORDS = [  # in a URL, in every form that a parser takes another way
         lambda url: ToAPIsCredentials(api_key=KEY, base_url=url),
         lambda url: S3Credentials(endpoint_url=url),
         lambda url: S3Credentials(ca_bundle=f"https://me:{SECRET}@ca.example/ca.pem?{url}"),
-        lambda url: RunSettings(callback_url=url),
+        lambda url: RunSettings(webhooks=WebhookSettings(callback_url=url)),
         lambda url: VideoBucket(bucket_name=url),
         lambda url: VideoBucket.from_uri(f"{url}?sig={SECRET}"),
         api_root,
@@ -127,7 +134,9 @@ def test_an_endpoint_takes_no_parameters() -> None:
 def test_a_query_of_a_base_url_is_left_out() -> None:
     credentials = ToAPIsCredentials(api_key=KEY, base_url=f"https://api.example/v1?t={SECRET}#x")
     assert credentials.base_url == "https://api.example/v1"
-    assert SECRET not in repr(credentials) + repr(RunSettings(callback_url=f"https://h/?{SECRET}"))
+    assert SECRET not in repr(credentials) + repr(
+        RunSettings(webhooks=WebhookSettings(callback_url=f"https://h/?{SECRET}"))
+    )
 
 
 def test_a_proxy_s_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

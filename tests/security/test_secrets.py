@@ -102,7 +102,10 @@ def test_what_a_flow_refuses_is_not_shown_by_prefect(log: pytest.LogCaptureFixtu
     log.set_level(logging.DEBUG)
     bad = {
         "credentials": {"api_key": SECRET, "base_url": f"https://me:{SECRET}@a.example"},
-        "settings": {"callback_url": f"https://me:{SECRET}@a.example", "max_in_flight": SECRET},
+        "settings": {
+            "webhooks": {"callback_url": f"https://me:{SECRET}@a.example"},
+            "limits": {"max_in_flight": SECRET},
+        },
         "other": SECRET,
         "number": SECRET,
     }

@@ -4,7 +4,7 @@ import pytest
 from prefect import flow
 from tests.at_once import taken_at_once
 
-from prefect_toapis import RunSettings, ToAPIsCredentials, aget_balance, get_balance
+from prefect_toapis import LimitSettings, RunSettings, ToAPIsCredentials, aget_balance, get_balance
 from prefect_toapis.client.errors import Unauthorized
 from prefect_toapis.simulator import Simulator, SimulatorSettings
 from prefect_toapis.tasks.steps import account_of
@@ -25,7 +25,9 @@ async def test_it_leaves_the_limits_of_a_careful_run_as_they_are(prefect_server:
     settings = SimulatorSettings(api_keys=("busy-key",), account_group="default")
     with Simulator(settings) as simulator:
         credentials = ToAPIsCredentials(api_key="busy-key", base_url=simulator.url)
-        with account_of(credentials, RunSettings(account_share=0.1)) as account:
+        with account_of(
+            credentials, RunSettings(limits=LimitSettings(rate_limit_share=0.1))
+        ) as account:
             await aget_balance(credentials=credentials)
             assert await taken_at_once(account.ready) <= 10  # of 50; some come back meanwhile
 

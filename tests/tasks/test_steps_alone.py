@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from prefect_toapis import (
     Generation,
+    RetrySettings,
     RunSettings,
     StoredVideo,
     ToAPIsCredentials,
@@ -289,7 +290,7 @@ async def test_the_account_is_shared_by_all_tasks_of_a_process(
     credentials: ToAPIsCredentials, quick: RunSettings
 ) -> None:
     again = ToAPIsCredentials(api_key=credentials.api_key, base_url=f"{credentials.base_url}/v1/")
-    other = quick.model_copy(update={"retry_seconds": 7})
+    other = quick.with_overrides(RunSettings(retries=RetrySettings(client_seconds=7)))
     with account_of(credentials, quick) as one, account_of(again, other) as another:
         assert one == another
 
@@ -298,7 +299,9 @@ async def test_what_fails_in_a_users_task_is_retried_only_if_it_is_transient(
     simulator: Simulator, credentials: ToAPIsCredentials, quick: RunSettings
 ) -> None:
     tries: list[VideoRequest] = []
-    once = quick.model_copy(update={"retry_seconds": 1e-6})  # by the client itself
+    once = quick.with_overrides(
+        RunSettings(retries=RetrySettings(client_seconds=1e-6))
+    )  # by the client itself
 
     @task(retries=3, retry_delay_seconds=0.01, retry_condition_fn=is_transient)
     async def own(request: VideoRequest) -> Generation:

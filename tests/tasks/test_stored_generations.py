@@ -12,6 +12,7 @@ from tests.hostile import Peer, in_another_thread
 
 from prefect_toapis import (
     Generation,
+    RetrySettings,
     RunSettings,
     ToAPIsCredentials,
     VideoBucket,
@@ -61,7 +62,9 @@ async def stored(
         Generation(task_id=task_id, business_id="pt-1").after(reply),
         credentials=ToAPIsCredentials(api_key=SecretStr(KEY), base_url=api.url),
         bucket=bucket,
-        settings=settings.model_copy(update={"task_retry_delays_seconds": []}),
+        settings=settings.with_overrides(
+            RunSettings(retries=RetrySettings(task_delays_seconds=[]))
+        ),
     )
 
 
