@@ -295,23 +295,32 @@ class RunSettings(BaseModel):
         description="The time zone of {date} in a batch's name, such as Europe/Lisbon.",
     )
     polling: PollingSettings = Field(
-        default=PollingSettings(), description="When the status of a generation is queried."
+        default=PollingSettings(),
+        title="Polling",
+        description="When the status of a generation is queried.",
     )
     retries: RetrySettings = Field(
-        default=RetrySettings(), description="What is retried, how often and for how long."
+        default=RetrySettings(),
+        title="Retries",
+        description="What is retried, how often and for how long.",
     )
     purchases: PurchaseSettings = Field(
         default=PurchaseSettings(),
+        title="Purchases",
         description="Prices, the credits to keep, and purchases whose outcome is unclear.",
     )
     limits: LimitSettings = Field(
-        default=LimitSettings(), description="Rate limits, and how much is done at once."
+        default=LimitSettings(),
+        title="Limits",
+        description="Rate limits, and how much is done at once.",
     )
     shards: ShardSettings = Field(
-        default=ShardSettings(), description="How a large batch is split over several flow runs."
+        default=ShardSettings(),
+        title="Shards",
+        description="How a large batch is split over several flow runs.",
     )
     webhooks: WebhookSettings = Field(
-        default=WebhookSettings(), description="Whether runs rely on webhooks."
+        default=WebhookSettings(), title="Webhooks", description="Whether runs rely on webhooks."
     )
 
     @model_validator(mode="before")

@@ -277,6 +277,7 @@ def test_the_form_draws_a_card_for_each_group_and_no_flat_name() -> None:
     for model, (group, shown) in zip(GROUPS, list(card["properties"].items())[1:], strict=True):
         assert shown["$ref"] == f"#/definitions/{model.__name__}"
         assert shown["default"] == DEFAULTS[group]
+        assert shown["title"] == group.title()
         assert list(definitions[model.__name__]["properties"]) == list(shown["default"])
 
 
