@@ -167,7 +167,7 @@ def may_be_asked(host: str, *, private: bool) -> bool:
     return private or not (local or name.endswith(".home.arpa"))
 
 
-def lies_private(base_url: str, resolved: Resolve = resolve) -> bool:
+def is_private_host(base_url: str, resolved: Resolve = resolve) -> bool:
     """Whether the API is at no public address, as a simulator is: then its results may be, too.
 
     Args:
@@ -175,7 +175,7 @@ def lies_private(base_url: str, resolved: Resolve = resolve) -> bool:
         resolved: Finds a host's addresses.
 
     Example:
-        >>> lies_private("http://127.0.0.1:8765")
+        >>> is_private_host("http://127.0.0.1:8765")
         True
     """
     try:

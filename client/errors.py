@@ -72,10 +72,10 @@ class ToAPIsError(Exception):
     def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
         what = shown_line(what)  # it may quote the provider, a spec or the bucket
         super().__init__(what)
-        self.what = what
-        self.about(**facts)
+        self.message = what
+        self.add_context(**facts)
 
-    def about(self, **facts: Unpack[Facts]) -> Self:
+    def add_context(self, **facts: Unpack[Facts]) -> Self:
         """Add facts that were not known where the error arose; returns the error itself."""
         for name, value in facts.items():
             setattr(self, name, shown_line(str(value)) if name == "reply" and value else value)
@@ -83,7 +83,7 @@ class ToAPIsError(Exception):
 
     def __repr__(self) -> str:
         """Its kind and what happened, and no data that is large."""
-        return f"{type(self).__name__}({self.what!r})"
+        return f"{type(self).__name__}({self.message!r})"
 
     def __str__(self) -> str:
         """What happened, to which shot, whether money was spent, and what to do."""
@@ -97,7 +97,7 @@ class ToAPIsError(Exception):
         ]
         facts = ", ".join(printable(fact, _FACT) for fact in seen if fact)
         sentences = [
-            f"{shot}{self.what.rstrip('.')}{f' ({facts})' if facts else ''}.",
+            f"{shot}{self.message.rstrip('.')}{f' ({facts})' if facts else ''}.",
             self.money_in_words,
             self.advice,
         ]
@@ -122,7 +122,7 @@ class InvalidRequest(ToAPIsError, ValueError):
         super().__init__("")
         self.faults = list(map(shown_line, faults))
         self.args = (self.faults,)
-        self.what = "; ".join(self.faults)
+        self.message = "; ".join(self.faults)
 
 
 class InvalidCatalogue(ToAPIsError, ValueError):

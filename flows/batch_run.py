@@ -88,7 +88,7 @@ def batch_failed(
     """
     error = BatchFailed(what, manifest, outcomes.characters)
     if stopped:
-        error.about(advice=f"{stopped.what.rstrip('.')}. {stopped.advice} {error.advice}")
+        error.add_context(advice=f"{stopped.message.rstrip('.')}. {stopped.advice} {error.advice}")
     return error
 
 

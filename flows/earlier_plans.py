@@ -33,5 +33,5 @@ async def read_earlier_plan(
         if not inventory.records:
             return None
     except DocumentDamaged as damage:
-        get_run_logger().warning("%s; it is made anew from the record", damage.what)
+        get_run_logger().warning("%s; it is made anew from the record", damage.message)
     return plan_from_record(batch, store.uri(), await patient(read_record, batch, store))

@@ -178,7 +178,7 @@ class FanOut:
         """Submit when it is its turn: hundreds at once would only wait for each other."""
         async with self._turns:
             if self._stopped:
-                raise _NothingMore(f"{self._stopped.what}. {self._stopped.advice}")
+                raise _NothingMore(f"{self._stopped.message}. {self._stopped.advice}")
             return await steps.submit(shot)
 
     def _note_lacking(self, shot: Shot, error: ToAPIsError) -> None:
@@ -198,13 +198,13 @@ class FanOut:
         self._stop_for(error)
         generation = self.outcomes.accepted.pop(shot.shot_id, None)
         if generation:
-            error.about(
+            error.add_context(
                 task_id=error.task_id or generation.task_id,
                 business_id=error.business_id or generation.business_id,
             )
-        error.about(money=money_of(error, generation, known=self.ready.inventory.knows(shot)))
+        error.add_context(money=money_of(error, generation, known=self.ready.inventory.knows(shot)))
         if isinstance(error, StoreMissing):
-            error.about(advice=BUCKET_LOST)
+            error.add_context(advice=BUCKET_LOST)
         why = Unstored(
             status=status_of(error),
             reason=str(error),

@@ -80,7 +80,7 @@ async def _make_shard(ready: Ready, shard: int) -> int:
     if unstored:
         error = ShardFailed(f"shard {shard} of {batch}", len(ready.shots), unstored)
         if fan_out.stopped:
-            error.about(advice=f"{fan_out.stopped.advice} {error.advice}")
+            error.add_context(advice=f"{fan_out.stopped.advice} {error.advice}")
         raise error
     return len(ready.shots)
 

@@ -69,7 +69,7 @@ async def survey(
     try:
         return await _survey(batch, credentials, bucket, settings)
     except StoreError as error:  # what earlier runs bought is as it was
-        error.about(spending="This run bought nothing.")
+        error.add_context(spending="This run bought nothing.")
         raise
 
 

@@ -29,7 +29,7 @@ from prefect_toapis.client.references import is_file
 from prefect_toapis.tasks.allowance import submissions_of
 from prefect_toapis.tasks.steps import (
     account_of,
-    api_lies_private,
+    api_is_private,
     keep_reply,
     named,
     pace_of,
@@ -74,7 +74,7 @@ async def create_character(
         ```
     """
     character = await _uploaded(character, credentials, bucket, settings)
-    private = api_lies_private(credentials)
+    private = api_is_private(credentials)
     faults = faults_of(character)
     is_private = bool(faults) and await asyncio.to_thread(private)
     if is_private:
@@ -132,7 +132,7 @@ async def poll_character(
 
     Raises:
         GenerationFailed: The provider ended it without a character; recorded.
-        StillRendering: The patience is over; running it again waits on.
+        StillRendering: The timeout elapsed; running it again continues the wait.
         ResultMissing: It is completed, but its reply names no character.
         Transient: No usable reply for too long; Prefect tries this task again.
 
@@ -149,7 +149,7 @@ async def poll_character(
         _about(error, creation)
         raise
     except ToAPIsError as error:  # of the store, too: the creation is paid
-        _about(error, creation).about(money="spent")
+        _about(error, creation).add_context(money="spent")
         raise
 
 
@@ -201,4 +201,4 @@ def _pace(settings: RunSettings) -> PollPolicy:
 
 def _about(error: ToAPIsError, creation: CharacterCreation) -> ToAPIsError:
     name_in(error, creation.label)
-    return error.about(task_id=creation.task_id, business_id=creation.business_id)
+    return error.add_context(task_id=creation.task_id, business_id=creation.business_id)

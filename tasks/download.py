@@ -38,7 +38,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
-from prefect_toapis.client.results import Patience, ResultReader
+from prefect_toapis.client.results import ResultReader, ResumePolicy
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.steps import account_of, keep_reply, named, step
 
@@ -92,7 +92,7 @@ async def download_video(
         try:
             videos = await download.run()
         except ToAPIsError as error:
-            error.about(shot=generation.label, task_id=generation.task_id, money="spent")
+            error.add_context(shot=generation.label, task_id=generation.task_id, money="spent")
             if generation.shot:
                 buyer = Buyer(api, store, settings)
                 await keep_reply(buyer, generation.shot, error)
@@ -267,7 +267,7 @@ class _Download:
             if posters_can_be_made():
                 return await self._store_first_frame(video)
         except (DownloadFailed, Unavailable, StoreError) as error:
-            get_run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.what)
+            get_run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.message)
         except ValueError as error:
             get_run_logger().warning("%s: no first frame: %s", self.generation.label, error)
         except Exception as error:  # noqa: BLE001 - of a decoder, for one: the video is stored
@@ -281,14 +281,14 @@ class _Download:
 
     @asynccontextmanager
     async def _opened(self, url: SecretStr, kind: Kind) -> AsyncIterator[ResultReader]:
-        patience = Patience.within(self.retry.budget)
+        policy = ResumePolicy.within(self.retry.budget)
         open_it = partial(
             ResultReader,
             url,
             kind,
             base_url=self.credentials.base_url,
             api_key=self.credentials.api_key,
-            patience=patience,
+            resume_policy=policy,
         )
         reader = await in_transfer_thread(open_it)
         try:

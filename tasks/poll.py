@@ -47,7 +47,7 @@ async def poll_video(
 
     Raises:
         GenerationFailed: The provider ended it without a video.
-        StillRendering: The patience is over; running it again waits on.
+        StillRendering: The timeout elapsed; running it again continues the wait.
         ResultMissing: It is completed, but its reply gives no URL.
         Transient: No usable reply for too long; Prefect tries this task again.
 
@@ -73,7 +73,7 @@ async def poll_video(
         except ToAPIsError as error:
             _about(error, generation)
             if not isinstance(error, GenerationFailed):
-                error.about(money="spent")
+                error.add_context(money="spent")
             if bucket and generation.shot:
                 buyer = Buyer(api, BucketStore(bucket), settings)
                 await keep_reply(buyer, generation.shot, error)
@@ -89,7 +89,7 @@ async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> 
     try:
         await buyer.fail(shot, error)
     except StoreError as refused:
-        get_run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.what)
+        get_run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.message)
 
 
 async def _pace(api: Account, task_id: str, settings: RunSettings) -> PollPolicy:
@@ -107,6 +107,6 @@ async def _pace(api: Account, task_id: str, settings: RunSettings) -> PollPolicy
 
 
 def _about(error: ToAPIsError, generation: Generation) -> ToAPIsError:
-    return error.about(
+    return error.add_context(
         shot=generation.label, task_id=generation.task_id, business_id=generation.business_id
     )

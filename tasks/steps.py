@@ -18,7 +18,7 @@ from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account, account
-from prefect_toapis.client.addresses import lies_private
+from prefect_toapis.client.addresses import is_private_host
 from prefect_toapis.client.allowance import LimitRequest
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
@@ -114,14 +114,14 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterato
         yield held
 
 
-def api_lies_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
+def api_is_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
     """What says whether the API is at a private address; it may ask the network."""
-    return partial(lies_private, credentials.base_url)
+    return partial(is_private_host, credentials.base_url)
 
 
 async def is_private(credentials: ToAPIsCredentials) -> bool:
     """Whether the API is at a private address."""
-    return await asyncio.to_thread(api_lies_private(credentials))
+    return await asyncio.to_thread(api_is_private(credentials))
 
 
 def pace_of(settings: RunSettings) -> PollPolicy:
@@ -129,7 +129,7 @@ def pace_of(settings: RunSettings) -> PollPolicy:
     return PollPolicy(
         first=settings.poll_first_seconds,
         every=settings.poll_every_seconds,
-        patience=settings.patience_seconds,
+        timeout=settings.patience_seconds,
         grace=settings.grace_seconds,
     )
 
@@ -147,4 +147,4 @@ async def keep_reply(buyer: Buyer, item: Buyable, error: ToAPIsError) -> None:
             await buyer.keep_reply(item, error)
         except StoreError as failure:
             what = "%s: the provider's reply could not be kept: %s"
-            get_run_logger().warning(what, item.label, failure.what)
+            get_run_logger().warning(what, item.label, failure.message)

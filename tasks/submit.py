@@ -17,7 +17,7 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.tasks.allowance import submissions_of
-from prefect_toapis.tasks.steps import api_lies_private, named, step
+from prefect_toapis.tasks.steps import api_is_private, named, step
 from prefect_toapis.tasks.uploads import with_uploads
 
 
@@ -88,7 +88,7 @@ async def buy(
             BucketStore(bucket, settings.retry_seconds),
             settings,
             run=flow_run.id,
-            private=api_lies_private(credentials),
+            private=api_is_private(credentials),
         )
         return await _buy_recorded(wanted, bucket, buyer)
 
