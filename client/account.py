@@ -172,13 +172,13 @@ class Account:
     async def wait(
         self,
         task_id: str,
-        pace: PollPolicy | None = None,
+        policy: PollPolicy | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait for a generation; see `Poller.wait`."""
         poller = self._shared.videos
-        return await in_background(poller.wait(task_id, pace, on_reply, expected, self._retry))
+        return await in_background(poller.wait(task_id, policy, on_reply, expected, self._retry))
 
     def notice(self, task_id: str) -> None:
         """Ask for a generation that somebody waits for once, soon. May be called in any thread."""
@@ -199,13 +199,13 @@ class Account:
     async def wait_for_character(
         self,
         task_id: str,
-        pace: PollPolicy = CHARACTER_POLL_POLICY,
+        policy: PollPolicy = CHARACTER_POLL_POLICY,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait until a character is made; see `Poller.wait`."""
         poller = self._shared.characters
-        return await in_background(poller.wait(task_id, pace, on_reply, expected, self._retry))
+        return await in_background(poller.wait(task_id, policy, on_reply, expected, self._retry))
 
     async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
         """See `ToAPIsClient.upload`. The background loop reads the content."""

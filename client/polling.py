@@ -131,7 +131,9 @@ def stretched(policy: PollPolicy, demand: float, per_second: float) -> PollPolic
         >>> stretched(PollPolicy(every=10), demand=100, per_second=50).every
         20.0
     """
-    return replace(policy, every=policy.every * demand / per_second) if demand > per_second else policy
+    if demand <= per_second:
+        return policy
+    return replace(policy, every=policy.every * demand / per_second)
 
 
 def verdict(
