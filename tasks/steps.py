@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.runtime import task_run
 
+from prefect_toapis.batches.advice import with_batch_advice
 from prefect_toapis.batches.buyable import Buyable
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.spec import RunSettings
@@ -106,12 +107,16 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterato
             balance = await account.account_balance()
         ```
     """
-    if problem := credentials.problem():
-        raise Unauthorized(problem)
-    limits = LimitRequest(settings.account_group, settings.account_share)
-    retry = RetryPolicy(budget=settings.retry_seconds)
-    with account(credentials.api_key, credentials.base_url, limits, retry) as held:
-        yield held
+    try:
+        if problem := credentials.problem():
+            raise Unauthorized(problem)
+        limits = LimitRequest(settings.account_group, settings.account_share)
+        retry = RetryPolicy(budget=settings.retry_seconds)
+        with account(credentials.api_key, credentials.base_url, limits, retry) as held:
+            yield held
+    except ToAPIsError as error:
+        with_batch_advice(error)
+        raise
 
 
 def api_is_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:

@@ -54,7 +54,7 @@ def test_an_error_says_what_happened_to_which_shot_the_money_and_what_to_do() ->
             InvalidRequest(["n=5 with sora-2: it must be at most 4", "prompt='' with sora-2: no"]),
             (
                 "n=5 with sora-2: it must be at most 4; prompt='' with sora-2: no. "
-                "Nothing was spent. Change what is named and try again."
+                "Nothing was spent. Correct the fields listed and try again."
             ),
         ),
         (
