@@ -261,7 +261,7 @@ def character_key(folder: str) -> str:
 
 def name_in(error: ToAPIsError, name: str) -> None:
     """Have an error say that it is about a character."""
-    error.what = f'Character "{name}": {error.what}'
+    error.message = f'Character "{name}": {error.message}'
 
 
 def _folder_name(name: str, short_id: str) -> str:

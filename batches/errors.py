@@ -216,11 +216,11 @@ class InvalidBatch(ToAPIsError, ValueError):
         super().__init__("")
         self.args = (faults,)
         self.faults = faults
-        self.what = f"{count} to be changed before anything is bought:{listed}\n"
+        self.message = f"{count} to be changed before anything is bought:{listed}\n"
 
     def __str__(self) -> str:
         """The list, a line for each fault."""
-        return f"{self.what}Nothing was spent."
+        return f"{self.message}Nothing was spent."
 
 
 class BatchFailed(ToAPIsError):

@@ -94,7 +94,7 @@ class Shot(BaseModel):
 
     def name_in(self, error: ToAPIsError) -> None:
         """Have an error say that it is about this shot."""
-        error.about(shot=self.label)
+        error.add_context(shot=self.label)
 
     def unsigned(self) -> "Shot":
         """The same shot, from which its request can be made again; see `VideoRequest.unsigned`."""

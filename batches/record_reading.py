@@ -111,5 +111,5 @@ def _unreadable(key: str, error: DocumentDamaged | DocumentTooNew | ObjectRefuse
         business_id=business_id(identity, number),
         state="sending",
         sent_at=datetime.now(timezone.utc),
-        failure=f"{error.what}. {error.advice}",
+        failure=f"{error.message}. {error.advice}",
     )

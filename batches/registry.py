@@ -50,7 +50,7 @@ async def read_made(folder: str, store: Store) -> MadeCharacter | None:
             return None
         return read_document(MadeCharacter, content, store.uri(key), REGISTRY_VERSION, mismatch)
     except DocumentDamaged as damage:
-        logger.warning("%s; it is asked for again by the record of its creation", damage.what)
+        logger.warning("%s; it is asked for again by the record of its creation", damage.message)
         return None
 
 

@@ -160,7 +160,7 @@ class Buyer:
         try:
             return await self.store.read(key)
         except ObjectRefused as error:
-            raise error.about(money="maybe spent") from None
+            raise error.add_context(money="maybe spent") from None
 
     async def fail(self, item: Buyable, error: GenerationFailed | ResultExpired) -> None:
         """Record that the accepted attempt brought no result: it failed, or expired unfetched."""
@@ -201,14 +201,14 @@ class Buyer:
         """The attempt of a damaged record, by its business id, which its key says."""
         number = number_of(damage.uri) or 1
         business_id = item.business_id(number)
-        damage.about(business_id=business_id)
+        damage.add_context(business_id=business_id)
         try:
             reply = await self.api.find(business_id) if item.findable else None
         except (APIError, Transient) as error:
             raise damage from error
         if reply is None or reply.task_id is None:
             raise damage
-        logger.warning("%s: %s; the look-up found %s", item.label, damage.what, reply.task_id)
+        logger.warning("%s: %s; the look-up found %s", item.label, damage.message, reply.task_id)
         return await self._accept(item, self._new_attempt(item, number), reply.task_id)
 
     async def _submit_new(self, item: Buyable, step: Submit) -> Attempt | None:
@@ -261,7 +261,7 @@ class Buyer:
                 await self._write(item, attempt)
             if not item.findable:
                 raise _unfindable(self.store, item, attempt) from error
-            logger.warning("%s: %s; looking it up", item.label, error.what)
+            logger.warning("%s: %s; looking it up", item.label, error.message)
             return await self._resolve(item, attempt)
         return await self._accept(item, attempt, accepted.task_id)
 
@@ -289,7 +289,7 @@ class Buyer:
         try:
             reply = await self.api.find(attempt.business_id)
         except (APIError, Transient) as error:
-            what = f"it isn't known whether it was accepted, and its look-up fails: {error.what}"
+            what = f"it isn't known whether it was accepted, and its look-up fails: {error.message}"
             raise _unresolved(what, attempt, error) from error
         return reply.task_id if reply else None
 
@@ -340,7 +340,7 @@ class Buyer:
         try:
             return await lookup_works(attempt, batch, self.store, self.api.find)
         except (APIError, Transient, StoreError) as error:
-            what = f"it isn't known whether it was accepted, and look-ups fail: {error.what}"
+            what = f"it isn't known whether it was accepted, and look-ups fail: {error.message}"
             raise _unresolved(what, attempt, error) from error
 
     async def _send_again(self, item: Buyable, attempt: Attempt) -> Attempt | None:
@@ -370,7 +370,7 @@ class Buyer:
         try:
             await self._write(item, accepted)
         except StoreError as error:  # the record stays `sending`: a look-up will find it
-            error.about(money="spent", task_id=task_id, business_id=attempt.business_id)
+            error.add_context(money="spent", task_id=task_id, business_id=attempt.business_id)
             raise
         return accepted
 
@@ -378,7 +378,7 @@ class Buyer:
         ended = {
             "state": state,
             "ended_at": self.now(),
-            "failure": error.what,
+            "failure": error.message,
             "failure_kind": "refused" if is_refusal(error) else "transient",
         }
         await self._write(item, attempt.model_copy(update=ended))
@@ -388,7 +388,7 @@ class Buyer:
         try:
             content = await self.store.read(key)
         except StoreError as error:
-            error.about(money="maybe spent", business_id=attempt.business_id)
+            error.add_context(money="maybe spent", business_id=attempt.business_id)
             raise
         return self._read(content, key) if content is not None else attempt
 
@@ -406,22 +406,22 @@ def _absent(attempt: Attempt, why: str = "") -> SubmissionAbsent:
         how = f"with an answer that leaves it open ({said[:_SHOWN]})"
     what = f"it was sent {times}, {how}, and the provider has no such generation{why}"
     absent = SubmissionAbsent(what, business_id=attempt.business_id)
-    return absent.about(reply=said) if said else absent
+    return absent.add_context(reply=said) if said else absent
 
 
 def _unresolved(what: str, attempt: Attempt, cause: ToAPIsError) -> SubmissionUnresolved:
     unresolved = SubmissionUnresolved(what, business_id=attempt.business_id)
     unresolved.reply = cause.reply
     if isinstance(cause, APIError):  # a key that is refused now is refused later, too
-        unresolved.about(advice=f"{cause.advice} Then {_LOOKED_UP}")
+        unresolved.add_context(advice=f"{cause.advice} Then {_LOOKED_UP}")
     return unresolved
 
 
 def is_refusal(error: ToAPIsError) -> bool:
     """Whether the same request would be refused again: its content or its parameters."""
     if isinstance(error, GenerationFailed):
-        reason = f"{error.code or ''} {error.what}".lower()
-        by_meaning = read_refusal({"code": error.code, "message": error.what}, "").meaning
+        reason = f"{error.code or ''} {error.message}".lower()
+        by_meaning = read_refusal({"code": error.code, "message": error.message}, "").meaning
         return "policy" in reason or "moderation" in reason or by_meaning == "policy"
     if isinstance(error, ACCOUNT_REFUSED):  # the account's set-up, not the request
         return False

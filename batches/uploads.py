@@ -96,7 +96,7 @@ async def find_upload(
             return None
         found = read_document(Upload, content, store.uri(key), UPLOAD_VERSION, mismatch)
     except (DocumentDamaged, ObjectRefused) as damage:
-        logger.warning("%s; the file is uploaded again", damage.what)
+        logger.warning("%s; the file is uploaded again", damage.message)
         return None
     if why_not_public(found.url) and not await asyncio.to_thread(private):
         logger.warning("%s names a private address; the file is uploaded again", store.uri(key))

@@ -26,7 +26,7 @@ QUICKEST, SLOWEST = 60, 300  # seconds: "most videos take 1 to 5 minutes" ([D])
 MEAN = (QUICKEST + SLOWEST) / 2
 VIDEOS = 2_000
 IN_FLIGHT = 3_000
-PATIENCE = PollPolicy(patience=100_000)
+POLL_POLICY = PollPolicy(timeout=100_000)
 KIND = "sora-2 10"
 
 Telling = Callable[[float], float | None]
@@ -67,7 +67,7 @@ class Watched:
         """Submit one, wait for it, and note how late that was noticed."""
         clock, took = asyncio.get_running_loop(), self._took()
         self.ends[name] = (clock.time(), took, self.telling(self.chance))
-        await poller.wait(name, PATIENCE, expected=Expected(KIND))
+        await poller.wait(name, POLL_POLICY, expected=Expected(KIND))
         self.delays.append(clock.time() - self.ends[name][0] - took)
 
     async def _ask(self, name: str, _retry: RetryPolicy) -> Reply:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from prefect_toapis.cli.console import Console
 from prefect_toapis.receiver import secrets_from_environment, webhook_app
 from prefect_toapis.receiver.connections import SECONDS, TimedProtocol
-from prefect_toapis.receiver.secrets_given import PREVIOUS_SECRET, SECRET
+from prefect_toapis.receiver.secrets_from_env import PREVIOUS_SECRET, SECRET
 
 _GRACE_SECONDS = 10  # an answer takes no longer
 _BACKLOG = 2048

@@ -1,9 +1,8 @@
-"""One account in one process, as each of its callers uses it.
+"""An account, shared by its callers within a process.
 
 Connections, rate limits and poll schedulers are shared by all callers with the same key and URL.
-They live in one background event loop, so that flows and tasks on any loop (Prefect's, a
-notebook's, none at all) use them. How a call is retried, and which rate limits are asked for, is
-each caller's own.
+They run in a single background event loop, so that callers on any loop, or none, can use them.
+The retry policy and the requested rate limits belong to each caller.
 """
 
 import asyncio
@@ -36,19 +35,18 @@ T = TypeVar("T")
 
 
 class SharedAccount:
-    """What all callers of an account in this process share. It belongs to the background loop.
+    """The state that all callers of an account in this process share, on the background loop.
 
     Args:
         api_key: The account's key.
         base_url: The API's root.
 
     Attributes:
-        client: The connections; each call has its caller's retry policy (`with_retry`).
-        videos: Where callers wait for generations.
-        characters: Where callers wait for characters.
-        times: How long generations took.
-        fingerprint: Says whether two submissions went to the same account, and nothing else about
-            it.
+        client: The connections; each call uses its caller's retry policy (`with_retry`).
+        videos: The poll scheduler for generations.
+        characters: The poll scheduler for characters.
+        times: The render times observed so far.
+        fingerprint: Identifies the account without revealing its key.
     """
 
     def __init__(self, api_key: SecretStr, base_url: str) -> None:
@@ -59,11 +57,11 @@ class SharedAccount:
             "async_submit": Bucket(allowance.submissions, client.submissions),
             "async_query": Bucket(allowance.queries, client.queries),
         }
-        # Between its turn and its sending a submission's record is written: those of a burst may
-        # come to the provider closer together than they had their turns.
+        # A submission's record is written between `ready` and the request itself, so a burst may
+        # reach the provider closer together than `ready` released it.
         self._sending = Bucket(allowance.submissions, client.submissions)
         self._live: Counter[LimitRequest] = Counter()
-        self._changing = threading.Lock()
+        self._limits_lock = threading.Lock()
         queries = self._buckets["async_query"]
         self.times = RenderTimes()
         self.videos = Poller(
@@ -80,10 +78,10 @@ class SharedAccount:
 
     @contextmanager
     def limited(self, request: LimitRequest) -> Iterator[None]:
-        """Have the process keep to a request until the block ends. May be used in any thread.
+        """Apply rate limits to the process until the block ends. May be used in any thread.
 
         Args:
-            request: Others may be live at the same time: `strictest` decides.
+            request: The limits; if several requests are active, `strictest` combines them.
         """
         self._change_limits({request: 1})
         try:
@@ -92,7 +90,7 @@ class SharedAccount:
             self._change_limits({request: -1})
 
     def _change_limits(self, more: Mapping[LimitRequest, int]) -> None:
-        with self._changing:
+        with self._limits_lock:
             self._live.update(more)
             self._live = +self._live  # without those that have ended
             allowance = strictest(self._live)
@@ -114,12 +112,12 @@ class SharedAccount:
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
-        """Around a submission: wait until it may be sent; end all `ready` if it is refused."""
+        """Wait until a submission may be sent; if the account is refused, end every `ready`."""
         await self._sending.acquire()
         try:
             yield
         except ACCOUNT_REFUSED as refusal:
-            self._refused.set_result(refusal)  # for those that wait in `ready` now
+            self._refused.set_result(refusal)  # for the callers that wait in `ready` now
             self._refused = asyncio.get_running_loop().create_future()
             raise
 
@@ -129,9 +127,9 @@ class SharedAccount:
 
 @dataclass(frozen=True)
 class Account:
-    """What one caller does with an account. Every method may be awaited on any event loop.
+    """A caller's handle of an account. Every method may be awaited on any event loop.
 
-    `account` makes it. Two are equal if they are of the same account, whatever their retries.
+    Created by `account`. Handles of the same account are equal, whatever their retry policies.
     """
 
     _shared: SharedAccount
@@ -139,14 +137,14 @@ class Account:
 
     @property
     def fingerprint(self) -> str:
-        """Says whether two submissions went to the same account, and nothing else about it."""
+        """Identifies the account without revealing its key."""
         return self._shared.fingerprint
 
     async def ready(self) -> None:
         """Wait until the allowance has room for one submission.
 
         Raises:
-            APIError: While this waited, the account was refused as a whole (401, 402).
+            APIError: The account as a whole was refused during the wait (401, 402).
         """
         await in_background(self._shared.ready())
 
@@ -158,7 +156,7 @@ class Account:
         uploads: Mapping[str, str] = {},
         callback_url: str | None = None,
     ) -> Accepted:
-        """Submit; call `ready` first. See `ToAPIsClient.submit`."""
+        """Submit a request; call `ready` first. See `ToAPIsClient.submit`."""
         return await in_background(self._submit(request, business_id, uploads, callback_url))
 
     async def find(self, business_id: str) -> Reply | None:
@@ -172,24 +170,24 @@ class Account:
     async def wait(
         self,
         task_id: str,
-        pace: PollPolicy | None = None,
+        policy: PollPolicy | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait for a generation; see `Poller.wait`."""
         poller = self._shared.videos
-        return await in_background(poller.wait(task_id, pace, on_reply, expected, self._retry))
+        return await in_background(poller.wait(task_id, policy, on_reply, expected, self._retry))
 
     def notice(self, task_id: str) -> None:
-        """Ask for a generation that somebody waits for once, soon. May be called in any thread."""
+        """Query a generation that is being waited for soon. May be called in any thread."""
         _loop().call_soon_threadsafe(self._shared.videos.notice, task_id)
 
     async def learn(self, earlier: Mapping[str, Sequence[float]]) -> None:
-        """Know how many seconds generations took elsewhere, by kind; see `RenderTimes.merge`."""
+        """Add render times observed elsewhere, in seconds by kind; see `RenderTimes.merge`."""
         await in_background(self._learn(earlier))
 
     async def learnt(self) -> dict[str, list[float]]:
-        """How many seconds generations took, by kind, the latest last."""
+        """The render times observed so far, in seconds by kind, the latest last."""
         return await in_background(self._learnt())
 
     async def character_status(self, task_id: str) -> Reply:
@@ -199,13 +197,13 @@ class Account:
     async def wait_for_character(
         self,
         task_id: str,
-        pace: PollPolicy = CHARACTER_POLL_POLICY,
+        policy: PollPolicy = CHARACTER_POLL_POLICY,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),  # noqa: B008 - frozen
     ) -> Reply:
         """Wait until a character is made; see `Poller.wait`."""
         poller = self._shared.characters
-        return await in_background(poller.wait(task_id, pace, on_reply, expected, self._retry))
+        return await in_background(poller.wait(task_id, policy, on_reply, expected, self._retry))
 
     async def upload(self, content: bytes | IO[bytes], name: str, kind: Kind) -> str:
         """See `ToAPIsClient.upload`. The background loop reads the content."""
@@ -257,20 +255,20 @@ def account(
     limits: LimitRequest = LimitRequest(),  # noqa: B008 - frozen
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
 ) -> Iterator[Account]:
-    """The account of a key, for one caller, who holds its rate limits until the block ends.
+    """Open the account of a key for a caller; its rate limits apply until the block ends.
 
-    Connections, allowance and poll scheduler are shared by everybody in this process with the same
-    key and URL; the strictest of the limits asked for at a time apply to all of them. What was
-    used already counts whenever they change.
+    Connections, allowance and poll schedulers are shared by all callers in this process with the
+    same key and URL, and the strictest of their limits applies to all of them. Requests already
+    sent count when the limits change.
 
     Args:
         api_key: The account's key.
         base_url: The API's root.
-        limits: What the process keeps to meanwhile; by default nothing is asked for.
-        retry: How long the calls of this caller are tried again, those of its waits too.
+        limits: The rate limits for the process meanwhile; by default the account's own.
+        retry: How long this caller's calls are retried, polling included.
 
     Raises:
-        ValueError: `base_url` isn't an http(s) URL, or the key can't be one.
+        ValueError: `base_url` isn't a valid http(s) URL, or `api_key` isn't a valid key.
 
     Example:
         ```python
@@ -293,7 +291,7 @@ def _shared_account(api_key: SecretStr, base_url: str) -> SharedAccount:
 
 
 async def in_background(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in the background loop and wait for it here; cancelling cancels it there."""
+    """Run a coroutine in the background loop and await it; cancellation is passed on."""
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _loop()))
 
 

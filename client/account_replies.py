@@ -1,23 +1,23 @@
-"""What the API answers besides generations: balances, models, uploads ([D])."""
+"""The API's replies other than generations: balances, models, uploads ([D])."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from prefect_toapis.client.json_values import number_of, text_of
 
-CREDITS_PER_USD = 200.0  # [D], where a balance doesn't tell
+CREDITS_PER_USD = 200.0  # [D], where a balance doesn't say
 
 
 @dataclass(frozen=True)
 class Balance:
-    """What a key or an account has left ([D]). Credits are the stable unit.
+    """The balance of a key or an account ([D]). Credits are the stable unit.
 
     Args:
-        remain_credits: What is left, in credits; None where it is unlimited or not told.
-        used_credits: What was used, in credits, where it is told.
-        remain_balance: What is left, in US dollars; None where it is unlimited or not told.
-        unlimited: Whether nothing limits it.
-        credits_per_usd: How many credits make a US dollar.
+        remain_credits: Remaining credits; None if unlimited or not reported.
+        used_credits: Used credits; None if not reported.
+        remain_balance: Remaining US dollars; None if unlimited or not reported.
+        unlimited: Whether the balance is unlimited.
+        credits_per_usd: Credits per US dollar.
     """
 
     remain_credits: float | None
@@ -28,7 +28,7 @@ class Balance:
 
 
 def read_upload(payload: Any) -> str | None:
-    """The URL of an uploaded file ([D]); None if the reply holds none.
+    """The URL of an uploaded file ([D]); None if the reply has none.
 
     Example:
         >>> read_upload({"success": True, "data": {"url": "https://files.toapis.com/a.jpg"}})
@@ -39,23 +39,23 @@ def read_upload(payload: Any) -> str | None:
 
 
 def read_balance(payload: Any) -> Balance | None:
-    """A balance ([D]); None if the reply tells none.
+    """A balance ([D]); None if the reply has none.
 
     Example:
         >>> read_balance({"success": True, "remain_credits": "2100"}).remain_credits
         2100.0
     """
-    told = _inner(payload)
-    dollars, remain = number_of(told.get("remain_balance")), number_of(told.get("remain_credits"))
-    unlimited = dollars == -1 or str(told.get("unlimited_quota")).strip().lower() in {"true", "1"}
+    data = _inner(payload)
+    dollars, remain = number_of(data.get("remain_balance")), number_of(data.get("remain_credits"))
+    unlimited = dollars == -1 or str(data.get("unlimited_quota")).strip().lower() in {"true", "1"}
     if dollars is None and remain is None and not unlimited:
         return None
-    rate = number_of(told.get("credits_per_usd")) or CREDITS_PER_USD
+    rate = number_of(data.get("credits_per_usd")) or CREDITS_PER_USD
     if remain is None and dollars is not None:
         remain = dollars * rate
     return Balance(
         remain_credits=None if unlimited else remain,
-        used_credits=number_of(told.get("used_credits")),
+        used_credits=number_of(data.get("used_credits")),
         remain_balance=None if unlimited else dollars,
         unlimited=unlimited,
         credits_per_usd=rate,
@@ -63,7 +63,7 @@ def read_balance(payload: Any) -> Balance | None:
 
 
 def read_models(payload: Any) -> list[str] | None:
-    """The names of models ([D]); None if the reply has no list of them.
+    """The names of models ([D]); None if the reply has no such list.
 
     Example:
         >>> read_models({"success": True, "object": "list", "data": [{"id": "sora-2"}]})
@@ -72,12 +72,12 @@ def read_models(payload: Any) -> list[str] | None:
     listed = payload.get("data") if isinstance(payload, dict) else None
     if not isinstance(listed, list):
         return None
-    names = [text_of(one.get("id") if isinstance(one, dict) else one) for one in listed]
+    names = [text_of(item.get("id") if isinstance(item, dict) else item) for item in listed]
     return [name for name in names if name]
 
 
 def _inner(payload: Any) -> dict[str, Any]:
-    """What `data` holds, or the reply itself; nothing if the reply says that it went wrong."""
+    """The object in `data`, or else the reply itself; empty if `success` is false."""
     if not isinstance(payload, dict) or payload.get("success") is False:
         return {}
     inner = payload.get("data")

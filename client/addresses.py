@@ -1,8 +1,8 @@
-"""Which hosts may be asked, by this process for results and by the provider for references.
+"""Which hosts may be contacted: by this process for results, by the provider for references.
 
-A result's URL comes from the provider's reply, and what comes from elsewhere must not make this
-process ask hosts of the network it runs in: metadata services, databases, printers. What a request
-names, the provider asks, likewise.
+A result's URL comes from the provider's reply, and untrusted input must not make this process
+contact hosts of its own network, such as metadata services and databases (SSRF). The provider
+fetches the URLs that a request names, so the same rules apply to them.
 
 The tables are IANA's registries of special-purpose addresses ([D] RFC 6890 and its successors):
 Python's own differ from version to version.
@@ -27,8 +27,8 @@ _SPECIAL_V4 = tuple(
             *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
             *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
             "168.63.129.16/32",  # Azure's host
-            *("161.26.0.0/16", "166.8.0.0/14"),  # IBM Cloud's services, inside of it alone
-            "199.36.153.0/28",  # Google's APIs, inside of its cloud alone
+            *("161.26.0.0/16", "166.8.0.0/14"),  # IBM Cloud's internal services
+            "199.36.153.0/28",  # Google's private APIs
         ),
     )
 )
@@ -37,13 +37,13 @@ _SPECIAL_V6 = tuple(
     map(
         IPv6Network,
         (
-            "2001::/23",  # protocols; Teredo's addresses are looked into before
+            "2001::/23",  # protocols; Teredo addresses are unpacked before
             *("2001:db8::/32", "3fff::/20"),  # documentation
-            "3ffe::/16",  # the 6bone's, given back
+            "3ffe::/16",  # the former 6bone
         ),
     )
 )
-# What a machine reaches by its place alone: no API's being private makes them good to ask.
+# Reachable by network location alone: refused even if the API is at a private address.
 _METADATA: tuple[IPv4Network | IPv6Network, ...] = (
     *(IPv4Network("169.254.0.0/16"), IPv6Network("fe80::/10")),  # link-local
     IPv4Network("168.63.129.16/32"),  # Azure
@@ -57,7 +57,7 @@ _METADATA_NAMES = frozenset(
     | {"metadata.azure.internal", "metadata.tencentyun.com", "instance-data.ec2.internal"}
     | {"metadata.packet.net", "metadata.platformequinix.com"}
 )
-_LOCAL_NAMES = frozenset(  # the last labels of names that no public DNS has
+_LOCAL_NAMES = frozenset(  # top-level labels that don't exist in public DNS
     {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "localdomain"}
     | {"svc"}
 )
@@ -71,15 +71,16 @@ _LAST_32_BITS = (
 )
 _ISATAP = {0x00005EFE, 0x02005EFE}  # RFC 5214: the interface, before the IPv4 address
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
-# What is in no host, however it is escaped: some readers end it there. WHATWG's list.
+# Characters that no host contains, escaped or not: some parsers end the host there (WHATWG).
 _IN_NO_HOST = re.compile(r"[\x00-\x20\x7f\"#%/<>?@\\^`{|}]")
 _IGNORED = re.compile("[\u00ad\u034f\u200b-\u200f\u2060-\u206f\ufe00-\ufe0f\ufeff]")  # by IDNA
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the internet, and not to a network at home.
+    """Whether an address is publicly routable.
 
-    An IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64, ISATAP) decides.
+    For IPv6 addresses that embed an IPv4 address (mapped, 6to4, Teredo, NAT64, ISATAP), the
+    embedded address decides.
 
     Example:
         >>> is_public(ip_address("93.184.216.34")), is_public(ip_address("::ffff:169.254.169.254"))
@@ -102,14 +103,14 @@ def is_metadata(address: Address) -> bool:
         (True, False)
     """
     inside = _embedded(address) if isinstance(address, IPv6Address) else []
-    return any(one in network for one in [address, *inside] for network in _METADATA)
+    return any(each in network for each in [address, *inside] for network in _METADATA)
 
 
 def resolve(host: str) -> list[Address]:
-    """Every address of a host, in the order in which they should be tried.
+    """The addresses of a host, in the order in which to try them.
 
     Raises:
-        OSError: It has none.
+        OSError: The host can't be resolved.
 
     Example:
         >>> resolve("127.0.0.1")
@@ -117,19 +118,19 @@ def resolve(host: str) -> list[Address]:
     """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # an empty label, or one that is too long
-        raise OSError(f"{host!r} is no name of a host") from error
+    except UnicodeError as error:  # an empty label, or a label that is too long
+        raise OSError(f"{host!r} is not a valid host name") from error
     texts = dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found)
     return [ip_address(text) for text in texts]
 
 
 def reachable(addresses: Sequence[Address], *, private: bool) -> list[Address]:
-    """Those of a host's addresses that may be asked.
+    """The addresses of a host that may be contacted.
 
     Args:
-        addresses: All of them.
-        private: Whether the API itself is at an address that isn't public. Even then no metadata
-            service is asked.
+        addresses: All addresses of the host.
+        private: Whether the API itself is at a private address, so that results may be, too.
+            Metadata services are refused even then.
     """
     return [
         address
@@ -139,14 +140,14 @@ def reachable(addresses: Sequence[Address], *, private: bool) -> list[Address]:
 
 
 def may_be_asked(host: str, *, private: bool) -> bool:
-    """Whether nothing that can be seen in a host's name speaks against asking it.
+    """Whether a host may be contacted, as far as its name shows.
 
-    A name is not resolved: that takes time, and what it stands for may change. Names that only
-    stand for something in a local network are known by their last part.
+    Names are not resolved: that takes time, and the result may change. Names of local networks are
+    recognised by their top-level label.
 
     Args:
-        host: Of a URL; an IPv4 address may be spelled in any of the ways that resolvers take.
-        private: Whether the API itself is at an address that isn't public.
+        host: Of a URL; an IPv4 address may have any spelling that resolvers accept.
+        private: Whether the API itself is at a private address.
 
     Example:
         >>> [may_be_asked(host, private=False) for host in ("a.example", "127.1", "0x7f000001")]
@@ -159,7 +160,7 @@ def may_be_asked(host: str, *, private: bool) -> bool:
         return False
     try:
         address = _address(name)
-    except ValueError:  # it ends in a number, and is no address
+    except ValueError:  # it ends in a number, but isn't a valid address
         return False
     if address is not None:
         return bool(reachable([address], private=private))
@@ -167,58 +168,58 @@ def may_be_asked(host: str, *, private: bool) -> bool:
     return private or not (local or name.endswith(".home.arpa"))
 
 
-def lies_private(base_url: str, resolved: Resolve = resolve) -> bool:
-    """Whether the API is at no public address, as a simulator is: then its results may be, too.
+def is_private_host(base_url: str, resolved: Resolve = resolve) -> bool:
+    """Whether all addresses of the API's host are private, as those of a local simulator.
 
     Args:
         base_url: The API's root.
-        resolved: Finds a host's addresses.
+        resolved: Resolves a host name.
 
     Example:
-        >>> lies_private("http://127.0.0.1:8765")
+        >>> is_private_host("http://127.0.0.1:8765")
         True
     """
     try:
         return _all_private(urlsplit(base_url).hostname or "", resolved)
-    except OSError:  # behind a proxy, names may not be known here
+    except OSError:  # behind a proxy, the name may not resolve locally
         return False
 
 
-@cache  # what isn't known now may be later: errors aren't kept
+@cache  # errors aren't cached: the name may resolve later
 def _all_private(host: str, resolved: Resolve) -> bool:
     addresses = resolved(host)
     return bool(addresses) and not any(map(is_public, addresses))
 
 
 def _embedded(address: IPv6Address) -> list[IPv4Address]:
-    """The IPv4 addresses in an IPv6 one."""
+    """The IPv4 addresses embedded in an IPv6 address."""
     number = int(address)
     last = IPv4Address(number & 0xFFFFFFFF)
     if address.sixtofour:
         return [address.sixtofour]
     if address.teredo:
         return list(address.teredo)
-    if address in _LOCAL_NAT64:  # its length isn't known: RFC 6052 has two places for it
+    if address in _LOCAL_NAT64:  # the prefix length is unknown: RFC 6052 has two positions
         return [last, IPv4Address((number >> 64 & 0xFFFF) << 16 | number >> 40 & 0xFFFF)]
     isatap = (number >> 32) & 0xFFFFFFFF in _ISATAP
     return [last] if isatap or any(address in network for network in _LAST_32_BITS) else []
 
 
 def _plain(host: str) -> str:
-    """A host as a resolver understands it: without escapes, wide letters and dots at its end."""
+    """A host as a resolver reads it: without escapes, full-width letters and trailing dots."""
     text = _IGNORED.sub("", unicodedata.normalize("NFKC", unquote(host)))
     text = text.replace("\u3002", ".").casefold().strip("[]")
     return (text.partition("%")[0] if ":" in text else text).rstrip(".")  # without a zone
 
 
 def _address(host: str) -> Address | None:
-    """The address that a host is; None for a name.
+    """The address that a host spells; None for a name.
 
-    IPv4 as `inet_aton` takes it: one to four numbers, decimal, octal or hexadecimal, of which the
-    last fills what is left.
+    IPv4 in the forms of `inet_aton`: one to four decimal, octal or hexadecimal numbers, of which
+    the last fills the remaining bytes.
 
     Raises:
-        ValueError: It ends in a number, and is no address.
+        ValueError: The host ends in a number, but isn't a valid address.
     """
     if ":" in host:
         return ip_address(host)
@@ -226,15 +227,15 @@ def _address(host: str) -> Address | None:
     if not _NUMBER.fullmatch(parts[-1]):
         return None
     *first, last = [_number(part) for part in parts]
-    if len(parts) > 4 or any(one > 255 for one in first) or last >= 256 ** (5 - len(parts)):
-        raise ValueError(f"{host!r} is no address")
-    high = sum(one << 8 * (3 - place) for place, one in enumerate(first))
+    if len(parts) > 4 or any(byte > 255 for byte in first) or last >= 256 ** (5 - len(parts)):
+        raise ValueError(f"{host!r} is not a valid address")
+    high = sum(byte << 8 * (3 - index) for index, byte in enumerate(first))
     return IPv4Address(high + last)
 
 
 def _number(text: str) -> int:
     if not _NUMBER.fullmatch(text) or len(text) > 40:
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     if text.startswith("0x"):
         return int(text[2:] or "0", 16)
     return int(text, 8) if text.startswith("0") else int(text)

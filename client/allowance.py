@@ -1,4 +1,4 @@
-"""What an account may do in a while, and how much of it this process may use."""
+"""The rate limits of an account, and the share of them that this process may use."""
 
 import math
 from collections.abc import Iterable
@@ -12,23 +12,23 @@ from prefect_toapis.client.pressure import CircuitBreaker
 AccountGroup = Literal["default", "vip", "svip"]
 
 BURST_SECONDS = 10.0  # [D]: each bucket holds ten seconds' worth
-_NEARLY_EMPTY = 0.2  # of a bucket: from here on somebody else uses it too
-_IN_RESERVE = 0.1  # of a bucket: requests may arrive closer together than they were sent
-_AT_ONCE = BURST_SECONDS * (1 - _IN_RESERVE)
+_LOW_FRACTION = 0.2  # of a bucket: below it, another process is assumed to use the account
+_RESERVED_FRACTION = 0.1  # of a bucket: requests may arrive closer together than they were sent
+_MAX_BURST = BURST_SECONDS * (1 - _RESERVED_FRACTION)
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What an account may do in ten seconds ([D], the table of rate limits)."""
+    """The requests that an account may make in ten seconds ([D], the table of rate limits)."""
 
     submissions: float
     queries: float
 
     def shared(self, share: float) -> "Allowance":
-        """The part of it that one of several processes may use.
+        """The part of it for one of several processes.
 
         Args:
-            share: Above 0, 1 at most.
+            share: A fraction above 0, at most 1.
 
         Example:
             >>> Allowance(submissions=50, queries=500).shared(0.5)
@@ -46,11 +46,11 @@ ALLOWANCES: dict[AccountGroup, Allowance] = {
 
 @dataclass(frozen=True)
 class LimitRequest:
-    """The rate limits that one caller asks a process to keep to; by default it asks for nothing.
+    """The rate limits that a caller requests for the process; by default none.
 
     Args:
-        group: The account's group, whose limits apply; None: not named.
-        share: The part of the limits that this process may use: above 0, 1 at most.
+        group: The account's group, whose limits apply; None: not specified.
+        share: The fraction of the limits that this process may use: above 0, at most 1.
     """
 
     group: AccountGroup | None = None
@@ -58,93 +58,91 @@ class LimitRequest:
 
 
 def strictest(requests: Iterable[LimitRequest]) -> Allowance:
-    """The allowance that satisfies every request: the smallest group named, the smallest share.
+    """The allowance that satisfies every request: the smallest group, the smallest share.
 
     | requests | group | share |
     |---|---|---|
-    | none, or nothing asked for | default | 1 |
-    | vip; nothing | vip | 1 |
+    | none, or an empty request | default | 1 |
+    | vip; empty | vip | 1 |
     | vip; default | default | 1 |
     | share 0.5; share 0.2 | default | 0.2 |
     | vip; share 0.5 | vip | 0.5 |
     | vip, share 0.2; svip, share 0.5 | vip | 0.2 |
 
     Args:
-        requests: Of everybody who uses the account in this process now.
+        requests: Of all current callers of the account in this process.
 
     Example:
         >>> strictest([LimitRequest(share=0.5), LimitRequest()])
         Allowance(submissions=25.0, queries=250.0)
     """
-    asked = list(requests)
-    named = [ALLOWANCES[one.group] for one in asked if one.group]
-    of_group = min(named, key=lambda one: one.submissions, default=ALLOWANCES["default"])
-    return of_group.shared(min((one.share for one in asked), default=1.0))
+    active = list(requests)
+    groups = [ALLOWANCES[request.group] for request in active if request.group]
+    of_group = min(groups, key=lambda group: group.submissions, default=ALLOWANCES["default"])
+    return of_group.shared(min((request.share for request in active), default=1.0))
 
 
 def usable(per_second: float, remaining: float, capacity: float) -> float:
-    """The rate at which to use a bucket that others may use too.
+    """The rate at which to use a bucket that other processes may use, too.
 
-    Where this process alone uses it, the provider tells of as much as is left. Where less is left,
-    it uses less: several that do so come to share what there is.
+    The less the provider reports as remaining, the lower the rate, so that several processes come
+    to share the account.
 
     Args:
-        per_second: What may be used at most.
-        remaining: What the provider says is left (`X-RateLimit-Remaining`).
-        capacity: What is left when nobody uses it.
+        per_second: The maximum rate, in requests a second.
+        remaining: Requests that the provider reports as remaining (`X-RateLimit-Remaining`).
+        capacity: Requests in a full bucket.
 
     Example:
         >>> usable(50, remaining=400, capacity=500), usable(50, remaining=25, capacity=500)
         (50.0, 12.5)
     """
-    full_enough = max(_NEARLY_EMPTY * capacity, 1.0)
-    return per_second * min(max(remaining, 1.0) / full_enough, 1.0)
+    low = max(_LOW_FRACTION * capacity, 1.0)
+    return per_second * min(max(remaining, 1.0) / low, 1.0)
 
 
 class Bucket:
-    """One of an account's two buckets, as far as this process may empty it.
-
-    It belongs to one event loop.
+    """One of an account's two rate-limit buckets. Bound to a single event loop.
 
     Args:
-        in_ten_seconds: How many requests; nearly as many may come at once.
-        breaker: Paused while the account pushes back.
+        in_ten_seconds: Requests allowed in ten seconds; most of them may be made in a burst.
+        breaker: The circuit breaker whose pauses apply to this bucket.
     """
 
     def __init__(self, in_ten_seconds: float, breaker: CircuitBreaker) -> None:
-        # It holds seconds, of which a request takes as many as its rate says: so what was used
-        # already counts after `set_limit` too.
-        self._limiter = AsyncLimiter(_AT_ONCE, _AT_ONCE)
-        self._owed = 0.0  # seconds that a request took beyond what there is at once
+        # The limiter counts seconds, of which a request takes 1 / rate: thus requests already made
+        # still count after `set_limit`.
+        self._limiter = AsyncLimiter(_MAX_BURST, _MAX_BURST)
+        self._owed = 0.0  # seconds that a request took beyond the burst
         self._breaker = breaker
-        self._remaining = math.inf  # until the provider says
+        self._remaining = math.inf  # until the provider reports it
         self.set_limit(in_ten_seconds)
 
     def set_limit(self, in_ten_seconds: float) -> None:
-        """Use it to another extent from now on. May be called in any thread."""
+        """Change the rate limit. May be called in any thread."""
         self._rate = in_ten_seconds / BURST_SECONDS
         self._capacity = max(in_ten_seconds, 1.0)
 
     async def acquire(self) -> None:
-        """Wait until there is room for one request, and nobody is pushing back."""
+        """Wait until the rate limit and the circuit breaker allow a request."""
         await self._breaker.pause()
         while self._owed > 0:
-            part = min(self._owed, _AT_ONCE)
+            part = min(self._owed, _MAX_BURST)
             self._owed -= part
             await self._limiter.acquire(part)
         needed = 1 / self._rate
-        taken = min(needed, _AT_ONCE)
+        taken = min(needed, _MAX_BURST)
         self._owed += needed - taken
         await self._limiter.acquire(taken)
 
     @property
     def per_second(self) -> float:
-        """How many requests a second are bearable for now."""
+        """The requests a second that are allowed at present."""
         return usable(self._rate, self._remaining, self._capacity)
 
     async def observe_remaining(self, remaining: float) -> None:
-        """Use no more at once than the provider says is left."""
+        """Limit the next burst to the requests that the provider reports as remaining."""
         self._remaining = remaining
-        one = min(1 / self._rate, _AT_ONCE)
-        while self._limiter.has_capacity(one * (max(remaining, 0.0) + 1)):
-            await self._limiter.acquire(one)  # there is room, so it doesn't wait
+        per_request = min(1 / self._rate, _MAX_BURST)
+        while self._limiter.has_capacity(per_request * (max(remaining, 0.0) + 1)):
+            await self._limiter.acquire(per_request)  # there is capacity, so it doesn't wait

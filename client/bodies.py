@@ -1,4 +1,4 @@
-"""The bodies of responses: decompressed piece by piece, and never more of one than is wanted."""
+"""Response bodies: decompressed as a stream, within a limit of size."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -11,19 +11,19 @@ REPLY_BYTES = 8 * 1024 * 1024  # of a reply of the API, after decompression
 
 _PIECE = 256 * 1024  # bytes
 _EXCERPT = 2_000  # bytes of a body that is too large
-# JSON is UTF-8; pages of gateways may be in these. Other names could be codecs that aren't made
-# for text, or slow ones.
+# JSON is UTF-8; gateways' pages may use these. Other names could be codecs that aren't for text,
+# or that are slow.
 _CHARSETS = frozenset({"gbk", "gb2312", "gb18030", "big5", "iso-8859-1", "windows-1252"})
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a call may take, and its reply may hold.
+    """The time and size limits of a call.
 
     Args:
-        seconds: For a call as a whole, however its reply trickles in.
-        upload_speed: Bytes a second: an upload has more time by its size.
-        reply_bytes: Of a reply, after decompression.
+        seconds: For a call as a whole, however slowly its reply arrives.
+        upload_speed: Bytes a second, by which an upload's deadline is extended.
+        reply_bytes: The maximum size of a reply, after decompression.
     """
 
     seconds: float = 45.0
@@ -31,7 +31,10 @@ class Bounds:
     reply_bytes: int = REPLY_BYTES
 
     def deadline(self, size: int) -> float:
-        """The seconds for a call with a file of so many bytes.
+        """The time limit for a call with a file, in seconds.
+
+        Args:
+            size: Of the file, in bytes.
 
         Example:
             >>> Bounds().deadline(0), Bounds().deadline(10 * 1024 * 1024)
@@ -41,14 +44,14 @@ class Bounds:
 
 
 def decompressed(pieces: Iterable[bytes], headers: httpx.Headers) -> Iterator[bytes]:
-    """What a body holds, in pieces that are small however much it was compressed.
+    """Decompress a body in small pieces, whatever its compression ratio.
 
     Args:
-        pieces: As they came.
+        pieces: As received.
         headers: Of the response.
 
     Raises:
-        httpx.DecodingError: It is compressed in another way, broken or cut.
+        httpx.DecodingError: The encoding is unsupported, or the body is corrupt or truncated.
 
     Example:
         >>> headers = httpx.Headers({"content-encoding": "deflate"})
@@ -61,11 +64,11 @@ def decompressed(pieces: Iterable[bytes], headers: httpx.Headers) -> Iterator[by
     elif encoding in {"gzip", "x-gzip", "deflate"}:
         yield from _inflated(pieces, raw=encoding == "deflate")
     else:
-        raise httpx.DecodingError(f"a content encoding that was not asked for: {encoding[:40]!r}")
+        raise httpx.DecodingError(f"unsupported content encoding: {encoding[:40]!r}")
 
 
 def _inflated(pieces: Iterable[bytes], *, raw: bool) -> Iterator[bytes]:
-    """Gzip and zlib say what they are; `deflate` may also come without any header."""
+    """Gzip and zlib have headers; `deflate` may also come without."""
     inflater, begun = zlib.decompressobj(zlib.MAX_WBITS | 32), False
     for piece in pieces:
         rest = piece
@@ -83,18 +86,18 @@ def _inflated(pieces: Iterable[bytes], *, raw: bool) -> Iterator[bytes]:
             if not rest and len(found) < _PIECE:
                 break
     if not inflater.eof:
-        raise httpx.DecodingError("the compressed body was cut")
+        raise httpx.DecodingError("the compressed body is truncated")
 
 
 async def read_text(response: httpx.Response, most: int = REPLY_BYTES) -> str:
-    """The body of a reply as text; what is too large, or can't be decoded, is no JSON any more.
+    """The body of a reply as text; if too large or undecodable, an excerpt that isn't JSON.
 
     Args:
         response: Opened for streaming.
-        most: Bytes, before and after decompression.
+        most: The maximum size in bytes, before and after decompression.
 
     Raises:
-        httpx.HTTPError: The transfer breaks off.
+        httpx.HTTPError: The transfer was interrupted.
     """
     raw = bytearray()
     async for piece in response.aiter_raw():

@@ -193,14 +193,14 @@ def foreign(
 def query_result(
     answer: Answer | Exception,
     read: Callable[[Any], T | None],
-    said_no: type[APIError] | None = None,
+    on_success_false: type[APIError] | None = None,
 ) -> T | ToAPIsError:
     """What came of a call that buys nothing: what its reply holds, or what is wrong with it.
 
     Args:
         answer: The response, or what httpx raised in its place.
         read: Finds what was asked for in the JSON of a reply; None if it isn't there.
-        said_no: What `"success": false` means, where a good HTTP status comes with it.
+        on_success_false: What `"success": false` means, where a good HTTP status comes with it.
     """
     if isinstance(answer, Exception):
         return _no_reply(answer)
@@ -208,8 +208,8 @@ def query_result(
     well = answer.http_status in range(200, 300)
     if well and (found := read(answer.payload)) is not None:
         return found
-    if body and well and said_no and answer.payload.get("success") is False:
-        return said_no(f"the API refuses: {body.message}", **_facts(answer, body))
+    if body and well and on_success_false and answer.payload.get("success") is False:
+        return on_success_false(f"the API refuses: {body.message}", **_facts(answer, body))
     if body and answer.http_status in range(400, 500) and _is_the_api_s(answer, body):
         return _api_error(answer, body)
     facts = _facts(answer, body)
@@ -229,7 +229,7 @@ def failure_error(reply: Reply) -> GenerationFailed:
         return GenerationFailed(what, **kept(reply))
     error = GenerationFailed(f"the generation failed: {reply.failure.message}")
     if reply.failure.code:
-        error.about(code=reply.failure.code)
+        error.add_context(code=reply.failure.code)
     return error
 
 

@@ -1,4 +1,4 @@
-"""What the client raises; the whole tree is drawn in `batches/errors.py`."""
+"""The client's errors; `batches/errors.py` draws the tree of all errors of this package."""
 
 from typing import ClassVar, Literal, TypedDict
 
@@ -6,13 +6,13 @@ from typing_extensions import Self, Unpack
 
 from prefect_toapis.client.plain_text import printable, shown_line
 
-_FACT = 200  # characters of an id or a code in a message
+_MAX_FACT_LENGTH = 200  # characters of an id or a code in a message
 
 Money = Literal["not spent", "maybe spent", "spent"]
 
 
 class Facts(TypedDict, total=False):
-    """What an error may know, besides what happened."""
+    """The optional context of an error, besides its message."""
 
     shot: str
     http_status: int
@@ -35,15 +35,15 @@ _MONEY_SENTENCE: dict[Money, str] = {
 
 
 class ToAPIsError(Exception):
-    """The root of everything this package raises on purpose.
+    """The base class of every error that this package raises on purpose.
 
     Args:
-        what: What happened, in one sentence.
-        **facts: The data, each kept as an attribute: `shot` (its label), `http_status`, `code`,
+        message: What happened, in one sentence.
+        **facts: The context, each kept as an attribute: `shot` (its label), `http_status`, `code`,
             `request_id`, `retry_after` (seconds), `task_id`, `business_id`, `money`,
-            `reply` (the first characters of one that can't be understood, safe to show),
-            `advice` (what to do, where the cause is known better than the kind says),
-            `spending` (what was spent, in sentences, where it concerns more than one generation).
+            `reply` (the first characters of an unreadable reply, safe to show),
+            `advice` (what to do, where the cause is more specific than the class),
+            `spending` (what was spent, in sentences, where several generations are concerned).
 
     Example:
         ```python
@@ -56,7 +56,7 @@ class ToAPIsError(Exception):
     """
 
     advice: str = ""
-    ended: ClassVar[bool] = False  # whether the provider has called the generation completed
+    ended: ClassVar[bool] = False  # whether the provider has reported the generation as completed
 
     shot: str | None = None
     http_status: int | None = None
@@ -69,35 +69,35 @@ class ToAPIsError(Exception):
     reply: str | None = None
     spending: str | None = None
 
-    def __init__(self, what: str, **facts: Unpack[Facts]) -> None:
-        what = shown_line(what)  # it may quote the provider, a spec or the bucket
-        super().__init__(what)
-        self.what = what
-        self.about(**facts)
+    def __init__(self, message: str, **facts: Unpack[Facts]) -> None:
+        message = shown_line(message)  # it may quote the provider, a spec or the bucket
+        super().__init__(message)
+        self.message = message
+        self.add_context(**facts)
 
-    def about(self, **facts: Unpack[Facts]) -> Self:
-        """Add facts that were not known where the error arose; returns the error itself."""
+    def add_context(self, **facts: Unpack[Facts]) -> Self:
+        """Add context that was not known where the error was raised; return the error itself."""
         for name, value in facts.items():
             setattr(self, name, shown_line(str(value)) if name == "reply" and value else value)
         return self
 
     def __repr__(self) -> str:
-        """Its kind and what happened, and no data that is large."""
-        return f"{type(self).__name__}({self.what!r})"
+        """The class and the message, without the context."""
+        return f"{type(self).__name__}({self.message!r})"
 
     def __str__(self) -> str:
         """What happened, to which shot, whether money was spent, and what to do."""
         shot = f"Shot {printable(self.shot)}: " if self.shot else ""
-        seen = [
+        identifiers = [
             f"HTTP {self.http_status}" if self.http_status else None,
             self.code,
             f"request {self.request_id}" if self.request_id else None,
             f"generation {printable(self.task_id)}" if self.task_id else None,
             f"business id {self.business_id}" if self.business_id else None,
         ]
-        facts = ", ".join(printable(fact, _FACT) for fact in seen if fact)
+        facts = ", ".join(printable(fact, _MAX_FACT_LENGTH) for fact in identifiers if fact)
         sentences = [
-            f"{shot}{self.what.rstrip('.')}{f' ({facts})' if facts else ''}.",
+            f"{shot}{self.message.rstrip('.')}{f' ({facts})' if facts else ''}.",
             self.money_in_words,
             self.advice,
         ]
@@ -109,86 +109,86 @@ class ToAPIsError(Exception):
         if self.spending is not None:
             return self.spending
         if self.money == "spent" and not self.ended:
-            return f"{_MONEY_SENTENCE['spent']} Should the provider fail it, it isn't charged."
+            return f"{_MONEY_SENTENCE['spent']} If it fails, it isn't charged."
         return _MONEY_SENTENCE[self.money]
 
 
 class InvalidRequest(ToAPIsError, ValueError):
-    """A request breaks a rule of its model; nothing was sent. `faults` has one line for each."""
+    """A request violates rules of its model; nothing was sent. `faults` has a line for each."""
 
-    advice = "Change what is named and try again."
+    advice = "Correct the fields listed and try again."
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("")
         self.faults = list(map(shown_line, faults))
         self.args = (self.faults,)
-        self.what = "; ".join(self.faults)
+        self.message = "; ".join(self.faults)
 
 
 class InvalidCatalogue(ToAPIsError, ValueError):
-    """A catalogue of models can't be read, or isn't in its form; `what` names file and place."""
+    """A catalogue of models is unreadable or malformed; `message` names the file and the place."""
 
     advice = "Correct the file that TOAPIS_CATALOGUE names, or unset it."
 
 
 class APIError(ToAPIsError):
-    """The API answered with an error that asking again will not change."""
+    """The API answered with an error that a retry doesn't resolve."""
 
 
 class BadRequest(APIError):
-    """400 and its kin: the API does not accept the request."""
+    """The API rejects the request (400 and similar statuses)."""
 
     advice = "Change the request as the message says."
 
 
 class WebhookNotConfigured(BadRequest):
-    """400 `webhook_not_configured`: the key has no such webhook. Stops the rest of a batch."""
+    """The key has no webhook for this `callback_url` (400 `webhook_not_configured`)."""
 
     advice = (
-        "Set the webhook up for this key at the provider: settings.webhooks.callback_url may "
-        "differ from its URL in path and query only. Or leave settings.webhooks.callback_url empty."
+        "Configure the webhook for this key at the provider, or send no callback_url: it may "
+        "differ from the webhook's URL in path and query only."
     )
 
 
 class Unauthorized(APIError):
-    """401, or another refusal that says so: the key is not accepted. Stops the rest of a batch."""
+    """The API rejects the key (401, or another status whose body says so)."""
 
-    advice = "Check the API key of the ToAPIsCredentials in use (or TOAPIS_API_KEY)."
+    advice = "Check the API key."
 
 
 class Forbidden(APIError):
-    """403, without a word about the key: of the API, or of a firewall before it."""
+    """The API, or a firewall before it, refuses the request (403 without mention of the key)."""
 
     advice = (
-        "Check that this key may use the model, and that no firewall or proxy refuses requests "
-        "from here."
+        "Check that this key may use the model, and that no firewall or proxy blocks requests "
+        "from this machine."
     )
 
 
 class InsufficientBalance(APIError):
-    """402, or another refusal that says so: no balance is left. Stops the rest of a batch."""
+    """The account has no balance left (402, or another status whose body says so)."""
 
-    advice = "Top up the account, then run the batch again: it goes on where it stopped."
+    advice = "Top up the account."
 
 
-# What concerns the account as a whole: submitting the rest of a batch is pointless.
+# Errors that concern the account as a whole: further submissions would be refused, too.
 ACCOUNT_REFUSED = (Unauthorized, InsufficientBalance, WebhookNotConfigured)
 
 
 class NotFound(APIError):
-    """404: this key's user has no such task."""
+    """The key's user has no such task (404)."""
 
     advice = "Check the task id, and that the key belongs to the user who submitted it."
 
 
 class PolicyRefused(APIError):
-    """422, or another refusal that says so: the provider refuses the prompt."""
+    """The provider refuses the prompt (422, or another status whose body says so)."""
 
-    advice = "Change the prompt; the same one will be refused again."
+    advice = "Change the prompt; an unchanged prompt will be refused again."
 
 
 class SubmissionUnknown(ToAPIsError):
-    """It can't be told whether a submission was accepted.
+    """The outcome of a submission is unknown: it may have been accepted.
 
     Look it up by its business id before sending it again: `ToAPIsClient.find`.
     """
@@ -198,50 +198,50 @@ class SubmissionUnknown(ToAPIsError):
 
 
 class GenerationFailed(ToAPIsError):
-    """The provider ended the generation without a video; `what` is its reason."""
+    """The provider ended the generation without a video; `message` has its reason."""
 
     advice = "See the provider's reason; failed generations aren't charged."
 
 
 class ResultMissing(ToAPIsError):
-    """The provider calls a generation completed, but gives no URL of a result, for minutes now."""
+    """The provider reports a generation as completed, but no result URL, for minutes."""
 
     ended = True
     money: Money = "spent"
-    advice = "Run the batch again to ask once more; if it stays so, show the id to the provider."
+    advice = "Query it again; if the URL stays missing, report the task id to the provider."
 
 
 class StillRendering(ToAPIsError):
-    """The wait for a generation is over, but the generation isn't. It has not failed."""
+    """The wait for a generation timed out; the generation itself has not failed."""
 
     money: Money = "spent"
-    advice = "Run the batch again: it goes on waiting and buys nothing twice."
+    advice = "Query it again later; it need not be submitted again."
 
 
 class DownloadFailed(ToAPIsError):
-    """A result could not be fetched or stored as it should be."""
+    """A result could not be downloaded or stored."""
 
     ended = True
     money: Money = "spent"
-    advice = "Run the batch again before the result expires (24 hours after completion)."
+    advice = "Download it again before it expires (24 hours after completion)."
 
 
 class ResultRefused(DownloadFailed):
-    """The host of a result refuses its URL, which may have expired: ask for a fresh one."""
+    """The result's host refuses its URL, which may have expired: query a fresh URL."""
 
 
 class ResultExpired(DownloadFailed):
-    """A result was not fetched while it could be had: 24 hours from its completion ([D])."""
+    """A result was not downloaded within 24 hours of its completion ([D])."""
 
-    advice = 'Run the batch again with settings.purchases.on_expired="rebuy" to buy the video anew.'
+    advice = "Submit the request again to buy another video."
 
 
 class NotAVideo(DownloadFailed):
-    """What a result URL brings is not what was ordered: a page, JSON, an empty file."""
+    """A result URL returns something other than a video: a page, JSON, an empty file."""
 
 
 class Transient(ToAPIsError):
-    """It did not work now, nothing was bought by it, and doing it again later is safe."""
+    """A temporary failure: nothing was bought, and a retry is safe."""
 
     advice = "It is safe to try again later."
 
@@ -253,14 +253,14 @@ class NotSent(Transient):
 
 
 class RateLimited(Transient):
-    """429: the account's rate limit is exceeded."""
+    """The account's rate limit is exceeded (429)."""
 
 
 class Unavailable(Transient):
-    """The service (or the way to it) is unavailable for now."""
+    """The service, or the network path to it, is unavailable."""
 
 
 class UnreadableReply(Transient):
-    """The reply to a query can't be understood; `what` keeps its first characters."""
+    """The reply to a query can't be parsed; `reply` has its first characters."""
 
-    advice = "If it stays so, check the base URL and any proxy between."
+    advice = "If this persists, check the base URL and any proxy between."

@@ -51,19 +51,19 @@ class PollPolicy:
         first: Before the first query, at least.
         every: Between two queries while nothing is known of how long it takes: less than that
             where the end is near, more where it isn't or where the account's allowance asks for it.
-        patience: How long to wait for one generation in one run.
+        timeout: How long to wait for one generation in one run.
         grace: How long a task may be unknown after its submission, a completed one without a URL,
             and the API out of order.
     """
 
     first: float = 5.0
     every: float = 10.0
-    patience: float = 3600.0
+    timeout: float = 3600.0
     grace: float = 120.0
 
 
 # [D], the advice for characters.
-CHARACTER_POLL_POLICY = PollPolicy(first=5.0, every=5.0, patience=300.0)
+CHARACTER_POLL_POLICY = PollPolicy(first=5.0, every=5.0, timeout=300.0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Expected:
 
 
 def next_query_in(
-    asked: int, expected: Expected, progress: float | None, pace: PollPolicy, times: RenderTimes
+    asked: int, expected: Expected, progress: float | None, policy: PollPolicy, times: RenderTimes
 ) -> float:
     """Seconds until a generation is asked for again by itself, before jitter.
 
@@ -92,18 +92,18 @@ def next_query_in(
         asked: How often it was asked for in this run.
         expected: Its kind, and its age now.
         progress: In percent, where the provider tells it.
-        pace: The pace while nothing is known.
+        policy: The policy while nothing is known.
         times: How long others took.
     """
-    if asked == 0 and expected.age > pace.first:  # of an earlier run: it may be done
+    if asked == 0 and expected.age > policy.first:  # of an earlier run: it may be done
         return 0.0
     belief = times.belief(expected.kind)
-    worth = worth_of(pace.every, belief)
+    worth = worth_of(policy.every, belief)
     planned = next_age(belief, expected.age, worth, progress) - expected.age
     if not math.isfinite(planned):
-        planned = pace.every
-    delay = min(max(planned, _SHORTEST * pace.every), _LONGEST * pace.every)
-    return max(delay, pace.first) if asked == 0 else delay
+        planned = policy.every
+    delay = min(max(planned, _SHORTEST * policy.every), _LONGEST * policy.every)
+    return max(delay, policy.first) if asked == 0 else delay
 
 
 def render_seconds(told: float | None, age: float, not_before: float) -> float:
@@ -119,11 +119,11 @@ def render_seconds(told: float | None, age: float, not_before: float) -> float:
     return max(told if believed and told is not None else age, not_before)
 
 
-def stretched(pace: PollPolicy, demand: float, per_second: float) -> PollPolicy:
-    """The pace where all together would ask for more than the account may.
+def stretched(policy: PollPolicy, demand: float, per_second: float) -> PollPolicy:
+    """The policy where all together would ask for more than the account may.
 
     Args:
-        pace: Of one alone.
+        policy: Of one alone.
         demand: Queries a second that all who wait would make, this one included.
         per_second: Queries a second that may be made.
 
@@ -131,14 +131,16 @@ def stretched(pace: PollPolicy, demand: float, per_second: float) -> PollPolicy:
         >>> stretched(PollPolicy(every=10), demand=100, per_second=50).every
         20.0
     """
-    return replace(pace, every=pace.every * demand / per_second) if demand > per_second else pace
+    if demand <= per_second:
+        return policy
+    return replace(policy, every=policy.every * demand / per_second)
 
 
 def verdict(
     answer: Reply | ToAPIsError,
     waited: float,
-    odd_for: float,
-    pace: PollPolicy,
+    unhealthy_for: float,
+    policy: PollPolicy,
     wanted: Wanted = "outputs",
     n: int = 1,
 ) -> Reply | ToAPIsError | None:
@@ -150,25 +152,25 @@ def verdict(
     Args:
         answer: The reply to the latest query, or what it raised.
         waited: Seconds since the wait began.
-        odd_for: Seconds since it was first called completed without what is wanted, or since the
-            API was out of order in every answer.
-        pace: How long to have patience.
+        unhealthy_for: Seconds since the first completed reply without the wanted results, or since
+            every answer has been an error.
+        policy: The timeouts.
         wanted: What a completed one must have.
         n: How many results were ordered.
     """
     if isinstance(answer, ToAPIsError):
-        too_early = isinstance(answer, NotFound) and waited < pace.grace
-        may_pass = isinstance(answer, Transient) and odd_for < pace.grace
+        too_early = isinstance(answer, NotFound) and waited < policy.grace
+        may_pass = isinstance(answer, Transient) and unhealthy_for < policy.grace
         return None if too_early or may_pass else answer
     if answer.status == "failed":
         return failure_error(answer)
     found = answer.outputs if wanted == "outputs" else answer.characters
     missing = 0 if wanted == "characters" and found else n - len(found)
     completed = answer.status == "completed"
-    over = waited >= pace.patience
-    if completed and (missing <= 0 or (found and (over or odd_for >= pace.grace))):
+    over = waited >= policy.timeout
+    if completed and (missing <= 0 or (found and (over or unhealthy_for >= policy.grace))):
         return answer
-    if completed and odd_for >= pace.grace:
+    if completed and unhealthy_for >= policy.grace:
         return result_missing(answer, "URL" if wanted == "outputs" else "character")
     return _still_rendering(answer, waited) if over else None
 
@@ -198,7 +200,7 @@ def _still_rendering(reply: Reply, waited: float) -> StillRendering:
 @dataclass(eq=False)
 class _Waiting:
     task_id: str
-    pace: PollPolicy
+    policy: PollPolicy
     expected: Expected
     retry: RetryPolicy
     result: "asyncio.Future[Reply]"
@@ -250,7 +252,7 @@ class Poller:
     async def wait(
         self,
         task_id: str,
-        pace: PollPolicy | None = None,
+        policy: PollPolicy | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
         expected: Expected = Expected(),
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
@@ -259,22 +261,22 @@ class Poller:
 
         Args:
             task_id: The generation.
-            pace: When to ask, and for how long.
+            policy: When to ask, and for how long.
             on_reply: Called with every reply, to show progress.
             expected: What is known of it.
             retry: How each query is tried again.
 
         Raises:
             GenerationFailed: The provider ended it without a video.
-            StillRendering: The patience ran out.
+            StillRendering: The timeout elapsed.
             ResultMissing: Completed, but without a URL for too long.
             NotFound: The provider doesn't know it, for longer than the grace.
             ToAPIsError: What the query itself raises, as `ToAPIsClient.status`.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        pace, result = pace or PollPolicy(), loop.create_future()
-        waiting = _Waiting(task_id, pace, expected, retry, result, now, now, on_reply=on_reply)
+        policy, result = policy or PollPolicy(), loop.create_future()
+        waiting = _Waiting(task_id, policy, expected, retry, result, now, now, on_reply=on_reply)
         self.in_flight += 1
         same = self._waiting.setdefault(task_id, set())
         same.add(waiting)
@@ -303,15 +305,15 @@ class Poller:
             self._push(waiting, 0.0)
             return
         expected = Expected(waiting.expected.kind, waiting.age_at(waiting.told_at))
-        asked, progress, pace = waiting.asked, waiting.progress, waiting.pace
-        alone = next_query_in(asked, expected, progress, pace, self._times)
-        waiting.rate = 1 / max(alone, _SHORTEST * pace.every)
+        asked, progress, policy = waiting.asked, waiting.progress, waiting.policy
+        alone = next_query_in(asked, expected, progress, policy, self._times)
+        waiting.rate = 1 / max(alone, _SHORTEST * policy.every)
         self._demand += waiting.rate
         bearable = min(self._bucket.per_second, ASKED_PER_SECOND)
-        together = stretched(pace, self._demand, bearable)
+        together = stretched(policy, self._demand, bearable)
         delay = (
             alone
-            if together is pace
+            if together is policy
             else next_query_in(asked, expected, progress, together, self._times)
         )
         spread = _SPREAD * min(delay, together.every)
@@ -390,9 +392,9 @@ class Poller:
             waiting.odd_since = now if waiting.odd_since is None else waiting.odd_since
         else:
             waiting.odd_since = None
-        odd_for = 0.0 if waiting.odd_since is None else now - waiting.odd_since
+        unhealthy_for = 0.0 if waiting.odd_since is None else now - waiting.odd_since
         waited, expected = now - waiting.since, waiting.expected
-        result = verdict(answer, waited, odd_for, waiting.pace, self._wanted, expected.n)
+        result = verdict(answer, waited, unhealthy_for, waiting.policy, self._wanted, expected.n)
         if isinstance(result, Reply):
             until = now if waiting.odd_since is None else waiting.odd_since
             not_before = waiting.age_at(before) if waiting.asked > 1 and before < until else 0.0

@@ -21,7 +21,7 @@ from prefect_toapis.client import request_logs  # noqa: F401 - its filters
 from prefect_toapis.client.addresses import (
     Address,
     Resolve,
-    lies_private,
+    is_private_host,
     may_be_asked,
     reachable,
     resolve,
@@ -59,7 +59,7 @@ def result_client(base_url: str, least: LeastSpeed = LeastSpeed()) -> httpx.Clie
         base_url: The API's root: only where it is at a private address may its results be.
         least: How slowly a host may send.
     """
-    return _client(lies_private(base_url), least)
+    return _client(is_private_host(base_url), least)
 
 
 @cache

@@ -37,7 +37,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 @dataclass(frozen=True)
-class Patience:
+class ResumePolicy:
     """What a transfer is put up with.
 
     Args:
@@ -60,7 +60,7 @@ class Patience:
         """The usual one, but for pauses that come to no more than `budget` seconds in a row.
 
         Example:
-            >>> Patience.within(60).pause, Patience.within(0).pause
+            >>> ResumePolicy.within(60).pause, ResumePolicy.within(0).pause
             (0.2, 0.0)
         """
         return cls(pause=min(cls.pause, budget / (2**cls.resumes - 1)))
@@ -78,18 +78,18 @@ class FileFacts:
     length: int | None
     etag: str | None
 
-    def go_on(self, start: int) -> dict[str, str]:
+    def range_headers(self, start: int) -> dict[str, str]:
         """The headers that ask for the rest of the file, and of this file alone.
 
         Example:
-            >>> FileFacts(100, '"ab12"').go_on(40)
+            >>> FileFacts(100, '"ab12"').range_headers(40)
             {'Range': 'bytes=40-', 'If-Range': '"ab12"'}
         """
         if not start:
             return {}
         return {"Range": f"bytes={start}-", **({"If-Range": self.etag} if self.etag else {})}
 
-    def goes_on(self, status: int, headers: httpx.Headers, start: int) -> bool:
+    def is_continuation(self, status: int, headers: httpx.Headers, start: int) -> bool:
         """Whether an answer is the rest of this file, from `start` to its end."""
         if not start:
             return status == 200 and file_facts(headers) == self
@@ -127,7 +127,7 @@ class ResultReader:
             result be, redirects included.
         api_key: The account's, sent to the API's own origin alone, and only where that answers 401
             without it.
-        patience: When to go on, and when to give up.
+        resume_policy: When to resume a transfer that broke off, and when to give up.
 
     Attributes:
         content_type: By the content's first bytes.
@@ -154,11 +154,11 @@ class ResultReader:
         *,
         base_url: str = DEFAULT_BASE_URL,
         api_key: SecretStr | None = None,
-        patience: Patience = Patience(),
+        resume_policy: ResumePolicy = ResumePolicy(),
     ) -> None:
         self._url = url
-        self._patience = patience
-        self._source = ResultSource(result_client(base_url, patience.least), base_url, api_key)
+        self._resume_policy = resume_policy
+        self._source = ResultSource(result_client(base_url, resume_policy.least), base_url, api_key)
         self._hash = hashlib.sha256()
         self._came = 0  # bytes, those in the buffer included
         self._resumed_at = 0
@@ -216,7 +216,7 @@ class ResultReader:
             return self._source.open(
                 self._url,
                 {"Accept-Encoding": "identity", **headers},
-                httpx.Timeout(self._patience.stall, connect=10.0),
+                httpx.Timeout(self._resume_policy.stall, connect=10.0),
             )
         except _UNUSABLE as error:
             raise ResultRefused(_broken(error, _asked(error))) from None
@@ -252,14 +252,14 @@ class ResultReader:
 
     def _resume(self, what: str, *, stalled: bool) -> None:
         """Wait, and ask for the rest; or give up where that brings next to nothing."""
-        patience, gained = self._patience, self._came - self._resumed_at
+        policy, gained = self._resume_policy, self._came - self._resumed_at
         self._resumed_at = self._came
         if gained and not (stalled and gained < _PROGRESS):
             self._in_vain = 0
-        spent = self._resumes >= patience.resumes_in_all + self._came // _PROGRESS
-        if self._facts.length is None or spent or self._in_vain == patience.resumes:
+        spent = self._resumes >= policy.resumes_in_all + self._came // _PROGRESS
+        if self._facts.length is None or spent or self._in_vain == policy.resumes:
             raise Unavailable(what, money="spent")
-        time.sleep(patience.pause * 2**self._in_vain)
+        time.sleep(policy.pause * 2**self._in_vain)
         self._resumes += 1
         self._in_vain += 1
         self._go_on(what)
@@ -268,14 +268,14 @@ class ResultReader:
         """Ask for the rest; a host that is out of order for now is asked once more."""
         self._response.close()
         try:
-            self._response = self._ask(self._facts.go_on(self._came))
+            self._response = self._ask(self._facts.range_headers(self._came))
         except Unavailable:
             self._chunks = iter(())
             return
         status = self._response.status_code
         if status >= 500 or status == 429:
             self._chunks = iter(())
-        elif self._facts.goes_on(status, self._response.headers, self._came):
+        elif self._facts.is_continuation(status, self._response.headers, self._came):
             self._chunks = self._pieces()
         else:
             self._check_refusal(self._response)
@@ -311,7 +311,7 @@ class ResultReader:
             what = f"the host of the result, {host_of(response.url)}, is unavailable"
             error = Unavailable(what, http_status=status, money="spent")
             delay = retry_after(response.headers.get("retry-after"), time.time())
-            raise error if delay is None else error.about(retry_after=delay)
+            raise error if delay is None else error.add_context(retry_after=delay)
 
     def _type_of(self, start: bytes, kind: Kind) -> str:
         if content_type := media_type(start, kind):

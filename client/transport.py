@@ -20,7 +20,7 @@ from typing_extensions import Self
 
 from prefect_toapis.client import request_logs  # noqa: F401 - its filters
 from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
-from prefect_toapis.client.addresses import lies_private
+from prefect_toapis.client.addresses import is_private_host
 from prefect_toapis.client.bodies import ACCEPTED, Bounds, read_text
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import (
@@ -188,7 +188,7 @@ class ToAPIsClient:
         """
         catalogue = Catalogue.current()
         faults = check(request, catalogue) + not_uploaded(request, uploads)
-        private = bool(faults) and await asyncio.to_thread(lies_private, self._root)
+        private = bool(faults) and await asyncio.to_thread(is_private_host, self._root)
         if private:
             faults = check(request, catalogue, private=True)
             faults += not_uploaded(request, uploads, private=True)
@@ -208,7 +208,7 @@ class ToAPIsClient:
                 if isinstance(outcome, Accepted):
                     return outcome
                 if business_id:
-                    outcome.error.about(business_id=business_id)
+                    outcome.error.add_context(business_id=business_id)
                 raise outcome.error
 
         return await self._retry.caller()(once)
@@ -298,7 +298,7 @@ class ToAPIsClient:
             raise InvalidRequest([f"{name}: {fault}"])
         part = (name, file, media_type(head, kind))
         path = f"/v1/uploads/{kind}s"
-        return await self._ask("POST", path, read_upload, said_no=BadRequest, upload=part)
+        return await self._ask("POST", path, read_upload, on_success_false=BadRequest, upload=part)
 
     async def balance(self) -> Balance:
         """What this key has left ([D] `GET /v1/balance`).
@@ -308,11 +308,13 @@ class ToAPIsClient:
             APIError: The API refuses the query.
             Transient: No usable reply within the retry budget.
         """
-        return await self._ask("GET", "/v1/balance", read_balance, said_no=Unauthorized)
+        return await self._ask("GET", "/v1/balance", read_balance, on_success_false=Unauthorized)
 
     async def account_balance(self) -> Balance:
         """What the account has left ([D] `GET /v1/user/balance`); raises as `balance`."""
-        return await self._ask("GET", "/v1/user/balance", read_balance, said_no=Unauthorized)
+        return await self._ask(
+            "GET", "/v1/user/balance", read_balance, on_success_false=Unauthorized
+        )
 
     async def models(self) -> list[str]:
         """The names of the provider's video models ([D] `GET /v1/models?type=video`).
@@ -321,7 +323,9 @@ class ToAPIsClient:
             APIError: The API refuses the query.
             Transient: No usable reply within the retry budget.
         """
-        return await self._ask("GET", "/v1/models?type=video", read_models, said_no=BadRequest)
+        return await self._ask(
+            "GET", "/v1/models?type=video", read_models, on_success_false=BadRequest
+        )
 
     async def _query(
         self, base: str, *, task_id: str | None = None, business_id: str | None = None
@@ -333,9 +337,9 @@ class ToAPIsClient:
             reply = await self._decided("GET", f"{base}/{wanted}", decide)
         except ToAPIsError as error:
             if task_id:
-                error.about(task_id=task_id)
+                error.add_context(task_id=task_id)
             if business_id:
-                error.about(business_id=business_id)
+                error.add_context(business_id=business_id)
             raise
         return reply.below(self._root)
 
@@ -345,11 +349,11 @@ class ToAPIsClient:
         path: str,
         read: Callable[[Any], T | None],
         *,
-        said_no: type[APIError] | None = None,
+        on_success_false: type[APIError] | None = None,
         upload: _Part | None = None,
     ) -> T:
         """Make a call that buys nothing, and read its reply."""
-        decide = partial(query_result, read=read, said_no=said_no)
+        decide = partial(query_result, read=read, on_success_false=on_success_false)
         return await self._decided(method, path, decide, upload)
 
     async def _decided(

@@ -44,7 +44,7 @@ class WebhookRefused(ToAPIsError):
 
     def __str__(self) -> str:
         """What is wrong, and what to do."""
-        return f"{self.what}. {self.advice}"
+        return f"{self.message}. {self.advice}"
 
 
 class WebhookTooLarge(WebhookRefused):

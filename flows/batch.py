@@ -253,7 +253,7 @@ async def read_earlier_plan(
         if not take_inventory(batch, entries).records:
             return None
     except DocumentDamaged as damage:
-        get_run_logger().warning("%s; it is made anew from the record", damage.what)
+        get_run_logger().warning("%s; it is made anew from the record", damage.message)
     return plan_from_record(batch, store.uri(), await retries(read_record, batch, store))
 
 

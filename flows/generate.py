@@ -432,5 +432,5 @@ def _report_submitted(manifest: Manifest, outcomes: Outcomes) -> str | None:
 def _batch_failed(what: str, manifest: Manifest, outcomes: Outcomes) -> BatchFailed:
     error = BatchFailed(what, manifest, outcomes.characters)
     if stopped := outcomes.stopped:
-        error.about(advice=f"{stopped.what.rstrip('.')}. {stopped.advice} {error.advice}")
+        error.add_context(advice=f"{stopped.message.rstrip('.')}. {stopped.advice} {error.advice}")
     return error

@@ -198,7 +198,7 @@ async def upload_files(
             async with at_once:
                 await uploads[file.kind](file.path)
         except ToAPIsError as error:
-            error.what = f"{file.path}: {error.what}"
+            error.message = f"{file.path}: {error.message}"
             get_run_logger().error("%s", error)
             failed[reference] = error
 

@@ -131,5 +131,5 @@ def _nothing_bought() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        error.about(spending="This run bought nothing.")
+        error.add_context(spending="This run bought nothing.")
         raise

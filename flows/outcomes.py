@@ -160,8 +160,8 @@ def not_written(
     )
     error = ManifestNotWritten(what, manifest, characters)
     if isinstance(cause, ToAPIsError):  # the log shows it, too
-        cause.about(money=error.money, spending=error.spending or "")
-    return error.about(advice=_advice(manifest.batch, cause))
+        cause.add_context(money=error.money, spending=error.spending or "")
+    return error.add_context(advice=_advice(manifest.batch, cause))
 
 
 def cause_in_words(cause: Exception) -> str:
@@ -170,7 +170,7 @@ def cause_in_words(cause: Exception) -> str:
         return type(cause).__name__
     seen = [f"HTTP {cause.http_status}" if cause.http_status else None, cause.code]
     facts = ", ".join(filter(None, seen))
-    return f"{cause.what.rstrip('.')}{f' ({facts})' if facts else ''}"
+    return f"{cause.message.rstrip('.')}{f' ({facts})' if facts else ''}"
 
 
 # That it was there is known: each run proves it before anything is bought.

@@ -161,7 +161,7 @@ def best_effort(what: str) -> Iterator[None]:
     try:
         yield
     except ToAPIsError as error:
-        get_run_logger().warning("%s: %s", what, error.what)
+        get_run_logger().warning("%s: %s", what, error.message)
     except (httpx.HTTPError, PrefectException) as error:
         get_run_logger().warning("%s: %s", what, type(error).__name__)
     except Exception as error:  # noqa: BLE001 - the videos matter more, whatever this was

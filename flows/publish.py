@@ -84,7 +84,7 @@ async def _as_task(batch: Batch, manifest: Manifest) -> None:
             await store.write(key, manifest.to_jsonl().encode(), JSONL)
         except StoreError as error:  # the task's state shows it, too
             spent = spending_of(manifest.rows)
-            error.about(money=most_spent(spent), spending=spent_in_words(spent))
+            error.add_context(money=most_spent(spent), spending=spent_in_words(spent))
             raise
         with best_effort(f"There is no new {MANIFEST_PARQUET}"):
             if has_pyarrow():

@@ -162,7 +162,7 @@ class _Runner:
         """Submit when it is its turn: hundreds at once would only wait for each other."""
         async with self._submissions:
             if stopped := self._outcomes.stopped:
-                raise _SubmissionsHalted(f"{stopped.what}. {stopped.advice}")
+                raise _SubmissionsHalted(f"{stopped.message}. {stopped.advice}")
             submission = await self._submit(shot)
         if submission.bought_now:
             self._progress.bought.add(shot.label)
@@ -211,14 +211,14 @@ class _Runner:
         self._stop_for(error)
         generation = self._outcomes.accepted.pop(shot.shot_id, None)
         if generation:
-            error.about(
+            error.add_context(
                 task_id=error.task_id or generation.task_id,
                 business_id=error.business_id or generation.business_id,
             )
         known = self._batch.inventory.knows(shot)
-        error.about(money=money_of(error, generation, known=known))
+        error.add_context(money=money_of(error, generation, known=known))
         if isinstance(error, StoreMissing):
-            error.about(advice=BUCKET_LOST)
+            error.add_context(advice=BUCKET_LOST)
         why = Unstored(
             status=status_of(error),
             reason=str(error),

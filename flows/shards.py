@@ -355,7 +355,7 @@ async def _make_shard(part: Batch, shard: int) -> int:
     if unstored:
         error = ShardFailed(f"shard {shard} of {batch}", len(part.shots), unstored)
         if outcomes.stopped:
-            error.about(advice=f"{outcomes.stopped.advice} {error.advice}")
+            error.add_context(advice=f"{outcomes.stopped.advice} {error.advice}")
         raise error
     return len(part.shots)
 

@@ -57,7 +57,7 @@ class StoredShots:
         found: dict[str, ToAPIsError] = {}
         for shot in shots:
             if error := self.withheld.get(shot_key(shot)):
-                found[shot.shot_id] = error.about(shot=shot.label)
+                found[shot.shot_id] = error.add_context(shot=shot.label)
             elif number := inventory.lost_attempt(shot):
                 found[shot.shot_id] = lost(shot, number, store)
         return found
@@ -90,9 +90,9 @@ async def read_stored_shots(
                 content = await retries(store.read, key)
             stored = read_stored(content or b"", key, store.uri(key))
         except (DocumentTooNew, ObjectRefused) as error:
-            withheld[key] = error.about(money="spent")
+            withheld[key] = error.add_context(money="spent")
         except DocumentDamaged as damage:
-            broken[key] = damage.what
+            broken[key] = damage.message
         except StoreError as error:
             unread[key] = error
         else:

@@ -11,6 +11,6 @@ Example:
 """
 
 from prefect_toapis.receiver.app import webhook_app
-from prefect_toapis.receiver.secrets_given import secrets_from_environment
+from prefect_toapis.receiver.secrets_from_env import secrets_from_environment
 
 __all__ = ["secrets_from_environment", "webhook_app"]

@@ -31,7 +31,7 @@ from prefect_toapis.client.webhooks import (
 )
 from prefect_toapis.receiver.forwarding import USUAL, Bounds, Connect, Forwarder, connected
 from prefect_toapis.receiver.metrics import Metrics
-from prefect_toapis.receiver.secrets_given import secrets_from_environment
+from prefect_toapis.receiver.secrets_from_env import secrets_from_environment
 
 logger = logging.getLogger("prefect_toapis")
 
@@ -185,7 +185,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def _told(error: ToAPIsError) -> tuple[int, str]:
-    return _REFUSALS[type(error)][0], error.what
+    return _REFUSALS[type(error)][0], error.message
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

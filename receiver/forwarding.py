@@ -105,7 +105,7 @@ async def _raise_at_once(response: httpx.Response) -> None:
 def reason(error: Exception) -> str:
     """Why Prefect did not take events, without anything that it answered."""
     if isinstance(error, EventNotTaken):
-        return error.what
+        return error.message
     if isinstance(error, httpx.HTTPStatusError):
         return refusal(error.response.status_code) or "Prefect answered with an error"
     if isinstance(error, asyncio.TimeoutError):

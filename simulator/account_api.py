@@ -8,8 +8,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from prefect_toapis.simulator.endpoints import Headers, Simulation, guarded, refused
+from prefect_toapis.simulator.fault_injection import apply_faults
 from prefect_toapis.simulator.faults import Facts, Fault, Operation
-from prefect_toapis.simulator.interference import interfere
 from prefect_toapis.simulator.refusals import Refusal
 
 _CREDITS_PER_USD = 200  # [D]
@@ -51,7 +51,7 @@ class AccountAPI:
         async def process(_: list[Fault]) -> ASGIApp:
             return JSONResponse(shown, headers=headers)
 
-        return await interfere(self._simulation.faults, Facts(operation), process)
+        return await apply_faults(self._simulation.faults, Facts(operation), process)
 
 
 def show_balance(remaining: float | None, used: float) -> dict[str, Any]:

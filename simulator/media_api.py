@@ -12,9 +12,9 @@ from starlette.types import ASGIApp
 
 from prefect_toapis.simulator.clips import ServedFile
 from prefect_toapis.simulator.endpoints import Headers, Simulation, guarded
+from prefect_toapis.simulator.fault_injection import apply_faults
 from prefect_toapis.simulator.faults import Facts, Fault, Redirect, Truncate
 from prefect_toapis.simulator.generations import Generation, Output
-from prefect_toapis.simulator.interference import interfere
 from prefect_toapis.simulator.media import FileReply
 from prefect_toapis.simulator.refusals import Refusal
 from prefect_toapis.simulator.transfers import Unframed
@@ -111,7 +111,7 @@ class MediaAPI:
             reply = FileReply(file, request.headers, cut)
             return Unframed(reply) if cut and cut.framing == "close" else reply
 
-        return await interfere(simulation.faults, facts, process)
+        return await apply_faults(simulation.faults, facts, process)
 
     def _note_key(self, request: Request) -> None:
         if "authorization" in request.headers:

@@ -8,9 +8,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from prefect_toapis.simulator.endpoints import Endpoint, Headers, Simulation, guarded
+from prefect_toapis.simulator.fault_injection import apply_faults
 from prefect_toapis.simulator.faults import Facts, Fault
 from prefect_toapis.simulator.forms import form_files
-from prefect_toapis.simulator.interference import interfere
 from prefect_toapis.simulator.ledger import UploadKind
 from prefect_toapis.simulator.refusals import Refusal
 
@@ -46,7 +46,7 @@ class UploadAPI:
                 return _refused(refusal, headers)
             return JSONResponse({"success": True, "message": "", "data": data}, headers=headers)
 
-        return await interfere(simulation.faults, Facts("upload"), process)
+        return await apply_faults(simulation.faults, Facts("upload"), process)
 
 
 def _refused(refusal: Refusal, headers: Headers) -> JSONResponse:

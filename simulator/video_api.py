@@ -16,6 +16,7 @@ from prefect_toapis.simulator.endpoints import (
     guarded,
     json_object,
 )
+from prefect_toapis.simulator.fault_injection import apply_faults
 from prefect_toapis.simulator.faults import (
     Conflict,
     Facts,
@@ -28,7 +29,6 @@ from prefect_toapis.simulator.faults import (
     Submitting,
 )
 from prefect_toapis.simulator.generations import Generation, Handling
-from prefect_toapis.simulator.interference import interfere
 from prefect_toapis.simulator.ledger import Kind, Submission
 from prefect_toapis.simulator.refusals import Refusal
 from prefect_toapis.simulator.spoken import Surroundings, speak
@@ -117,7 +117,7 @@ class VideoAPI:
             business_id=submission.business_id,
             prompt=_subject(submission.body),
         )
-        return await interfere(simulation.faults, facts, process)
+        return await apply_faults(simulation.faults, facts, process)
 
     async def _answer(
         self, request: Request, headers: Headers, find: Callable[[str], Generation | None]
@@ -145,7 +145,7 @@ class VideoAPI:
             prompt=generation.order.prompt if generation else "",
             by_business_id=simulation.provider.generation(wanted) is None,
         )
-        return await interfere(simulation.faults, facts, process)
+        return await apply_faults(simulation.faults, facts, process)
 
     def _say(
         self,

@@ -168,7 +168,7 @@ async def apoll_character(
 
     Raises:
         GenerationFailed: The provider ended it without a character; recorded.
-        StillRendering: The patience is over; running it again waits on.
+        StillRendering: The timeout elapsed; running it again continues the wait.
         ResultMissing: It is completed, but its reply names no character.
         Transient: No usable reply for too long; Prefect tries this task again.
 
@@ -185,7 +185,7 @@ async def apoll_character(
         _about(error, creation)
         raise
     except ToAPIsError as error:  # of the store, too: the creation is paid
-        _about(error, creation).about(money="spent")
+        _about(error, creation).add_context(money="spent")
         raise
 
 
@@ -241,4 +241,4 @@ def _pace(settings: RunSettings) -> PollPolicy:
 
 def _about(error: ToAPIsError, creation: CharacterCreation) -> ToAPIsError:
     name_in(error, creation.label)
-    return error.about(task_id=creation.task_id, business_id=creation.business_id)
+    return error.add_context(task_id=creation.task_id, business_id=creation.business_id)

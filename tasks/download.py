@@ -36,7 +36,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
-from prefect_toapis.client.results import Patience, ResultReader
+from prefect_toapis.client.results import ResultReader, ResumePolicy
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.tasks.calling import sync_task
 from prefect_toapis.tasks.steps import account_of, keep_reply, named, run_logger, step
@@ -200,7 +200,7 @@ class _Download:
             yield
         except ToAPIsError as error:
             generation, shot = self.generation, self.generation.shot
-            error.about(shot=generation.label, task_id=generation.task_id, money="spent")
+            error.add_context(shot=generation.label, task_id=generation.task_id, money="spent")
             if shot:
                 buyer = Buyer(self.api, self.store, self.settings)
                 await keep_reply(buyer, shot, error)
@@ -362,7 +362,7 @@ class _Download:
             if posters_can_be_made():
                 return await self._store_first_frame(video)
         except (DownloadFailed, Unavailable, StoreError) as error:
-            run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.what)
+            run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.message)
         except ValueError as error:
             run_logger().warning("%s: no first frame: %s", self.generation.label, error)
         except Exception as error:  # noqa: BLE001 - of a decoder, for one: the video is stored
@@ -376,14 +376,14 @@ class _Download:
 
     @asynccontextmanager
     async def _opened(self, url: SecretStr, kind: Kind) -> AsyncIterator[ResultReader]:
-        patience = Patience.within(self.retry.budget)
+        policy = ResumePolicy.within(self.retry.budget)
         open_it = partial(
             ResultReader,
             url,
             kind,
             base_url=self.credentials.base_url,
             api_key=self.credentials.api_key,
-            patience=patience,
+            resume_policy=policy,
         )
         reader = await in_transfer_thread(open_it)
         try:

@@ -50,7 +50,7 @@ async def wait_for(
     except ToAPIsError as error:
         _about(error, generation)
         if not isinstance(error, GenerationFailed):
-            error.about(money="spent")
+            error.add_context(money="spent")
         if buyer and generation.shot:
             await keep_reply(buyer, generation.shot, error)
             if isinstance(error, GenerationFailed):
@@ -85,7 +85,7 @@ async def apoll_video(
 
     Raises:
         GenerationFailed: The provider ended it without a video.
-        StillRendering: The patience is over; running it again waits on.
+        StillRendering: The timeout elapsed; running it again continues the wait.
         ResultMissing: It is completed, but its reply gives no URL.
         Transient: No usable reply for too long; Prefect tries this task again.
 
@@ -132,7 +132,7 @@ async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> 
     try:
         await buyer.fail(shot, error)
     except StoreError as refused:
-        run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.what)
+        run_logger().warning("%s: the failure isn't recorded: %s", shot.label, refused.message)
 
 
 async def _poll_policy(api: Account, task_id: str, settings: RunSettings) -> PollPolicy:
@@ -150,6 +150,6 @@ async def _poll_policy(api: Account, task_id: str, settings: RunSettings) -> Pol
 
 
 def _about(error: ToAPIsError, generation: Generation) -> ToAPIsError:
-    return error.about(
+    return error.add_context(
         shot=generation.label, task_id=generation.task_id, business_id=generation.business_id
     )

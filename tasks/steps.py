@@ -16,6 +16,7 @@ from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
+from prefect_toapis.batches.advice import with_batch_advice
 from prefect_toapis.batches.buyable import Buyable
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.settings import RunSettings
@@ -23,7 +24,7 @@ from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import QUIET_TASKS
 from prefect_toapis.client.account import Account, account
-from prefect_toapis.client.addresses import lies_private
+from prefect_toapis.client.addresses import is_private_host
 from prefect_toapis.client.allowance import LimitRequest
 from prefect_toapis.client.errors import ToAPIsError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
@@ -142,22 +143,26 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterato
             balance = await account.account_balance()
         ```
     """
-    if problem := credentials.problem():
-        raise Unauthorized(problem)
     limits = LimitRequest(settings.limits.account_group, settings.limits.rate_limit_share or 1)
     retry = RetryPolicy(budget=settings.retries.client_seconds)
-    with account(credentials.api_key, credentials.base_url, limits, retry) as held:
-        yield held
+    try:
+        if problem := credentials.problem():
+            raise Unauthorized(problem)
+        with account(credentials.api_key, credentials.base_url, limits, retry) as held:
+            yield held
+    except ToAPIsError as error:
+        with_batch_advice(error)
+        raise
 
 
-def api_lies_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
+def api_is_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
     """What says whether the API is at a private address; it may ask the network."""
-    return partial(lies_private, credentials.base_url)
+    return partial(is_private_host, credentials.base_url)
 
 
 async def is_private(credentials: ToAPIsCredentials) -> bool:
     """Whether the API is at a private address."""
-    return await asyncio.to_thread(api_lies_private(credentials))
+    return await asyncio.to_thread(api_is_private(credentials))
 
 
 def pace_of(settings: RunSettings) -> PollPolicy:
@@ -165,7 +170,7 @@ def pace_of(settings: RunSettings) -> PollPolicy:
     return PollPolicy(
         first=settings.polling.first_seconds,
         every=settings.polling.interval_seconds,
-        patience=settings.polling.timeout_seconds,
+        timeout=settings.polling.timeout_seconds,
         grace=settings.polling.grace_seconds,
     )
 
@@ -183,4 +188,4 @@ async def keep_reply(buyer: Buyer, item: Buyable, error: ToAPIsError) -> None:
             await buyer.keep_reply(item, error)
         except StoreError as failure:
             what = "%s: the provider's reply could not be kept: %s"
-            run_logger().warning(what, item.label, failure.what)
+            run_logger().warning(what, item.label, failure.message)

@@ -18,7 +18,7 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.tasks.allowance import submissions_of
 from prefect_toapis.tasks.calling import sync_task
-from prefect_toapis.tasks.steps import api_lies_private, named, run_logger, step
+from prefect_toapis.tasks.steps import api_is_private, named, run_logger, step
 from prefect_toapis.tasks.uploads import with_uploads
 
 
@@ -155,7 +155,7 @@ def buyer_of(
     """
     store, private = (
         BucketStore(bucket, settings.retries.client_seconds),
-        api_lies_private(credentials),
+        api_is_private(credentials),
     )
     with submissions_of(credentials, settings) as api:
         yield Buyer(api, store, settings, run=flow_run.id, private=private)

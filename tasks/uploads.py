@@ -10,7 +10,7 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.files import read_media
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.tasks.calling import sync_task
-from prefect_toapis.tasks.steps import account_of, api_lies_private, named, run_logger, step
+from prefect_toapis.tasks.steps import account_of, api_is_private, named, run_logger, step
 
 
 @step("upload_image", named("upload", "file"))
@@ -102,7 +102,7 @@ async def upload(
     store = BucketStore(bucket) if bucket else None
     now = datetime.now(timezone.utc)
     if store and (
-        known := await find_upload(media.reference, store, now, api_lies_private(credentials))
+        known := await find_upload(media.reference, store, now, api_is_private(credentials))
     ):
         return known
     with account_of(credentials, settings) as account:

@@ -65,7 +65,7 @@ async def test_a_rejection_is_recorded_and_tried_again_as_the_settings_say(
     assert raised.value.money == "not spent"
     assert purchase.record()["state"] == "rejected"
     assert purchase.record()["failure_kind"] == recorded
-    assert purchase.record()["failure"] == raised.value.what
+    assert purchase.record()["failure"] == raised.value.message
     purchase.simulator.faults.clear()
     if retry == "all" or recorded == "transient":  # turned away: it never had its chance
         bought = await purchase.buyer(failed_shots=retry).buy(purchase.shot)

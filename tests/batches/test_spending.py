@@ -139,8 +139,8 @@ def test_a_shard_says_what_it_spent_and_names_what_is_not_stored() -> None:
     [
         (GenerationFailed("no"), "Nothing was spent.", "paid for"),
         (NotAVideo("no"), "The generation is paid for.", "Should the provider"),
-        (StillRendering("no"), "paid for. Should the provider fail it, it isn't charged.", "Spent"),
-        (Unavailable("no", money="spent"), "Should the provider fail it", "Nothing"),
+        (StillRendering("no"), "paid for. If it fails, it isn't charged.", "Spent"),
+        (Unavailable("no", money="spent"), "If it fails, it isn't charged", "Nothing"),
         (Unavailable("no"), "Nothing was spent.", "paid for"),
     ],
 )

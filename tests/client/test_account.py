@@ -32,7 +32,7 @@ from prefect_toapis.simulator import Drop, Hold, Replace, Simulator, SimulatorSe
 T = TypeVar("T")
 KEY = SecretStr("test-key")
 DOG = VideoRequest(prompt="A dog")
-FAST = PollPolicy(first=0.02, every=0.05, patience=20, grace=20)
+FAST = PollPolicy(first=0.02, every=0.05, timeout=20, grace=20)
 RETRY = RetryPolicy(budget=5, first=0.01)
 
 

@@ -182,7 +182,7 @@ async def test_an_unknown_character_or_video_is_not_found(client: ToAPIsClient) 
 
 def test_characters_are_waited_for_as_the_provider_advises() -> None:
     advised = CHARACTER_POLL_POLICY
-    assert (advised.first, advised.every, advised.patience) == (5, 5, 300)
+    assert (advised.first, advised.every, advised.timeout) == (5, 5, 300)
 
 
 # Uploads
@@ -364,7 +364,7 @@ NO = '{"success": false, "message": "No such key"}'
 
 
 @pytest.mark.parametrize(
-    ("answer", "said_no", "kind"),
+    ("answer", "on_success_false", "kind"),
     [
         (Answer(200, NO), Unauthorized, Unauthorized),
         (Answer(200, NO), BadRequest, BadRequest),
@@ -379,9 +379,9 @@ NO = '{"success": false, "message": "No such key"}'
     ],
 )
 def test_what_success_false_means_depends_on_the_question(
-    answer: Answer | Exception, said_no: Any, kind: type[ToAPIsError]
+    answer: Answer | Exception, on_success_false: Any, kind: type[ToAPIsError]
 ) -> None:
-    assert type(query_result(answer, read_models, said_no)) is kind
+    assert type(query_result(answer, read_models, on_success_false)) is kind
 
 
 def test_an_empty_list_is_an_answer() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from prefect_toapis.client.addresses import (
     Address,
     is_metadata,
+    is_private_host,
     is_public,
-    lies_private,
     reachable,
     resolve,
 )
@@ -77,11 +77,11 @@ def test_names_of_this_machine_are_resolved() -> None:
 def test_an_api_lies_private_if_all_of_its_addresses_do(
     base_url: str, addresses: list[str], private: bool
 ) -> None:
-    assert lies_private(base_url, lambda _: list(map(ip_address, addresses))) is private
+    assert is_private_host(base_url, lambda _: list(map(ip_address, addresses))) is private
 
 
 def test_a_name_that_only_a_proxy_knows_is_not_private() -> None:
     def unknown(host: str) -> list[Address]:
         raise OSError(host)
 
-    assert lies_private("https://toapis.com", unknown) is False
+    assert is_private_host("https://toapis.com", unknown) is False

@@ -191,8 +191,8 @@ def test_what_is_wrong_with_a_catalogue_is_told_with_file_and_place(
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InvalidCatalogue) as raised:
         Catalogue.extended(path)
-    assert raised.value.what.startswith(str(path))
-    assert said in raised.value.what
+    assert raised.value.message.startswith(str(path))
+    assert said in raised.value.message
     assert "TOAPIS_CATALOGUE" in str(raised.value)
     with pytest.raises(InvalidCatalogue, match="the catalogue's text"):
         Catalogue.extended(text)
@@ -208,7 +208,7 @@ def test_any_text_is_a_catalogue_or_an_error_that_says_so(text: str) -> None:
     try:
         result: Catalogue | str = Catalogue.extended(text)
     except InvalidCatalogue as error:
-        result = error.what
+        result = error.message
     if isinstance(result, Catalogue):
         assert set(SHIPPED.models) <= set(result.models)
     else:

@@ -54,7 +54,7 @@ def test_an_error_says_what_happened_to_which_shot_the_money_and_what_to_do() ->
             InvalidRequest(["n=5 with sora-2: it must be at most 4", "prompt='' with sora-2: no"]),
             (
                 "n=5 with sora-2: it must be at most 4; prompt='' with sora-2: no. "
-                "Nothing was spent. Change what is named and try again."
+                "Nothing was spent. Correct the fields listed and try again."
             ),
         ),
         (
@@ -105,7 +105,7 @@ def test_the_repr_is_short() -> None:
 
 def test_facts_can_be_added_later_and_replaced() -> None:
     error = RateLimited("Too fast", http_status=429)
-    assert error.about(shot="dog", http_status=503) is error
+    assert error.add_context(shot="dog", http_status=503) is error
     assert (error.shot, error.http_status, error.code) == ("dog", 503, None)
     assert str(error).startswith("Shot dog: Too fast (HTTP 503). ")
 
@@ -120,7 +120,7 @@ def test_facts_can_be_added_later_and_replaced() -> None:
     [
         *(kind("It happened", **ALL_FACTS) for kind in KINDS),
         *(kind("It happened") for kind in KINDS),
-        InvalidRequest(["one", "two"]).about(shot="dog"),
+        InvalidRequest(["one", "two"]).add_context(shot="dog"),
     ],
     ids=repr,
 )

@@ -14,14 +14,16 @@ from tests.hostile import in_another_thread, trickle
 
 from prefect_toapis.client.errors import NotAVideo, Unavailable
 from prefect_toapis.client.result_host import LeastSpeed
-from prefect_toapis.client.results import Patience, ResultReader
+from prefect_toapis.client.results import ResultReader, ResumePolicy
 
 VIDEO = mp4(50_000)
 
 
-def fetch(url: str, **patience: Any) -> bytes:
-    quick: dict[str, Any] = {"stall": 2, "pause": 0.001, **patience}
-    with closing(ResultReader(SecretStr(url), base_url=url, patience=Patience(**quick))) as reader:
+def fetch(url: str, **changes: Any) -> bytes:
+    quick: dict[str, Any] = {"stall": 2, "pause": 0.001, **changes}
+    with closing(
+        ResultReader(SecretStr(url), base_url=url, resume_policy=ResumePolicy(**quick))
+    ) as reader:
         return b"".join(iter(lambda: reader.read(8_000), b""))
 
 
@@ -139,9 +141,9 @@ def test_a_host_that_trickles_for_a_while_is_asked_for_the_rest() -> None:
 
 def test_a_slow_consumer_is_not_the_host_s_fault() -> None:
     with sent(VIDEO, length(VIDEO)) as peer:
-        quick = Patience(stall=2, least=LeastSpeed(size=10**9, window=0.2))
+        quick = ResumePolicy(stall=2, least=LeastSpeed(size=10**9, window=0.2))
         with closing(
-            ResultReader(SecretStr(peer.url), base_url=peer.url, patience=quick)
+            ResultReader(SecretStr(peer.url), base_url=peer.url, resume_policy=quick)
         ) as reader:
             read = reader.read(10)
             time.sleep(0.5)

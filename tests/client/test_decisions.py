@@ -238,7 +238,7 @@ def test_a_submission_is_accepted_with_2xx_and_an_id(
 def test_a_submission_with_2xx_but_without_an_id_is_unknown(body: Any) -> None:
     outcome = submission_outcome(answer(200, body))
     assert isinstance(outcome, Unknown)
-    assert "can't be understood" in outcome.error.what
+    assert "can't be understood" in outcome.error.message
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_submission_with_2xx_but_without_an_id_is_unknown(body: Any) -> None:
 def test_a_submission_with_2xx_and_the_code_of_an_error_is_unknown(body: Any) -> None:
     outcome = submission_outcome(answer(200, body))
     assert isinstance(outcome, Unknown)
-    assert outcome.error.what.endswith("was accepted: Lost")
+    assert outcome.error.message.endswith("was accepted: Lost")
 
 
 NO_BALANCE: dict[str, Any] = {"success": False, "code": "insufficient_user_quota"}

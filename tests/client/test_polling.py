@@ -42,7 +42,7 @@ from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Hide, Replace, Simulator
 
-FAST = PollPolicy(first=0.01, every=0.02, patience=20, grace=20)
+FAST = PollPolicy(first=0.01, every=0.02, timeout=20, grace=20)
 URL, PAGE = "https://files.example/a.mp4", "https://files.example/share/1"
 DONE = Reply("video_1", "completed", outputs=(Output(URL),))
 NO_URL = Reply("video_1", "completed")
@@ -51,11 +51,11 @@ RENDERING_UNTOLD = Reply("video_1", "in_progress")
 ODD = Reply("video_1", "unknown")
 FAILED = Reply("video_1", "failed", failure=ErrorBody("Too dark", "moderation"))
 UNKNOWN_TASK = NotFound("No such task")
-PACE = PollPolicy(first=5, every=10, patience=600, grace=120)
+PACE = PollPolicy(first=5, every=10, timeout=600, grace=120)
 
 
 @pytest.mark.parametrize(
-    ("answer", "waited", "odd_for", "means"),
+    ("answer", "waited", "unhealthy_for", "means"),
     [
         (DONE, 0, 0, DONE),
         (DONE, 10_000, 10_000, DONE),
@@ -84,10 +84,10 @@ PACE = PollPolicy(first=5, every=10, patience=600, grace=120)
 def test_what_an_answer_means(
     answer: Reply | ToAPIsError,
     waited: float,
-    odd_for: float,
+    unhealthy_for: float,
     means: Reply | type[ToAPIsError] | None,
 ) -> None:
-    result = verdict(answer, waited, odd_for, PACE)
+    result = verdict(answer, waited, unhealthy_for, PACE)
     if isinstance(means, type):
         assert type(result) is means
     else:
@@ -98,13 +98,13 @@ TWO = replace(DONE, outputs=(*DONE.outputs, Output("https://files.example/b.mp4"
 
 
 @pytest.mark.parametrize(
-    ("answer", "n", "waited", "odd_for", "means"),
+    ("answer", "n", "waited", "unhealthy_for", "means"),
     [
         (DONE, 1, 0, 0, DONE),
         (DONE, 2, 0, 0, None),
         (DONE, 2, 300, 119, None),
         (DONE, 2, 300, 120, DONE),
-        (DONE, 2, 600, 10, DONE),  # what came is there, whoever loses patience
+        (DONE, 2, 600, 10, DONE),  # what came is there, whatever the timeout
         (TWO, 2, 0, 0, TWO),
         (TWO, 1, 0, 0, TWO),
         (NO_URL, 2, 300, 119, None),
@@ -113,9 +113,13 @@ TWO = replace(DONE, outputs=(*DONE.outputs, Output("https://files.example/b.mp4"
     ],
 )
 def test_fewer_results_than_ordered_are_asked_for_again_for_a_while(
-    answer: Reply, n: int, waited: float, odd_for: float, means: Reply | type[ToAPIsError] | None
+    answer: Reply,
+    n: int,
+    waited: float,
+    unhealthy_for: float,
+    means: Reply | type[ToAPIsError] | None,
 ) -> None:
-    result = verdict(answer, waited, odd_for, PACE, n=n)
+    result = verdict(answer, waited, unhealthy_for, PACE, n=n)
     if isinstance(means, type):
         assert type(result) is means
     else:
@@ -127,7 +131,7 @@ def test_what_can_not_be_understood_is_named_and_kept() -> None:
     assert odd
     over = verdict(odd, 601, 0, PACE)
     assert isinstance(over, StillRendering)
-    assert over.what == 'after 601 seconds its status is "al most", which is not known here'
+    assert over.message == 'after 601 seconds its status is "al most", which is not known here'
     assert over.reply == odd.excerpt
     assert over.reply
     assert PAGE in over.reply
@@ -136,7 +140,7 @@ def test_what_can_not_be_understood_is_named_and_kept() -> None:
     assert empty
     missing = verdict(empty, 200, 120, PACE)
     assert isinstance(missing, ResultMissing)
-    assert "gives no URL; the provider says: Lost" in missing.what
+    assert "gives no URL; the provider says: Lost" in missing.message
     assert missing.reply == empty.excerpt
     failed = verdict(replace(empty, status="failed", failure=None), 0, 0, PACE)
     assert isinstance(failed, GenerationFailed)
@@ -191,14 +195,14 @@ def test_what_is_missing_is_told() -> None:
 def test_a_wait_that_is_over_says_what_was_seen_last() -> None:
     over = verdict(RENDERING, 601, 0, PACE)
     assert isinstance(over, StillRendering)
-    assert over.what == "still in progress after 601 seconds"
+    assert over.message == "still in progress after 601 seconds"
     assert over.money == "spent"
 
 
 def test_a_failure_has_the_provider_s_reason() -> None:
     failed = verdict(FAILED, 0, 0, PACE)
     assert isinstance(failed, GenerationFailed)
-    assert (failed.what, failed.code) == ("the generation failed: Too dark", "moderation")
+    assert (failed.message, failed.code) == ("the generation failed: Too dark", "moderation")
 
 
 LEARNED = RenderTimes()
@@ -299,11 +303,11 @@ async def test_a_wait_ends_with_the_completed_reply(before: list[Reply | Excepti
     [
         ([FAILED], FAST, GenerationFailed),
         ([RENDERING, FAILED], FAST, GenerationFailed),
-        ([NO_URL], PollPolicy(0.01, 0.02, patience=20, grace=0.05), ResultMissing),
-        ([RENDERING, NO_URL], PollPolicy(0.01, 0.02, patience=20, grace=0.05), ResultMissing),
-        ([UNKNOWN_TASK], PollPolicy(0.01, 0.02, patience=20, grace=0.05), NotFound),
-        ([RENDERING], PollPolicy(0.01, 0.02, patience=0.05), StillRendering),
-        ([ODD], PollPolicy(0.01, 0.02, patience=0.05), StillRendering),
+        ([NO_URL], PollPolicy(0.01, 0.02, timeout=20, grace=0.05), ResultMissing),
+        ([RENDERING, NO_URL], PollPolicy(0.01, 0.02, timeout=20, grace=0.05), ResultMissing),
+        ([UNKNOWN_TASK], PollPolicy(0.01, 0.02, timeout=20, grace=0.05), NotFound),
+        ([RENDERING], PollPolicy(0.01, 0.02, timeout=0.05), StillRendering),
+        ([ODD], PollPolicy(0.01, 0.02, timeout=0.05), StillRendering),
         ([Unavailable("Down")], replace(FAST, grace=0.05), Unavailable),
     ],
 )
@@ -318,7 +322,7 @@ async def test_a_wait_that_brings_nothing_ends_with_an_error(
 
 async def test_the_grace_for_a_missing_url_begins_at_the_first_completed_reply() -> None:
     script = Script(*[RENDERING] * 6, NO_URL, DONE)
-    pace = PollPolicy(first=0.01, every=0.02, patience=20, grace=0.1)
+    pace = PollPolicy(first=0.01, every=0.02, timeout=20, grace=0.1)
     assert await poller_of(script).wait("video_1", pace) == DONE
 
 

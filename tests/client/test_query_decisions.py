@@ -157,7 +157,7 @@ def test_a_reply_about_another_generation_is_none(
             assert result == read_reply(body)
         else:
             assert isinstance(result, UnreadableReply)
-            assert foreign in result.what
+            assert foreign in result.message
             assert result.reply
 
 
@@ -168,7 +168,7 @@ def test_what_can_not_be_understood_keeps_its_first_500_characters() -> None:
     assert error.reply
     assert error.reply.startswith('{"link": "https://a.example/b.mp4", "x": "yyy')
     assert len(error.reply) == 500
-    assert len(error.what) < 300
+    assert len(error.message) < 300
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

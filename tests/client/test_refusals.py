@@ -174,8 +174,8 @@ def test_what_else_a_refusal_means(status: int, body: Any, kind: type[ToAPIsErro
 )
 def test_the_text_is_shown_readably(body: Any, said: str) -> None:
     error = refused(400, body)
-    assert f": {said}" in error.what
-    assert error.what.endswith(said)
+    assert f": {said}" in error.message
+    assert error.message.endswith(said)
     assert "s3cr3t" not in str(error)
     str(error).encode()
 
@@ -199,7 +199,7 @@ HUGE = "x " * 500_000
 def test_a_huge_body_is_read_in_no_time_and_shown_in_part(body: Any) -> None:
     before = time.process_time()
     error = refused(400, body)
-    assert len(error.what) <= SHOWN + 50
+    assert len(error.message) <= SHOWN + 50
     assert len(str(error)) <= SHOWN + 400
     assert time.process_time() - before < 5  # of the CPU: some patterns would take minutes
 

@@ -14,7 +14,7 @@ from tests.hostile import Peer, in_another_thread
 
 from prefect_toapis.client.errors import ResultRefused, ToAPIsError
 from prefect_toapis.client.result_host import origin
-from prefect_toapis.client.results import Patience, ResultReader
+from prefect_toapis.client.results import ResultReader, ResumePolicy
 
 KEY = "sk-s3cr3t"
 VIDEO = mp4(5_000)
@@ -31,10 +31,10 @@ class Hosts:
 
     def fetch(self, url: str, base_url: str | None = None) -> bytes:
         base = base_url or f"{self.api.url}/v1"
-        patience = Patience(stall=2, pause=0.001)
+        policy = ResumePolicy(stall=2, pause=0.001)
         key = SecretStr(KEY)
         with closing(
-            ResultReader(SecretStr(url), base_url=base, api_key=key, patience=patience)
+            ResultReader(SecretStr(url), base_url=base, api_key=key, resume_policy=policy)
         ) as reader:
             return b"".join(iter(lambda: reader.read(100_000), b""))
 
@@ -138,10 +138,10 @@ def test_the_rest_of_a_result_is_asked_for_with_the_key_too(hosts: Hosts) -> Non
     whole = hosts.pages["/v.mp4"]
     hosts.pages["/v.mp4"] = whole[:-3_000]
     base, key = hosts.api.url, SecretStr(KEY)
-    patience = Patience(pause=0.001)
+    policy = ResumePolicy(pause=0.001)
     url = f"{base}/private/v.mp4"
     with closing(
-        ResultReader(SecretStr(url), base_url=base, api_key=key, patience=patience)
+        ResultReader(SecretStr(url), base_url=base, api_key=key, resume_policy=policy)
     ) as reader:
         told = f"Content-Range: bytes 2000-{len(VIDEO) - 1}/{len(VIDEO)}"
         hosts.pages["/v.mp4"] = page(VIDEO[2_000:], "206 Partial Content", told, 'ETag: "v1"')

@@ -21,7 +21,7 @@ from tests.boxes import mp4
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, ToAPIsError, Unavailable
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.results import FileFacts, Patience, ResultReader
+from prefect_toapis.client.results import FileFacts, ResultReader, ResumePolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Replace, Simulator, Truncate
 
@@ -91,8 +91,8 @@ def host() -> Iterator[Host]:
 
 def opened(url: str, kind: Kind = "video", stall: float = 30) -> ResultReader:
     """A result of an API that is on this machine, too."""
-    patience = Patience(stall=stall, pause=0.001)
-    return ResultReader(SecretStr(url), kind, base_url="http://127.0.0.1", patience=patience)
+    policy = ResumePolicy(stall=stall, pause=0.001)
+    return ResultReader(SecretStr(url), kind, base_url="http://127.0.0.1", resume_policy=policy)
 
 
 def read_all(reader: ResultReader, size: int = 100_000) -> bytes:
@@ -240,10 +240,10 @@ def test_a_transfer_that_stalls_goes_on_where_it_stopped(host: Host) -> None:
 
 @given(st.floats(0, 100))
 def test_all_pauses_are_within_the_budget(budget: float) -> None:
-    patience = Patience.within(budget)
-    pauses = [patience.pause * 2**tries for tries in range(patience.resumes)]
+    policy = ResumePolicy.within(budget)
+    pauses = [policy.pause * 2**tries for tries in range(policy.resumes)]
     assert sum(pauses) <= budget * 1.001
-    assert patience.pause <= Patience.pause
+    assert policy.pause <= ResumePolicy.pause
 
 
 def test_every_byte_is_progress(host: Host) -> None:
@@ -339,7 +339,7 @@ def rest(start: int, last: int, length: int, **more: str) -> httpx.Headers:
 def test_only_the_rest_of_the_same_file_is_taken(
     facts: FileFacts, status: int, headers: httpx.Headers, expected: bool
 ) -> None:
-    assert facts.goes_on(status, headers, 40) is expected
+    assert facts.is_continuation(status, headers, 40) is expected
 
 
 @given(

@@ -21,7 +21,7 @@ DAY_AND_MORE = 25 * 3600
 async def left_for_too_long(leave: Make, clock: ProviderClock, bucket: VideoBucket) -> None:
     clock.skip(-DAY_AND_MORE)  # so that it is over now, by our own clock too
     began = await leave(["a dog"])
-    assert "Run the batch again: it goes on waiting" in began.open[0].error
+    assert "Run the batch again: it continues the wait" in began.open[0].error
     clock.skip(DAY_AND_MORE)
     age_record(bucket, DAY_AND_MORE)
 

@@ -20,7 +20,7 @@ from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.client.catalogue import VARIABLE, Catalogue
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.result_host import proxy_for, result_client
-from prefect_toapis.client.results import Patience, ResultReader
+from prefect_toapis.client.results import ResultReader, ResumePolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import api_root, without_queries, without_query
 from prefect_toapis.flows.spec_files import read_spec_file
@@ -155,7 +155,7 @@ def test_a_proxy_s_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_nor_is_that_of_a_proxy_of_results(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("http_proxy", proxy % SECRET)
     with pytest.raises(ToAPIsError) as refused:
-        ResultReader(SecretStr("http://93.184.216.34/v.mp4"), patience=Patience.within(0))
+        ResultReader(SecretStr("http://93.184.216.34/v.mp4"), resume_policy=ResumePolicy.within(0))
     with pytest.raises(httpx.UnsupportedProtocol, match="a proxy that the environment") as unusable:
         result_client("https://api.example").get("http://93.184.216.34/v.mp4")
     for error in (refused.value, unusable.value):

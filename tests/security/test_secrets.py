@@ -42,7 +42,7 @@ from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.request_logs import without_secrets
 from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
 from prefect_toapis.client.result_urls import Output
-from prefect_toapis.client.results import Patience, ResultReader
+from prefect_toapis.client.results import ResultReader, ResumePolicy
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.rules import check
 from prefect_toapis.client.transport import ToAPIsClient
@@ -312,7 +312,9 @@ def test_no_log_of_a_fetched_result_has_its_url_or_where_it_is_redirected(
         answer["headers"] = {"Location": location, "Set-Cookie": f"a={SECRET}"}
         with pytest.raises(ToAPIsError) as raised:
             ResultReader(
-                SecretStr(f"{url}/v.mp4?{SECRET}"), base_url=url, patience=Patience.within(0)
+                SecretStr(f"{url}/v.mp4?{SECRET}"),
+                base_url=url,
+                resume_policy=ResumePolicy.within(0),
             )
         assert SECRET not in shown(raised.value, show_locals=False)
     assert {"httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"} <= {*LOGGERS}
@@ -413,7 +415,7 @@ def test_nor_a_frame_of_a_result_its_signed_url(
     monkeypatch.setattr("httpx.HTTPTransport.handle_request" if broken == "send" else stream, fail)
     with pytest.raises((RuntimeError, ToAPIsError)) as raised:
         ResultReader(
-            SecretStr(f"{base}/v.mp4?{SECRET}"), base_url=base, patience=Patience.within(0)
+            SecretStr(f"{base}/v.mp4?{SECRET}"), base_url=base, resume_policy=ResumePolicy.within(0)
         )
     assert "results.py" in shown(raised.value)
     assert SECRET not in shown(raised.value)
@@ -453,7 +455,7 @@ def test_nor_one_of_the_environment_s_secrets(monkeypatch: pytest.MonkeyPatch) -
         ToAPIsCredentials.from_environment()
     assert SECRET not in shown(refused.value)
     monkeypatch.setenv("CURRENT", SECRET)
-    monkeypatch.setattr("prefect_toapis.receiver.secrets_given.WebhookSecrets", None)
+    monkeypatch.setattr("prefect_toapis.receiver.secrets_from_env.WebhookSecrets", None)
     with pytest.raises(TypeError) as broken:
         secrets_from_environment("CURRENT", "PREVIOUS")
     assert SECRET not in shown(broken.value)

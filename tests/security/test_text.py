@@ -73,9 +73,9 @@ def test_any_text_becomes_one_safe_line_of_bounded_length(text: str, longest: in
 
 def test_errors_quote_the_provider_in_one_line_of_2000_characters() -> None:
     error = GenerationFailed(HOSTILE + "x" * 9000, code=HOSTILE, task_id=HOSTILE, reply=HOSTILE)
-    error.about(shot=HOSTILE)
-    assert len(error.what) == 2000
-    for text in (error.what, str(error), repr(error), error.reply or "", *map(str, error.args)):
+    error.add_context(shot=HOSTILE)
+    assert len(error.message) == 2000
+    for text in (error.message, str(error), repr(error), error.reply or "", *map(str, error.args)):
         assert_safe(text)
     assert len(str(error)) < 5000
     assert error.task_id == HOSTILE, "data stays exact"

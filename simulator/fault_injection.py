@@ -29,7 +29,7 @@ from prefect_toapis.simulator.transfers import Flooded, Trickled, Unframed
 Process = Callable[[list[Fault]], Awaitable[ASGIApp]]
 
 
-async def interfere(faults: Faults, facts: Facts, process: Process) -> ASGIApp:
+async def apply_faults(faults: Faults, facts: Facts, process: Process) -> ASGIApp:
     """Answer a request, with the faults that it meets.
 
     Args:
