@@ -47,7 +47,7 @@ class _Unmade(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Players:
+class ResolvedCast:
     """A cast with its characters looked up.
 
     Args:
@@ -62,7 +62,7 @@ class Players:
     made: Mapping[str, Made] = field(default_factory=dict)
 
 
-NOBODY = Players("", {})
+NOBODY = ResolvedCast("", {})
 
 
 def roles_in(prompt: str) -> list[str]:
@@ -75,11 +75,11 @@ def roles_in(prompt: str) -> list[str]:
     return list(dict.fromkeys(match[2] for match in _ROLE.finditer(prompt) if match[2]))
 
 
-def resolve(prompt: str, players: Players) -> str:
+def resolve(prompt: str, players: ResolvedCast) -> str:
     """The prompt as it is sent: each role replaced by its characters as `@username` ([P]).
 
     Example:
-        >>> resolve("{hero} runs, {{really}}", Players("", {"hero": ["a.cat"]}))
+        >>> resolve("{hero} runs, {{really}}", ResolvedCast("", {"hero": ["a.cat"]}))
         '@a.cat runs, {really}'
     """
 
@@ -93,7 +93,7 @@ def resolve(prompt: str, players: Players) -> str:
     return _ROLE.sub(text, prompt)
 
 
-def resolved_length(prompt: str, players: Players) -> int:
+def resolved_length(prompt: str, players: ResolvedCast) -> int:
     """How long a prompt gets at most by `resolve`, in characters."""
     names = {
         role: sum(
@@ -115,7 +115,7 @@ def role_of_url(character_url: str | None) -> str | None:
     return match[2] if match else None
 
 
-def resolve_url(character_url: str | None, players: Players) -> str | None:
+def resolve_url(character_url: str | None, players: ResolvedCast) -> str | None:
     """`character_url` as it is sent: a role replaced by its character's creation ([D]).
 
     Where a character has yet to be made, or there is a `url_fault`, a word stands for it.
@@ -128,7 +128,7 @@ def resolve_url(character_url: str | None, players: Players) -> str | None:
     return players.made[players.roles[role][0]].task_id
 
 
-def url_fault(character_url: str | None, players: Players) -> str | None:
+def url_fault(character_url: str | None, players: ResolvedCast) -> str | None:
     """Why the character of a role can't be given as `character_url`; None if it can."""
     role = role_of_url(character_url)
     if role is None:
@@ -167,7 +167,7 @@ def players_of(
     made: Mapping[str, Made] = MappingProxyType({}),
     *,
     private: bool = False,
-) -> tuple[list[Players], list[str]]:
+) -> tuple[list[ResolvedCast], list[str]]:
     """Every cast with its characters looked up, and what is wrong with them.
 
     Without casts, each character is one alone, in the role `character`.
@@ -190,7 +190,7 @@ def players_of(
         for one in characters
         if not one.exists
     }
-    found: list[Players] = []
+    found: list[ResolvedCast] = []
     for label, cast in zip(cast_labels(casts), casts, strict=True):
         unknown = [role.character for role in cast.roles if role.character not in known]
         faults += [
@@ -202,19 +202,19 @@ def players_of(
         roles: dict[str, list[str]] = {}
         for role in cast.roles:
             roles.setdefault(role.role, []).append(known.get(role.character, ""))
-        found.append(Players(label, roles, called))
+        found.append(ResolvedCast(label, roles, called))
     return found, faults
 
 
-def filling(roles: Sequence[str], everybody: Sequence[Players]) -> list[Players]:
+def filling(roles: Sequence[str], everybody: Sequence[ResolvedCast]) -> list[ResolvedCast]:
     """The casts that fill all of these roles, each filling once; nobody where there is no role."""
     if not roles:
         return [NOBODY]
-    distinct: dict[str, Players] = {}
+    distinct: dict[str, ResolvedCast] = {}
     for players in everybody:
         if all(role in players.roles for role in roles):
             used = {role: players.roles[role] for role in roles}
-            distinct.setdefault(repr(used), Players(players.label, used, players.made))
+            distinct.setdefault(repr(used), ResolvedCast(players.label, used, players.made))
     return list(distinct.values())
 
 
@@ -225,18 +225,18 @@ class Filling:
         everybody: The casts.
 
     Example:
-        >>> filling = Filling([Players("Turbo", {"hero": ["a.turbo"]})])
+        >>> filling = Filling([ResolvedCast("Turbo", {"hero": ["a.turbo"]})])
         >>> [[players.label for players in filling.of(roles)] for roles in (["hero"], ["villain"])]
         [['Turbo'], []]
     """
 
-    def __init__(self, everybody: Sequence[Players]) -> None:
+    def __init__(self, everybody: Sequence[ResolvedCast]) -> None:
         self.tried = 0  # casts, for each set of roles: what takes time and memory
         self._everybody = everybody
         self.roles = {role for players in everybody for role in players.roles}
-        self._known: dict[tuple[str, ...], list[Players]] = {}
+        self._known: dict[tuple[str, ...], list[ResolvedCast]] = {}
 
-    def of(self, roles: Sequence[str]) -> list[Players]:
+    def of(self, roles: Sequence[str]) -> list[ResolvedCast]:
         """As `filling`."""
         key = tuple(roles)
         if key not in self._known and self.roles.issuperset(roles):
@@ -245,9 +245,9 @@ class Filling:
         return self._known.get(key, [])
 
 
-def unfilled(roles: Sequence[str]) -> Players:
+def unfilled(roles: Sequence[str]) -> ResolvedCast:
     """A cast for roles that no cast fills, so that the scene's other faults can be seen."""
-    return Players("?", {role: ["?"] for role in roles}, {"?": _Unmade("?", _NOT_YET)})
+    return ResolvedCast("?", {role: ["?"] for role in roles}, {"?": _Unmade("?", _NOT_YET)})
 
 
 def _character_faults(characters: Sequence[Character], *, private: bool) -> list[str]:

@@ -75,7 +75,7 @@ class CharacterOrder:
         return replace(self, folder=folder, record=record)
 
     @property
-    def findable(self) -> bool:
+    def supports_lookup(self) -> bool:
         """False: no source says that a creation can be looked up by its business id ([A])."""
         return False
 
@@ -229,7 +229,7 @@ def id_of(character: Character) -> str:
     return character_id(creation_request(character))
 
 
-def brought_along(
+def character_from_reply(
     generation: Generation, shot: Shot, reply: CharacterReply, now: datetime
 ) -> tuple[str, MadeCharacter]:
     """A character that came with a video, and the key that it is remembered under.

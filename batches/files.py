@@ -74,7 +74,7 @@ def map_request(request: VideoRequest, change: Change) -> VideoRequest:
     return _of_variant(_of_scene(request, change), change)
 
 
-def beside(spec: BatchSpec, folder: str) -> BatchSpec:
+def resolve_relative_paths(spec: BatchSpec, folder: str) -> BatchSpec:
     """The batch of a spec file, whose relative paths are meant from where the file lies.
 
     Args:
@@ -83,7 +83,7 @@ def beside(spec: BatchSpec, folder: str) -> BatchSpec:
 
     Example:
         >>> scene = {"prompt": "Ride", "image_urls": ["../tram.png"]}
-        >>> beside(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs").scenes[0].image_urls
+        >>> resolve_relative_paths(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs").scenes[0].image_urls
         ['s3://studio/tram.png']
     """
     return map_files(spec, lambda path, _: joined(folder, path))
@@ -107,11 +107,11 @@ def foreign_files(spec: BatchSpec, folder: str) -> list[str]:
     return [
         f"{who}: {file.path}: a spec in S3 may name files in S3 only"
         for file, who in files_in(spec).items()
-        if is_foreign(folder, file.path)
+        if escapes_to_local_disk(folder, file.path)
     ]
 
 
-def is_foreign(folder: str, path: str) -> bool:
+def escapes_to_local_disk(folder: str, path: str) -> bool:
     """Whether a path in a spec leads from S3 to the machine that reads it."""
     return folder.startswith("s3://") and path.startswith(("/", "~"))
 

@@ -11,7 +11,7 @@ from prefect_toapis.client.polling import Expected
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
 
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
-_SURELY_GONE = timedelta(hours=48)
+_RESULT_TTL_MAX = timedelta(hours=48)
 
 
 class Generation(BaseModel):
@@ -87,7 +87,7 @@ class Generation(BaseModel):
         age = now - self.submitted_at
         if self._expiry is not None:
             return age >= _LIFETIME and now.timestamp() >= self._expiry
-        return age > _SURELY_GONE
+        return age > _RESULT_TTL_MAX
 
     def after(self, reply: Reply) -> Self:
         """The generation as a reply tells of it."""

@@ -39,7 +39,7 @@ class Inventory:
     attempts: Mapping[str, frozenset[int]] = field(default_factory=dict)
     stored: frozenset[str] = frozenset()
 
-    def place(self, shot: Shot) -> Shot:
+    def with_existing_folder(self, shot: Shot) -> Shot:
         """The shot, with the folder and the record that the bucket has for it."""
         short = shot.shot_id[:FOLDER_ID]
         where = {
@@ -48,7 +48,7 @@ class Inventory:
         }
         return shot.model_copy(update=where)
 
-    def knows(self, shot: Shot) -> bool:
+    def was_submitted(self, shot: Shot) -> bool:
         """Whether anything of the shot is there: it was sent before."""
         short = shot.shot_id[:FOLDER_ID]
         return short in self.folders or short in self.records
@@ -57,7 +57,7 @@ class Inventory:
         """Whether files of the shot are there, besides its record."""
         return shot.shot_id[:FOLDER_ID] in self.folders
 
-    def has(self, shot: Shot) -> bool:
+    def is_stored(self, shot: Shot) -> bool:
         """Whether the shot's videos are stored."""
         return shot.shot_id[:FOLDER_ID] in self.stored
 
@@ -72,7 +72,7 @@ class Inventory:
         Attempts are numbered from 1, and files of a shot are there only after its first one.
         """
         short = shot.shot_id[:FOLDER_ID]
-        if not self.knows(shot) or self.has(shot):
+        if not self.was_submitted(shot) or self.is_stored(shot):
             return None
         return missing_number(self.attempts.get(short, frozenset()))
 

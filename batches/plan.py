@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from prefect_toapis.batches.casting import (
     Filling,
     Made,
-    Players,
+    ResolvedCast,
     known_as,
     players_of,
     resolve,
@@ -87,7 +87,7 @@ class Shot(BaseModel):
         return self.model_copy(update={"folder": folder, "record": record})
 
     @property
-    def findable(self) -> bool:
+    def supports_lookup(self) -> bool:
         """Whether the provider tells of it by its business id: of a remix no source says ([A])."""
         return isinstance(self.request, VideoRequest)
 
@@ -193,7 +193,7 @@ class _Part:
 
     label: str
     scene: Scene
-    casts: Sequence[Players]
+    casts: Sequence[ResolvedCast]
     variants: Sequence[tuple[str, Variant]]
 
     @property
@@ -267,7 +267,7 @@ def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
     return _shot(request, labels, SINGLE, identity, 1)
 
 
-def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, Players]]:
+def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, ResolvedCast]]:
     """The shots of a scene, each with its cast."""
     for variant_name, variant in part.variants:
         asked = _asked(part.scene, variant)
@@ -296,7 +296,7 @@ def _asked(scene: Scene, variant: Variant) -> VideoRequest:
     return VideoRequest.model_validate(fields)
 
 
-def _resolved(asked: VideoRequest, players: Players) -> VideoRequest:
+def _resolved(asked: VideoRequest, players: ResolvedCast) -> VideoRequest:
     url = resolve_url(asked.character_url, players)
     return asked.model_copy(update={"prompt": resolve(asked.prompt, players), "character_url": url})
 
@@ -358,14 +358,14 @@ def _scene_faults(part: _Part) -> list[str]:
     return faults
 
 
-def _cast_faults(scene: Scene, players: Players) -> Iterator[str]:
+def _cast_faults(scene: Scene, players: ResolvedCast) -> Iterator[str]:
     if fault := url_fault(scene.character_url, players):
         yield f"character_url: {fault}"
     if (length := resolved_length(scene.prompt, players)) > MOST_CHARACTERS:
         yield f"prompt: it gets {length:,} characters; {MOST_CHARACTERS:,} at most"
 
 
-def _needed(players: Players, unmade: Mapping[str, Character]) -> list[Character]:
+def _needed(players: ResolvedCast, unmade: Mapping[str, Character]) -> list[Character]:
     playing = dict.fromkeys(one for role in players.roles.values() for one in role)
     return [unmade[one] for one in playing if one in unmade]
 

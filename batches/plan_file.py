@@ -139,7 +139,7 @@ def plan_key(batch: str) -> str:
     return f"{batch}/{PLAN_FILE}"
 
 
-def left_behind(
+def orphaned_shots(
     earlier: PlanFile | None,
     shots: Sequence[Shot],
     inventory: Inventory,
@@ -157,7 +157,9 @@ def left_behind(
     before = [*earlier.shots, *earlier.left] if earlier else []
     sent = {shot.shot_id: shot for shot in [*before, *gone]}
     return [
-        inventory.place(shot)
+        inventory.with_existing_folder(shot)
         for shot in sent.values()
-        if shot.shot_id not in planned and inventory.knows(shot) and not inventory.has(shot)
+        if shot.shot_id not in planned
+        and inventory.was_submitted(shot)
+        and not inventory.is_stored(shot)
     ]

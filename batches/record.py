@@ -113,7 +113,7 @@ class LookUp:
 
 
 @dataclass(frozen=True)
-class GoOn:
+class Resume:
     """This attempt was accepted: wait for it and store it."""
 
     attempt: Attempt
@@ -126,7 +126,7 @@ class GiveUp:
     attempt: Attempt
 
 
-Step = Submit | LookUp | GoOn | GiveUp
+Step = Submit | LookUp | Resume | GiveUp
 
 
 def next_step(
@@ -150,7 +150,7 @@ def next_step(
     if latest.state == "expired" and on_expired == "rebuy":
         return Submit(latest.attempt + 1)
     if latest.state in {"accepted", "expired"}:
-        return GoOn(latest)
+        return Resume(latest)
     may_help = latest.failure_kind == "transient"
     turned_away = latest.state == "rejected" and may_help
     again = turned_away or retry_failed == "all" or (retry_failed == "transient" and may_help)
@@ -262,7 +262,7 @@ def resend_key(record: str, attempt: Attempt) -> str:
     return f"{record}/attempt-{attempt.attempt}-send-{attempt.sends}.json"
 
 
-def settled(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:
+def lookup_is_conclusive(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:
     """Whether a clear "no such task" at `now` means that a submission was not accepted.
 
     Args:

@@ -29,7 +29,7 @@ _READS_AT_ONCE = 16
 logger = logging.getLogger("prefect_toapis")
 
 
-async def place(character: Character, store: Store) -> CharacterOrder:
+async def with_existing_folder(character: Character, store: Store) -> CharacterOrder:
     """What to order for a character, in the folder that the bucket has for it."""
     return order_of(character, registered(await store.list_keys(f"{CHARACTERS}/")))
 

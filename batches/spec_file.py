@@ -7,7 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from prefect_toapis.batches.files import beside, foreign_files, is_foreign, joined
+from prefect_toapis.batches.files import (
+    escapes_to_local_disk,
+    foreign_files,
+    joined,
+    resolve_relative_paths,
+)
 from prefect_toapis.batches.spec import (
     BatchSpec,
     Cast,
@@ -82,7 +87,9 @@ class SpecFile:
             's3://studio/specs/prompts.csv'
         """
         scenes = self.data.get("scenes")
-        if not (isinstance(scenes, str) and is_table(scenes)) or is_foreign(self.folder, scenes):
+        if not (isinstance(scenes, str) and is_table(scenes)) or escapes_to_local_disk(
+            self.folder, scenes
+        ):
             return None
         return joined(self.folder, scenes)
 
@@ -115,7 +122,7 @@ class SpecFile:
             found = _without(data, error)
         if foreign := foreign_files(found, self.folder):
             return BatchSpec(batch=found.batch, settings=found.settings), [*faults, *foreign]
-        return beside(found, self.folder), faults
+        return resolve_relative_paths(found, self.folder), faults
 
     def _fault(self, error: Any) -> str:
         match error["loc"]:

@@ -26,16 +26,16 @@ from prefect_toapis.batches.lookup_proof import lookup_works
 from prefect_toapis.batches.record import (
     Attempt,
     GiveUp,
-    GoOn,
     LookUp,
+    Resume,
     Submit,
     attempt_key,
+    lookup_is_conclusive,
     next_step,
     number_of,
     read_attempt,
     record_folder,
     resend_key,
-    settled,
 )
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.batches.store import JSON, Store
@@ -184,12 +184,12 @@ class Buyer:
             step = next_step(await self.latest(item), settings.retry_failed, settings.on_expired)
         except DocumentDamaged as damage:
             return await self._recover(item, damage)
-        if isinstance(step, GoOn):
+        if isinstance(step, Resume):
             return step.attempt
         if isinstance(step, GiveUp):
             raise _given_up(step.attempt)
         if isinstance(step, LookUp):
-            resolve = self._resolve if item.findable else self._await_outcome
+            resolve = self._resolve if item.supports_lookup else self._await_outcome
             return await resolve(item, step.attempt)
         return await self._submit_new(item, step)
 
@@ -199,7 +199,7 @@ class Buyer:
         business_id = item.business_id(number)
         damage.about(business_id=business_id)
         try:
-            reply = await self.api.find(business_id) if item.findable else None
+            reply = await self.api.find(business_id) if item.supports_lookup else None
         except (APIError, Transient) as error:
             raise damage from error
         if reply is None or reply.task_id is None:
@@ -255,7 +255,7 @@ class Buyer:
             attempt = attempt.model_copy(update={"sent_at": self.now(), "reply": error.reply})
             if error.reply:
                 await self._write(item, attempt)
-            if not item.findable:
+            if not item.supports_lookup:
                 raise _unfindable(self.store, item, attempt) from error
             logger.warning("%s: %s; looking it up", item.label, error.what)
             return await self._resolve(item, attempt)
@@ -270,8 +270,8 @@ class Buyer:
             if task_id := await self._look_up(attempt):
                 return await self._accept(item, attempt, task_id)
             # By the number of look-ups, too: a clock that goes wrong must not make it endless.
-            last = look_ups >= LOOK_UPS or settled(seen_at, asked_at, settle)
-            absent = last or settled(min(attempt.sent_at, seen_at), asked_at, settle)
+            last = look_ups >= LOOK_UPS or lookup_is_conclusive(seen_at, asked_at, settle)
+            absent = last or lookup_is_conclusive(min(attempt.sent_at, seen_at), asked_at, settle)
             if absent and await self._may_send_again(item, attempt, last=last):
                 return await self._send_again(item, attempt)
             look_ups += 1
@@ -293,7 +293,7 @@ class Buyer:
         """What can't be looked up may be under way now, in another worker: its record will tell."""
         settle, since = self.settings.settle_seconds, min(attempt.sent_at, self.now())
         for _ in range(LOOK_UPS):
-            if settled(since, self.now(), settle):
+            if lookup_is_conclusive(since, self.now(), settle):
                 break
             await asyncio.sleep(settle / LOOK_UPS)
             if (await self._as_recorded(item, attempt)).state != "sending":

@@ -10,7 +10,7 @@ from prefect_toapis.batches.errors import BatchFailed
 from prefect_toapis.batches.gallery import GALLERY_FILE
 from prefect_toapis.batches.manifest import Manifest, Unstored
 from prefect_toapis.batches.open_shots import open_shots
-from prefect_toapis.batches.plan_file import PlanFile, left_behind, plan_key
+from prefect_toapis.batches.plan_file import PlanFile, orphaned_shots, plan_key
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.record_reading import read_record
 from prefect_toapis.batches.reports import headline, shortfall, words_of_left
@@ -67,7 +67,7 @@ async def _open_before(ready: Ready) -> Outcomes:
         shot_id: Unstored(status="open", reason=str(error), money=error.money)
         for shot_id, error in ready.blocked.items()
     }
-    known = [shot for shot in ready.to_buy if ready.inventory.knows(shot)]
+    known = [shot for shot in ready.to_buy if ready.inventory.was_submitted(shot)]
     if known:
         record, now = await read_record(ready.batch, ready.store), datetime.now(timezone.utc)
         found = {one.shot.shot_id: one.unstored(now) for one in open_shots(known, record)}
@@ -159,7 +159,7 @@ async def _cast(ready: Ready, outcomes: Outcomes) -> tuple[Ready, dict[str, ToAP
 
 async def _keep_plan(ready: Ready) -> PlanFile:
     """Write the plan, and what earlier ones left behind."""
-    left = left_behind(ready.earlier, ready.shots, ready.inventory, ready.gone)
+    left = orphaned_shots(ready.earlier, ready.shots, ready.inventory, ready.gone)
     plan = PlanFile(
         batch=ready.batch,
         plan=ready.in_words,
@@ -181,7 +181,9 @@ async def _upload(ready: Ready) -> dict[str, ToAPIsError]:
     return {
         shot.shot_id: failed[one]
         for shot in ready.to_buy
-        if not ready.inventory.knows(shot)  # what was sent before may need no upload any more
+        if not ready.inventory.was_submitted(
+            shot
+        )  # what was sent before may need no upload any more
         for one in needed[shot.shot_id]
         if one in failed
     }

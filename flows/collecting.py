@@ -26,7 +26,7 @@ from prefect_toapis.batches.manifest import Manifest, shot_key
 from prefect_toapis.batches.open_shots import OpenShot, unstored_attempts
 from prefect_toapis.batches.plan_file import PLAN_FILE, plan_key
 from prefect_toapis.batches.progress import current_progress
-from prefect_toapis.batches.record import Attempt, settled
+from prefect_toapis.batches.record import Attempt, lookup_is_conclusive
 from prefect_toapis.batches.record_reading import latest, read_attempts
 from prefect_toapis.batches.spec import RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
@@ -196,8 +196,10 @@ class _Collector:
             return False
         if attempt.state == "sending":  # a run may still wait for one that was sent just now
             now, settle = datetime.now(timezone.utc), self.settings.settle_seconds
-            from_the_future = settled(now, attempt.sent_at, settle)  # a clock was wrong
-            return from_the_future or settled(attempt.sent_at, now, settle)
+            from_the_future = lookup_is_conclusive(
+                now, attempt.sent_at, settle
+            )  # a clock was wrong
+            return from_the_future or lookup_is_conclusive(attempt.sent_at, now, settle)
         return attempt.state == "accepted"  # of an expired one, asking brings nothing new
 
 

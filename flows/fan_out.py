@@ -88,7 +88,7 @@ class FanOut:
                 await self._make(shot, steps, downloads)
 
         for shot in self.ready.shots:
-            stored = self.ready.inventory.has(shot)
+            stored = self.ready.inventory.is_stored(shot)
             self.progress.set(shot.label, "stored" if stored else "waiting")
         blocked = self.ready.blocked
         for shot in self.ready.to_buy:
@@ -184,7 +184,7 @@ class FanOut:
     def _note_lacking(self, shot: Shot, error: ToAPIsError) -> None:
         """A shot that was not submitted: what was spent on its character is the character's."""
         self._stop_for(error)
-        money: Money = "maybe spent" if self.ready.inventory.knows(shot) else "not spent"
+        money: Money = "maybe spent" if self.ready.inventory.was_submitted(shot) else "not spent"
         why = Unstored(
             status=status_of(error),
             reason=str(error),
@@ -202,7 +202,9 @@ class FanOut:
                 task_id=error.task_id or generation.task_id,
                 business_id=error.business_id or generation.business_id,
             )
-        error.about(money=money_of(error, generation, known=self.ready.inventory.knows(shot)))
+        error.about(
+            money=money_of(error, generation, known=self.ready.inventory.was_submitted(shot))
+        )
         if isinstance(error, StoreMissing):
             error.about(advice=BUCKET_LOST)
         why = Unstored(

@@ -105,7 +105,7 @@ def _generation(stored: StoredShot, ready: Ready) -> Generation:
         task_id=stored.task_id,
         business_id=stored.business_id,
         n=stored.shot.request.n,
-        shot=ready.inventory.place(stored.shot),
+        shot=ready.inventory.with_existing_folder(stored.shot),
         attempt=stored.attempt,
         submitted_at=stored.submitted_at,
     )

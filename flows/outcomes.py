@@ -71,7 +71,7 @@ class Outcomes:
             self.accepted
             or any(one.money != "not spent" for one in self.characters)
             or any(spent_on(one) != "not spent" for one in self.unstored.values())
-            or any(ready.inventory.knows(shot) for shot in ready.shots)
+            or any(ready.inventory.was_submitted(shot) for shot in ready.shots)
         )
 
     def manifest(self, ready: Ready, why: str) -> Manifest:
@@ -103,10 +103,10 @@ class Outcomes:
                 business_id=generation.business_id,
                 money="spent",
             )
-        if ready.inventory.has(shot):
+        if ready.inventory.is_stored(shot):
             reason = f"stored by an earlier run as {ready.bucket.uri(shot_key(shot))}, but: {why}"
             return Unstored(status="open", reason=reason, money="spent")
-        if ready.inventory.knows(shot):
+        if ready.inventory.was_submitted(shot):
             reason = f"sent by an earlier run, and not looked at in this one: {why}"
             return Unstored(status="open", reason=reason, money="maybe spent")
         return Unstored(status="planned", reason=f"not submitted: {why}", money="not spent")

@@ -97,8 +97,8 @@ class Ready:
     @property
     def to_buy(self) -> list[Shot]:
         """The shots that aren't stored, first those that were sent before: their results expire."""
-        missing = [shot for shot in self.shots if not self.inventory.has(shot)]
-        return sorted(missing, key=lambda shot: not self.inventory.knows(shot))
+        missing = [shot for shot in self.shots if not self.inventory.is_stored(shot)]
+        return sorted(missing, key=lambda shot: not self.inventory.was_submitted(shot))
 
     @property
     def shards(self) -> int:
@@ -126,7 +126,7 @@ class Ready:
         """The same batch, planned with more characters that were made, by name."""
         known = {**self.made, **made}
         plan = plan_batch(self.spec, self.batch, self.bucket.uri(), known)
-        shots = [self.inventory.place(shot) for shot in plan.shots]
+        shots = [self.inventory.with_existing_folder(shot) for shot in plan.shots]
         return replace(self, shots=shots, made=known, missing=plan.missing)
 
     async def checked(self, entries: Mapping[str, Entry]) -> "Ready":
@@ -144,7 +144,7 @@ class Ready:
         missing = [shot for shot in self.shots if shot_key(shot) not in there]
         planned = {shot.shot_id for shot in self.shots}
         gone = [
-            inventory.place(one.shot)
+            inventory.with_existing_folder(one.shot)
             for one in stored.gone.values()
             if one.shot.shot_id not in planned
         ]

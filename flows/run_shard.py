@@ -101,5 +101,5 @@ async def _read_shard(bare: Ready, shard: int) -> Ready:
     ids = set(plan.shards[shard - 1])
     entries = await patient(bare.store.list_entries, f"{bare.batch}/")
     inventory = take_inventory(bare.batch, entries)
-    shots = [inventory.place(shot) for shot in plan.shots if shot.shot_id in ids]
+    shots = [inventory.with_existing_folder(shot) for shot in plan.shots if shot.shot_id in ids]
     return await replace(bare, inventory=inventory, shots=shots).checked(entries)

@@ -108,7 +108,7 @@ class Sharding:
             "%d shards, %d at once, as runs of %s", count, together, settings.shard_deployment
         )
         for shot in self.ready.shots:
-            stored = self.ready.inventory.has(shot)
+            stored = self.ready.inventory.is_stored(shot)
             self.progress.set(shot.label, "stored" if stored else "waiting")
 
         async def make(number: int) -> str:
@@ -183,7 +183,7 @@ class Sharding:
         keys = await self.ready.patient()(self.ready.store.list_keys, f"{self.ready.batch}/")
         inventory = take_inventory(self.ready.batch, keys)
         for shot in self.ready.shots:
-            if inventory.has(shot):
+            if inventory.is_stored(shot):
                 self.progress.set(shot.label, "stored")
 
     async def _explain(self, shards: Mapping[str, list[str]]) -> None:
@@ -200,7 +200,7 @@ class Sharding:
                 unsent = Unstored(status="planned", reason=reason)
                 self.outcomes.unstored[shot_id] = recorded.get(shot_id, unsent)
         for shot in found.ready.shots:
-            if found.ready.inventory.has(shot):
+            if found.ready.inventory.is_stored(shot):
                 self.outcomes.unstored.pop(shot.shot_id, None)
             elif shot.shot_id in self.outcomes.unstored:
                 status = self.outcomes.unstored[shot.shot_id].status

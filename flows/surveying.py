@@ -86,7 +86,9 @@ async def _survey(
     if plan is None:
         key = bucket.uri(plan_key(batch))
         raise InvalidBatch([f"batch: there is no {key}, so nothing was bought for it"])
-    shots, left = ([inventory.place(one) for one in some] for some in (plan.shots, plan.left))
+    shots, left = (
+        [inventory.with_existing_folder(one) for one in some] for some in (plan.shots, plan.left)
+    )
     ready = await replace(bare, shots=shots).checked(entries)
     named = {shot.shot_id for shot in left}
     left += [shot for shot in ready.gone if shot.shot_id not in named]
@@ -94,7 +96,7 @@ async def _survey(
     records = {one for short, one in inventory.records.items() if short not in stored}
     keys = [one for one in entries if is_attempt(one) and one.rpartition("/")[0] in records]
     record = await read_attempts(keys, store)
-    unstored = [shot for shot in [*shots, *left] if not ready.inventory.has(shot)]
+    unstored = [shot for shot in [*shots, *left] if not ready.inventory.is_stored(shot)]
     return Survey(ready, left, open_shots(unstored, record), failed_shots(unstored, record))
 
 
@@ -113,7 +115,7 @@ async def asked(
     async def reply(api: Account, one: OpenShot) -> Reply | None:
         if one.attempt.task_id:
             return await api.status(one.attempt.task_id, one.attempt.business_id)
-        return await api.find(one.attempt.business_id) if one.shot.findable else None
+        return await api.find(one.attempt.business_id) if one.shot.supports_lookup else None
 
     async def ask(api: Account, one: OpenShot) -> OpenShot:
         async with at_once:

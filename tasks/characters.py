@@ -18,7 +18,7 @@ from prefect_toapis.batches.characters import (
 from prefect_toapis.batches.files import File
 from prefect_toapis.batches.progress import current_progress
 from prefect_toapis.batches.record_reading import refuse_lost
-from prefect_toapis.batches.registry import place, read_made
+from prefect_toapis.batches.registry import read_made, with_existing_folder
 from prefect_toapis.batches.spec import Character, RunSettings
 from prefect_toapis.batches.store import JSON
 from prefect_toapis.batches.submission import Buyer
@@ -84,7 +84,7 @@ async def create_character(
     if faults:
         raise InvalidRequest(faults)
     store = BucketStore(bucket, settings.retry_seconds)
-    order = await place(character, store)
+    order = await with_existing_folder(character, store)
     if made := await read_made(order.folder, store):
         return CharacterCreation(
             task_id=made.task_id,

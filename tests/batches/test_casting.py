@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from prefect_toapis.batches.casting import (
     NOBODY,
-    Players,
+    ResolvedCast,
     filling,
     players_of,
     resolve,
@@ -16,7 +16,9 @@ from prefect_toapis.batches.spec import Cast, Character, Role
 
 TURBO = Character(name="Turbo", username="a.turbo")
 BARON = Character(name="Baron", username="b.baron")
-PAIR = Players("pair", {"hero": ["a.turbo"], "sidekick": ["b.baron"], "crowd": ["c.one", "d.two"]})
+PAIR = ResolvedCast(
+    "pair", {"hero": ["a.turbo"], "sidekick": ["b.baron"], "crowd": ["c.one", "d.two"]}
+)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_roles_are_replaced_and_other_braces_stay(
 def test_resolving_never_loses_text_outside_roles(parts: list[str]) -> None:
     prompt = " ".join(parts)  # spaces between, so that the parts make no other roles
     expected = prompt.replace("{hero}", "@a.turbo")
-    assert resolve(prompt, Players("", {"hero": ["a.turbo"]})) == expected
+    assert resolve(prompt, ResolvedCast("", {"hero": ["a.turbo"]})) == expected
 
 
 @given(st.text(st.characters(exclude_characters="{}")))
@@ -57,7 +59,7 @@ def test_a_prompt_without_braces_is_sent_as_it_is(prompt: str) -> None:
 
 @given(st.text("{}ab- \n"))
 def test_any_braces_can_be_resolved_once_their_roles_are_filled(prompt: str) -> None:
-    resolved = resolve(prompt, Players("", {role: ["someone"] for role in roles_in(prompt)}))
+    resolved = resolve(prompt, ResolvedCast("", {role: ["someone"] for role in roles_in(prompt)}))
 
     def outside(text: str) -> str:
         return text.replace("@someone", "").translate(str.maketrans("", "", "{}ab-"))
@@ -69,8 +71,8 @@ def test_without_casts_each_character_is_one_alone() -> None:
     players, faults = players_of([TURBO, BARON], [])
     assert faults == []
     assert players == [
-        Players("Turbo", {"character": ["a.turbo"]}),
-        Players("Baron", {"character": ["b.baron"]}),
+        ResolvedCast("Turbo", {"character": ["a.turbo"]}),
+        ResolvedCast("Baron", {"character": ["b.baron"]}),
     ]
 
 
@@ -85,7 +87,9 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
     )
     players, faults = players_of([TURBO, BARON], [cast])
     assert faults == []
-    assert players == [Players("all", {"hero": ["b.baron", "a.turbo"], "sidekick": ["a.turbo"]})]
+    assert players == [
+        ResolvedCast("all", {"hero": ["b.baron", "a.turbo"], "sidekick": ["a.turbo"]})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -138,15 +142,15 @@ def test_a_scene_without_roles_has_nobody() -> None:
 
 
 def test_casts_fill_all_the_roles_or_nothing() -> None:
-    hero = Players("hero only", {"hero": ["a.turbo"]})
+    hero = ResolvedCast("hero only", {"hero": ["a.turbo"]})
     assert filling(["hero", "sidekick"], [hero, PAIR]) == [
-        Players("pair", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
+        ResolvedCast("pair", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
     ]
     assert filling(["villain"], [hero, PAIR]) == []
 
 
 def test_casts_that_differ_only_in_other_roles_fill_once() -> None:
-    one = Players("one", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
-    two = Players("two", {"hero": ["a.turbo"], "sidekick": ["c.cat"]})
-    assert filling(["hero"], [one, two]) == [Players("one", {"hero": ["a.turbo"]})]
+    one = ResolvedCast("one", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
+    two = ResolvedCast("two", {"hero": ["a.turbo"], "sidekick": ["c.cat"]})
+    assert filling(["hero"], [one, two]) == [ResolvedCast("one", {"hero": ["a.turbo"]})]
     assert [players.label for players in filling(["sidekick"], [one, two])] == ["one", "two"]

@@ -19,7 +19,7 @@ from prefect_toapis.client.replies import Reply, Status, read_reply
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 (PLANNED,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots
-SHOT = take_inventory("b", []).place(PLANNED)
+SHOT = take_inventory("b", []).with_existing_folder(PLANNED)
 RENDERING = Reply("video_1", "in_progress")
 DONE = Reply("video_1", "completed", expires_at=(SENT + timedelta(hours=24.5)).timestamp())
 

@@ -9,7 +9,7 @@ import yaml
 from prefect_toapis.batches.events import GENERATION_COMPLETED, GENERATION_FAILED
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.alarms import TAG
-from prefect_toapis.deployments.server_pieces import WORK_POOL
+from prefect_toapis.deployments.server_resources import WORK_POOL
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
 [NIGHTLY] = [one for one in DEPLOYMENTS if one["name"] == "nightly"]
