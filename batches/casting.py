@@ -88,7 +88,7 @@ def resolve(prompt: str, players: ResolvedCast) -> str:
             return f"{{{match[1]}}}"
         made = players.made
         known = players.roles[match[2]]
-        return " ".join(f"@{made[one].username if one in made else one}" for one in known)
+        return " ".join(f"@{made[name].username if name in made else name}" for name in known)
 
     return _ROLE.sub(text, prompt)
 
@@ -97,7 +97,7 @@ def resolved_length(prompt: str, players: ResolvedCast) -> int:
     """How long a prompt gets at most by `resolve`, in characters."""
     names = {
         role: sum(
-            len(players.made[one].username if one in players.made else one) + 2 for one in cast
+            len(players.made[name].username if name in players.made else name) + 2 for name in cast
         )
         for role, cast in players.roles.items()
     }
@@ -181,14 +181,15 @@ def players_of(
     faults = _character_faults(characters, private=private)
     if not casts:
         casts = [
-            Cast(name=one.name, roles=[Role(role=ROLE_OF_ONE, character=one.name)])
-            for one in characters
+            Cast(name=character.name, roles=[Role(role=ROLE_OF_ONE, character=character.name)])
+            for character in characters
         ]
-    known = {one.name: known_as(one) for one in characters}
+    known = {character.name: known_as(character) for character in characters}
     called: dict[str, Made] = {
-        known[one.name]: made.get(one.name) or _Unmade(f"{{{one.name}}}", _NOT_YET)
-        for one in characters
-        if not one.exists
+        known[character.name]: made.get(character.name)
+        or _Unmade(f"{{{character.name}}}", _NOT_YET)
+        for character in characters
+        if not character.exists
     }
     found: list[ResolvedCast] = []
     for label, cast in zip(cast_labels(casts), casts, strict=True):
@@ -251,13 +252,15 @@ def unfilled(roles: Sequence[str]) -> ResolvedCast:
 
 
 def _character_faults(characters: Sequence[Character], *, private: bool) -> list[str]:
-    names = Counter(one.name for one in characters)
+    names = Counter(character.name for character in characters)
     faults = [
         f'character "{name}": there are two of that name'
         for name, count in names.items()
         if count > 1
     ]
-    return faults + [fault for one in characters for fault in faults_of(one, private=private)]
+    return faults + [
+        fault for character in characters for fault in faults_of(character, private=private)
+    ]
 
 
 def is_username(text: str) -> bool:

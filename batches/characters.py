@@ -175,7 +175,7 @@ class MadeCharacter(BaseModel):
             model=self.model, timestamps=self.timestamps, url=self.url, from_task=self.from_task
         )
         ids = character_id(source), shown_character_id(self.task_id, self.username)
-        return any(belongs_to(one, folder) for one in ids)
+        return any(belongs_to(identity, folder) for identity in ids)
 
     def to_json(self) -> bytes:
         """What `character.json` holds."""
@@ -218,9 +218,9 @@ def order_of(character: Character, registry: Inventory) -> CharacterOrder:
 def distinct(characters: Iterable[Character]) -> dict[str, Character]:
     """The characters to be made, by id, each once whatever it is called."""
     found: dict[str, Character] = {}
-    for one in characters:
-        if not one.exists:
-            found.setdefault(id_of(one), one)
+    for character in characters:
+        if not character.exists:
+            found.setdefault(id_of(character), character)
     return found
 
 

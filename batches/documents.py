@@ -162,6 +162,6 @@ def _finite(text: str) -> float:
 def _faults(error: ValidationError) -> str:
     """Where it is wrong, and never with the values: a document may hold anything."""
     broken = error.errors(include_url=False, include_context=False, include_input=False)
-    shown = [f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in broken]
+    shown = [f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}" for fault in broken]
     more = len(shown) - _FAULTS_SHOWN
     return "; ".join([*shown[:_FAULTS_SHOWN], *([f"and {more} more"] if more > 0 else [])])

@@ -274,14 +274,14 @@ class ShardFailed(ToAPIsError):
         why = next(iter(unstored.values())).reason
         what = f"{shard}: {len(unstored)} of {shots} shots are not stored; the first one: {why}"
         spending = [Spending("stored", "spent")] * (shots - len(unstored))
-        spending += [Spending(one.status, spent_on(one)) for one in unstored.values()]
+        spending += [Spending(shot.status, spent_on(shot)) for shot in unstored.values()]
         super().__init__(what, money=most_spent(spending), spending=spent_in_words(spending))
         self.args = (shard, shots, unstored)
         self.unstored = unstored
 
     def __str__(self) -> str:
         """With the generations of the shots that aren't stored."""
-        known = [one.task_id for one in self.unstored.values() if one.task_id]
+        known = [shot.task_id for shot in self.unstored.values() if shot.task_id]
         listed = f" Not stored are generations {', '.join(known)}." if known else ""
         return f"{super().__str__()}{listed}"
 
@@ -293,5 +293,9 @@ def generations_in_words(manifest: "Manifest", characters: Sequence[CharacterSpe
         for row in manifest.rows
         if row.task_id
     }
-    made = [f'\n  character "{one.name}": {one.task_id}' for one in characters if one.task_id]
+    made = [
+        f'\n  character "{character.name}": {character.task_id}'
+        for character in characters
+        if character.task_id
+    ]
     return "".join(["\nGenerations:", *known.values(), *made]) if known or made else ""

@@ -50,9 +50,9 @@ def map_files(spec: BatchSpec, change: Change) -> BatchSpec:
     """The batch with each file that it names changed."""
     return spec.model_copy(
         update={
-            "scenes": [_of_scene(one, change) for one in spec.scenes],
-            "variants": [_of_variant(one, change) for one in spec.variants],
-            "characters": [_of_character(one, change) for one in spec.characters],
+            "scenes": [_of_scene(scene, change) for scene in spec.scenes],
+            "variants": [_of_variant(variant, change) for variant in spec.variants],
+            "characters": [_of_character(character, change) for character in spec.characters],
         }
     )
 
@@ -133,7 +133,7 @@ def _noting(found: dict[File, str], who: str) -> Change:
 
 
 def _of_scene(scene: S, change: Change) -> S:
-    images = [change(one, "image") if is_file(one) else one for one in scene.image_urls]
+    images = [change(image, "image") if is_file(image) else image for image in scene.image_urls]
     clip = scene.character_url
     if clip and is_file(clip):
         clip = change(clip, "video")

@@ -152,7 +152,7 @@ def _shown(name: str, value: Any) -> str:
     if name == "duration":
         return f"{value} s"
     if isinstance(value, list):
-        return "\n".join(_shown("", one) for one in value)
+        return "\n".join(_shown("", item) for item in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -30,7 +30,7 @@ def build_manifest(
         unstored: Why the others aren't, by shot id; a shot that it doesn't name is `planned`.
         left: Shots of earlier plans that were sent; those that aren't stored are open.
     """
-    done = {one.shot.shot_id: one for one in stored}
+    done = {shot.shot.shot_id: shot for shot in stored}
     rows: list[ManifestRow] = []
     for shot in plan:
         # The labels of the latest plan, the rest from the bucket.

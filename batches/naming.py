@@ -78,7 +78,9 @@ def scene_labels(scenes: Sequence[Scene]) -> list[str]:
 
 def variant_labels(variants: Sequence[Variant]) -> list[str]:
     """Each variant's name, or its settings in short: `sora-2-pro-15s-9x16-hd`."""
-    return _distinct([one.name.strip() or slug(_settings(one)) for one in variants], "variant")
+    return _distinct(
+        [variant.name.strip() or slug(_settings(variant)) for variant in variants], "variant"
+    )
 
 
 def cast_labels(casts: Sequence[Cast]) -> list[str]:

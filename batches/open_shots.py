@@ -104,7 +104,7 @@ def open_shots(shots: Iterable[Shot], record: Mapping[str, Sequence[Attempt]]) -
         record: Their attempts, by the folder of their record.
     """
     found = ((shot, latest(record.get(shot.record, []))) for shot in shots)
-    return [OpenShot(shot, one) for shot, one in found if one and may_be_paid(one)]
+    return [OpenShot(shot, attempt) for shot, attempt in found if attempt and may_be_paid(attempt)]
 
 
 def failed_shots(
@@ -115,12 +115,12 @@ def failed_shots(
     return {
         shot.shot_id: Unstored(
             status="failed",
-            reason=f"attempt {one.attempt} was {one.state}: {one.failure}",
-            task_id=one.task_id,
-            business_id=one.business_id,
+            reason=f"attempt {attempt.attempt} was {attempt.state}: {attempt.failure}",
+            task_id=attempt.task_id,
+            business_id=attempt.business_id,
         )
-        for shot, one in found
-        if one and not may_be_paid(one)
+        for shot, attempt in found
+        if attempt and not may_be_paid(attempt)
     }
 
 
@@ -144,7 +144,7 @@ def unstored_attempts(keys: Iterable[str]) -> dict[str, list[str]]:
         missing = {
             record for short, record in inventory.records.items() if short not in inventory.stored
         }
-        attempts = [one for one in some if is_attempt(one) and one.rpartition("/")[0] in missing]
+        attempts = [key for key in some if is_attempt(key) and key.rpartition("/")[0] in missing]
         if attempts:
             found[batch] = attempts
     return found

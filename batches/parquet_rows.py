@@ -125,7 +125,7 @@ def _read(content: bytes, wanted: Collection[str] | None, bounds: ParquetBounds)
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         names: list[str] = file.schema_arrow.names
-        columns = [one for one in names if wanted is None or one.strip().lower() in wanted]
+        columns = [name for name in names if wanted is None or name.strip().lower() in wanted]
         texts = list(_check(file.metadata, columns, bounds))
         # Texts stay in their dictionaries until their lengths are known.
         file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
@@ -142,9 +142,9 @@ def _check(metadata: Any, columns: Sequence[str], bounds: ParquetBounds) -> Iter
     if metadata.num_columns > bounds.columns:
         raise ValueError(f"it has {metadata.num_columns:,} columns, and may have {bounds.columns}")
     chunks = list(_chunks(metadata, columns))
-    if (values := sum(one.num_values for one in chunks)) > bounds.values:
+    if (values := sum(chunk.num_values for chunk in chunks)) > bounds.values:
         raise ValueError(f"it has {values:,} values, and may have {bounds.values:,}")
-    if (unpacked := sum(one.total_uncompressed_size for one in chunks)) > bounds.unpacked:
+    if (unpacked := sum(chunk.total_uncompressed_size for chunk in chunks)) > bounds.unpacked:
         size = f"{unpacked / 1e6:.1f} MB unpacked, and may have {bounds.unpacked / 1e6:g} MB"
         raise ValueError(f"it has {size}")
     for column in map(metadata.schema.column, range(metadata.num_columns)):
@@ -187,6 +187,6 @@ def _extent(column: Any) -> tuple[int, int]:
         count, length = _extent(column.flatten())
         return len(column) + count, length
     if pa.types.is_struct(column.type):
-        inside = [_extent(one) for one in column.flatten()]
-        return len(column) + sum(count for count, _ in inside), sum(one for _, one in inside)
+        inside = [_extent(field) for field in column.flatten()]
+        return len(column) + sum(count for count, _ in inside), sum(length for _, length in inside)
     return len(column), column.nbytes

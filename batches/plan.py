@@ -158,7 +158,9 @@ def plan_batch(
     known = made or {}
     everybody, faults = players_of(spec.characters, spec.casts, known, private=private)
     unmade = {
-        known_as(one): one for one in spec.characters if not one.exists and one.name not in known
+        known_as(character): character
+        for character in spec.characters
+        if not character.exists and character.name not in known
     }
     if not spec.scenes:
         faults.append("scenes: there is none; give at least one prompt")
@@ -201,13 +203,13 @@ class _Part:
         """How many videos it makes."""
         remix = self.scene.remix_of is not None
         return len(self.casts) * sum(
-            one.takes * (1 if remix else max(one.n, 0)) for _, one in self.variants
+            variant.takes * (1 if remix else max(variant.n, 0)) for _, variant in self.variants
         )
 
     @property
     def shots(self) -> int:
         """How many shots it makes."""
-        return len(self.casts) * sum(one.takes for _, one in self.variants)
+        return len(self.casts) * sum(variant.takes for _, variant in self.variants)
 
 
 def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part]:
@@ -366,8 +368,8 @@ def _cast_faults(scene: Scene, players: ResolvedCast) -> Iterator[str]:
 
 
 def _needed(players: ResolvedCast, unmade: Mapping[str, Character]) -> list[Character]:
-    playing = dict.fromkeys(one for role in players.roles.values() for one in role)
-    return [unmade[one] for one in playing if one in unmade]
+    playing = dict.fromkeys(name for role in players.roles.values() for name in role)
+    return [unmade[name] for name in playing if name in unmade]
 
 
 def _request_faults(shots: Sequence[Shot], catalogue: Catalogue, *, private: bool) -> list[str]:

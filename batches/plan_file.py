@@ -64,17 +64,19 @@ def read_plan(content: bytes, key: str, uri: str) -> PlanFile:
         if plan_key(plan.batch) != key:
             return f"it is the plan of batch {plan.batch}"
         shots = [*plan.shots, *plan.left]
-        foreign = next((one for one in shots if one.batch != plan.batch), None)
+        foreign = next((shot for shot in shots if shot.batch != plan.batch), None)
         if foreign:
             return f"shot {foreign.shot_id} is of batch {foreign.batch}"
-        planned = {one.shot_id for one in plan.shots}
-        unknown = next((one for some in plan.shards for one in some if one not in planned), None)
+        planned = {shot.shot_id for shot in plan.shots}
+        unknown = next(
+            (shot_id for some in plan.shards for shot_id in some if shot_id not in planned), None
+        )
         if unknown:
             return f"a shard names {unknown}, which is no shot of it"
-        outside = next((one for one in shots if not _is_inside(one, plan.batch)), None)
+        outside = next((shot for shot in shots if not _is_inside(shot, plan.batch)), None)
         if outside:
             return f"shot {outside.shot_id} has a folder outside of the batch"
-        wrong = next((one for one in shots if not belongs_to(one.shot_id, one.folder)), None)
+        wrong = next((shot for shot in shots if not belongs_to(shot.shot_id, shot.folder)), None)
         return f"shot {wrong.shot_id} has the folder of another" if wrong else None
 
     return read_document(PlanFile, content, uri, PLAN_VERSION, mismatch)

@@ -184,7 +184,7 @@ def cost_of(spent: Iterable[float | Unpriced], to_pay: Iterable[float | Unpriced
         Cost(spent=40.0, to_pay=80.0, unpriced=('kling-v3: ...',))
     """
     before, now = list(spent), list(to_pay)
-    reasons = dict.fromkeys(one.reason for one in before + now if isinstance(one, Unpriced))
+    reasons = dict.fromkeys(price.reason for price in before + now if isinstance(price, Unpriced))
     return Cost(_sum(before), _sum(now), tuple(reasons))
 
 
@@ -219,12 +219,12 @@ def budget_faults(
 
 
 def _price_for(model: str, what: str, prices: Sequence[Price]) -> Price | Unpriced:
-    fitting = [one for one in prices if one.model == model]
-    fitting = fitting or [one for one in prices if fnmatchcase(model, one.model)]
+    fitting = [price for price in prices if price.model == model]
+    fitting = fitting or [price for price in prices if fnmatchcase(model, price.model)]
     if not fitting:
         return _missing(model, what)
-    best = max(fitting, key=lambda one: len(one.model))
-    if [one.model for one in fitting].count(best.model) > 1:  # which of them holds is not ours
+    best = max(fitting, key=lambda price: len(price.model))
+    if [price.model for price in fitting].count(best.model) > 1:  # which of them holds is not ours
         return Unpriced(f"{model}: settings.prices has {best.model} more than once; leave one")
     return best
 
@@ -266,7 +266,7 @@ def _below_floor(cost: Cost, keep: float, balance: Balance | None) -> list[str]:
 
 
 def _sum(amounts: Iterable[float | Unpriced]) -> float:
-    return _rounded(sum(one for one in amounts if not isinstance(one, Unpriced)))
+    return _rounded(sum(amount for amount in amounts if not isinstance(amount, Unpriced)))
 
 
 def _rounded(amount: float) -> float:

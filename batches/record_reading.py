@@ -65,7 +65,7 @@ async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, l
 
 def latest(attempts: Sequence[Attempt]) -> Attempt | None:
     """The latest of a shot's attempts; None if it was never sent."""
-    return max(attempts, key=lambda one: one.attempt, default=None)
+    return max(attempts, key=lambda attempt: attempt.attempt, default=None)
 
 
 async def refuse_lost(item: Buyable, store: Store) -> None:
@@ -93,7 +93,9 @@ def lost(item: Buyable, number: int, store: Store) -> StoreError:
         number: Of the attempt that is gone.
         store: Where it was.
     """
-    where = " and ".join(f"{store.uri(one)}/" for one in dict.fromkeys([item.record, item.folder]))
+    where = " and ".join(
+        f"{store.uri(folder)}/" for folder in dict.fromkeys([item.record, item.folder])
+    )
     error = StoreError(
         f"{store.uri(attempt_key(item.record, number))} is gone, while other objects of it "
         f"are there; nothing is bought: restore it, or delete {where} to buy it anew",

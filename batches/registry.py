@@ -59,7 +59,7 @@ async def read_all(store: Store) -> list[MadeCharacter]:
     keys = await store.list_keys(f"{CHARACTERS}/")
     folders = [key.rpartition("/")[0] for key in keys if key.endswith(f"/{CHARACTER_FILE}")]
     made = (await _read_each(folders, store)).values()
-    return sorted(made, key=lambda one: one.made_at)
+    return sorted(made, key=lambda character: character.made_at)
 
 
 async def read_known(characters: Iterable[Character], store: Store) -> dict[str, MadeCharacter]:
@@ -68,11 +68,11 @@ async def read_known(characters: Iterable[Character], store: Store) -> dict[str,
     Raises:
         StoreError: As `read_made`.
     """
-    to_make = [one for one in characters if not one.exists]
+    to_make = [character for character in characters if not character.exists]
     if not to_make:
         return {}
     registry = registered(await store.list_keys(f"{CHARACTERS}/"))
-    folders = {one.name: order_of(one, registry).folder for one in to_make}
+    folders = {character.name: order_of(character, registry).folder for character in to_make}
     known = set(folders.values()) & set(registry.folders.values())
     made = await _read_each(known, store)
     return {name: made[folder] for name, folder in folders.items() if folder in made}
@@ -95,7 +95,10 @@ def _mismatch(folder: str, made: MadeCharacter) -> str | None:
     if not is_username(made.username):
         return "its username is not one"
     # It goes out as `character_url`, which may be a URL, too: the bucket must not choose one.
-    if any("/" in one or len(one) > LONGEST_ID for one in (made.task_id, made.from_task or "")):
+    if any(
+        "/" in task_id or len(task_id) > LONGEST_ID
+        for task_id in (made.task_id, made.from_task or "")
+    ):
         return "its task id is not one"
     if made.url and not is_reference(made.url) and why_not_public(made.url, private=True):
         return "its clip is neither at a URL that can be fetched nor a file's content"

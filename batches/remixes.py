@@ -61,10 +61,10 @@ def task_of(named: EarlierShot, rows: Iterable[ManifestRow]) -> str:
 def with_remixes(spec: BatchSpec, tasks: Mapping[str, str]) -> BatchSpec:
     """The batch with task ids in place of the shots that its scenes remix."""
     scenes = [
-        one.model_copy(update={"remix_of": tasks.get(one.remix_of, one.remix_of)})
-        if one.remix_of
-        else one
-        for one in spec.scenes
+        scene.model_copy(update={"remix_of": tasks.get(scene.remix_of, scene.remix_of)})
+        if scene.remix_of
+        else scene
+        for scene in spec.scenes
     ]
     return spec.model_copy(update={"scenes": scenes})
 

@@ -116,7 +116,7 @@ class SpecFile:
             found = BatchSpec.model_validate(data)
         except ValidationError as error:
             wrong = error.errors(include_url=False)
-            faults += [self._fault(one) for one in wrong[:_FAULTS_SHOWN]]
+            faults += [self._fault(fault) for fault in wrong[:_FAULTS_SHOWN]]
             if more := len(wrong[_FAULTS_SHOWN:]):
                 faults.append(f"{self.name}: and {more:,} more of the kind")
             found = _without(data, error)
@@ -190,8 +190,8 @@ def _unknown_columns(table: Table) -> Iterator[str]:
 
 def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
     """What is left without the fields that are wrong or, if it isn't enough, what holds them."""
-    for one in error.errors():
-        *path, last = one["loc"]
+    for fault in error.errors():
+        *path, last = fault["loc"]
         place: Any = data
         for step in path:
             place = _step(place, step)
@@ -200,9 +200,9 @@ def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
     try:
         return BatchSpec.model_validate(data)
     except ValidationError as rest:
-        broken = {one["loc"][:2] for one in rest.errors()}
+        broken = {fault["loc"][:2] for fault in rest.errors()}
     whole = {
-        section: [one for place, one in enumerate(items) if (section, place) not in broken]
+        section: [item for place, item in enumerate(items) if (section, place) not in broken]
         for section, items in data.items()
         if isinstance(items, list)
     }

@@ -26,8 +26,8 @@ def read_stored(content: bytes, key: str, uri: str) -> StoredShot:
             return f"it is about {found.shot.shot_id}, another shot"
         if not found.videos:
             return "it names no video"
-        keys = [key for one in found.videos for key in (one.key, one.thumbnail_key) if key]
-        outside = next((one for one in keys if not _is_in(one, folder)), None)
+        keys = [key for video in found.videos for key in (video.key, video.thumbnail_key) if key]
+        outside = next((key for key in keys if not _is_in(key, folder)), None)
         if outside:
             return f"it names {outside}, outside of its folder"
         batch = folder.partition("/")[0]
@@ -35,7 +35,7 @@ def read_stored(content: bytes, key: str, uri: str) -> StoredShot:
         places = [place for place in (shot.folder, shot.record) if place]
         if shot.batch != batch or not all(is_below(place, batch) for place in places):
             return "its shot has a folder outside of the batch"
-        elsewhere = any(not leads_to(one.uri, one.key) for one in found.videos)
+        elsewhere = any(not leads_to(video.uri, video.key) for video in found.videos)
         return "the URI of a video is not that of its key" if elsewhere else None
 
     return read_document(StoredShot, content, uri, MANIFEST_VERSION, mismatch)
@@ -85,4 +85,4 @@ def stored_names(folder: str, stem: str, attempt: int, entries: Mapping[str, Ent
         ['b/dog/video-1.mp4']
     """
     stems = [f"{folder}/{stem}-attempt-{attempt}.", f"{folder}/{stem}."]
-    return [key for one in stems for key in entries if key.startswith(one)]
+    return [key for start in stems for key in entries if key.startswith(start)]

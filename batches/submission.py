@@ -279,7 +279,7 @@ class Buyer:
             recorded = await self._as_recorded(item, attempt)
             if recorded.state != "sending":  # the worker that sent it has heard
                 return None
-            attempt = max(attempt, recorded, key=lambda one: one.sends)
+            attempt = max(attempt, recorded, key=lambda seen: seen.sends)
 
     async def _look_up(self, attempt: Attempt) -> str | None:
         try:

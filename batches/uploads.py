@@ -128,14 +128,16 @@ async def urls_for(
         StoreError: As `find_upload`.
     """
     references = references_in(request)
-    found = {one: await find_upload(one, store, now(), private) for one in references}
-    missing: Sequence[str] = [one for one, upload in found.items() if upload is None]
+    found = {
+        reference: await find_upload(reference, store, now(), private) for reference in references
+    }
+    missing: Sequence[str] = [reference for reference, upload in found.items() if upload is None]
     if missing:
         raise InvalidRequest(
             [
-                f"{one}: no file of this content was uploaded in the last 24 hours; "
+                f"{reference}: no file of this content was uploaded in the last 24 hours; "
                 "did the file change since it was planned? Run the batch again"
-                for one in missing
+                for reference in missing
             ]
         )
-    return {one: upload.url for one, upload in found.items() if upload}
+    return {reference: upload.url for reference, upload in found.items() if upload}
