@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.batches.casting import (
-    NOBODY,
+    NO_CAST,
     ResolvedCast,
     filling,
-    players_of,
     resolve,
+    resolve_casts,
     roles_in,
 )
 from prefect_toapis.batches.spec import Cast, Character, Role
@@ -54,7 +54,7 @@ def test_resolving_never_loses_text_outside_roles(parts: list[str]) -> None:
 @given(st.text(st.characters(exclude_characters="{}")))
 def test_a_prompt_without_braces_is_sent_as_it_is(prompt: str) -> None:
     assert roles_in(prompt) == []
-    assert resolve(prompt, NOBODY) == prompt
+    assert resolve(prompt, NO_CAST) == prompt
 
 
 @given(st.text("{}ab- \n"))
@@ -68,9 +68,9 @@ def test_any_braces_can_be_resolved_once_their_roles_are_filled(prompt: str) -> 
 
 
 def test_without_casts_each_character_is_one_alone() -> None:
-    players, faults = players_of([TURBO, BARON], [])
+    casts, faults = resolve_casts([TURBO, BARON], [])
     assert faults == []
-    assert players == [
+    assert casts == [
         ResolvedCast("Turbo", {"character": ["a.turbo"]}),
         ResolvedCast("Baron", {"character": ["b.baron"]}),
     ]
@@ -85,9 +85,9 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
             Role(role="sidekick", character="Turbo"),
         ],
     )
-    players, faults = players_of([TURBO, BARON], [cast])
+    casts, faults = resolve_casts([TURBO, BARON], [cast])
     assert faults == []
-    assert players == [
+    assert casts == [
         ResolvedCast("all", {"hero": ["b.baron", "a.turbo"], "sidekick": ["a.turbo"]})
     ]
 
@@ -106,14 +106,14 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
             ['cast "Turbo": no character is named "Turbo"; the batch has no characters'],
         ),
         ([TURBO], [Cast()], ['cast "cast-1": it has no roles']),
-        ([TURBO, TURBO, TURBO], [], ['character "Turbo": there are two of that name']),
+        ([TURBO, TURBO, TURBO], [], ['character "Turbo": the name is used more than once']),
         (
             [Character(name="Turbo", username="turbo whiskers")],
             [],
             [
                 (
-                    "character \"Turbo\": username='turbo whiskers' is none; "
-                    "take it from the character query, as @duksvfkf.turbo_whis"
+                    "character \"Turbo\": username='turbo whiskers' is not a valid username; "
+                    "copy it from the character query, such as @duksvfkf.turbo_whis"
                 )
             ],
         ),
@@ -122,23 +122,23 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
 def test_what_is_wrong_with_characters_and_casts(
     characters: list[Character], casts: list[Cast], faults: list[str]
 ) -> None:
-    assert players_of(characters, casts)[1] == faults
+    assert resolve_casts(characters, casts)[1] == faults
 
 
 @pytest.mark.parametrize("username", ["", "@", "@@a", "a/b", "é", "a\n.b", "{hero}"])
 def test_a_username_that_is_none_is_a_fault(username: str) -> None:
-    (fault,) = players_of([Character(name="x", username=username)], [])[1]
+    (fault,) = resolve_casts([Character(name="x", username=username)], [])[1]
     assert fault.startswith('character "x": username=')
 
 
 def test_all_faults_come_in_one_go() -> None:
     characters = [TURBO, TURBO, Character(name="Bad", username="?")]
     casts = [Cast(name="none"), Cast(name="who", roles=[Role(character="Nobody")])]
-    assert len(players_of(characters, casts)[1]) == 4
+    assert len(resolve_casts(characters, casts)[1]) == 4
 
 
 def test_a_scene_without_roles_has_nobody() -> None:
-    assert filling([], [PAIR]) == [NOBODY]
+    assert filling([], [PAIR]) == [NO_CAST]
 
 
 def test_casts_fill_all_the_roles_or_nothing() -> None:
@@ -153,4 +153,4 @@ def test_casts_that_differ_only_in_other_roles_fill_once() -> None:
     one = ResolvedCast("one", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
     two = ResolvedCast("two", {"hero": ["a.turbo"], "sidekick": ["c.cat"]})
     assert filling(["hero"], [one, two]) == [ResolvedCast("one", {"hero": ["a.turbo"]})]
-    assert [players.label for players in filling(["sidekick"], [one, two])] == ["one", "two"]
+    assert [cast.label for cast in filling(["sidekick"], [one, two])] == ["one", "two"]
