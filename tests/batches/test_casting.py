@@ -87,9 +87,7 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
     )
     casts, faults = resolve_casts([TURBO, BARON], [cast])
     assert faults == []
-    assert casts == [
-        ResolvedCast("all", {"hero": ["b.baron", "a.turbo"], "sidekick": ["a.turbo"]})
-    ]
+    assert casts == [ResolvedCast("all", {"hero": ["b.baron", "a.turbo"], "sidekick": ["a.turbo"]})]
 
 
 @pytest.mark.parametrize(

@@ -213,10 +213,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"variants": []}, "variants: empty; omit the field to use the default"),
     (
         {"variants": [{"name": "v"}, {"name": "w"}]},
-        (
-            "s / v and s / w: duplicate shot; to buy several takes, "
-            "set takes on the variant"
-        ),
+        ("s / v and s / w: duplicate shot; to buy several takes, set takes on the variant"),
     ),
     (
         {"variants": [{"name": "v", "takes": 3, "n": 2}], "max_videos": 5},
