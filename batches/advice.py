@@ -17,8 +17,8 @@ E = TypeVar("E", bound=ToAPIsError)
 
 _ADVICE: dict[type, str] = {
     WebhookNotConfigured: (
-        "Configure the webhook for this key at the provider: settings.webhooks.callback_url may differ from "
-        "its URL in path and query only. Or leave settings.webhooks.callback_url empty."
+        "Configure the webhook for this key at the provider: settings.webhooks.callback_url may "
+        "differ from its URL in path and query only. Or leave settings.webhooks.callback_url empty."
     ),
     Unauthorized: "Check the API key of the ToAPIsCredentials in use (or TOAPIS_API_KEY).",
     InsufficientBalance: (
@@ -30,7 +30,9 @@ _ADVICE: dict[type, str] = {
     ),
     StillRendering: "Run the batch again: it continues the wait and buys nothing twice.",
     DownloadFailed: "Run the batch again before the result expires (24 hours after completion).",
-    ResultExpired: 'Run the batch again with settings.purchases.on_expired="rebuy" to buy the video anew.',
+    ResultExpired: (
+        'Run the batch again with settings.purchases.on_expired="rebuy" to buy the video anew.'
+    ),
 }
 
 

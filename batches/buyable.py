@@ -82,7 +82,7 @@ class Buyable(Protocol):
         ...
 
     @property
-    def findable(self) -> bool:
+    def supports_lookup(self) -> bool:
         """Whether the provider tells of it by its business id."""
         ...
 

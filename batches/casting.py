@@ -18,7 +18,7 @@ from prefect_toapis.client.rules import check
 
 # {hero} is a role; {{hero}} is text in braces; other braces stay as they are.
 _ROLE = re.compile(r"\{\{([A-Za-z_][\w-]*)\}\}|\{([A-Za-z_][\w-]*)\}", re.ASCII)
-_NOT_YET = "yet-to-be-made"  # where a task id belongs
+_NOT_YET = "yet-to-be-made"  # placeholder for a task id
 _SHOWN = 60  # characters of a name in a message
 _LISTED = 20  # characters in a message
 _USERNAME = re.compile(r"[\w.-]+", re.ASCII)
@@ -26,7 +26,7 @@ _LONGEST_USERNAME = 100
 
 
 class Made(Protocol):
-    """What requests need of a character that was made; a `MadeCharacter` is one."""
+    """What requests need of a character that was made, such as `MadeCharacter`."""
 
     @property
     def username(self) -> str:
@@ -39,22 +39,22 @@ class Made(Protocol):
         ...
 
 
-class _Unmade(NamedTuple):
-    """What stands in a plan for a character that is still to be made."""
+class _Placeholder(NamedTuple):
+    """Stands in a plan for a character that is still to be made."""
 
     username: str
     task_id: str
 
 
 @dataclass(frozen=True)
-class Players:
-    """A cast with its characters looked up.
+class ResolvedCast:
+    """A cast with its characters resolved.
 
     Args:
-        label: The cast.
-        roles: Who plays each role, as identity knows them: by username, or by what they are
-            made from.
-        made: How requests call those who are made; the others are called as they are known.
+        label: Of the cast.
+        roles: The characters of each role, by `known_as`: their username, or what they are made
+            from.
+        made: The username and task id of characters that are made, by `known_as`.
     """
 
     label: str
@@ -62,11 +62,11 @@ class Players:
     made: Mapping[str, Made] = field(default_factory=dict)
 
 
-NOBODY = Players("", {})
+NO_CAST = ResolvedCast("", {})
 
 
 def roles_in(prompt: str) -> list[str]:
-    """The roles a prompt names, each once, in order.
+    """Return the roles a prompt names, each once, in order.
 
     Example:
         >>> roles_in("{hero} meets {sidekick} and {hero}; {{this}} and { that } are text")
@@ -75,37 +75,37 @@ def roles_in(prompt: str) -> list[str]:
     return list(dict.fromkeys(match[2] for match in _ROLE.finditer(prompt) if match[2]))
 
 
-def resolve(prompt: str, players: Players) -> str:
-    """The prompt as it is sent: each role replaced by its characters as `@username` ([P]).
+def resolve(prompt: str, cast: ResolvedCast) -> str:
+    """Return the prompt as it is sent: roles replaced by `@username` of their characters ([P]).
 
     Example:
-        >>> resolve("{hero} runs, {{really}}", Players("", {"hero": ["a.cat"]}))
+        >>> resolve("{hero} runs, {{really}}", ResolvedCast("", {"hero": ["a.cat"]}))
         '@a.cat runs, {really}'
     """
 
     def text(match: re.Match[str]) -> str:
         if match[1]:
             return f"{{{match[1]}}}"
-        made = players.made
-        known = players.roles[match[2]]
-        return " ".join(f"@{made[one].username if one in made else one}" for one in known)
+        made = cast.made
+        known = cast.roles[match[2]]
+        return " ".join(f"@{made[name].username if name in made else name}" for name in known)
 
     return _ROLE.sub(text, prompt)
 
 
-def resolved_length(prompt: str, players: Players) -> int:
-    """How long a prompt gets at most by `resolve`, in characters."""
+def resolved_length(prompt: str, cast: ResolvedCast) -> int:
+    """Return an upper bound of the length of the resolved prompt, in characters."""
     names = {
         role: sum(
-            len(players.made[one].username if one in players.made else one) + 2 for one in cast
+            len(cast.made[name].username if name in cast.made else name) + 2 for name in playing
         )
-        for role, cast in players.roles.items()
+        for role, playing in cast.roles.items()
     }
     return len(prompt) + sum(names.get(match[2], 0) for match in _ROLE.finditer(prompt))
 
 
 def role_of_url(character_url: str | None) -> str | None:
-    """The role whose character `character_url` is to be taken from, as `{hero}`; None for a URL.
+    """Return the role that `character_url` names, as in `{hero}`; None if it is a URL.
 
     Example:
         >>> role_of_url("{hero}")
@@ -115,44 +115,44 @@ def role_of_url(character_url: str | None) -> str | None:
     return match[2] if match else None
 
 
-def resolve_url(character_url: str | None, players: Players) -> str | None:
-    """`character_url` as it is sent: a role replaced by its character's creation ([D]).
+def resolve_url(character_url: str | None, cast: ResolvedCast) -> str | None:
+    """Return `character_url` as it is sent: a role replaced by its character's task id ([D]).
 
-    Where a character has yet to be made, or there is a `url_fault`, a word stands for it.
+    A placeholder is returned if the character is still to be made, or there is a `url_fault`.
     """
     role = role_of_url(character_url)
     if role is None:
         return character_url
-    if url_fault(character_url, players):
+    if url_fault(character_url, cast):
         return _NOT_YET
-    return players.made[players.roles[role][0]].task_id
+    return cast.made[cast.roles[role][0]].task_id
 
 
-def url_fault(character_url: str | None, players: Players) -> str | None:
-    """Why the character of a role can't be given as `character_url`; None if it can."""
+def url_fault(character_url: str | None, cast: ResolvedCast) -> str | None:
+    """Return why the character of a role can't be used as `character_url`; None if it can."""
     role = role_of_url(character_url)
     if role is None:
         return None
-    known = players.roles[role]
+    known = cast.roles[role]
     if len(known) != 1:
-        return f"{{{role}}} is played by {len(known)} characters, and it takes one"
-    if known[0] not in players.made:
+        return f"{{{role}}} is played by {len(known)} characters, but must be played by exactly 1"
+    if known[0] not in cast.made:
         return (
-            f"@{known[0]} exists already, and it takes one that is made here; "
+            f"@{known[0]} exists already, but a character created by this batch is required; "
             f"write {{{role}}} in the prompt instead"
         )
     return None
 
 
 def known_as(character: Character) -> str:
-    """How identity knows a character: by its username, or by what it is made from."""
+    """Return what a shot's identity calls a character: its username, or what it is made from."""
     if character.username is not None:
         return character.username
     return made_from(character_id(creation_request(character)))
 
 
 def creation_request(character: Character) -> CharacterRequest:
-    """What is sent to make a character; check its faults first."""
+    """Return the request that creates a character; check its faults first."""
     return CharacterRequest(
         model=character.model,
         timestamps=character.timestamps or "",
@@ -161,36 +161,37 @@ def creation_request(character: Character) -> CharacterRequest:
     )
 
 
-def players_of(
+def resolve_casts(
     characters: Sequence[Character],
     casts: Sequence[Cast],
     made: Mapping[str, Made] = MappingProxyType({}),
     *,
     private: bool = False,
-) -> tuple[list[Players], list[str]]:
-    """Every cast with its characters looked up, and what is wrong with them.
+) -> tuple[list[ResolvedCast], list[str]]:
+    """Resolve the characters of every cast; return the casts and all faults.
 
-    Without casts, each character is one alone, in the role `character`.
+    Without casts, each character forms its own cast in the role `character`.
 
     Args:
-        characters: Those of the batch.
-        casts: Who plays what.
+        characters: All characters of the batch.
+        casts: All casts of the batch.
         made: The characters that were made, by name. Prompts show the others in braces.
         private: As for `faults_of`.
     """
     faults = _character_faults(characters, private=private)
     if not casts:
         casts = [
-            Cast(name=one.name, roles=[Role(role=ROLE_OF_ONE, character=one.name)])
-            for one in characters
+            Cast(name=character.name, roles=[Role(role=ROLE_OF_ONE, character=character.name)])
+            for character in characters
         ]
-    known = {one.name: known_as(one) for one in characters}
+    known = {character.name: known_as(character) for character in characters}
     called: dict[str, Made] = {
-        known[one.name]: made.get(one.name) or _Unmade(f"{{{one.name}}}", _NOT_YET)
-        for one in characters
-        if not one.exists
+        known[character.name]: made.get(character.name)
+        or _Placeholder(f"{{{character.name}}}", _NOT_YET)
+        for character in characters
+        if not character.exists
     }
-    found: list[Players] = []
+    found: list[ResolvedCast] = []
     for label, cast in zip(cast_labels(casts), casts, strict=True):
         unknown = [role.character for role in cast.roles if role.character not in known]
         faults += [
@@ -202,75 +203,80 @@ def players_of(
         roles: dict[str, list[str]] = {}
         for role in cast.roles:
             roles.setdefault(role.role, []).append(known.get(role.character, ""))
-        found.append(Players(label, roles, called))
+        found.append(ResolvedCast(label, roles, called))
     return found, faults
 
 
-def filling(roles: Sequence[str], everybody: Sequence[Players]) -> list[Players]:
-    """The casts that fill all of these roles, each filling once; nobody where there is no role."""
+def filling(roles: Sequence[str], casts: Sequence[ResolvedCast]) -> list[ResolvedCast]:
+    """Return the casts that fill all of these roles, without duplicates.
+
+    Without roles, the result is `[NO_CAST]`.
+    """
     if not roles:
-        return [NOBODY]
-    distinct: dict[str, Players] = {}
-    for players in everybody:
-        if all(role in players.roles for role in roles):
-            used = {role: players.roles[role] for role in roles}
-            distinct.setdefault(repr(used), Players(players.label, used, players.made))
+        return [NO_CAST]
+    distinct: dict[str, ResolvedCast] = {}
+    for cast in casts:
+        if all(role in cast.roles for role in roles):
+            used = {role: cast.roles[role] for role in roles}
+            distinct.setdefault(repr(used), ResolvedCast(cast.label, used, cast.made))
     return list(distinct.values())
 
 
 class Filling:
-    """Which casts fill the roles of scenes; many scenes have the same roles.
+    """The casts that fill the roles of scenes, cached because many scenes have the same roles.
 
     Args:
-        everybody: The casts.
+        casts: The casts.
 
     Example:
-        >>> filling = Filling([Players("Turbo", {"hero": ["a.turbo"]})])
-        >>> [[players.label for players in filling.of(roles)] for roles in (["hero"], ["villain"])]
+        >>> filling = Filling([ResolvedCast("Turbo", {"hero": ["a.turbo"]})])
+        >>> [[cast.label for cast in filling.of(roles)] for roles in (["hero"], ["villain"])]
         [['Turbo'], []]
     """
 
-    def __init__(self, everybody: Sequence[Players]) -> None:
+    def __init__(self, casts: Sequence[ResolvedCast]) -> None:
         self.tried = 0  # casts, for each set of roles: what takes time and memory
-        self._everybody = everybody
-        self.roles = {role for players in everybody for role in players.roles}
-        self._known: dict[tuple[str, ...], list[Players]] = {}
+        self._casts = casts
+        self.roles = {role for cast in casts for role in cast.roles}
+        self._known: dict[tuple[str, ...], list[ResolvedCast]] = {}
 
-    def of(self, roles: Sequence[str]) -> list[Players]:
-        """As `filling`."""
+    def of(self, roles: Sequence[str]) -> list[ResolvedCast]:
+        """Return the casts that fill these roles; see `filling`."""
         key = tuple(roles)
         if key not in self._known and self.roles.issuperset(roles):
-            self.tried += len(self._everybody)
-            self._known[key] = filling(roles, self._everybody)
+            self.tried += len(self._casts)
+            self._known[key] = filling(roles, self._casts)
         return self._known.get(key, [])
 
 
-def unfilled(roles: Sequence[str]) -> Players:
-    """A cast for roles that no cast fills, so that the scene's other faults can be seen."""
-    return Players("?", {role: ["?"] for role in roles}, {"?": _Unmade("?", _NOT_YET)})
+def unfilled(roles: Sequence[str]) -> ResolvedCast:
+    """Return a placeholder cast for unfilled roles, so that a scene's other faults are found."""
+    return ResolvedCast("?", {role: ["?"] for role in roles}, {"?": _Placeholder("?", _NOT_YET)})
 
 
 def _character_faults(characters: Sequence[Character], *, private: bool) -> list[str]:
-    names = Counter(one.name for one in characters)
+    names = Counter(character.name for character in characters)
     faults = [
-        f'character "{name}": there are two of that name'
+        f'character "{name}": the name is used more than once'
         for name, count in names.items()
         if count > 1
     ]
-    return faults + [fault for one in characters for fault in faults_of(one, private=private)]
+    return faults + [
+        fault for character in characters for fault in faults_of(character, private=private)
+    ]
 
 
 def is_username(text: str) -> bool:
-    """Whether a text has the form of a character's username, without @."""
+    """Return whether a text is a valid username of a character, without @."""
     return len(text) <= _LONGEST_USERNAME and _USERNAME.fullmatch(text) is not None
 
 
 def faults_of(character: Character, *, private: bool = False) -> list[str]:
-    """What is wrong with a character by itself, the provider's rules included.
+    """Return the faults of a single character, including broken rules of the provider.
 
     Args:
-        character: Any.
-        private: Whether the API is at a private address, so that clips may be, too.
+        character: To check.
+        private: Whether the API is at a private address, so that private clip URLs are allowed.
     """
     faults = _faults_of(character, private=private)
     return [f'character "{character.name}": {fault}' for fault in faults]
@@ -283,14 +289,14 @@ def _faults_of(character: Character, *, private: bool) -> list[str]:
         faults.append("give exactly one of username, url and from_task")
     if character.username is not None and not is_username(character.username):
         faults.append(
-            f"username={printable(character.username, _SHOWN)!r} is none; "
-            "take it from the character query, as @duksvfkf.turbo_whis"
+            f"username={printable(character.username, _SHOWN)!r} is not a valid username; "
+            "copy it from the character query, such as @duksvfkf.turbo_whis"
         )
     made = character.url is not None or character.from_task is not None
     if made and character.timestamps is None:
-        faults.append('timestamps: say where in the clip it is, as "start,end" in seconds')
+        faults.append('timestamps: required: the part of the clip as "start,end" in seconds')
     if not made and character.timestamps is not None:
-        faults.append("timestamps: only for one that is made from a url or from_task")
+        faults.append("timestamps: only allowed together with url or from_task")
     if faults or character.exists:
         return faults
     request, catalogue = creation_request(character), Catalogue.current()

@@ -1,7 +1,7 @@
-"""Characters that are made, each once, and the registry that remembers them.
+"""Created characters, and the registry that stores them so that each is created only once.
 
-`characters/{name}-{first 12 of the id}/` holds the record of the creation, `attempt-1.json`, and
-`character.json`, which is written last.
+`characters/{name}-{first 12 of the id}/` contains `character.json`, which is written last; the
+record of the creation is below `characters/records/`.
 """
 
 from collections.abc import Iterable
@@ -36,13 +36,13 @@ REGISTRY_VERSION = 1
 
 @dataclass(frozen=True)
 class CharacterOrder:
-    """A character to be made: a `Buyable`, what is bought once.
+    """A character to be created: a `Buyable`, paid once.
 
     Args:
-        name: What its user calls it: a label.
-        request: What is sent.
-        folder: Where the registry keeps it, below the bucket's prefix.
-        record: Where the registry keeps its attempts; empty: not looked up yet.
+        name: The user's name for it: a label.
+        request: To send.
+        folder: Its folder in the registry, below the bucket's prefix.
+        record: The folder of its attempts; empty: not looked up yet.
     """
 
     name: str
@@ -52,12 +52,12 @@ class CharacterOrder:
 
     @property
     def label(self) -> str:
-        """As people see it."""
+        """The display label."""
         return self.name
 
     @property
     def id(self) -> str:
-        """Its identity: the clip and the part of it."""
+        """Its id: a hash of the clip and the timestamps."""
         return character_id(self.request)
 
     @property
@@ -67,36 +67,36 @@ class CharacterOrder:
 
     @property
     def take(self) -> int:
-        """A character is made once."""
+        """1: a character is created once."""
         return 1
 
     def placed(self, folder: str, record: str) -> "CharacterOrder":
-        """The same, where the registry has it."""
+        """Return a copy with the folder and record that the registry has for it."""
         return replace(self, folder=folder, record=record)
 
     @property
-    def findable(self) -> bool:
-        """False: no source says that a creation can be looked up by its business id ([A])."""
+    def supports_lookup(self) -> bool:
+        """False: looking up creations by their business id is not documented ([A])."""
         return False
 
     def business_id(self, attempt: int) -> str:
-        """The id of an attempt as the provider sees it."""
+        """Return the business id that the provider gets for an attempt."""
         return business_id(self.id, attempt)
 
     def name_in(self, error: ToAPIsError) -> None:
-        """Have an error say that it is about this character."""
+        """Add this character's name to an error."""
         name_in(error, self.name)
 
 
 class CharacterCreation(BaseModel):
-    """The creation of a character that was submitted, and paid for.
+    """The creation of a character that was submitted and paid.
 
     Args:
-        task_id: The provider's id of it.
-        business_id: Ours.
-        character: What it is made from; URLs without signatures.
-        folder: Where the registry keeps it, below the bucket's prefix.
-        attempt: Which try at buying it this is.
+        task_id: The provider's task id.
+        business_id: This package's id of the attempt.
+        character: The character's definition; URLs without signatures.
+        folder: Its folder in the registry, below the bucket's prefix.
+        attempt: The number of the attempt.
         submitted_at: When it was sent.
     """
 
@@ -111,16 +111,16 @@ class CharacterCreation(BaseModel):
 
     @property
     def label(self) -> str:
-        """As people see it."""
+        """The display label."""
         return self.character.name
 
     @property
     def order(self) -> CharacterOrder:
-        """What was ordered; a signed URL is without its signature."""
+        """The order; URLs without signatures."""
         return CharacterOrder(self.label, creation_request(self.character), self.folder)
 
     def made(self, username: str, now: datetime) -> "MadeCharacter":
-        """The character that came of it."""
+        """Return the created character."""
         return MadeCharacter(
             name=self.character.name,
             username=username,
@@ -135,20 +135,20 @@ class CharacterCreation(BaseModel):
 
 
 class MadeCharacter(BaseModel):
-    """A character that was made, as `character.json` remembers it.
+    """A created character, as stored in `character.json`.
 
     Args:
-        name: What its user calls it.
+        name: The user's name for it.
         username: Its name at the provider, for prompts: `@username`.
-        url: The clip that it was made from, without a signature, or a reference to the content
-            of a file; or else:
-        from_task: The generation that it was made from.
-        timestamps: Where in the clip, as "start,end" in seconds; empty for one that came with
-            a video of its own (`character_create`, `character_from_task`).
+        url: The clip that it was made from: a URL without signature, or a reference to the
+            content of a file.
+        from_task: The generation that it was made from, if not a clip.
+        timestamps: The part of the clip, as "start,end" in seconds; empty for a character that
+            came with a video (`character_create`, `character_from_task`).
         model: The model that made it.
-        task_id: The provider's id of the creation, or of that video.
-        business_id: Ours.
-        made_at: When it was remembered.
+        task_id: The provider's task id of the creation, or of that video.
+        business_id: This package's id of the attempt.
+        made_at: When it was registered.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -166,24 +166,24 @@ class MadeCharacter(BaseModel):
 
     @property
     def source(self) -> str:
-        """What it was made from: a URL, a file's content, or a task id."""
+        """The source: a URL, a reference to a file's content, or a task id."""
         return self.url or self.from_task or ""
 
     def belongs_in(self, folder: str) -> bool:
-        """Whether the registry keeps it there, by what it was made from or came with."""
+        """Return whether a registry folder is that of this character, by its source."""
         source = CharacterRequest(
             model=self.model, timestamps=self.timestamps, url=self.url, from_task=self.from_task
         )
         ids = character_id(source), shown_character_id(self.task_id, self.username)
-        return any(belongs_to(one, folder) for one in ids)
+        return any(belongs_to(identity, folder) for identity in ids)
 
     def to_json(self) -> bytes:
-        """What `character.json` holds."""
+        """Return the content of `character.json`."""
         return self.model_dump_json(indent=1, exclude_none=True).encode()
 
 
 def unsigned(character: Character) -> Character:
-    """The same character by identity: its URL carries no signature that is known as one.
+    """Return the character without known signatures in its URL; its id stays the same.
 
     A creation refers to its record by it.
     """
@@ -192,20 +192,20 @@ def unsigned(character: Character) -> Character:
 
 
 def registered(keys: Iterable[str]) -> Inventory:
-    """What the registry's keys tell without being read.
+    """Take the inventory of the registry from its keys.
 
     Args:
-        keys: All below `characters/`.
+        keys: All keys below `characters/`.
     """
     return take_inventory(CHARACTERS, keys, CHARACTER_FILE)
 
 
 def order_of(character: Character, registry: Inventory) -> CharacterOrder:
-    """What to order for a character, in the folder that the registry has for it.
+    """Return the order for a character, with its existing folder in the registry if it has one.
 
     Args:
-        character: One to be made, without faults.
-        registry: Its folders may be named after earlier names of the character.
+        character: To be created; without faults.
+        registry: Its folders may contain earlier names of the character.
     """
     request = creation_request(character)
     short_id = character_id(request)[:FOLDER_ID]
@@ -216,29 +216,29 @@ def order_of(character: Character, registry: Inventory) -> CharacterOrder:
 
 
 def distinct(characters: Iterable[Character]) -> dict[str, Character]:
-    """The characters to be made, by id, each once whatever it is called."""
+    """Return the characters to be created, by id, without duplicates under different names."""
     found: dict[str, Character] = {}
-    for one in characters:
-        if not one.exists:
-            found.setdefault(id_of(one), one)
+    for character in characters:
+        if not character.exists:
+            found.setdefault(id_of(character), character)
     return found
 
 
 def id_of(character: Character) -> str:
-    """The id of a character to be made."""
+    """Return the id of a character to be created."""
     return character_id(creation_request(character))
 
 
-def brought_along(
+def character_from_reply(
     generation: Generation, shot: Shot, reply: CharacterReply, now: datetime
 ) -> tuple[str, MadeCharacter]:
-    """A character that came with a video, and the key that it is remembered under.
+    """Return a character that came with a video, and its key in the registry.
 
     Args:
-        generation: The video's.
-        shot: What it was for.
-        reply: What the provider tells of the character.
-        now: The time.
+        generation: Of the video.
+        shot: Of the generation.
+        reply: The provider's data of the character.
+        now: The current time.
     """
     username = reply.username.removeprefix("@")
     made = MadeCharacter(
@@ -255,12 +255,12 @@ def brought_along(
 
 
 def character_key(folder: str) -> str:
-    """Where a character is remembered, by its folder."""
+    """Return the key of a character's document in the registry, from its folder."""
     return f"{folder}/{CHARACTER_FILE}"
 
 
 def name_in(error: ToAPIsError, name: str) -> None:
-    """Have an error say that it is about a character."""
+    """Add a character's name to an error."""
     error.message = f'Character "{name}": {error.message}'
 
 

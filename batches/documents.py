@@ -1,8 +1,8 @@
-"""The JSON documents in a bucket: one reader for all of them, and none is believed blindly.
+"""Reads and checks the JSON documents in a bucket.
 
-A document may be empty, cut, edited by hand, copied from elsewhere, or written by a later version
-of this package. What can't be relied on is an error that names the object; it concerns the shot
-(or character, or upload) that the document is about, and no other.
+A document may be empty, truncated, edited by hand, copied from elsewhere, or written by a later
+version of this package. A document that fails a check raises an error that names the object; the
+error only affects the shot, character or upload that the document belongs to.
 """
 
 import json
@@ -18,9 +18,9 @@ from prefect_toapis.batches.errors import DocumentDamaged, DocumentTooNew
 from prefect_toapis.client.sendable import too_deep
 from prefect_toapis.client.urls import without_query
 
-_YEARS = range(2000, 2101)  # sums with other times stay within what Python can represent
+_YEARS = range(2000, 2101)  # so that arithmetic on times can't overflow
 _FAULTS_SHOWN = 3
-_DEEPEST = 100  # lists and objects within each other: more than a request that can be sent has
+_DEEPEST = 100  # levels of nesting: more than any request that can be sent
 _ID = 26  # characters of a whole id
 _OWNER = re.compile(r"(?:^|[/-])([a-z2-7]{12}|[a-z2-7]{26})$")
 
@@ -32,17 +32,17 @@ def _plausible(moment: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
-"""A time in a document: with its zone, and in a plausible year."""
+"""A time in a document: with a time zone, and in a plausible year."""
 
 
 class Document(Protocol):
-    """What a document is read as: a pydantic model with the version of its form."""
+    """The model of a document: a pydantic model with a schema version."""
 
     version: int
 
     @classmethod
     def model_validate(cls, obj: Any, /) -> Any:
-        """As pydantic's."""
+        """Validate data, as pydantic does."""
         ...
 
 
@@ -56,18 +56,18 @@ def read_document(
     current: int,
     mismatch: Callable[[D], str | None] = lambda _: None,
 ) -> D:
-    """A document, once everything about it is known to be right.
+    """Parse and check a document.
 
     Args:
-        kind: The pydantic model of its form.
-        content: What the bucket has.
-        uri: Where: `s3://bucket/key`, for errors.
-        current: The latest version of its form that this package knows.
-        mismatch: Says what doesn't fit the place where it is; None if it all fits.
+        kind: Its pydantic model.
+        content: Of the object.
+        uri: Of the object, `s3://bucket/key`, for errors.
+        current: The latest schema version that this release supports.
+        mismatch: Returns why the document doesn't match its key; None if it does.
 
     Raises:
-        DocumentTooNew: A later version of this package wrote it.
-        DocumentDamaged: It can't be relied on, for any other reason.
+        DocumentTooNew: It was written by a later version of this package.
+        DocumentDamaged: Any other check failed.
 
     Example:
         ```python
@@ -77,7 +77,7 @@ def read_document(
     fields = _json_object(content, uri)
     version = fields.get("version", 1)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise DocumentDamaged(uri, "its version is not a number from 1 on")
+        raise DocumentDamaged(uri, "its version is not a positive integer")
     if version > current:
         raise DocumentTooNew(uri, version, current)
     try:
@@ -90,7 +90,7 @@ def read_document(
 
 
 def owner_of(folder: str) -> str | None:
-    """The id, or its first 12 characters, in the name of a folder; None if it has none.
+    """Return the id, or its first 12 characters, in a folder's name; None if there is none.
 
     Example:
         >>> owner_of("lisbon/tram-wide-x2k4n7q3bd5f")
@@ -101,17 +101,17 @@ def owner_of(folder: str) -> str | None:
 
 
 def belongs_to(identity: str, folder: str) -> bool:
-    """Whether a folder is that of an identity, as far as its name says."""
+    """Return whether a folder's name is compatible with an id; a name without id always is."""
     owner = owner_of(folder)
     return owner is None or identity[: len(owner)] == owner
 
 
 def is_below(key: str, folder: str) -> bool:
-    """Whether what a document names is inside of a folder, and is no way out of it.
+    """Return whether a key is inside a folder, without path traversal.
 
     Args:
-        key: Of an object, or a folder of objects.
-        folder: Without a slash at its end.
+        key: Of an object or folder.
+        folder: Without a trailing slash.
 
     Example:
         >>> [is_below(key, "b") for key in ("b/dog/video-1.mp4", "b/../c", "/b/c", "bb/c", "b/")]
@@ -123,7 +123,7 @@ def is_below(key: str, folder: str) -> bool:
 
 
 def leads_to(uri: str, key: str) -> bool:
-    """Whether an address can be that of a key; the bucket and its prefix may have moved."""
+    """Return whether a URI can be that of a key, ignoring bucket and prefix, which may change."""
     return uri.startswith("s3://") and uri.endswith(f"/{key}") and without_query(uri) == uri
 
 
@@ -142,13 +142,13 @@ def _json_object(content: bytes, uri: str) -> dict[str, Any]:
 
 
 def _unwritable(value: dict[str, Any]) -> str | None:
-    """Why it couldn't be written again, in a plan for one; None if it could."""
+    """Return why the value couldn't be written again; None if it could."""
     if too_deep(value, _DEEPEST):
-        return f"it is nested more than {_DEEPEST} deep"
+        return f"it is nested more than {_DEEPEST} levels deep"
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return "it holds half a character"
+        return "it contains an unpaired surrogate"
     return None
 
 
@@ -160,8 +160,8 @@ def _finite(text: str) -> float:
 
 
 def _faults(error: ValidationError) -> str:
-    """Where it is wrong, and never with the values: a document may hold anything."""
+    """Describe validation errors without values, because a document may contain secrets."""
     broken = error.errors(include_url=False, include_context=False, include_input=False)
-    shown = [f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in broken]
+    shown = [f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}" for fault in broken]
     more = len(shown) - _FAULTS_SHOWN
     return "; ".join([*shown[:_FAULTS_SHOWN], *([f"and {more} more"] if more > 0 else [])])

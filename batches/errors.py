@@ -1,4 +1,4 @@
-"""Every error of this package, on one page.
+"""The exception tree of this package.
 
 ```
 ToAPIsError                  the root: what, shot, http_status, code, request_id, retry_after,
@@ -6,49 +6,49 @@ ToAPIsError                  the root: what, shot, http_status, code, request_id
 ├── InvalidRequest           a rule of the model is broken (.faults); nothing was sent
 ├── InvalidCatalogue         the catalogue of models that TOAPIS_CATALOGUE names can't be read
 ├── APIError                 the API answered, and asking again will not change it
-│   ├── BadRequest           400 and its kin: the request
+│   ├── BadRequest           400 and similar: the request
 │   │   └── WebhookNotConfigured  a callback_url that the key has no webhook for; stops the batch
-│   ├── Unauthorized         401, or said so: the key; stops the batch
-│   ├── Forbidden            403: the model isn't for this key, or a firewall refuses
-│   ├── InsufficientBalance  402, or said so: no balance; stops the batch
+│   ├── Unauthorized         401 or equivalent: the key; stops the batch
+│   ├── Forbidden            403: the key may not use the model, or a firewall refuses
+│   ├── InsufficientBalance  402 or equivalent: no balance; stops the batch
 │   ├── NotFound             404: no such task for this key's user
-│   └── PolicyRefused        422, or said so: the prompt is refused
+│   └── PolicyRefused        422 or equivalent: the prompt is refused
 ├── GenerationFailed         the provider ended the generation without a video
 ├── ResultMissing            completed, but without the URL of a result
-├── StillRendering           the wait is over, the generation isn't
+├── StillRendering           the timeout is over, but the generation isn't
 ├── SubmissionUnknown        accepted or not? look up by business id before sending again
 │   ├── SubmissionAbsent     looked up for long enough: the provider has no such task
-│   └── SubmissionUnresolved the look-up itself gives no answer
+│   └── SubmissionUnresolved the look-up failed
 │       └── CreationUnresolved  of a character or a remix, which can't be looked up
-├── Transient                nothing was bought by it, and it is safe to do again later
+├── Transient                nothing was bought, and it is safe to retry later
 │   ├── NotSent              no connection
 │   ├── RateLimited          429
 │   ├── Unavailable          the service is unavailable
-│   ├── UnreadableReply      the reply to a query can't be understood
+│   ├── UnreadableReply      the reply to a query can't be parsed
 │   ├── EventNotTaken        Prefect did not take the event of a webhook
 │   └── StoreUnavailable     the store is unavailable (also a StoreError)
-├── DownloadFailed           the result could not be stored as it should be
+├── DownloadFailed           the result could not be stored
 │   ├── ResultRefused        its URL is refused
 │   ├── ResultExpired        it was not fetched within 24 hours; the video is lost
-│   └── NotAVideo            what the URL brings is no video
+│   └── NotAVideo            the content at the URL is not a video
 ├── StoreError               the bucket refuses
-│   ├── StoreAccessRefused   credentials or rights
-│   │   └── ObjectRefused    what is under one key can't be read (.uri)
+│   ├── StoreAccessRefused   credentials or permissions
+│   │   └── ObjectRefused    a single object can't be read (.uri)
 │   ├── StoreMissing         no such bucket
-│   ├── DocumentDamaged      a JSON document in the bucket can't be relied on (.uri)
+│   ├── DocumentDamaged      a JSON document in the bucket is damaged (.uri)
 │   ├── DocumentTooNew       a later version of this package wrote it (.uri)
 │   └── StoreUnavailable     unavailable for now (also Transient)
-├── WebhookRefused           a request is not taken as a webhook
+├── WebhookRefused           a request is not accepted as a webhook
 │   ├── WebhookTooLarge      its body
 │   ├── WebhookUnsigned      a header is missing or malformed
-│   ├── WebhookForged        no signature fits
-│   ├── WebhookStale         it fits, but was made more than 5 minutes away
-│   └── WebhookUnreadable    the provider's own, but not understood
-├── InvalidBatch             everything wrong with a plan (.faults); nothing was sent
-├── GenerationShared         the provider gave one generation for two submissions
-├── ShardFailed              some shots of one shard of a batch aren't stored (.unstored)
+│   ├── WebhookForged        no signature matches
+│   ├── WebhookStale         a signature matches, but its time is more than 5 minutes off
+│   └── WebhookUnreadable    signed by the provider, but can't be parsed
+├── InvalidBatch             all faults of a plan (.faults); nothing was sent
+├── GenerationShared         the provider returned the same generation for two submissions
+├── ShardFailed              some shots of a shard aren't stored (.unstored)
 └── BatchFailed              some shots of a finished batch failed (.manifest)
-    └── ManifestNotWritten   the store kept a run from its end: .manifest is what it knows
+    └── ManifestNotWritten   the run couldn't write its manifest: .manifest has the content
 ```
 """
 
@@ -71,11 +71,11 @@ from prefect_toapis.client.plain_text import shown_line
 if TYPE_CHECKING:
     from prefect_toapis.batches.manifest import Manifest, Unstored
 
-_FAULTS_LISTED = 100  # in a message; an error has them all
+_FAULTS_LISTED = 100  # in a message; `.faults` has all
 
 
 class SubmissionAbsent(SubmissionUnknown):
-    """A submission without an answer, and the provider knows no task by its business id."""
+    """A submission got no answer, and the provider has no task with its business id."""
 
     advice = (
         "If you are sure that it was not accepted, run the batch again with "
@@ -84,44 +84,44 @@ class SubmissionAbsent(SubmissionUnknown):
 
 
 class SubmissionUnresolved(SubmissionUnknown):
-    """A submission without an answer, and its look-up gives none either."""
+    """A submission got no answer, and its look-up failed."""
 
-    advice = "Run the batch again later: it looks the submission up before anything is sent."
+    advice = "Run the batch again later: it looks the submission up before sending anything."
 
 
 class CreationUnresolved(SubmissionUnresolved):
-    """A character or remix sent without an answer: nothing says it can be looked up ([A])."""
+    """A character or remix got no answer; looking it up is not documented ([A])."""
 
     advice = (
-        "It is never sent again by itself. If a character was made of it, give its username in "
-        "place of the clip. Only if you are sure that nothing came of it, delete the record: the "
-        "next run then sends it once more."
+        "It is never sent again automatically. If the character exists by now, give its username "
+        "instead of the clip. Only if you are sure that it was not accepted, delete the record: "
+        "the next run then sends it again."
     )
 
 
 class GenerationShared(ToAPIsError):
-    """The provider gave one generation for two submissions: whose video it is can't be known."""
+    """The provider returned the same generation for two submissions; its owner is unknown."""
 
     money: Money = "maybe spent"
-    advice = "Look at the video, and show the ids of both submissions to the provider."
+    advice = "Check the video, and send the ids of both submissions to the provider."
 
 
 class StoreError(ToAPIsError):
-    """The bucket does not do what is needed."""
+    """The bucket refused an operation."""
 
-    advice = "Correct what is named."
+    advice = "Correct the named problem."
 
 
 class StoreAccessRefused(StoreError):
-    """The store refuses the credentials, or they may not do this."""
+    """The store refuses the credentials, or they lack a permission."""
 
     advice = "Check the credentials named here and the bucket's policy."
 
 
 class ObjectRefused(StoreAccessRefused):
-    """The store refuses to give what is under one key: archived, denied, or of another KMS key.
+    """The store refuses to return an object: archived, denied, or encrypted with another KMS key.
 
-    It concerns the shot (or character, or upload) that the object is about, and no other.
+    It only affects the shot, character or upload that the object belongs to.
 
     Args:
         what: As for every error.
@@ -129,8 +129,8 @@ class ObjectRefused(StoreAccessRefused):
     """
 
     advice = (
-        "Restore the object if it is archived, or let these credentials read it (the bucket's "
-        "policy, the object's owner, its KMS key); then run the batch again."
+        "Restore the object if it is archived, or allow these credentials to read it (bucket "
+        "policy, object owner, KMS key); then run the batch again."
     )
 
     def __init__(self, what: str, uri: str, **facts: Unpack[Facts]) -> None:
@@ -146,11 +146,11 @@ class StoreMissing(StoreError):
 
 
 class DocumentDamaged(StoreError):
-    """A JSON document in the bucket is empty, cut, or not about what its key says.
+    """A JSON document in the bucket is empty, truncated, invalid, or doesn't match its key.
 
     Args:
         uri: Of the object.
-        why: What is wrong with it.
+        why: The reason.
     """
 
     money: Money = "maybe spent"
@@ -170,8 +170,8 @@ class DocumentTooNew(StoreError):
 
     Args:
         uri: Of the object.
-        version: Of its form.
-        known: The latest version that is known here.
+        version: Of its schema.
+        known: The latest version that this release supports.
     """
 
     money: Money = "maybe spent"
@@ -179,60 +179,62 @@ class DocumentTooNew(StoreError):
 
     def __init__(self, uri: str, version: int, known: int) -> None:
         super().__init__(
-            f"{uri} was written by a later version of prefect-toapis: its form is version "
-            f"{version}, and this one knows up to {known}"
+            f"{uri} was written by a later version of prefect-toapis: it has schema version "
+            f"{version}, and this release supports up to {known}"
         )
         self.args = (uri, version, known)
         self.uri = uri
 
 
 class StoreUnavailable(StoreError, Transient):
-    """The store does not answer, or answers that it can't now."""
+    """The store does not answer, or reports that it is unavailable."""
 
     advice = Transient.advice
 
 
 class EventNotTaken(Transient):
-    """Prefect did not take the event of a webhook, or not in time."""
+    """Prefect did not accept the event of a webhook in time."""
 
-    advice = "The provider sends the webhook again; see that the Prefect server runs."
+    advice = "The provider sends the webhook again; check that the Prefect server is running."
 
 
 class InvalidBatch(ToAPIsError, ValueError):
-    """A plan that can't be carried out. Nothing was sent.
+    """A plan with faults. Nothing was sent.
 
     Args:
-        faults: One line for each thing to change.
+        faults: A line for each problem.
     """
 
-    advice = "Change what is listed and run it again."
+    advice = "Fix the listed problems and run it again."
 
     def __init__(self, faults: list[str]) -> None:
         faults = list(map(shown_line, faults))
-        count = f"{len(faults)} things need" if len(faults) > 1 else "One thing needs"
+        count = f"{len(faults)} problems" if len(faults) != 1 else "1 problem"
         listed = "".join(f"\n  - {fault}" for fault in faults[:_FAULTS_LISTED])
         if more := len(faults[_FAULTS_LISTED:]):
             listed += f"\n  and {more:,} more"
         super().__init__("")
         self.args = (faults,)
         self.faults = faults
-        self.message = f"{count} to be changed before anything is bought:{listed}\n"
+        self.message = f"{count} to fix before anything is submitted:{listed}\n"
 
     def __str__(self) -> str:
-        """The list, a line for each fault."""
+        """Return the message, a line for each fault."""
         return f"{self.message}Nothing was spent."
 
 
 class BatchFailed(ToAPIsError):
-    """Some shots of a batch failed or stayed open; the others are stored.
+    """Some shots of a batch failed or are open; the others are stored.
 
     Args:
         what: How many of how many.
-        manifest: The whole batch, with a reason on every shot that isn't stored.
+        manifest: The whole batch, with a reason for every shot that isn't stored.
         characters: What was spent on characters in this run.
     """
 
-    advice = "See the manifest for each reason; running the batch again buys nothing it has."
+    advice = (
+        "See the manifest for each reason; running the batch again never buys a stored shot again."
+    )
 
     def __init__(
         self, what: str, manifest: "Manifest", characters: Sequence[CharacterSpending] = ()
@@ -249,49 +251,56 @@ class BatchFailed(ToAPIsError):
 
 
 class ManifestNotWritten(BatchFailed):
-    """What a run bought is safe, but the store or a fault kept the run from its end.
+    """The purchases of a run are safe, but the store or a fault prevented writing its manifest.
 
-    `manifest` is what the run itself knows, with a row for each shot, and is kept nowhere else.
+    `manifest` is the run's own knowledge, with a row for each shot, and is stored nowhere else.
     """
 
     def __str__(self) -> str:
-        """With every generation that the run knows, so that none is lost with the record."""
+        """Return the message with all known generations, so that none is lost."""
         return f"{super().__str__()}{generations_in_words(self.manifest, self.characters)}"
 
 
 class ShardFailed(ToAPIsError):
-    """Some shots of a shard failed or stayed open; the others are stored.
+    """Some shots of a shard failed or are open; the others are stored.
 
     Args:
-        shard: Which, of which batch.
-        shots: How many it has.
-        unstored: The reason of each shot that isn't stored, by its id.
+        shard: The shard and its batch.
+        shots: The number of its shots.
+        unstored: The reason of each shot that isn't stored, by shot id.
     """
 
-    advice = "The batch's manifest has each reason; running the batch again buys nothing it has."
+    advice = (
+        "The batch's manifest has each reason; running the batch again never buys a stored shot "
+        "again."
+    )
 
     def __init__(self, shard: str, shots: int, unstored: "Mapping[str, Unstored]") -> None:
         why = next(iter(unstored.values())).reason
-        what = f"{shard}: {len(unstored)} of {shots} shots are not stored; the first one: {why}"
+        what = f"{shard}: {len(unstored)} of {shots} shots are not stored; the first: {why}"
         spending = [Spending("stored", "spent")] * (shots - len(unstored))
-        spending += [Spending(one.status, spent_on(one)) for one in unstored.values()]
+        spending += [Spending(shot.status, spent_on(shot)) for shot in unstored.values()]
         super().__init__(what, money=most_spent(spending), spending=spent_in_words(spending))
         self.args = (shard, shots, unstored)
         self.unstored = unstored
 
     def __str__(self) -> str:
-        """With the generations of the shots that aren't stored."""
-        known = [one.task_id for one in self.unstored.values() if one.task_id]
-        listed = f" Not stored are generations {', '.join(known)}." if known else ""
+        """Return the message with the generations that aren't stored."""
+        known = [shot.task_id for shot in self.unstored.values() if shot.task_id]
+        listed = f" Generations not stored: {', '.join(known)}." if known else ""
         return f"{super().__str__()}{listed}"
 
 
 def generations_in_words(manifest: "Manifest", characters: Sequence[CharacterSpending] = ()) -> str:
-    """A line for each generation that a manifest names, and for each character."""
+    """Return a line for each generation of a manifest, and for each character."""
     known = {
         row.shot_id: f"\n  {row.label} ({row.status}): {row.task_id}"
         for row in manifest.rows
         if row.task_id
     }
-    made = [f'\n  character "{one.name}": {one.task_id}' for one in characters if one.task_id]
+    made = [
+        f'\n  character "{character.name}": {character.task_id}'
+        for character in characters
+        if character.task_id
+    ]
     return "".join(["\nGenerations:", *known.values(), *made]) if known or made else ""

@@ -1,7 +1,7 @@
-"""The files that a batch names where the API wants URLs: reference images and clips.
+"""Files that a batch names in place of URLs: reference images and clips.
 
-They are replaced by references to their content before anything is planned, so that a shot's
-identity holds what a file shows, and not where it lies or what it is called.
+They are replaced by references to their content before planning, so that a shot's identity depends
+on the content of a file, and not on its path.
 """
 
 import posixpath
@@ -22,14 +22,14 @@ V = TypeVar("V", bound=VariantFields)
 
 
 class File(NamedTuple):
-    """A file as a batch names it: the path, or `s3://bucket/key`, and what it should be."""
+    """A file that a batch names: a path or `s3://bucket/key`, and the expected kind of media."""
 
     path: str
     kind: Kind
 
 
 def files_in(spec: BatchSpec) -> dict[File, str]:
-    """The files that a batch names, each with the first who names it.
+    """Return the files that a batch names, each with the first place that names it.
 
     Example:
         >>> scene = {"name": "tram", "prompt": "Ride", "image_urls": ["./a.png"]}
@@ -47,77 +47,76 @@ def files_in(spec: BatchSpec) -> dict[File, str]:
 
 
 def map_files(spec: BatchSpec, change: Change) -> BatchSpec:
-    """The batch with each file that it names changed."""
+    """Return the batch with `change` applied to each file that it names."""
     return spec.model_copy(
         update={
-            "scenes": [_of_scene(one, change) for one in spec.scenes],
-            "variants": [_of_variant(one, change) for one in spec.variants],
-            "characters": [_of_character(one, change) for one in spec.characters],
+            "scenes": [_of_scene(scene, change) for scene in spec.scenes],
+            "variants": [_of_variant(variant, change) for variant in spec.variants],
+            "characters": [_of_character(character, change) for character in spec.characters],
         }
     )
 
 
 def with_references(spec: BatchSpec, references: Mapping[File, str]) -> BatchSpec:
-    """The batch with references to their content in place of its files."""
+    """Return the batch with its files replaced by references to their content."""
     return map_files(spec, lambda path, kind: references.get(File(path, kind), path))
 
 
 def files_of(request: VideoRequest) -> list[File]:
-    """The files that a request names by itself."""
+    """Return the files that a request names."""
     found: dict[File, str] = {}
     map_request(request, _noting(found, "the request"))
     return list(found)
 
 
 def map_request(request: VideoRequest, change: Change) -> VideoRequest:
-    """The request with each file that it names changed."""
+    """Return the request with `change` applied to each file that it names."""
     return _of_variant(_of_scene(request, change), change)
 
 
-def beside(spec: BatchSpec, folder: str) -> BatchSpec:
-    """The batch of a spec file, whose relative paths are meant from where the file lies.
+def resolve_relative_paths(spec: BatchSpec, folder: str) -> BatchSpec:
+    """Resolve the relative paths in a spec against the folder of its file.
 
     Args:
-        spec: What the file holds.
-        folder: Where it lies: a path, or `s3://bucket/prefix`.
+        spec: The content of the file.
+        folder: Of the file: a path, or `s3://bucket/prefix`.
 
     Example:
         >>> scene = {"prompt": "Ride", "image_urls": ["../tram.png"]}
-        >>> beside(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs").scenes[0].image_urls
+        >>> resolve_relative_paths(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs").scenes[0].image_urls
         ['s3://studio/tram.png']
     """
     return map_files(spec, lambda path, _: joined(folder, path))
 
 
 def foreign_files(spec: BatchSpec, folder: str) -> list[str]:
-    """What is wrong with the files of a spec in S3: they would be the worker's own.
+    """Return a fault for each local file that a spec in S3 names.
 
-    Whoever may write a spec into a bucket is not thereby someone who may read the machine that
-    carries it out.
+    Permission to write a spec into a bucket must not grant access to files of the worker.
 
     Args:
-        spec: What the file holds.
-        folder: Where it lies: a path, or `s3://bucket/prefix`.
+        spec: The content of the file.
+        folder: Of the file: a path, or `s3://bucket/prefix`.
 
     Example:
         >>> scene = {"name": "ride", "prompt": "Ride", "image_urls": ["/etc/tram.png"]}
         >>> foreign_files(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs")
-        ['scene "ride": /etc/tram.png: a spec in S3 may name files in S3 only']
+        ['scene "ride": /etc/tram.png: a spec in S3 can only name files in S3']
     """
     return [
-        f"{who}: {file.path}: a spec in S3 may name files in S3 only"
+        f"{who}: {file.path}: a spec in S3 can only name files in S3"
         for file, who in files_in(spec).items()
-        if is_foreign(folder, file.path)
+        if escapes_to_local_disk(folder, file.path)
     ]
 
 
-def is_foreign(folder: str, path: str) -> bool:
-    """Whether a path in a spec leads from S3 to the machine that reads it."""
+def escapes_to_local_disk(folder: str, path: str) -> bool:
+    """Return whether a path in a spec in S3 refers to the local disk of the worker."""
     return folder.startswith("s3://") and path.startswith(("/", "~"))
 
 
 def joined(folder: str, path: str) -> str:
-    """A path that is meant from a folder, or `s3://` prefix; unless it says itself where from."""
+    """Join a relative path to a folder or `s3://` prefix; absolute paths are unchanged."""
     if path.startswith(("s3://", "/", "~")):
         return path
     scheme, mark, rest = folder.rpartition("://")
@@ -133,7 +132,7 @@ def _noting(found: dict[File, str], who: str) -> Change:
 
 
 def _of_scene(scene: S, change: Change) -> S:
-    images = [change(one, "image") if is_file(one) else one for one in scene.image_urls]
+    images = [change(image, "image") if is_file(image) else image for image in scene.image_urls]
     clip = scene.character_url
     if clip and is_file(clip):
         clip = change(clip, "video")

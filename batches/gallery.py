@@ -1,4 +1,4 @@
-"""The page of a batch: every video and every shot without one, in one file that needs no server."""
+"""The gallery page of a batch: all videos and unstored shots in a single static HTML file."""
 
 import base64
 import hashlib
@@ -21,19 +21,19 @@ GALLERY_TYPE = "text/html; charset=utf-8"
 
 _HANDLE = re.compile(r"(?<![\w.])@([\w.]*\w)")
 _RATIO = re.compile(r"(\d{1,5})\s*[:x]\s*(\d{1,5})")
-_SHORT = ("duration", "aspect_ratio", "style")  # of the request, in a card's own line
+_SHORT = ("duration", "aspect_ratio", "style")  # request fields in a card's summary line
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+", re.ASCII)
 _TEMPLATE, _STYLE, _SCRIPT = "gallery.html", "gallery.css", "gallery.js"
 
 
 @dataclass(frozen=True)
 class Links:
-    """Signed links to a batch's files, where its page is to hold them.
+    """Signed links to a batch's files, for its gallery page.
 
     Args:
         urls: By key below the bucket's prefix; http(s) only.
-        until: When they end, with a time zone.
-        at_most: Whether they may end before, with the temporary credentials that signed them.
+        until: When they expire, with a time zone.
+        at_most: Whether they may expire earlier, with the temporary credentials that signed them.
     """
 
     urls: Mapping[str, str]
@@ -41,25 +41,25 @@ class Links:
     at_most: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is no link.
+        """Check the URLs.
 
         Raises:
-            ValueError: A URL is no http(s) URL.
+            ValueError: A URL is not an http(s) URL.
         """
         for key, url in self.urls.items():
             if not _ORIGIN.fullmatch(_origin(url)):
-                raise ValueError(f"{key}: its link is no http(s) URL")
+                raise ValueError(f"{key}: its link is not an http(s) URL")
 
 
 def gallery_html(manifest: Manifest, links: Links | None = None) -> str:
-    """The page `index.html` of a batch: one file, without a network of its own.
+    """Render the page `index.html` of a batch: a single file without external resources.
 
-    It works from a folder, a static site or through links, and trusts nothing of the manifest.
-    The same manifest gives the same page.
+    It works from a local folder, a static site or with signed links. All text of the manifest is
+    escaped. The output is deterministic.
 
     Args:
-        manifest: The batch.
-        links: None: the videos are linked relative to the page, which lies beside them.
+        manifest: Of the batch.
+        links: Signed links; None: videos are linked relative to the page, in the same folder.
 
     Example:
         ```python
@@ -85,7 +85,7 @@ def gallery_html(manifest: Manifest, links: Links | None = None) -> str:
 
 
 def shown_time(time: datetime) -> str:
-    """A time as people everywhere read it.
+    """Format a time for display, in UTC.
 
     Example:
         >>> shown_time(datetime(2026, 11, 22, 12, tzinfo=timezone.utc))
@@ -119,14 +119,14 @@ def _card(row: ManifestRow, links: Links | None) -> dict[str, Any]:
 
 
 def _short(row: ManifestRow) -> str:
-    """The settings that tell variants apart at a glance."""
-    told = [_shown(name, row.request[name]) for name in _SHORT if row.request.get(name)]
+    """Return the settings that distinguish variants at a glance."""
+    settings = [_shown(name, row.request[name]) for name in _SHORT if row.request.get(name)]
     hd = ["hd"] if row.request.get("hd") else []
-    return " · ".join([row.model, *told, *hd])
+    return " · ".join([row.model, *settings, *hd])
 
 
 def _facts(row: ManifestRow) -> Iterator[tuple[str, str]]:
-    """What is behind a card's disclosure."""
+    """Yield the details of a card."""
     yield "model", row.model
     for name, value in row.request.items():
         yield name, _shown(name, value)
@@ -152,18 +152,18 @@ def _shown(name: str, value: Any) -> str:
     if name == "duration":
         return f"{value} s"
     if isinstance(value, list):
-        return "\n".join(_shown("", one) for one in value)
+        return "\n".join(_shown("", item) for item in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _address(batch: str, key: str | None, links: Links | None) -> str | None:
-    """Where the page finds what is under a key."""
+    """Return the link from the page to an object."""
     if key is None:
         return None
     if links and key in links.urls:
         return links.urls[key]
     inside = key.removeprefix(f"{batch}/")
-    # With a dot in front, nothing in a key can be taken for a scheme or a host.
+    # With a leading dot, no part of a key can be parsed as a scheme or a host.
     return f"./{quote(inside)}" if inside != key else f"../{quote(key)}"
 
 
@@ -181,7 +181,7 @@ def _megabytes(size: int | None) -> str | None:
 
 
 def _policy(style: str, script: str, links: Links | None) -> str:
-    """What the page may do: run this script and this style, and load files from where they are."""
+    """Return the content security policy: this script and style, and files from their origins."""
     origins = sorted({_origin(url) for url in links.urls.values()}) if links else []
     media = " ".join(["'self'", "file:", *origins])
     rules = {
@@ -207,7 +207,7 @@ def _origin(url: str) -> str:
 
 
 def _embedded(value: Any) -> str:
-    """JSON that can't end the element it stands in."""
+    """Return JSON that can't close the HTML element that contains it."""
     text = json_escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

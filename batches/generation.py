@@ -1,4 +1,4 @@
-"""A generation: the provider's task for an attempt, as the tasks hand it on."""
+"""A generation: the provider's task for an attempt, passed between the tasks."""
 
 from datetime import datetime, timedelta
 
@@ -11,22 +11,22 @@ from prefect_toapis.client.polling import Expected
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
 
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
-_SURELY_GONE = timedelta(hours=48)
+_RESULT_TTL_MAX = timedelta(hours=48)  # from its submission
 
 
 class Generation(BaseModel):
-    """A generation that was submitted, and paid for.
+    """A generation that was submitted and paid.
 
-    The URLs of its results are signed: they live in private attributes, which are neither
-    serialised nor shown. `download_video` asks for them where it has none.
+    The URLs of its results are signed, so they are in private attributes, which are neither
+    serialised nor shown. `download_video` queries them if they are missing.
 
     Args:
-        task_id: The provider's id of it.
-        business_id: Ours.
-        status: When it was last asked for.
-        n: How many videos were ordered.
-        shot: The shot it is for; None for one that was submitted without a bucket.
-        attempt: Which try at buying the shot it is.
+        task_id: The provider's task id.
+        business_id: This package's id of the attempt.
+        status: From the latest query.
+        n: The number of ordered videos.
+        shot: The shot it is for; None if it was submitted without a bucket.
+        attempt: The number of the attempt.
         submitted_at: When it was sent.
     """
 
@@ -46,53 +46,53 @@ class Generation(BaseModel):
 
     @property
     def label(self) -> str:
-        """As people see it: its shot, or its id."""
+        """The display label: its shot, or its task id."""
         return self.shot.label if self.shot else printable(self.task_id)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """Where its results can be fetched; empty until it is known."""
+        """Its results with their URLs; empty until known."""
         return self._outputs
 
     @property
     def characters(self) -> tuple[CharacterReply, ...]:
-        """What `character_create` or `character_from_task` made of it; empty until it is known."""
+        """Characters made by `character_create` or `character_from_task`; empty until known."""
         return self._characters
 
     @property
     def kind(self) -> str:
-        """Those of one kind take about as long to render: its model and duration."""
+        """Its model and duration: generations of the same kind take similar times to render."""
         if self.shot is None:
             return ""
         request = self.shot.request
         return f"{request.model} {request.duration or ''}".rstrip()
 
     def expected(self, now: datetime) -> Expected:
-        """What a wait for it is to know."""
+        """Return what the poll scheduler needs to know about it."""
         return Expected(self.kind, self.age(now), self.n, self.business_id)
 
     def age(self, now: datetime) -> float:
-        """Seconds since it was submitted; 0 where that isn't known."""
+        """Return the seconds since its submission; 0 if unknown."""
         return max((now - self.submitted_at).total_seconds(), 0) if self.submitted_at else 0.0
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether its results are surely gone: 24 hours after its completion ([D]).
+        """Return whether its results have certainly expired, 24 hours after its completion ([D]).
 
-        What the provider says counts only if the expiry lies after the completion, and only once
-        the generation is as old by our own record. Where it says nothing, two days after the
-        submission are enough; where that isn't known, nothing has expired.
+        The provider's expiry only counts if it is after the completion, and if the generation is
+        that old by our own record as well. Without it, results expire two days after the
+        submission; if that is unknown, they never do.
         """
         if self.submitted_at is None:
             return False
         age = now - self.submitted_at
         if self._expiry is not None:
             return age >= _LIFETIME and now.timestamp() >= self._expiry
-        return age > _SURELY_GONE
+        return age > _RESULT_TTL_MAX
 
     def after(self, reply: Reply) -> Self:
-        """The generation as a reply tells of it."""
+        """Return the generation updated from a status reply."""
         updated = self.model_copy(update={"status": reply.status})
-        updated._outputs = reply.outputs  # noqa: SLF001 - of its own class
+        updated._outputs = reply.outputs  # noqa: SLF001 - same class
         updated._characters = reply.characters  # noqa: SLF001 - likewise
         updated._expiry = reply.expiry  # noqa: SLF001 - likewise
         return updated

@@ -1,4 +1,4 @@
-"""How large a picture is, by its header: before it is decoded, into some 4 bytes for each pixel."""
+"""Image dimensions from the header, checked before decoding, which takes 4 bytes per pixel."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 MOST_PIXELS = 50_000_000  # half again as many as a frame of an 8K video
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-# Of a PNG, what makes the picture. The rest may unpack into gigabytes: texts, profiles.
+# The chunks of a PNG that are needed. Others (texts, profiles) may decompress into gigabytes.
 _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: a frame's header
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # JPEG: markers without a length
@@ -14,10 +14,10 @@ _VP8_KEY_FRAME = re.compile(rb"...\x9d\x01\x2a", re.DOTALL)
 
 
 def image_size(image: bytes) -> tuple[int, int] | None:
-    r"""Width and height of a JPEG, PNG, WebP or GIF, in pixels; None if its header doesn't say.
+    r"""Return width and height of a JPEG, PNG, WebP or GIF in pixels; None if unknown.
 
     Args:
-        image: All of it: of a JPEG, the size may stand behind large pictures for previews.
+        image: The whole file: in a JPEG, the size may come after large embedded previews.
 
     Example:
         >>> image_size(b"GIF89a\x40\x01\xf0\x00")
@@ -35,19 +35,19 @@ def image_size(image: bytes) -> tuple[int, int] | None:
 
 
 def pixels_fault(width: int, height: int) -> str | None:
-    """Why no picture of this size is decoded; None if one is.
+    """Return why an image of this size is not decoded; None if it is.
 
     Example:
         >>> pixels_fault(16_000, 15_000)
-        '16000 x 15000 pixels are more than 50 million'
+        '16000 x 15000 pixels exceed the limit of 50 million'
     """
     if width * height <= MOST_PIXELS:
         return None
-    return f"{width} x {height} pixels are more than {MOST_PIXELS // 1_000_000} million"
+    return f"{width} x {height} pixels exceed the limit of {MOST_PIXELS // 1_000_000} million"
 
 
 def bare(image: bytes) -> bytes:
-    """The picture alone: of a PNG, what is in it besides may unpack into gigabytes.
+    """Return the image without optional PNG chunks, which may decompress into gigabytes.
 
     Example:
         >>> bare(b"GIF89a...")
@@ -86,7 +86,7 @@ def _jpeg(image: bytes) -> tuple[int, int] | None:
         if marker in _SOF:
             found = _big(image[start + 5 : start + 7], image[start + 7 : start + 9])
             return (found[1], found[0]) if found else None
-        if marker == 0xFF:  # filling
+        if marker == 0xFF:  # fill byte
             start += 1
         elif marker in _ALONE:
             start += 2

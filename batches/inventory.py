@@ -1,4 +1,4 @@
-"""What a batch's keys say without being read: which shots were sent, and which are stored."""
+"""The state of a batch from its keys alone: which shots were submitted, and which are stored."""
 
 import re
 from collections import defaultdict
@@ -23,15 +23,14 @@ _WHOLE_ID = re.compile(r"[a-z2-7]{26}")
 
 @dataclass(frozen=True)
 class Inventory:
-    """The shots (or characters) that a bucket knows of, by the first 12 characters of their ids.
+    """The shots (or characters) in a bucket, by the first 12 characters of their ids.
 
     Args:
-        folders: Where the files of each are: the labels in the name may be those of an earlier
-            run.
-        records: Where the attempts of each are: below `records/`, or in its folder where an
-            earlier release put them.
-        attempts: The numbers of the attempts of each.
-        stored: Those that are done.
+        folders: The folder of each; its name may contain labels of an earlier run.
+        records: The folder of each one's attempts: below `records/`, or the shot's own folder in
+            the layout of earlier releases.
+        attempts: The attempt numbers of each.
+        stored: The shots that are complete.
     """
 
     folders: Mapping[str, str] = field(default_factory=dict)
@@ -39,8 +38,8 @@ class Inventory:
     attempts: Mapping[str, frozenset[int]] = field(default_factory=dict)
     stored: frozenset[str] = frozenset()
 
-    def place(self, shot: Shot) -> Shot:
-        """The shot, with the folder and the record that the bucket has for it."""
+    def with_existing_folder(self, shot: Shot) -> Shot:
+        """Return the shot with the folder and record that exist for it in the bucket."""
         short = shot.shot_id[:FOLDER_ID]
         where = {
             "folder": self.folders.get(short, shot.folder),
@@ -48,31 +47,31 @@ class Inventory:
         }
         return shot.model_copy(update=where)
 
-    def knows(self, shot: Shot) -> bool:
-        """Whether anything of the shot is there: it was sent before."""
+    def was_submitted(self, shot: Shot) -> bool:
+        """Return whether the bucket has any object of the shot, so that it was sent before."""
         short = shot.shot_id[:FOLDER_ID]
         return short in self.folders or short in self.records
 
     def has_files(self, shot: Shot) -> bool:
-        """Whether files of the shot are there, besides its record."""
+        """Return whether the bucket has files of the shot other than its record."""
         return shot.shot_id[:FOLDER_ID] in self.folders
 
-    def has(self, shot: Shot) -> bool:
-        """Whether the shot's videos are stored."""
+    def is_stored(self, shot: Shot) -> bool:
+        """Return whether the shot's videos are stored."""
         return shot.shot_id[:FOLDER_ID] in self.stored
 
     def without(self, shots: Iterable[Shot]) -> "Inventory":
-        """The same, with some shots that aren't stored after all."""
-        wrong = {shot.shot_id[:FOLDER_ID] for shot in shots}
-        return replace(self, stored=self.stored - wrong)
+        """Return a copy in which these shots aren't stored."""
+        unstored = {shot.shot_id[:FOLDER_ID] for shot in shots}
+        return replace(self, stored=self.stored - unstored)
 
     def lost_attempt(self, shot: Shot) -> int | None:
-        """The number of an attempt that must have been there; None if none is missing.
+        """Return the number of a missing attempt; None if none is missing.
 
-        Attempts are numbered from 1, and files of a shot are there only after its first one.
+        Attempts are numbered from 1, and a shot's files are written after its first attempt.
         """
         short = shot.shot_id[:FOLDER_ID]
-        if not self.knows(shot) or self.has(shot):
+        if not self.was_submitted(shot) or self.is_stored(shot):
             return None
         return missing_number(self.attempts.get(short, frozenset()))
 
@@ -81,9 +80,9 @@ def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> In
     """Find the shots in the keys of a batch.
 
     Args:
-        batch: Its folder.
-        keys: All below it.
-        done: The file that is written last.
+        batch: The batch's folder.
+        keys: All keys below it.
+        done: Name of the file that is written last.
 
     Example:
         >>> keys = ["b/dog-abcdefghijkl/attempt-1.json", "b/dog-abcdefghijkl/shot.json"]
@@ -94,7 +93,7 @@ def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> In
     records: dict[str, str] = {}
     attempts: defaultdict[str, set[int]] = defaultdict(set)
     stored: set[str] = set()
-    emptied: dict[str, str] = {}  # of their attempts alone, perhaps
+    without_attempts: dict[str, str] = {}  # record folders, even if all attempts are missing
     for key in keys:
         where, _, file = key.removeprefix(f"{batch}/").rpartition("/")
         short = _short_id(where)
@@ -102,7 +101,7 @@ def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> In
             continue
         folder = f"{batch}/{where}"
         if is_attempt(key):
-            # Of two places the one that no label decides: earlier releases know no other.
+            # Prefer the key that doesn't depend on labels over the layout of earlier releases.
             if short not in records or where.startswith(f"{RECORDS}/"):
                 if records.get(short) != folder:
                     attempts[short].clear()
@@ -110,18 +109,18 @@ def take_inventory(batch: str, keys: Iterable[str], done: str = SHOT_FILE) -> In
             if records[short] == folder:
                 attempts[short].add(number_of(key) or 0)
         if where.startswith(f"{RECORDS}/"):
-            emptied[short] = folder
+            without_attempts[short] = folder
             continue
         if file == done:
             stored.add(short)
-            folders[short] = folder  # of two, the one that is done
+            folders[short] = folder  # prefer the complete folder
         folders.setdefault(short, folder)
-    numbers = {short: frozenset(some) for short, some in attempts.items()}
-    return Inventory(folders, {**emptied, **records}, numbers, frozenset(stored))
+    numbers = {short: frozenset(found) for short, found in attempts.items()}
+    return Inventory(folders, {**without_attempts, **records}, numbers, frozenset(stored))
 
 
 def _short_id(where: str) -> str | None:
-    """The first characters of the id in a folder's name, below a batch; None for another folder."""
+    """Return the short id in the name of a shot's or record's folder; None for other folders."""
     above, _, name = where.rpartition("/")
     if above == RECORDS:
         return name[:FOLDER_ID] if _WHOLE_ID.fullmatch(name) else None

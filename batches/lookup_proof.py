@@ -1,10 +1,10 @@
-"""Whether a provider's "no such task" can be believed: proven by a submission that it must know.
+"""Proves that a provider's "no such task" is reliable, with a submission that it must know.
 
-A submission without an answer may be sent again only if it surely wasn't accepted. The provider
-documents that a task is found by its `client_business_id` ([D]), but a gateway before it may not
-know how. So another submission is looked up the same way: one of the same account that is known to
-be accepted, and that was sent later than the lost one or minutes before. If that one is found, the
-look-up works, and not finding the lost one is conclusive.
+A submission without an answer may only be sent again if it was certainly not accepted. The provider
+documents that a task can be found by its `client_business_id` ([D]), but a gateway in front of it
+may not support that. So another submission is looked up the same way: a submission of the same
+account that was accepted, and was sent after the lost submission or at most minutes before it. If
+it is found, look-ups work, and not finding the lost submission is conclusive.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,21 +18,21 @@ from prefect_toapis.batches.record import Attempt, is_attempt, read_attempt
 from prefect_toapis.batches.store import Entry, Store
 from prefect_toapis.client.replies import Reply
 
-NEAR = timedelta(minutes=10)  # before the lost one was sent
-_READ = 100  # records: more than one run that is killed leaves without an answer
+NEAR = timedelta(minutes=10)  # before the lost submission
+_READ = 100  # records: more than a killed run leaves without an answer
 _ASKED = 3  # look-ups
 
 Find = Callable[[str], Awaitable[Reply | None]]
 
 
 def candidate_keys(entries: Mapping[str, Entry], lost: Attempt) -> list[str]:
-    """The keys of the attempts that may prove it, those nearest in time first.
+    """Return the keys of attempts that may serve as proof, nearest in time first.
 
-    Of a run that was killed, many others are without an answer, too. So those of shots that are
-    stored come before all others: they were accepted.
+    Attempts of stored shots come first, because they were accepted; after a killed run, many
+    others have no answer either.
 
     Args:
-        entries: What the bucket lists below the batch.
+        entries: The objects listed below the batch.
         lost: The submission without an answer.
     """
     stored = {_short_id(key) for key in entries if key.endswith(f"/{SHOT_FILE}")}
@@ -51,15 +51,15 @@ def _short_id(key: str) -> str:
 
 
 def can_prove(other: Attempt, lost: Attempt) -> bool:
-    """Whether finding another submission proves that the lost one would be found.
+    """Return whether finding another submission proves that the lost submission would be found.
 
     Args:
-        other: As its record has it.
+        other: The other submission, from its record.
         lost: The submission without an answer.
     """
     return (
         other.task_id is not None
-        and other.remix_of is None  # no source says that a remix can be looked up ([A])
+        and other.remix_of is None  # looking up remixes is not documented ([A])
         and other.shot_id != lost.shot_id
         and other.account is not None
         and other.account == lost.account
@@ -68,21 +68,21 @@ def can_prove(other: Attempt, lost: Attempt) -> bool:
 
 
 async def lookup_works(lost: Attempt, batch: str, store: Store, find: Find) -> bool | None:
-    """Look up other submissions, to learn whether the look-up works.
+    """Look up other submissions to find out whether look-ups work.
 
     Args:
         lost: The submission without an answer.
-        batch: The folder of its batch, in which the others are.
-        store: Where the records are.
-        find: Looks a submission up by its business id.
+        batch: The folder of its batch, which holds the other submissions.
+        store: Where the records are stored.
+        find: Looks up a submission by its business id.
 
     Returns:
-        True if one was found; False if one wasn't, although it was accepted; None if there is
-        nothing to prove it with.
+        True if the other submissions were found; False if an accepted submission wasn't found;
+        None if there is no submission to prove it with.
 
     Raises:
         APIError: The API refuses the look-up.
-        Transient: The API or the store doesn't answer.
+        Transient: The API or the store is unavailable.
     """
     asked = 0
     for key in candidate_keys(await store.list_entries(f"{batch}/"), lost):
@@ -102,6 +102,6 @@ async def _read(key: str, store: Store) -> Attempt | None:
     try:
         content = await store.read(key)
         return read_attempt(content, key, store.uri(key)) if content else None
-    # What is wrong with it is reported for its own shot.
+    # Damage is reported for the shot that the record belongs to.
     except (DocumentDamaged, DocumentTooNew, ObjectRefused):
         return None

@@ -1,4 +1,4 @@
-"""The manifest: the table of a batch, one row per output, built from the `shot.json` files."""
+"""The manifest: the table of a batch, with a row per output, built from the `shot.json` files."""
 
 import json
 from collections.abc import Sequence
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# Raised when a column goes, or changes its type or meaning. A new column is no reason: readers
-# leave out what they don't know.
+# Incremented when a column is removed, or changes its type or meaning. A new column doesn't
+# require that: readers ignore unknown columns.
 MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.jsonl"
 MANIFEST_PARQUET = "manifest.parquet"
 
-# What any reader of the table can reckon with: a row may come from anywhere.
+# Bounds that every reader can represent; rows may come from untrusted files.
 Count = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Bytes = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 def _in_utc(value: datetime) -> datetime:
-    """A time without a zone is one in UTC."""
+    """Interpret a time without time zone as UTC."""
     aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
     try:
         aware.astimezone(timezone.utc)
     except OverflowError:
-        raise ValueError("it is beyond what a date can be") from None
+        raise ValueError("it is outside the range of dates") from None
     return aware
 
 
 def _not_too_deep(value: dict[str, Any]) -> dict[str, Any]:
     if too_deep(value):
-        raise ValueError("it is nested too deep")
+        raise ValueError("it is nested too deeply")
     return value
 
 
@@ -53,16 +53,17 @@ RowStatus = Literal["stored", "failed", "open", "planned"]
 
 
 class StoredVideo(BaseModel):
-    """One output, in the bucket.
+    """A video of a shot, stored in the bucket.
 
     Args:
         output: 1 to `n`.
         key: Below the bucket's prefix.
-        uri: `s3://...`, the whole of it.
+        uri: The full `s3://...` URI.
         size: In bytes.
         sha256: Of the content, in hex.
-        thumbnail_key: Of its poster: the provider's thumbnail or, where there is none and PyAV is
-            installed (the extra `posters`), the video's first frame.
+        content_type: The MIME type.
+        thumbnail_key: Of its poster: the provider's thumbnail, or else the video's first frame if
+            PyAV is installed (the extra `posters`).
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -77,10 +78,10 @@ class StoredVideo(BaseModel):
 
 
 class StoredShot(BaseModel):
-    """What `shot.json` holds; it is written last, so where it is, the shot is done.
+    """The content of `shot.json`; it is written last, so a shot that has it is complete.
 
     Args:
-        characters: The usernames of those that came with it (`character_create`).
+        characters: Usernames of the characters that came with it (`character_create`).
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -97,18 +98,18 @@ class StoredShot(BaseModel):
     characters: list[str] = []
 
     def to_json(self) -> bytes:
-        """What `shot.json` holds."""
+        """Return the content of `shot.json`."""
         return self.model_dump_json(indent=1, exclude_none=True).encode()
 
     @property
     def note(self) -> str | None:
-        """What isn't as ordered."""
+        """How the result differs from the order; None if it doesn't."""
         missing = self.shot.request.n - len(self.videos)
         if missing <= 0:
             return None
         return (
-            f"{len(self.videos)} of {self.shot.request.n} ordered videos came back, {missing} "
-            f"missing; `prefect-toapis reconcile {self.shot.batch}` asks for the rest"
+            f"{len(self.videos)} of {self.shot.request.n} ordered videos were returned, {missing} "
+            f"missing; `prefect-toapis reconcile {self.shot.batch}` requests the rest"
         )
 
 
@@ -116,10 +117,10 @@ class Unstored(BaseModel):
     """Why a shot of this run is not stored.
 
     Args:
-        status: `failed`: surely without a video; `open`: it may still become one.
+        status: `failed`: there won't be a video; `open`: there may still be a video.
         reason: What happened and what can be done.
-        reply: The first characters of a reply that could not be understood.
-        money: Whether it was spent; None where the status says it, see `spent_on`.
+        reply: The first characters of a reply that could not be parsed.
+        money: Whether it was spent; None if it follows from the status, see `spent_on`.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -133,18 +134,18 @@ class Unstored(BaseModel):
 
 
 class ManifestRow(BaseModel):
-    """One output, or one shot that has none (yet). docs/reference/manifest.md has every column.
+    """A video, or a shot without videos (yet). docs/reference/manifest.md has every column.
 
     Args:
         version: Of the table's schema.
-        status: `stored`; `failed`, surely without a video; `open`, it may still become one;
-            `planned`, not submitted (a dry run, or a batch that stopped before).
-        in_plan: False: stored by an earlier plan of this batch, and not part of the latest.
-        request: The request's fields as they were sent, the model and prompt apart.
-        characters: The usernames of those that came with it (`character_create`).
-        note: What isn't as ordered.
+        status: `stored`; `failed`: there won't be a video; `open`: there may still be a video;
+            `planned`: not submitted (a dry run, or a batch that stopped before).
+        in_plan: False if it belongs to an earlier plan of this batch only.
+        request: The fields that were sent, except model and prompt.
+        characters: Usernames of the characters that came with it (`character_create`).
+        note: How the result differs from the order.
         error: Why it isn't stored.
-        reply: The first characters of a reply of the provider that could not be understood.
+        reply: The first characters of a reply that could not be parsed.
         money: Whether this shot was paid; None in manifests of earlier releases.
     """
 
@@ -182,12 +183,12 @@ class ManifestRow(BaseModel):
 
     @property
     def label(self) -> str:
-        """The shot as people see it."""
+        """The display label of the shot."""
         return shot_label(self.scene, self.variant, self.cast, self.take)
 
     @property
     def seconds(self) -> float | None:
-        """From its submission until it was stored; None where it isn't."""
+        """Seconds from its submission until it was stored; None if it isn't stored."""
         if self.submitted_at is None or self.stored_at is None:
             return None
         return (self.stored_at - self.submitted_at).total_seconds()
@@ -209,25 +210,25 @@ class Manifest(BaseModel):
 
     version: int = MANIFEST_VERSION
     batch: str
-    uri: str = Field(description="Where the batch is: s3://bucket/prefix/batch.")
+    uri: str = Field(description="Of the batch: s3://bucket/prefix/batch.")
     rows: list[ManifestRow] = []
     plan: str = Field(
-        default="", description="Of the run that made it: what was stored, to buy, and its cost."
+        default="", description="Summary of its run's plan: stored, to buy, and the cost."
     )
 
     @property
     def stored(self) -> list[ManifestRow]:
-        """The videos that are in the bucket."""
+        """The videos in the bucket."""
         return self._having("stored")
 
     @property
     def failed(self) -> list[ManifestRow]:
-        """The shots that surely have no video."""
+        """The shots that won't have a video."""
         return self._having("failed")
 
     @property
     def open(self) -> list[ManifestRow]:
-        """The shots that may still become videos: running the batch again goes on with them."""
+        """The shots that may still have a video: running the batch again resumes them."""
         return self._having("open")
 
     @property
@@ -236,7 +237,7 @@ class Manifest(BaseModel):
         return self._having("planned")
 
     def shots(self, *statuses: RowStatus) -> int:
-        """How many shots of the plan have one of these statuses; all of them for none."""
+        """Count the shots of the plan with one of these statuses; without statuses, all shots."""
         return len(
             {
                 row.shot_id
@@ -247,19 +248,19 @@ class Manifest(BaseModel):
 
     @classmethod
     def load(cls, location: str) -> "Manifest":
-        """The manifest of a batch, from where the batch is.
+        """Load the manifest of a batch.
 
         Args:
-            location: `s3://bucket/prefix/batch` (read with what boto3 finds by itself;
-                `VideoBucket.load_manifest` uses a block's credentials), or a local folder, or
-                the `.jsonl` or `.parquet` file itself.
+            location: `s3://bucket/prefix/batch` (read with boto3's default credentials;
+                `VideoBucket.load_manifest` uses those of a block), or a local folder, or the
+                `.jsonl` or `.parquet` file itself.
 
         Raises:
-            FileNotFoundError: There is none; a batch writes it when a run of it ends.
-            ValueError: It is damaged, names what isn't below its batch, or is of a later version
-                than this package knows.
-            StoreError: The store refuses, or does not answer.
-            ImportError: A Parquet file, and pyarrow isn't installed.
+            FileNotFoundError: It doesn't exist; a batch writes it at the end of a run.
+            ValueError: It is damaged, names objects outside its batch, or was written by a later
+                version of this package.
+            StoreError: The store refuses the request, or is unavailable.
+            ImportError: It is a Parquet file, and pyarrow isn't installed.
 
         Example:
             ```python
@@ -273,18 +274,18 @@ class Manifest(BaseModel):
 
     @classmethod
     def from_file(cls, content: bytes | None, location: str) -> "Manifest":
-        """The manifest in a file that was read already.
+        """Parse the manifest from the content of a file.
 
         Args:
-            content: Of the file; None if there is none.
+            content: Of the file; None if it doesn't exist.
             location: Of the file: `s3://bucket/prefix/batch/manifest.jsonl`, or `.parquet`.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: It doesn't exist.
             ValueError: As for `load`.
         """
         if content is None:
-            what = f"There is no {location}. A batch writes it when a run of it ends."
+            what = f"{location} doesn't exist. A batch writes it at the end of a run."
             raise FileNotFoundError(what)
         uri = location.rpartition("/")[0]
         try:
@@ -295,62 +296,74 @@ class Manifest(BaseModel):
             raise ValueError(f"{location}: {error}") from error
 
     def to_arrow(self) -> "pa.Table":
-        """An Arrow table: the columns of `ManifestRow`, the request as JSON.
+        """Convert to an Arrow table: the columns of `ManifestRow`, the request as JSON.
 
         Raises:
-            ImportError: pyarrow isn't installed; this holds for pandas and Parquet, too.
+            ImportError: pyarrow isn't installed.
         """
         return manifest_tables.to_arrow(row.model_dump() for row in self.rows)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """A DataFrame with the columns of `to_arrow`."""
+        """Convert to a DataFrame with the columns of `to_arrow`.
+
+        Raises:
+            ImportError: pyarrow or pandas isn't installed.
+        """
         return manifest_tables.to_pandas(row.model_dump() for row in self.rows)
 
     def to_parquet(self) -> bytes:
-        """A Parquet file with the columns of `to_arrow`."""
+        """Convert to a Parquet file with the columns of `to_arrow`.
+
+        Raises:
+            ImportError: pyarrow isn't installed.
+        """
         return manifest_tables.to_parquet(row.model_dump() for row in self.rows)
 
     @classmethod
     def from_parquet(cls, content: bytes, *, uri: str) -> "Manifest":
-        """The manifest that `to_parquet` wrote. Raises as `from_jsonl`.
+        """Parse a manifest written by `to_parquet`.
 
         Args:
             content: Of the file.
-            uri: Where the batch is.
+            uri: Of the batch.
+
+        Raises:
+            ValueError: As for `load`.
+            ImportError: pyarrow isn't installed.
         """
         rows = manifest_tables.rows_of_parquet(content)
         return cls._of_rows([manifest_tables.unflattened(row) for row in rows], uri)
 
     def to_jsonl(self) -> str:
-        """One JSON object per row and line; what is null is left out."""
+        """Convert to JSON lines, an object per row, without nulls."""
         return "".join(f"{row.model_dump_json(exclude_none=True)}\n" for row in self.rows)
 
     @classmethod
     def from_jsonl(cls, text: str, *, uri: str) -> "Manifest":
-        """The manifest that `to_jsonl` wrote.
+        """Parse a manifest written by `to_jsonl`.
 
         Args:
-            text: One JSON object per line.
-            uri: Where the batch is.
+            text: A JSON object per line.
+            uri: Of the batch.
 
         Raises:
             ValueError: As for `load`.
         """
         try:
-            # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
+            # Not splitlines: JSON strings may contain other line separators, such as U+2028.
             rows = [_row(line) for line in text.split("\n") if line.strip()]
         except RecursionError:
-            raise ValueError("a row is nested too deep") from None
+            raise ValueError("a row is nested too deeply") from None
         return cls._of_rows(rows, uri)
 
     @classmethod
     def _of_rows(cls, rows: Sequence[Any], uri: str) -> "Manifest":
         found = [_known(row) for row in rows]
         manifest = cls(batch=uri.rstrip("/").rpartition("/")[2], uri=uri, rows=found)
-        # A local copy may be in a folder of any name: there the rows say which batch it is.
+        # A local copy may be in a folder of any name, so the rows determine the batch.
         batch = manifest.batch if "://" in uri or not found else found[0].batch
         if why := outside_of(batch, manifest):
-            raise ValueError(f"{why}; a run of the batch writes it anew")
+            raise ValueError(f"{why}; run the batch again to rewrite it")
         return manifest
 
     def _having(self, status: RowStatus) -> list[ManifestRow]:
@@ -358,43 +371,44 @@ class Manifest(BaseModel):
 
 
 def outside_of(batch: str, manifest: Manifest) -> str | None:
-    """What a manifest names that isn't of its batch, in words; None if it is all its own.
+    """Return what a manifest names outside its batch; None if there is nothing.
 
-    Whoever signs links, fetches or buys by a manifest may rely on it: none is read that does.
+    It is checked whenever a manifest is read, so that code that signs links, downloads or buys
+    based on a manifest can rely on it.
 
     Args:
         batch: The name of the batch.
-        manifest: As it was read.
+        manifest: To check.
     """
     for row in manifest.rows:
         if row.batch != batch or not is_batch_name(batch):
-            return f"a row of it is of the batch {row.batch!r}"
+            return f"a row belongs to batch {row.batch!r}"
         keys = [key for key in (row.key, row.thumbnail_key) if key is not None]
         if outside := next((key for key in keys if not is_below(key, batch)), None):
-            return f"it names {outside!r}, outside of the batch"
+            return f"it names {outside!r}, outside the batch"
         if row.uri is not None and not (row.key and leads_to(row.uri, row.key)):
-            return f"the URI of {row.key!r} is not that of its key"
+            return f"the URI of {row.key!r} doesn't match its key"
     return None
 
 
 def _row(line: str) -> Any:
     row = json.loads(line)
-    if "\\u" in line:  # half a character, which nothing can write again
+    if "\\u" in line:  # an unpaired surrogate couldn't be written again
         json.dumps(row, ensure_ascii=False).encode()
     return row
 
 
 def _known(row: Any) -> ManifestRow:
-    """A row; that its version is too new explains more than what else may be wrong with it."""
+    """Parse a row; check its version first, because that explains other faults."""
     version = row.get("version", MANIFEST_VERSION) if isinstance(row, dict) else MANIFEST_VERSION
     if isinstance(version, int) and version > MANIFEST_VERSION:
         raise ValueError(
-            f"its schema is of version {version}, and this prefect-toapis knows up to "
+            f"it has schema version {version}, and this release of prefect-toapis supports up to "
             f"{MANIFEST_VERSION}: install a later release"
         )
     return ManifestRow.model_validate(row)
 
 
 def shot_key(shot: Shot) -> str:
-    """Where a shot's `shot.json` is."""
+    """Return the key of a shot's `shot.json`."""
     return f"{shot.folder}/{SHOT_FILE}"

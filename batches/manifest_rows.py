@@ -1,4 +1,4 @@
-"""The rows of a manifest, from what is stored of a batch and from why the rest isn't."""
+"""Builds the rows of a manifest from the stored shots and the reasons of unstored shots."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from prefect_toapis.batches.plan import Shot
 from prefect_toapis.batches.spending import spent_on
 from prefect_toapis.client.requests import RemixRequest
 
-_LEFT = "sent by an earlier plan and not in the latest; `prefect-toapis reconcile` finishes it"
+_LEFT = "sent by an earlier plan, not in the latest; `prefect-toapis reconcile` finishes it"
 
 
 def build_manifest(
@@ -20,20 +20,20 @@ def build_manifest(
     unstored: Mapping[str, Unstored],
     left: Iterable[Shot] = (),
 ) -> Manifest:
-    """Put the table of a batch together, in the order of the plan.
+    """Build the manifest of a batch, in the order of the plan.
 
     Args:
-        batch: Its name.
-        uri: Where it is.
+        batch: Name of the batch.
+        uri: Of the batch.
         plan: The shots of the latest plan.
-        stored: Every `shot.json` of the batch, of earlier plans too.
-        unstored: Why the others aren't, by shot id; a shot that it doesn't name is `planned`.
-        left: Shots of earlier plans that were sent; those that aren't stored are open.
+        stored: All `shot.json` documents of the batch, including those of earlier plans.
+        unstored: Why other shots aren't stored, by shot id; missing shots are `planned`.
+        left: Orphaned shots of earlier plans; those that aren't stored are open.
     """
-    done = {one.shot.shot_id: one for one in stored}
+    done = {shot.shot.shot_id: shot for shot in stored}
     rows: list[ManifestRow] = []
     for shot in plan:
-        # The labels of the latest plan, the rest from the bucket.
+        # Labels come from the latest plan, everything else from the bucket.
         if found := done.pop(shot.shot_id, None):
             rows += _stored_rows(found, shot, in_plan=True)
         else:
@@ -49,7 +49,7 @@ def build_manifest(
 
 
 def _with_shared(rows: list[ManifestRow]) -> list[ManifestRow]:
-    """The rows, with a note on those whose generation the provider gave for several shots."""
+    """Add a note to rows whose generation the provider returned for several shots."""
     owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
         if row.task_id:
@@ -61,7 +61,7 @@ def _noted(row: ManifestRow, owners: Mapping[str, str]) -> ManifestRow:
     others = [label for shot_id, label in owners.items() if shot_id != row.shot_id]
     if not others:
         return row
-    shared = f"the provider gave generation {row.task_id} for {', '.join(others)}, too"
+    shared = f"the provider also returned generation {row.task_id} for {', '.join(others)}"
     return row.model_copy(update={"note": "; ".join(filter(None, [row.note, shared]))})
 
 

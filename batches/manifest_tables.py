@@ -1,6 +1,6 @@
 """The manifest as an Arrow table: the types of its columns, Parquet and pandas.
 
-pyarrow and pandas are optional, and imported on first use.
+pyarrow and pandas are optional and imported on first use.
 """
 
 import io
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# Fixed, whatever a batch holds: a column without any value keeps its type, too.
+# Fixed for all batches, so that a column without values keeps its type.
 COLUMNS = {
     "version": "int32",
     "batch": "string",
@@ -54,19 +54,19 @@ _BOUNDS = ParquetBounds(
     unpacked=1_000_000_000,
     characters=1_000_000_000,
 )
-_AS_JSON = "request"  # its fields differ from model to model
+_AS_JSON = "request"  # its fields depend on the model
 
 
 def has_pyarrow() -> bool:
-    """Whether Parquet can be read and written here: the extra `tables` is installed."""
+    """Return whether Parquet is supported: the extra `tables` is installed."""
     return find_spec("pyarrow") is not None
 
 
 def to_arrow(rows: Iterable[Mapping[str, Any]]) -> "pa.Table":
-    """A table with `COLUMNS`.
+    """Convert rows to an Arrow table with `COLUMNS`.
 
     Args:
-        rows: With Python's own types.
+        rows: With Python types.
 
     Raises:
         ImportError: pyarrow isn't installed.
@@ -85,7 +85,7 @@ def to_arrow(rows: Iterable[Mapping[str, Any]]) -> "pa.Table":
 
 
 def to_parquet(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """A Parquet file with `COLUMNS`.
+    """Convert rows to a Parquet file with `COLUMNS`.
 
     Raises:
         ImportError: pyarrow isn't installed.
@@ -99,7 +99,7 @@ def to_parquet(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def to_pandas(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
-    """A DataFrame with `COLUMNS`; whole numbers stay whole where some are missing.
+    """Convert rows to a DataFrame with `COLUMNS`; integer columns stay integer with nulls.
 
     Raises:
         ImportError: pyarrow or pandas isn't installed.
@@ -116,17 +116,17 @@ def to_pandas(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
 
 
 def rows_of_parquet(content: bytes) -> list[dict[str, Any]]:
-    """The rows of the manifest's own Parquet file.
+    """Read the rows of a manifest in Parquet format.
 
     Raises:
         ImportError: pyarrow isn't installed.
-        ValueError: It is no Parquet file, a damaged one, or holds far more than a manifest.
+        ValueError: It isn't a Parquet file, is damaged, or is far larger than a manifest.
     """
     return parquet_rows(content, set(COLUMNS), _BOUNDS).rows
 
 
 def unflattened(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the manifest's own Parquet file, as it was before.
+    """Convert a row of a manifest in Parquet format back to its original form.
 
     Raises:
         ValueError: Its request isn't JSON.
@@ -135,7 +135,7 @@ def unflattened(row: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return {**given, _AS_JSON: json.loads(given.get(_AS_JSON, "{}"))}
     except (TypeError, RecursionError):
-        raise ValueError(f"the {_AS_JSON} of a row can't be read") from None
+        raise ValueError(f"the {_AS_JSON} of a row is not valid JSON") from None
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Names that people read: slugs, labels, the names of batches."""
+"""Human-readable names: slugs, labels, the names of batches."""
 
 import hashlib
 import re
@@ -16,12 +16,12 @@ from prefect_toapis.client.plain_text import printable
 _SLUG = 40  # characters at most
 _PROMPT_WORDS = 5
 _LABEL = 1000  # characters of a scene, variant or cast in a shot's label
-_TEMPLATE = 200  # characters of a batch's name at most, before its {date} and so on are filled in
-# Folders beside the batches.
+_TEMPLATE = 200  # maximum length of a batch's name before placeholders are filled in
+# Folders next to those of the batches.
 RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
 
 _DIGEST = 24  # characters
-_HASHED = re.compile(r"(.*-)?[0-9a-f]{24}")  # what `task_folder` makes of what is no slug
+_HASHED = re.compile(r"(.*-)?[0-9a-f]{24}")  # what `task_folder` returns for ids that aren't slugs
 _HEADER_SAFE = string.punctuation.replace("%", "")
 _METADATA = 1_000  # characters: S3 keeps 2 KB in all
 
@@ -30,7 +30,7 @@ _DATE = re.compile(r"\{(date|scheduled)(?::([^{}]*))?\}")
 
 
 def slug(text: str) -> str:
-    """A short ASCII name for a key; empty if nothing of the text can be kept.
+    """Return a short ASCII name for use in a key; empty if no character can be kept.
 
     Example:
         >>> slug("Café in Lisbon!")
@@ -42,10 +42,10 @@ def slug(text: str) -> str:
 
 
 def task_folder(task_id: str) -> str:
-    """The name of the folder for a generation without a shot: no two ids have the same.
+    """Return the folder name of a generation without a shot, unique for each id.
 
     Args:
-        task_id: The provider's id, of any characters.
+        task_id: The provider's id; it may contain any characters.
 
     Example:
         >>> task_folder("a-b"), task_folder("A/B")
@@ -59,10 +59,10 @@ def task_folder(task_id: str) -> str:
 
 
 def as_metadata(text: str) -> str:
-    """A text as S3 keeps it beside an object: printable ASCII, what else there is as `%C3%BC`.
+    """Encode a text for S3 object metadata: printable ASCII, the rest percent-encoded.
 
     Args:
-        text: Of any characters; 1,000 of the result are kept.
+        text: Any text; the result is cut to 1,000 characters.
 
     Example:
         >>> as_metadata("video_1"), as_metadata("für 1%")
@@ -72,22 +72,24 @@ def as_metadata(text: str) -> str:
 
 
 def scene_labels(scenes: Sequence[Scene]) -> list[str]:
-    """Each scene's name, or the first words of its prompt, or its number."""
+    """Return each scene's name, or else the first words of its prompt, or its number."""
     return _distinct([scene.name.strip() or slug(_first_words(scene)) for scene in scenes], "scene")
 
 
 def variant_labels(variants: Sequence[Variant]) -> list[str]:
-    """Each variant's name, or its settings in short: `sora-2-pro-15s-9x16-hd`."""
-    return _distinct([one.name.strip() or slug(_settings(one)) for one in variants], "variant")
+    """Return each variant's name, or else a short form of it: `sora-2-pro-15s-9x16-hd`."""
+    return _distinct(
+        [variant.name.strip() or slug(_settings(variant)) for variant in variants], "variant"
+    )
 
 
 def cast_labels(casts: Sequence[Cast]) -> list[str]:
-    """Each cast's name, or its characters'."""
+    """Return each cast's name, or else the names of its characters."""
     return _distinct([cast.name.strip() or _characters(cast) for cast in casts], "cast")
 
 
 def shot_label(scene: str, variant: str, cast: str, take: int) -> str:
-    """A shot as people see it.
+    """Return the display label of a shot.
 
     Example:
         >>> shot_label("chase", "tall", "Turbo", 2)
@@ -98,7 +100,7 @@ def shot_label(scene: str, variant: str, cast: str, take: int) -> str:
 
 
 def _distinct(labels: list[str], what: str) -> list[str]:
-    """A label that came before, or is empty, gets the number of its place."""
+    """Append the position to labels that are empty or duplicates."""
     given = set(labels)
     distinct: dict[str, None] = {}  # in order
     for place, label in enumerate(labels, 1):
@@ -131,11 +133,11 @@ def _characters(cast: Cast) -> str:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a batch's name may speak of.
+    """The values of placeholders in a batch's name.
 
     Args:
-        now: When the run began.
-        scheduled: When it was due; the same where it wasn't scheduled.
+        now: When the run started.
+        scheduled: When it was scheduled; the start time if it wasn't.
         run: The id of the flow run.
     """
 
@@ -145,17 +147,17 @@ class RunFacts:
 
 
 def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
-    """The name of a batch.
+    """Fill in the placeholders of a batch's name.
 
     Args:
-        template: May hold `{date}` (of the run), `{scheduled}` (the date it was due) and `{run}`.
-            `{scheduled:Europe/Lisbon}` is the date there, in step with a schedule's time zone.
-            None: a new batch, named `{date}-` and the first characters of the run's id.
-        facts: What the template speaks of.
-        time_zone: Where the other dates are.
+        template: May contain `{date}` (of the run), `{scheduled}` (the scheduled date) and
+            `{run}`. `{scheduled:Europe/Lisbon}` is the date in that time zone. None: a new batch,
+            named `{date}-` and the first characters of the run's id.
+        facts: The values of the placeholders.
+        time_zone: For placeholders without a time zone.
 
     Raises:
-        ValueError: The name can't be part of a key, or the time zone isn't known.
+        ValueError: The name isn't valid in a key, or the time zone is unknown.
 
     Example:
         >>> from datetime import timezone
@@ -164,7 +166,9 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
         'nightly-2026-11-22'
     """
     if template is not None and len(template) > _TEMPLATE:
-        raise ValueError(f"batch={template[:_SLUG]!r}...: a name of {_TEMPLATE} characters at most")
+        raise ValueError(
+            f"batch={template[:_SLUG]!r}...: exceeds the limit of {_TEMPLATE} characters for names"
+        )
     zone = _zone(time_zone)
     moments = {"date": facts.now, "scheduled": facts.scheduled}
 
@@ -175,7 +179,7 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
     name = template if template is not None else f"{{date}}-{facts.run[:8]}"
     name = _DATE.sub(date, name).replace("{run}", facts.run)
     if name in RESERVED:
-        raise ValueError(f"batch={template!r}: the bucket keeps other things there; choose another")
+        raise ValueError(f"batch={template!r}: the name is reserved; choose another")
     if not _BATCH.fullmatch(name):
         raise ValueError(
             f"batch={template!r}: use letters, digits, '.', '_' and '-' (80 at most), "
@@ -185,7 +189,7 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
 
 
 def is_batch_name(name: str) -> bool:
-    """Whether a batch may be called that, once its {date} and so on are filled in.
+    """Return whether a name is valid for a batch, after placeholders are filled in.
 
     Example:
         >>> is_batch_name("nightly-2026-11-22"), is_batch_name("../x")
@@ -198,4 +202,6 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"time_zone={name!r}: no such zone; write Europe/Lisbon") from None
+        raise ValueError(
+            f"time_zone={name!r}: unknown time zone; use a name such as Europe/Lisbon"
+        ) from None

@@ -1,4 +1,4 @@
-"""What of a batch is open: paid, or perhaps paid, and not stored yet."""
+"""The open shots of a batch: paid, or possibly paid, and not stored yet."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +22,9 @@ class OpenShot:
     """A shot whose latest attempt may still become a video.
 
     Args:
-        attempt: As the record has it.
-        reply: What the provider says of it; None if it wasn't asked, or doesn't tell.
+        shot: The shot.
+        attempt: The recorded attempt.
+        reply: The provider's status reply; None if it wasn't queried, or gave no answer.
     """
 
     shot: Shot
@@ -32,45 +33,47 @@ class OpenShot:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the provider says that it is over, well or badly."""
+        """Whether the provider reports it as completed or failed."""
         return self.reply is not None and self.reply.status in {"completed", "failed"}
 
     @property
     def expires_at(self) -> datetime:
-        """When its result is gone: as the provider tells, or else at the earliest."""
-        expiry = self._believed_expiry
+        """When its result expires: as the provider reports, or else the earliest possible time."""
+        expiry = self._plausible_expiry
         return self.attempt.sent_at + LIFETIME if expiry is None else expiry
 
     @property
-    def _believed_expiry(self) -> datetime | None:
-        """As the provider tells, if that lies after the submission and the completion."""
+    def _plausible_expiry(self) -> datetime | None:
+        """The provider's expiry, if it is after the submission and the completion."""
         reply = self.reply
         if reply is None or reply.expires_at is None or not is_moment(reply.expires_at):
             return None
-        told = datetime.fromtimestamp(reply.expires_at, timezone.utc)
+        expiry = datetime.fromtimestamp(reply.expires_at, timezone.utc)
         contradicts = reply.completed_at is not None and reply.expiry is None
-        return told if told > self.attempt.sent_at and not contradicts else None
+        return expiry if expiry > self.attempt.sent_at and not contradicts else None
 
     def in_words(self, now: datetime) -> str:
-        """What is known of it, and until when it can be stored.
+        """Describe its state, and until when it can be stored.
 
         Example:
-            `generation video_01K8 is completed; its result can be fetched until 22 Nov 14:02 UTC
-            (for 3.2 hours)`
+            `generation video_01K8 is completed; its result is available until 22 Nov 14:02 UTC
+            (3.2 hours)`
         """
         attempt = self.attempt
         if attempt.state == "sending" and attempt.failure:  # its record can't be read
             return attempt.failure
         if attempt.state == "sending":
             return (
-                f"sent at {_shown(attempt.sent_at)} without an answer; it is looked up as "
-                f"{attempt.business_id}; if it was accepted, its result lives {self._life(now)}"
+                f"sent at {_shown(attempt.sent_at)} without an answer; it will be looked up as "
+                f"{attempt.business_id}; if accepted, its result is available {self._life(now)}"
             )
         status = self.reply.in_words if self.reply else "in an unknown state"
-        return f"generation {attempt.task_id} is {status}; its result lives {self._life(now)}"
+        return (
+            f"generation {attempt.task_id} is {status}; its result is available {self._life(now)}"
+        )
 
     def unstored(self, now: datetime) -> Unstored:
-        """Its row, while it isn't stored."""
+        """Return its manifest entry while it isn't stored."""
         return Unstored(
             status="open",
             reason=self.in_words(now),
@@ -81,7 +84,7 @@ class OpenShot:
 
     @property
     def _odd_reply(self) -> str | None:
-        """The reply, if it can't be understood: an unknown word, or completed without a result."""
+        """The reply if it is unusable: an unknown status, or completed without a result."""
         if self.reply is None:
             return None
         odd = self.reply.status == "unknown" or (
@@ -90,45 +93,45 @@ class OpenShot:
         return self.reply.excerpt if odd else None
 
     def _life(self, now: datetime) -> str:
-        surely = self._believed_expiry is not None
-        until = f"{'' if surely else 'at least '}until {_shown(self.expires_at)}"
+        is_known = self._plausible_expiry is not None
+        until = f"{'' if is_known else 'at least '}until {_shown(self.expires_at)}"
         hours = (self.expires_at - now).total_seconds() / 3600
-        return f"{until} ({hours:.1f} hours)" if hours > 0 else f"{until}, which is over"
+        return f"{until} ({hours:.1f} hours)" if hours > 0 else f"{until}, which has passed"
 
 
 def open_shots(shots: Iterable[Shot], record: Mapping[str, Sequence[Attempt]]) -> list[OpenShot]:
-    """Those that may still become videos.
+    """Return the shots that may still become videos.
 
     Args:
-        shots: That aren't stored, where the bucket has them.
+        shots: Shots that aren't stored, with their existing folders.
         record: Their attempts, by the folder of their record.
     """
     found = ((shot, latest(record.get(shot.record, []))) for shot in shots)
-    return [OpenShot(shot, one) for shot, one in found if one and may_be_paid(one)]
+    return [OpenShot(shot, attempt) for shot, attempt in found if attempt and may_be_paid(attempt)]
 
 
 def failed_shots(
     shots: Iterable[Shot], record: Mapping[str, Sequence[Attempt]]
 ) -> dict[str, Unstored]:
-    """Why others surely have no video, by shot id, as their record tells."""
+    """Return why shots have no video according to their record, by shot id."""
     found = ((shot, latest(record.get(shot.record, []))) for shot in shots)
     return {
         shot.shot_id: Unstored(
             status="failed",
-            reason=f"attempt {one.attempt} was {one.state}: {one.failure}",
-            task_id=one.task_id,
-            business_id=one.business_id,
+            reason=f"attempt {attempt.attempt} was {attempt.state}: {attempt.failure}",
+            task_id=attempt.task_id,
+            business_id=attempt.business_id,
         )
-        for shot, one in found
-        if one and not may_be_paid(one)
+        for shot, attempt in found
+        if attempt and not may_be_paid(attempt)
     }
 
 
 def unstored_attempts(keys: Iterable[str]) -> dict[str, list[str]]:
-    """The attempts of shots that aren't stored, by their batches, as a bucket's keys tell.
+    """Find the attempts of shots that aren't stored, by batch, from the keys alone.
 
     Args:
-        keys: All of the bucket's, or of some batches.
+        keys: All keys of the bucket, or of some batches.
 
     Example:
         >>> unstored_attempts(["b/plan.json", "b/dog-abcdefghijkl/attempt-1.json"])
@@ -139,12 +142,14 @@ def unstored_attempts(keys: Iterable[str]) -> dict[str, list[str]]:
         if key.count("/") >= _DEPTH_OF_A_SHOT:
             below[_batch_of(key)].append(key)
     found: dict[str, list[str]] = {}
-    for batch, some in below.items():
-        inventory = take_inventory(batch, some)
+    for batch, batch_keys in below.items():
+        inventory = take_inventory(batch, batch_keys)
         missing = {
             record for short, record in inventory.records.items() if short not in inventory.stored
         }
-        attempts = [one for one in some if is_attempt(one) and one.rpartition("/")[0] in missing]
+        attempts = [
+            key for key in batch_keys if is_attempt(key) and key.rpartition("/")[0] in missing
+        ]
         if attempts:
             found[batch] = attempts
     return found

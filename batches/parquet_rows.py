@@ -1,7 +1,7 @@
-"""The rows of a Parquet file, within bounds: a few KB of it may stand for terabytes.
+"""Reads the rows of a Parquet file within bounds: a few KB may decompress into terabytes.
 
-They are read in a process of their own: some damaged files end the process that reads them, from
-within pyarrow, and the memory of such a process can be bounded. pyarrow is optional.
+They are read in a separate process: some damaged files crash pyarrow, and the memory of a separate
+process can be limited. pyarrow is optional.
 """
 
 import os
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 _MAGIC = b"PAR1"
-_DAMAGED = "it is no Parquet file, or a damaged one"
+_DAMAGED = "not a Parquet file, or damaged"
 _SECONDS = 120  # for reading a file
 _MEMORY = 1_000_000_000  # bytes, for pyarrow itself
 _ROWS_AT_ONCE = 1000
@@ -23,15 +23,14 @@ _LONGEST_FIXED = 1000  # bytes of a value in a column of fixed length
 
 @dataclass(frozen=True)
 class ParquetBounds:
-    """What a Parquet file may hold.
+    """Limits for a Parquet file.
 
     Args:
-        rows: How many, by its own metadata.
-        columns: How many, wanted or not.
-        values: Of the wanted columns, nulls and items of lists included.
-        unpacked: Of the wanted columns, in bytes, after decompression and before the texts that
-            repeat are written out.
-        characters: Of all their texts, in bytes of UTF-8, each as often as it stands there.
+        rows: Number of rows, according to its metadata.
+        columns: Number of columns, including unwanted columns.
+        values: Number of values in wanted columns, including nulls and list items.
+        unpacked: Bytes in wanted columns, after decompression and before expanding dictionaries.
+        characters: Bytes of UTF-8 in all texts, including repetitions.
     """
 
     rows: int
@@ -43,7 +42,7 @@ class ParquetBounds:
 
 @dataclass(frozen=True)
 class ParquetTable:
-    """A Parquet file's content.
+    """The content of a Parquet file.
 
     Args:
         columns: The names of all its columns, in order.
@@ -61,18 +60,18 @@ def parquet_rows(
 
     Args:
         content: Of the file.
-        wanted: The names of the columns to read, in any case; None for all.
-        bounds: What it may hold. They are checked before a value is made; texts, which a
-            dictionary in the file may repeat without end, as they are read.
+        wanted: The lower-case names of the columns to read; None for all.
+        bounds: Limits, checked before values are created. The size of texts, which dictionaries
+            may repeat indefinitely, is checked while reading.
 
     Raises:
         ImportError: pyarrow isn't installed.
-        ValueError: It is no Parquet file, a damaged one, or beyond the bounds.
+        ValueError: It isn't a Parquet file, is damaged, or exceeds the bounds.
     """
     if find_spec("pyarrow") is None:
         raise ImportError('Arrow and Parquet need pyarrow: pip install "prefect-toapis[tables]"')
     if len(content) < 12 or {content[:4], content[-4:]} != {_MAGIC}:
-        raise ValueError(f"{_DAMAGED}: it does not begin and end as one")
+        raise ValueError(f"{_DAMAGED}: it lacks the Parquet magic bytes")
     asked = pickle.dumps((content, wanted, bounds))
     path = os.pathsep.join(filter(None, sys.path))
     try:
@@ -84,33 +83,33 @@ def parquet_rows(
             timeout=_SECONDS,
             env={**_without_secrets(), "PYTHONPATH": path},
         )
-    except subprocess.SubprocessError:  # it would show the whole file
-        raise ValueError(f"{_DAMAGED}: its reader ended without an answer") from None
-    found: ParquetTable | str = pickle.loads(ran.stdout)  # noqa: S301 - of our own process
+    except subprocess.SubprocessError:  # its text contains the whole file
+        raise ValueError(f"{_DAMAGED}: the process that reads it crashed or timed out") from None
+    found: ParquetTable | str = pickle.loads(ran.stdout)  # noqa: S301 - from our own process
     if isinstance(found, str):
         raise ValueError(found)  # noqa: TRY004 - the text of an error
     return found
 
 
 def _without_secrets() -> dict[str, str]:
-    """The environment of a process that reads what comes from elsewhere."""
+    """Return an environment without secrets, for a process that reads untrusted files."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("TOAPIS", "AWS", "PREFECT"))}
-    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system"}  # whose memory can be bounded
+    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system"}  # so that its memory can be limited
 
 
 def answer() -> None:
-    """What the process that reads a file does: it is asked and answers by its standard streams."""
+    """Run in the separate process: read a request from stdin, write the answer to stdout."""
     content, wanted, bounds = pickle.load(sys.stdin.buffer)  # noqa: S301 - as above
     _bound_memory(bounds)
     try:
         found: ParquetTable | str = _read(content, wanted, bounds)
     except (ValueError, MemoryError) as error:
-        found = str(error) or f"{_DAMAGED}: it takes too much memory"
+        found = str(error) or f"{_DAMAGED}: reading it takes too much memory"
     pickle.dump(found, sys.stdout.buffer)
 
 
 def _bound_memory(bounds: ParquetBounds) -> None:
-    if sys.platform == "linux":  # elsewhere, the bounds of the file alone hold
+    if sys.platform == "linux":  # elsewhere, only the bounds of the file apply
         import resource  # noqa: PLC0415 - not on every platform
 
         most = _MEMORY + 8 * (bounds.unpacked + bounds.characters)
@@ -125,9 +124,9 @@ def _read(content: bytes, wanted: Collection[str] | None, bounds: ParquetBounds)
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         names: list[str] = file.schema_arrow.names
-        columns = [one for one in names if wanted is None or one.strip().lower() in wanted]
+        columns = [name for name in names if wanted is None or name.strip().lower() in wanted]
         texts = list(_check(file.metadata, columns, bounds))
-        # Texts stay in their dictionaries until their lengths are known.
+        # Keep texts as dictionaries until their lengths are known.
         file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
         batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns)
         return ParquetTable(names, list(_rows(batches, bounds)))
@@ -136,24 +135,32 @@ def _read(content: bytes, wanted: Collection[str] | None, bounds: ParquetBounds)
 
 
 def _check(metadata: Any, columns: Sequence[str], bounds: ParquetBounds) -> Iterator[str]:
-    """Raise where a file is beyond the bounds, by its metadata; the paths of its texts."""
+    """Check the bounds against the metadata, and yield the paths of text columns.
+
+    Raises:
+        ValueError: A bound is exceeded.
+    """
     if metadata.num_rows > bounds.rows:
-        raise ValueError(f"it has {metadata.num_rows:,} rows, and may have {bounds.rows:,}")
+        raise ValueError(f"{metadata.num_rows:,} rows exceed the limit of {bounds.rows:,}")
     if metadata.num_columns > bounds.columns:
-        raise ValueError(f"it has {metadata.num_columns:,} columns, and may have {bounds.columns}")
+        count = f"{metadata.num_columns:,} columns"
+        raise ValueError(f"{count} exceed the limit of {bounds.columns:,}")
     chunks = list(_chunks(metadata, columns))
-    if (values := sum(one.num_values for one in chunks)) > bounds.values:
-        raise ValueError(f"it has {values:,} values, and may have {bounds.values:,}")
-    if (unpacked := sum(one.total_uncompressed_size for one in chunks)) > bounds.unpacked:
-        size = f"{unpacked / 1e6:.1f} MB unpacked, and may have {bounds.unpacked / 1e6:g} MB"
-        raise ValueError(f"it has {size}")
+    if (values := sum(chunk.num_values for chunk in chunks)) > bounds.values:
+        raise ValueError(f"{values:,} values exceed the limit of {bounds.values:,}")
+    if (unpacked := sum(chunk.total_uncompressed_size for chunk in chunks)) > bounds.unpacked:
+        limit = f"{bounds.unpacked / 1e6:g} MB"
+        raise ValueError(f"{unpacked / 1e6:.1f} MB unpacked exceed the limit of {limit}")
     for column in map(metadata.schema.column, range(metadata.num_columns)):
         if column.path.partition(".")[0] not in columns:
             continue
         if column.physical_type == "BYTE_ARRAY":
             yield column.path
         elif column.length > _LONGEST_FIXED:
-            raise ValueError(f"a value of its has {column.length:,} bytes")
+            raise ValueError(
+                f"values of {column.length:,} bytes exceed the limit of {_LONGEST_FIXED:,} for "
+                "columns of fixed length"
+            )
 
 
 def _chunks(metadata: Any, columns: Sequence[str]) -> Iterator[Any]:
@@ -170,12 +177,12 @@ def _rows(batches: Any, bounds: ParquetBounds) -> Iterator[dict[str, Any]]:
             count, length = _extent(column)
             values, characters = values + count, characters + length
         if values > 2 * bounds.values or characters > bounds.characters:
-            raise ValueError(f"it holds more than {bounds.characters / 1e6:g} MB of text")
+            raise ValueError(f"its texts exceed the limit of {bounds.characters / 1e6:g} MB")
         yield from batch.to_pylist()
 
 
 def _extent(column: Any) -> tuple[int, int]:
-    """How many values a column has, lists opened, and how long its texts are, written out."""
+    """Return the number of values, with lists flattened, and the bytes of texts, expanded."""
     import pyarrow as pa  # noqa: PLC0415 - optional
     import pyarrow.compute  # noqa: PLC0415 - optional
 
@@ -187,6 +194,6 @@ def _extent(column: Any) -> tuple[int, int]:
         count, length = _extent(column.flatten())
         return len(column) + count, length
     if pa.types.is_struct(column.type):
-        inside = [_extent(one) for one in column.flatten()]
-        return len(column) + sum(count for count, _ in inside), sum(one for _, one in inside)
+        inside = [_extent(field) for field in column.flatten()]
+        return len(column) + sum(count for count, _ in inside), sum(length for _, length in inside)
     return len(column), column.nbytes

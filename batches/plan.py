@@ -1,4 +1,4 @@
-"""From what a user asks for to the shots of a batch: pure, and all faults in one go."""
+"""Planning: turns a batch spec into shots, and reports all faults together. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from prefect_toapis.batches.casting import (
     Filling,
     Made,
-    Players,
+    ResolvedCast,
     known_as,
-    players_of,
     resolve,
+    resolve_casts,
     resolve_url,
     resolved_length,
     role_of_url,
@@ -37,14 +37,14 @@ from prefect_toapis.client.rules import MOST_CHARACTERS, check, unchecked
 SINGLE = "requests"  # the folder of requests that belong to no batch
 MOST_SHOTS = 100_000  # of a batch
 
-_MOST_TRIED = 500_000  # casts, for each set of roles that scenes name: some seconds
-_SAMPLE = 2_000  # shots of a plan that is too large, for finding its other faults
+_MOST_TRIED = 500_000  # casts times distinct sets of roles: takes a few seconds
+_SAMPLE = 2_000  # shots of a plan that is too large, checked for other faults
 _FIELDS_SHOWN = 200  # characters of a list of fields
 _REMIXED = {"prompt", "model", "duration", "aspect_ratio"}
 
 
 class Shot(BaseModel):
-    """One scene x one variant x one cast (x take): a `Buyable`, what is bought once.
+    """Scene x variant x cast (x take): a `Buyable`, submitted and paid once.
 
     Args:
         shot_id: Its identity; see `identity.shot_id`.
@@ -70,7 +70,7 @@ class Shot(BaseModel):
 
     @property
     def label(self) -> str:
-        """As people see it: `chase / tall / Turbo, take 2`."""
+        """The display label: `chase / tall / Turbo, take 2`."""
         return shot_label(self.scene, self.variant, self.cast, self.take)
 
     @property
@@ -84,36 +84,40 @@ class Shot(BaseModel):
         return self.scene, self.variant, self.cast
 
     def placed(self, folder: str, record: str) -> "Shot":
-        """The same shot, where the bucket has it."""
+        """Return a copy with the folder and record that the bucket has for it."""
         return self.model_copy(update={"folder": folder, "record": record})
 
     @property
-    def findable(self) -> bool:
-        """Whether the provider tells of it by its business id: of a remix no source says ([A])."""
+    def supports_lookup(self) -> bool:
+        """Whether it can be looked up by its business id; undocumented for remixes ([A])."""
         return isinstance(self.request, VideoRequest)
 
     def name_in(self, error: ToAPIsError) -> None:
-        """Have an error say that it is about this shot."""
+        """Add this shot's label to an error."""
         error.add_context(shot=self.label)
 
     def unsigned(self) -> "Shot":
-        """The same shot, from which its request can be made again; see `VideoRequest.unsigned`."""
+        """Return a copy whose request can be rebuilt without signatures; see `VideoRequest`."""
         return self.model_copy(update={"request": self.request.unsigned()})
 
     def shown(self) -> "Shot":
-        """The same shot, safe to show and to keep: the URLs in its request have no queries."""
+        """Return a copy safe to show and store: the URLs in its request have no queries."""
         return self.model_copy(update={"request": self.request.shown()})
 
     def business_id(self, attempt: int) -> str:
-        """The id of an attempt as the provider sees it."""
+        """Return the business id that the provider gets for an attempt."""
         return business_id(self.shot_id, attempt)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The shots of a batch, what stands in their way, and what is worth knowing.
+    """The shots of a batch, with faults and notes.
 
     Args:
+        batch: Name of the batch.
+        shots: All shots, in the order of the spec.
+        faults: What must be changed before anything can be submitted.
+        notes: What the user should know; doesn't block the batch.
         missing: The characters that must be made before a shot can be, by the shot's id.
         spec: What the shots were made of; one without scenes if the bucket's plan has them.
         destination: Bucket and prefix.
@@ -138,7 +142,7 @@ class Plan:
 
     @property
     def videos(self) -> int:
-        """How many videos it makes: `n` for each shot."""
+        """The number of videos: `n` for each shot."""
         return sum(max(shot.request.n, 0) for shot in self.shots)
 
 
@@ -153,15 +157,15 @@ def plan_batch(
     """Plan a batch.
 
     Args:
-        spec: What is asked for, with references in place of files, and the task ids of remixes.
+        spec: The spec, with files replaced by references and remixes by task ids.
         batch: The batch's name.
         destination: Bucket and prefix, as `s3://bucket/prefix`: part of the shots' identity.
         made: The characters that were made, by name. Without them the shots are the same, but
             their requests can't be sent yet.
-        private: Whether the API is at a private address, so that references may be, too.
+        private: Whether the API is at a private address, so that private URLs are allowed.
 
     Returns:
-        The plan. It may be carried out if it has no faults.
+        The plan; it can be run if it has no faults.
 
     Example:
         >>> plan = plan_batch(BatchSpec(scenes=[Scene(prompt="A dog")]), "b", "s3://videos")
@@ -170,15 +174,17 @@ def plan_batch(
     """
     catalogue = Catalogue.current()
     known = made or {}
-    everybody, faults = players_of(spec.characters, spec.casts, known, private=private)
+    casts, faults = resolve_casts(spec.characters, spec.casts, known, private=private)
     unmade = {
-        known_as(one): one for one in spec.characters if not one.exists and one.name not in known
+        known_as(character): character
+        for character in spec.characters
+        if not character.exists and character.name not in known
     }
     if not spec.scenes:
-        faults.append("scenes: there is none; give at least one prompt")
+        faults.append("scenes: empty; give at least one prompt")
     if not spec.variants:
-        faults.append("variants: there is none; leave it out for the default")
-    casting = Filling(everybody)
+        faults.append("variants: empty; omit the field to use the default")
+    casting = Filling(casts)
     product = _product(spec, casting, faults)
     too_much = _too_much(spec, product, casting)
     shots: list[Shot] = []
@@ -187,16 +193,16 @@ def plan_batch(
         if too_much and len(shots) >= _SAMPLE:
             break
         faults += _scene_faults(part)
-        for shot, players in _shots(part, batch, destination):
+        for shot, cast in _shots(part, batch, destination):
             shots.append(shot)
-            if needed := _needed(players, unmade):
+            if needed := _needed(cast, unmade):
                 missing[shot.shot_id] = needed
             if too_much and len(shots) >= _SAMPLE:
                 break
     notes = _notes(spec, shots, catalogue)
     plan = Plan(batch, shots, faults, notes, missing, spec, destination, known)
     faults += _request_faults(shots, catalogue, private=private)
-    faults += _doubles(shots)
+    faults += _duplicates(shots)
     if too_much:
         faults.append(too_much)
     return plan
@@ -204,29 +210,29 @@ def plan_batch(
 
 @dataclass(frozen=True)
 class _Part:
-    """A scene with all that it is multiplied by."""
+    """A scene with the casts and variants that it is multiplied by."""
 
     label: str
     scene: Scene
-    casts: Sequence[Players]
+    casts: Sequence[ResolvedCast]
     variants: Sequence[tuple[str, Variant]]
 
     @property
     def videos(self) -> int:
-        """How many videos it makes."""
+        """The number of videos."""
         remix = self.scene.remix_of is not None
         return len(self.casts) * sum(
-            one.takes * (1 if remix else max(one.n, 0)) for _, one in self.variants
+            variant.takes * (1 if remix else max(variant.n, 0)) for _, variant in self.variants
         )
 
     @property
     def shots(self) -> int:
-        """How many shots it makes."""
-        return len(self.casts) * sum(one.takes for _, one in self.variants)
+        """The number of shots."""
+        return len(self.casts) * sum(variant.takes for _, variant in self.variants)
 
 
 def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part]:
-    """The scenes, each with its casts and variants; none of their products is made yet."""
+    """Return the scenes with their casts and variants, not yet multiplied."""
     variants = list(zip(variant_labels(spec.variants), spec.variants, strict=True))
     parts: list[_Part] = []
     for label, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
@@ -242,30 +248,27 @@ def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part
 
 
 def _too_much(spec: BatchSpec, product: Sequence[_Part], filling: Filling) -> str | None:
-    """Why a plan is too large, by reckoning alone; None if it isn't."""
+    """Return why a plan is too large, without building it; None if it isn't."""
     videos, is_cut = sum(part.videos for part in product), filling.tried > _MOST_TRIED
     if videos > spec.max_videos:
-        makes = f"at least {videos}" if is_cut else f"{videos}"
-        return (
-            f"max_videos={spec.max_videos}: the plan makes {makes} videos; "
-            "raise it if that is what you want"
-        )
+        count = f"at least {videos}" if is_cut else f"{videos}"
+        return f"max_videos={spec.max_videos}: the plan has {count} videos; raise it if intended"
     if is_cut:
         return (
-            f"the scenes name so many sets of roles that more than {_MOST_TRIED:,} casts would "
-            "have to be tried for them; split the batch"
+            "too many combinations of roles and casts to try "
+            f"(limit: {_MOST_TRIED:,}); split the batch"
         )
     shots = sum(part.shots for part in product)
     if shots > MOST_SHOTS:
-        return f"the plan makes {shots:,} shots, and a batch may have {MOST_SHOTS:,}; split it"
+        return f"{shots:,} shots exceed the limit of {MOST_SHOTS:,} per batch; split the batch"
     return None
 
 
 def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
-    """The shot of a request that belongs to no batch: it is kept under `requests/`.
+    """Return the shot of a request outside any batch, stored under `requests/`.
 
     Args:
-        request: What to buy; the same request is the same shot.
+        request: What to submit; the same request is the same shot.
         destination: Bucket and prefix, as `s3://bucket/prefix`.
     """
     scene = Scene(prompt=request.prompt.replace("{", "{{").replace("}", "}}"))
@@ -282,28 +285,28 @@ def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
     return _shot(request, labels, SINGLE, identity, 1)
 
 
-def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, Players]]:
-    """The shots of a scene, each with its cast."""
+def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, ResolvedCast]]:
+    """Yield the shots of a scene, each with its cast."""
     for variant_name, variant in part.variants:
         asked = _asked(part.scene, variant)
         to_send = _as_sent(part.scene, asked)
-        for players in part.casts:
-            request = _as_sent(part.scene, _resolved(asked, players))
+        for cast in part.casts:
+            request = _as_sent(part.scene, _resolved(asked, cast))
             for take in range(1, variant.takes + 1):
                 identity = shot_id(
                     destination=destination,
                     batch=batch,
                     request=to_send,
                     template=part.scene.prompt,
-                    roles=players.roles,
+                    roles=cast.roles,
                     take=take,
                 )
-                labels = (part.label, variant_name, players.label)
-                yield _shot(request, labels, batch, identity, take), players
+                labels = (part.label, variant_name, cast.label)
+                yield _shot(request, labels, batch, identity, take), cast
 
 
 def _asked(scene: Scene, variant: Variant) -> VideoRequest:
-    """What a scene and a variant ask for together, roles unresolved."""
+    """Combine the fields of a scene and a variant, roles unresolved."""
     fields = {
         **{name: getattr(scene, name) for name in SceneFields.model_fields},
         **{name: getattr(variant, name) for name in VariantFields.model_fields},
@@ -311,13 +314,13 @@ def _asked(scene: Scene, variant: Variant) -> VideoRequest:
     return VideoRequest.model_validate(fields)
 
 
-def _resolved(asked: VideoRequest, players: Players) -> VideoRequest:
-    url = resolve_url(asked.character_url, players)
-    return asked.model_copy(update={"prompt": resolve(asked.prompt, players), "character_url": url})
+def _resolved(asked: VideoRequest, cast: ResolvedCast) -> VideoRequest:
+    url = resolve_url(asked.character_url, cast)
+    return asked.model_copy(update={"prompt": resolve(asked.prompt, cast), "character_url": url})
 
 
 def _as_sent(scene: Scene, request: VideoRequest) -> VideoRequest | RemixRequest:
-    """The request, or the remix that the scene makes of it."""
+    """Return the request, or the remix request if the scene is a remix."""
     if scene.remix_of is None:
         return request
     given = request.given().keys() & _REMIXED
@@ -347,18 +350,16 @@ def _shot(
 
 
 def _roles(scene: Scene) -> list[str]:
-    """The roles that a scene names, in its prompt or as its `character_url`."""
+    """Return the roles that a scene names in its prompt or `character_url`."""
     by_url = role_of_url(scene.character_url)
     return list(dict.fromkeys([*roles_in(scene.prompt), *([by_url] if by_url else [])]))
 
 
 def _scene_faults(part: _Part) -> list[str]:
-    """What is wrong with a scene that its requests don't show."""
+    """Return the faults of a scene that can't be found in its requests."""
     scene, who = part.scene, f'scene "{part.label}" with'
     faults = [
-        f"{who} {players.label}: {fault}"
-        for players in part.casts
-        for fault in _cast_faults(scene, players)
+        f"{who} {cast.label}: {fault}" for cast in part.casts for fault in _cast_faults(scene, cast)
     ]
     if scene.remix_of is None:
         return faults
@@ -367,26 +368,26 @@ def _scene_faults(part: _Part) -> list[str]:
         if given := (asked.given().keys() - _REMIXED) | asked.extra.keys():
             fields = printable(", ".join(sorted(given)), _FIELDS_SHOWN)
             faults.append(
-                f"{who} {name}: {fields}: a remix takes no such fields, "
-                "only prompt, model, duration and aspect_ratio"
+                f"{who} {name}: {fields}: not allowed in a remix; "
+                "it takes only prompt, model, duration and aspect_ratio"
             )
     return faults
 
 
-def _cast_faults(scene: Scene, players: Players) -> Iterator[str]:
-    if fault := url_fault(scene.character_url, players):
+def _cast_faults(scene: Scene, cast: ResolvedCast) -> Iterator[str]:
+    if fault := url_fault(scene.character_url, cast):
         yield f"character_url: {fault}"
-    if (length := resolved_length(scene.prompt, players)) > MOST_CHARACTERS:
-        yield f"prompt: it gets {length:,} characters; {MOST_CHARACTERS:,} at most"
+    if (length := resolved_length(scene.prompt, cast)) > MOST_CHARACTERS:
+        yield f"prompt: {length:,} characters exceed the limit of {MOST_CHARACTERS:,}"
 
 
-def _needed(players: Players, unmade: Mapping[str, Character]) -> list[Character]:
-    playing = dict.fromkeys(one for role in players.roles.values() for one in role)
-    return [unmade[one] for one in playing if one in unmade]
+def _needed(cast: ResolvedCast, unmade: Mapping[str, Character]) -> list[Character]:
+    playing = dict.fromkeys(name for role in cast.roles.values() for name in role)
+    return [unmade[name] for name in playing if name in unmade]
 
 
 def _request_faults(shots: Sequence[Shot], catalogue: Catalogue, *, private: bool) -> list[str]:
-    """Each broken rule once, with the shots it breaks."""
+    """Return each broken rule once, with the shots that break it."""
     broken: dict[str, list[str]] = {}
     for shot in shots:
         for fault in check(shot.request, catalogue, private=private):
@@ -397,15 +398,15 @@ def _request_faults(shots: Sequence[Shot], catalogue: Catalogue, *, private: boo
     ]
 
 
-def _doubles(shots: Sequence[Shot]) -> list[str]:
+def _duplicates(shots: Sequence[Shot]) -> list[str]:
     first: dict[str, Shot] = {}
     faults: list[str] = []
     for shot in shots:
         other = first.setdefault(shot.shot_id, shot)
         if other is not shot:
             faults.append(
-                f"{other.label} and {shot.label}: the same shot twice; "
-                "to buy it twice on purpose, set takes on the variant"
+                f"{other.label} and {shot.label}: duplicate shot; "
+                "to buy several takes, set takes on the variant"
             )
     return faults
 
@@ -414,8 +415,8 @@ def _unfilled(label: str, roles: Sequence[str], filled: Collection[str]) -> str:
     missing = [role for role in roles if role not in filled] or roles
     names = ", ".join(f"{{{role}}}" for role in missing)
     return (
-        f'scene "{label}": no cast fills {names}; add it to a cast, '
-        f"or write {{{{{missing[0]}}}}} for text in braces"
+        f'scene "{label}": no cast fills {names}; add the role to a cast, '
+        f"or write {{{{{missing[0]}}}}} for literal braces"
     )
 
 

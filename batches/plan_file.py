@@ -1,4 +1,4 @@
-"""`plan.json`: what a batch's latest plan holds, and what earlier ones left behind."""
+"""`plan.json`: the latest plan of a batch, and orphaned shots of earlier plans."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ class PlanFile(BaseModel):
     """The shots of a batch.
 
     Args:
-        batch: Its name.
-        plan: In words: what was stored, to buy, and its cost.
+        batch: Name of the batch.
+        plan: Summary: what was stored, to buy, and its cost.
         destination: Bucket and prefix.
-        shots: Those of the latest plan.
-        left: Those of earlier plans that were sent, and are neither stored nor in the latest plan.
-        shards: Where it is split: the ids of the shots that each run makes.
+        shots: The shots of the latest plan.
+        left: Orphaned shots: sent by an earlier plan, not stored, and not in the latest plan.
+        shards: If the batch is split: the shot ids of each shard.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -38,7 +38,7 @@ class PlanFile(BaseModel):
     shards: list[list[str]] = []
 
     def to_json(self) -> bytes:
-        """What is written. Its URLs have no queries, unless other runs make requests of them."""
+        """Return the JSON document. URLs have no queries, except in plans that shards submit."""
         safe = {
             "shots": [shot.unsigned() if self.shards else shot.shown() for shot in self.shots],
             "left": [shot.shown() for shot in self.left],
@@ -48,34 +48,36 @@ class PlanFile(BaseModel):
 
 
 def read_plan(content: bytes, key: str, uri: str) -> PlanFile:
-    """The plan as the bucket has it.
+    """Parse and check a stored plan.
 
     Args:
-        content: What is under the key.
-        key: Of the plan.
-        uri: The whole address, for errors.
+        content: Of the object.
+        key: Of the object.
+        uri: Of the object, for errors.
 
     Raises:
-        DocumentDamaged: It can't be relied on; running the batch again writes a new one.
-        DocumentTooNew: A later version of this package wrote it.
+        DocumentDamaged: It is damaged; running the batch again writes a new plan.
+        DocumentTooNew: It was written by a later version of this package.
     """
 
     def mismatch(plan: PlanFile) -> str | None:
         if plan_key(plan.batch) != key:
-            return f"it is the plan of batch {plan.batch}"
+            return f"it belongs to batch {plan.batch}"
         shots = [*plan.shots, *plan.left]
-        foreign = next((one for one in shots if one.batch != plan.batch), None)
+        foreign = next((shot for shot in shots if shot.batch != plan.batch), None)
         if foreign:
-            return f"shot {foreign.shot_id} is of batch {foreign.batch}"
-        planned = {one.shot_id for one in plan.shots}
-        unknown = next((one for some in plan.shards for one in some if one not in planned), None)
+            return f"shot {foreign.shot_id} belongs to batch {foreign.batch}"
+        planned = {shot.shot_id for shot in plan.shots}
+        unknown = next(
+            (shot_id for some in plan.shards for shot_id in some if shot_id not in planned), None
+        )
         if unknown:
-            return f"a shard names {unknown}, which is no shot of it"
-        outside = next((one for one in shots if not _is_inside(one, plan.batch)), None)
+            return f"a shard names {unknown}, which is not in the plan"
+        outside = next((shot for shot in shots if not _is_inside(shot, plan.batch)), None)
         if outside:
-            return f"shot {outside.shot_id} has a folder outside of the batch"
-        wrong = next((one for one in shots if not belongs_to(one.shot_id, one.folder)), None)
-        return f"shot {wrong.shot_id} has the folder of another" if wrong else None
+            return f"shot {outside.shot_id} has a folder outside the batch"
+        wrong = next((shot for shot in shots if not belongs_to(shot.shot_id, shot.folder)), None)
+        return f"shot {wrong.shot_id} has the folder of another shot" if wrong else None
 
     return read_document(PlanFile, content, uri, PLAN_VERSION, mismatch)
 
@@ -88,14 +90,18 @@ def _is_inside(shot: Shot, batch: str) -> bool:
 def plan_from_record(
     batch: str, destination: str, record: Mapping[str, Sequence[Attempt]]
 ) -> PlanFile:
-    """A plan in place of one that is missing or damaged: the shots that were sent.
+    """Rebuild a missing or damaged plan from the shots that were sent.
 
     Args:
-        batch: Its name.
+        batch: Name of the batch.
         destination: Bucket and prefix.
         record: The attempts of each shot, by the folder of its record.
     """
-    shots = [_sent(batch, where, max(some, key=_number)) for where, some in record.items() if some]
+    shots = [
+        _sent(batch, folder, max(attempts, key=_number))
+        for folder, attempts in record.items()
+        if attempts
+    ]
     return PlanFile(batch=batch, destination=destination, shots=shots)
 
 
@@ -130,34 +136,36 @@ def _request(attempt: Attempt) -> VideoRequest | RemixRequest:
             return RemixRequest.model_validate({**known, "task_id": attempt.remix_of})
         extra = {name: value for name, value in given.items() if name not in known}
         return VideoRequest.model_validate({**known, "extra": extra})
-    except ValidationError:  # it is only shown: what was sent was sent
+    except ValidationError:  # for display only; it was already sent
         return VideoRequest(prompt=str(given["prompt"]))
 
 
 def plan_key(batch: str) -> str:
-    """Where a batch's plan is."""
+    """Return the key of a batch's plan."""
     return f"{batch}/{PLAN_FILE}"
 
 
-def left_behind(
+def orphaned_shots(
     earlier: PlanFile | None,
     shots: Sequence[Shot],
     inventory: Inventory,
     gone: Sequence[Shot] = (),
 ) -> list[Shot]:
-    """The shots of earlier plans that may be paid, and that nobody waits for any more.
+    """Return the shots of earlier plans that may be paid, but aren't in the new plan.
 
     Args:
-        earlier: The plan until now; None for a new batch.
-        shots: Those of the new plan.
-        inventory: What the bucket knows.
-        gone: Those whose videos are gone since they were stored.
+        earlier: The previous plan; None for a new batch.
+        shots: The shots of the new plan.
+        inventory: Of the batch.
+        gone: Stored shots whose videos were deleted.
     """
     planned = {shot.shot_id for shot in shots}
     before = [*earlier.shots, *earlier.left] if earlier else []
     sent = {shot.shot_id: shot for shot in [*before, *gone]}
     return [
-        inventory.place(shot)
+        inventory.with_existing_folder(shot)
         for shot in sent.values()
-        if shot.shot_id not in planned and inventory.knows(shot) and not inventory.has(shot)
+        if shot.shot_id not in planned
+        and inventory.was_submitted(shot)
+        and not inventory.is_stored(shot)
     ]

@@ -1,4 +1,4 @@
-"""What a batch costs, by the prices that its user gives: nothing here knows a price by itself.
+"""The cost of a batch, from prices that the user provides; no prices are built in.
 
 All amounts are in credits, 200 to the US dollar ([D]).
 """
@@ -15,11 +15,11 @@ from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest, not_boolean
 
 MAX_CREDITS = 1e12  # of a budget
-_DECIMALS = 6  # of a credit: three times 0.1 is 0.3, as a person reckons
+_DECIMALS = 6  # of a credit: 3 * 0.1 is 0.3, without floating-point noise
 
 
 class Price(BaseModel):
-    """What one model costs, as the user knows it.
+    """The price of a model, as provided by the user.
 
     Example:
         ```python
@@ -32,25 +32,25 @@ class Price(BaseModel):
 
     model: str = Field(
         min_length=1,
-        description="A model's name, or a pattern such as sora-2*. A name counts before any "
-        "pattern, and of several patterns the longest.",
+        description="A model's name, or a pattern such as sora-2*. An exact name takes precedence "
+        "over patterns, and a longer pattern over a shorter one.",
     )
     credits: float = Field(
         ge=0,
         allow_inf_nan=False,
-        description="For a video, or for a second of one, in credits (200 to the US dollar).",
+        description="Per video or per second of video, in credits (200 to the US dollar).",
     )
     per: Literal["video", "second"] = Field(
-        default="video", description="Whether the credits are for a video or for a second of one."
+        default="video", description="Whether the price is per video or per second of video."
     )
     times_n: bool = Field(
-        default=True, description="Whether a generation of n videos costs n times as much."
+        default=True, description="Whether a generation of n videos costs n times the price."
     )
     character_credits: float | None = Field(
         default=None,
         ge=0,
         allow_inf_nan=False,
-        description="For making a character, in credits. Empty: not known.",
+        description="Price of creating a character, in credits. Empty: unknown.",
     )
 
     _numbers = field_validator("credits", "character_credits", mode="before")(not_boolean)
@@ -58,10 +58,10 @@ class Price(BaseModel):
 
 @dataclass(frozen=True)
 class Unpriced:
-    """Something whose price nobody knows.
+    """A purchase of unknown price.
 
     Args:
-        reason: The model, and what to add, in a sentence.
+        reason: The model and the missing setting, in a sentence.
     """
 
     reason: str
@@ -69,12 +69,12 @@ class Unpriced:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a batch costs, as far as its prices tell.
+    """The cost of a batch, as far as prices are known.
 
     Args:
-        spent: For what earlier runs of the batch submitted, in credits.
-        to_pay: For what this run would buy, in credits.
-        unpriced: Why some of it has no price, each reason once; the amounts are without it.
+        spent: On submissions of earlier runs of the batch, in credits.
+        to_pay: On submissions of this run, in credits.
+        unpriced: Reasons why purchases have no price, each once; the amounts exclude them.
     """
 
     spent: float = 0
@@ -83,12 +83,12 @@ class Cost:
 
     @property
     def total(self) -> float:
-        """Of all runs together, in credits."""
+        """The cost of all runs together, in credits."""
         return _rounded(self.spent + self.to_pay)
 
     @property
     def in_words(self) -> str:
-        """As people see it.
+        """The cost as display text.
 
         Example:
             >>> f"4 to buy for {Cost(spent=320, to_pay=160).in_words}"
@@ -109,12 +109,12 @@ class Cost:
 
 
 def price_of(request: Request, prices: Sequence[Price], catalogue: Catalogue) -> float | Unpriced:
-    """What one submission of a request costs, in credits.
+    """Return the price of a submission, in credits.
 
     Args:
-        request: A video's, a remix's (it costs what a video of its model does) or a character's.
-        prices: What the user knows.
-        catalogue: Tells how long a video is where the request doesn't.
+        request: For a video, a remix (priced like a video of its model) or a character.
+        prices: The user's prices.
+        catalogue: Provides default durations.
 
     Example:
         >>> dog = VideoRequest(prompt="A dog", n=2)
@@ -125,7 +125,7 @@ def price_of(request: Request, prices: Sequence[Price], catalogue: Catalogue) ->
     """
     if isinstance(request, CharacterRequest):
         return creation_credits(request.given(), prices)
-    if isinstance(request, VideoRequest):  # no price looks at `extra`, which may hold anything
+    if isinstance(request, VideoRequest):  # prices don't depend on `extra`, which is unchecked
         request = request.model_copy(update={"extra": {}})
     return generation_credits(request.given(), prices, catalogue)
 
@@ -133,18 +133,18 @@ def price_of(request: Request, prices: Sequence[Price], catalogue: Catalogue) ->
 def generation_credits(
     sent: Mapping[str, Any], prices: Sequence[Price], catalogue: Catalogue
 ) -> float | Unpriced:
-    """What a generation costs, in credits.
+    """Return the price of a generation, in credits.
 
-    A price per second counts the seconds that were asked for, even where the video comes out
-    shorter ([A]).
+    A price per second is multiplied by the requested duration, even if the video is shorter
+    ([A]).
 
     Args:
-        sent: The fields of a video or a remix, as `given()` of its request tells them.
-        prices: What the user knows.
-        catalogue: Tells how long a video is where `sent` doesn't.
+        sent: The fields of a video or remix request, from its `given()`.
+        prices: The user's prices.
+        catalogue: Provides default durations.
     """
     if "model" not in sent:
-        return Unpriced("an earlier submission: its record doesn't tell what was sent")
+        return Unpriced("an earlier submission: its record doesn't contain the request")
     model = sent["model"]
     price = _price_for(model, "price", prices)
     if isinstance(price, Unpriced):
@@ -154,16 +154,16 @@ def generation_credits(
         return price.credits * videos
     seconds = _seconds(sent, catalogue)
     if seconds is None:
-        return Unpriced(f"{model}: its price is per second; give the variant a duration")
+        return Unpriced(f"{model}: its price is per second; set a duration on the variant")
     return price.credits * seconds * videos
 
 
 def creation_credits(sent: Mapping[str, Any], prices: Sequence[Price]) -> float | Unpriced:
-    """What making a character costs, in credits.
+    """Return the price of creating a character, in credits.
 
     Args:
-        sent: The fields, as `CharacterRequest.given` tells them.
-        prices: What the user knows.
+        sent: The fields of the request, from `CharacterRequest.given`.
+        prices: The user's prices.
     """
     price = _price_for(sent["model"], "character_credits", prices)
     if isinstance(price, Unpriced):
@@ -174,18 +174,18 @@ def creation_credits(sent: Mapping[str, Any], prices: Sequence[Price]) -> float 
 
 
 def cost_of(spent: Iterable[float | Unpriced], to_pay: Iterable[float | Unpriced]) -> Cost:
-    """What a batch costs.
+    """Add up the cost of a batch.
 
     Args:
-        spent: The price of each submission that earlier runs recorded.
-        to_pay: The price of each that this run would make.
+        spent: The price of each submission recorded by earlier runs.
+        to_pay: The price of each submission of this run.
 
     Example:
         >>> cost_of([40.0], [40.0, 40.0, Unpriced("kling-v3: ...")])
         Cost(spent=40.0, to_pay=80.0, unpriced=('kling-v3: ...',))
     """
     before, now = list(spent), list(to_pay)
-    reasons = dict.fromkeys(one.reason for one in before + now if isinstance(one, Unpriced))
+    reasons = dict.fromkeys(price.reason for price in before + now if isinstance(price, Unpriced))
     return Cost(_sum(before), _sum(now), tuple(reasons))
 
 
@@ -195,15 +195,15 @@ def budget_faults(
     min_remaining_credits: float | None,
     balance: Balance | None,
 ) -> list[str]:
-    """Why a batch must not be bought, by its limits; none if it may.
+    """Return which spending limits a batch would exceed.
 
-    A run that buys nothing always may: it only collects what was paid before.
+    A run that buys nothing is always allowed: it only collects what was paid before.
 
     Args:
         cost: Of the batch.
-        budget_credits: What all its runs together may spend; None: no limit.
+        budget_credits: Maximum spending of all its runs together; None: no limit.
         min_remaining_credits: What the account must have left afterwards; None: no limit.
-        balance: What the account has, for `min_remaining_credits`. None: not known.
+        balance: What the account has; looked at for `min_remaining_credits` alone. None: not known.
 
     Example:
         >>> budget_faults(Cost(to_pay=400), 300, min_remaining_credits=None, balance=None)
@@ -220,12 +220,12 @@ def budget_faults(
 
 
 def _price_for(model: str, what: str, prices: Sequence[Price]) -> Price | Unpriced:
-    fitting = [one for one in prices if one.model == model]
-    fitting = fitting or [one for one in prices if fnmatchcase(model, one.model)]
+    fitting = [price for price in prices if price.model == model]
+    fitting = fitting or [price for price in prices if fnmatchcase(model, price.model)]
     if not fitting:
         return _missing(model, what)
-    best = max(fitting, key=lambda one: len(one.model))
-    if [one.model for one in fitting].count(best.model) > 1:  # which of them holds is not ours
+    best = max(fitting, key=lambda price: len(price.model))
+    if [price.model for price in fitting].count(best.model) > 1:  # ambiguous
         return Unpriced(
             f"{model}: settings.purchases.prices has {best.model} more than once; leave one"
         )
@@ -248,7 +248,7 @@ def _over_budget(cost: Cost, budget: float) -> list[str]:
     if cost.spent:
         sums = (
             f"{_amount(cost.spent)} credits were spent before and this run would spend "
-            f"{_amount(cost.to_pay)}, {_amount(cost.total)} in all"
+            f"{_amount(cost.to_pay)}, {_amount(cost.total)} in total"
         )
     else:
         sums = f"this run would spend {_amount(cost.to_pay)} credits"
@@ -269,7 +269,7 @@ def _below_floor(cost: Cost, keep: float, balance: Balance | None) -> list[str]:
 
 
 def _sum(amounts: Iterable[float | Unpriced]) -> float:
-    return _rounded(sum(one for one in amounts if not isinstance(one, Unpriced)))
+    return _rounded(sum(amount for amount in amounts if not isinstance(amount, Unpriced)))
 
 
 def _rounded(amount: float) -> float:

@@ -50,6 +50,6 @@ def read(location: str) -> bytes | None:
         except ValueError as error:
             raise ValueError(f"{shown_line(location)}: {error}") from None
     if scheme not in _readers:
-        known = ", ".join(f"{one}://" for one in sorted(_readers))
+        known = ", ".join(f"{name}://" for name in sorted(_readers))
         raise ValueError(f"{shown_line(location)}: only a path or {known} can be read")
     return _readers[scheme](location)

@@ -1,12 +1,12 @@
-"""The record: what the bucket knows of a shot, and the single source of truth about what was sent.
+"""The record of a shot's attempts: the single source of truth about what was sent.
 
-An attempt is written before its submission (`sending`) and again with the outcome. Where it is
-follows from the shot's id alone, never from a label, so that two runs that name a scene
-differently claim the same key:
+An attempt is written before its submission (`sending`) and again with the outcome. Its key depends
+on the shot's id alone, never on a label, so that two runs that name a scene differently claim the
+same key:
 
     {batch}/records/{id}/attempt-1.json
 
-Earlier releases kept it in the folder of the shot's videos; what they left is gone on with.
+Earlier releases stored it in the folder of the shot's videos; such records are used as well.
 """
 
 import re
@@ -33,7 +33,7 @@ _ATTEMPT = re.compile(r"/attempt-([1-9][0-9]*)\.json$")
 _ANY_ATTEMPT = re.compile(r"/attempt-([1-9][0-9]*)(?:-send-[0-9]+)?\.json$")
 LONGEST_ID = 500  # characters of a task id
 
-_KINDS: dict[str, tuple[type, ...]] = {  # of the fields that a price or a table looks at
+_KINDS: dict[str, tuple[type, ...]] = {  # of the fields used by prices and tables
     "model": (str,),
     "prompt": (str,),
     "n": (int,),
@@ -45,26 +45,25 @@ FailureKind = Literal["transient", "refused"]
 
 
 class Attempt(BaseModel):
-    """One try at buying a shot, as `attempt-1.json` holds it.
+    """An attempt to buy a shot, as stored in `attempt-1.json`.
 
     Args:
-        state: `sending` until the outcome is known; a `rejected` one bought nothing, a `failed`
-            one was accepted and ended without a video, and of an `expired` one nobody fetched the
-            video while it could be had.
-        request: What was sent, as `given` by the request; URLs without signatures.
-        remix_of: The task id of the video that is remixed; None for any other request.
+        state: `sending` until the outcome is known; `rejected`: nothing was bought; `failed`:
+            accepted, but ended without a video; `expired`: the video wasn't fetched in time.
+        request: The fields that were sent, from `given()`; URLs without signatures.
+        remix_of: The task id of the remixed video; None for other requests.
         labels: Scene, variant and cast when it was sent.
-        folder: Where the videos of the shot go; None in the records of earlier releases, which
-            lie in that folder themselves.
-        account: Whose look-ups can find it; see `Account.fingerprint`.
+        folder: The folder of the shot's videos; None in records of earlier releases, which are
+            in that folder themselves.
+        account: The account whose look-ups can find it; see `Account.fingerprint`.
         sent_at: When it was recorded, just before its submission.
         sends: How often it was sent: more than once only where it was proven absent, or by
             `settings.purchases.on_absent="resend"`.
         run: The flow run that sent it.
         task_id: The provider's generation, once accepted.
-        reply: The first characters of a reply that could not be understood, for people.
-        failure: Why, for one that was rejected, failed or expired.
-        failure_kind: Whether trying again may help.
+        reply: The first characters of a reply that could not be parsed, for manual inspection.
+        failure: The reason, if it was rejected, failed or expired.
+        failure_kind: Whether a retry may help.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -100,20 +99,20 @@ class Attempt(BaseModel):
 
 @dataclass(frozen=True)
 class Submit:
-    """Nothing is under way: submit this attempt."""
+    """No attempt is pending: submit this attempt."""
 
     attempt: int
 
 
 @dataclass(frozen=True)
 class LookUp:
-    """It isn't known whether this attempt was accepted: look it up, never submit it."""
+    """It is unknown whether this attempt was accepted: look it up, never submit it."""
 
     attempt: Attempt
 
 
 @dataclass(frozen=True)
-class GoOn:
+class Resume:
     """This attempt was accepted: wait for it and store it."""
 
     attempt: Attempt
@@ -121,12 +120,12 @@ class GoOn:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """The latest attempt failed, and it is not to be tried again."""
+    """The latest attempt failed, and must not be retried."""
 
     attempt: Attempt
 
 
-Step = Submit | LookUp | GoOn | GiveUp
+Step = Submit | LookUp | Resume | GiveUp
 
 
 def next_step(
@@ -134,14 +133,14 @@ def next_step(
     retry_failed: Literal["transient", "all", "none"],
     on_expired: Literal["stop", "rebuy"] = "stop",
 ) -> Step:
-    """What to do for a shot that isn't stored.
+    """Decide the next step for a shot that isn't stored.
 
     Args:
         latest: Its latest attempt; None if nothing was ever sent.
-        retry_failed: Which failures are tried again. One that was merely turned away, and so never
-            had its chance, is tried again in any case.
-        on_expired: Whether what was paid and not fetched in time is bought anew. Otherwise it is
-            asked for again: the provider may still have it.
+        retry_failed: Which failures are retried. Attempts rejected for a transient reason are
+            always retried.
+        on_expired: Whether a video that was paid but not fetched in time is bought again.
+            Otherwise its status is queried again: the provider may still have it.
     """
     if latest is None:
         return Submit(1)
@@ -150,7 +149,7 @@ def next_step(
     if latest.state == "expired" and on_expired == "rebuy":
         return Submit(latest.attempt + 1)
     if latest.state in {"accepted", "expired"}:
-        return GoOn(latest)
+        return Resume(latest)
     may_help = latest.failure_kind == "transient"
     turned_away = latest.state == "rejected" and may_help
     again = turned_away or retry_failed == "all" or (retry_failed == "transient" and may_help)
@@ -158,16 +157,16 @@ def next_step(
 
 
 def read_attempt(content: bytes, key: str, uri: str) -> Attempt:
-    """An attempt as the bucket has it.
+    """Parse and check a recorded attempt.
 
     Args:
-        content: What is under the key.
-        key: Of the object: the shot's id and the number of the attempt follow from it.
-        uri: The whole address, for errors.
+        content: Of the object.
+        key: Of the object; it determines the shot's id and the number of the attempt.
+        uri: Of the object, for errors.
 
     Raises:
-        DocumentDamaged: It can't be relied on, or isn't about what its key says.
-        DocumentTooNew: A later version of this package wrote it.
+        DocumentDamaged: It is damaged, or doesn't match its key.
+        DocumentTooNew: It was written by a later version of this package.
     """
     folder = key.rpartition("/")[0]
 
@@ -175,21 +174,21 @@ def read_attempt(content: bytes, key: str, uri: str) -> Attempt:
         has_task = found.task_id is not None
         needs_task = found.state not in {"sending", "rejected"}
         faults = {
-            f"it is about {found.shot_id}, another shot": not belongs_to(found.shot_id, folder),
-            f"it is about attempt {found.attempt}": found.attempt != number_of(key),
-            "its business id isn't that of the shot and attempt": found.business_id
+            f"it belongs to another shot, {found.shot_id}": not belongs_to(found.shot_id, folder),
+            f"it belongs to attempt {found.attempt}": found.attempt != number_of(key),
+            "its business id doesn't match the shot and attempt": found.business_id
             != business_id(found.shot_id, found.attempt),
-            f"it is {found.state}, and has no task_id": needs_task and not has_task,
-            f"it is {found.state}, and has a task_id": has_task and not needs_task,
-            "its folder is outside of the batch, or another shot's": not _beside(found, folder),
+            f"it is {found.state}, but has no task_id": needs_task and not has_task,
+            f"it is {found.state}, but has a task_id": has_task and not needs_task,
+            "its folder is outside the batch, or of another shot": not _folder_fits(found, folder),
         }
         return next((why for why, wrong in faults.items() if wrong), None)
 
     return read_document(Attempt, content, uri, RECORD_VERSION, mismatch)
 
 
-def _beside(attempt: Attempt, record: str) -> bool:
-    """Whether the videos of an attempt with such a record can be where it says, if it does."""
+def _folder_fits(attempt: Attempt, record: str) -> bool:
+    """Return whether an attempt's folder, if given, is in the batch of its record and its own."""
     if attempt.folder is None:
         return True
     batch = record.rpartition("/")[0].removesuffix(f"/{RECORDS}")
@@ -200,7 +199,7 @@ def _beside(attempt: Attempt, record: str) -> bool:
 
 
 def record_folder(batch: str, identity: str) -> str:
-    """Where the attempts of a shot or character are kept.
+    """Return the folder of the attempts of a shot or character.
 
     Example:
         >>> record_folder("lisbon", "x2k4n7q3bd5fabcdefghijklmn")
@@ -210,12 +209,12 @@ def record_folder(batch: str, identity: str) -> str:
 
 
 def attempt_key(record: str, attempt: int) -> str:
-    """Where an attempt is kept, by the folder of its record."""
+    """Return the key of an attempt, from the folder of its record."""
     return f"{record}/attempt-{attempt}.json"
 
 
 def is_attempt(key: str) -> bool:
-    """Whether a key is an attempt's.
+    """Return whether a key is that of an attempt.
 
     Example:
         >>> is_attempt("b/dog/attempt-2.json"), is_attempt("b/dog/attempt-2-send-2.json")
@@ -225,7 +224,7 @@ def is_attempt(key: str) -> bool:
 
 
 def number_of(key: str) -> int | None:
-    """The number of the attempt in a key; None if it is no attempt's.
+    """Return the attempt number in a key; None if it isn't the key of an attempt.
 
     Example:
         >>> number_of("b/dog/attempt-2-send-2.json")
@@ -236,10 +235,10 @@ def number_of(key: str) -> int | None:
 
 
 def missing_number(numbers: Collection[int]) -> int | None:
-    """The first attempt that must have been there; None if none is missing.
+    """Return the number of the first missing attempt; None if none is missing.
 
     Args:
-        numbers: Of the attempts of something that was sent: they are numbered from 1.
+        numbers: Of the existing attempts of a shot that was sent; they are numbered from 1.
 
     Example:
         >>> missing_number({1, 2, 4}), missing_number({1}), missing_number(set())
@@ -250,25 +249,25 @@ def missing_number(numbers: Collection[int]) -> int | None:
 
 
 def may_be_paid(attempt: Attempt) -> bool:
-    """Whether money was spent on an attempt, or may have been: it may still become a video.
+    """Return whether an attempt was or may have been paid, so that it may still become a video.
 
-    What the provider turned away or failed it doesn't charge for ([D]: it refunds before it tells).
+    Rejected and failed generations aren't charged ([D]: refunded before the failure is reported).
     """
     return attempt.state in {"sending", "accepted", "expired"}
 
 
 def resend_key(record: str, attempt: Attempt) -> str:
-    """What a worker creates before it sends an attempt once more, so that only one does."""
+    """Return the key that a worker creates before a resend, so that only one worker resends."""
     return f"{record}/attempt-{attempt.attempt}-send-{attempt.sends}.json"
 
 
-def settled(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:
-    """Whether a clear "no such task" at `now` means that a submission was not accepted.
+def lookup_is_conclusive(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:
+    """Return whether "no such task" at `now` means that a submission was not accepted.
 
     Args:
-        sent_at: When the submission was recorded, or this process first saw it: a clock that is
-            fast elsewhere must not make a look-up endless.
-        now: When the look-up was asked.
-        settle_seconds: How long the provider may take to show a new task.
+        sent_at: When the submission was recorded, or first seen by this process: another
+            machine's fast clock must not make a look-up endless.
+        now: When the look-up was sent.
+        settle_seconds: How long a new task may be missing from look-ups, in seconds.
     """
     return (now - sent_at).total_seconds() >= settle_seconds

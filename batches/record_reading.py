@@ -1,4 +1,4 @@
-"""The record of a whole batch, read at once."""
+"""Reads the record of a whole batch."""
 
 import asyncio
 from collections import defaultdict
@@ -28,23 +28,23 @@ _READS_AT_ONCE = 16
 
 
 async def read_record(folder: str, store: Store) -> defaultdict[str, list[Attempt]]:
-    """Every attempt below a folder, by the folder of its record.
+    """Read all attempts below a folder, by the folder of their record.
 
     Raises:
-        StoreError: The bucket doesn't answer.
+        StoreError: The bucket is unavailable.
     """
     keys = await store.list_keys(f"{folder}/")
     return await read_attempts([key for key in keys if is_attempt(key)], store)
 
 
 async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, list[Attempt]]:
-    """The attempts under some keys, by the folder of their record.
+    """Read the attempts with these keys, by the folder of their record.
 
-    One that can't be read concerns its own shot alone: it stands here as a submission of which
-    nothing is known but that there was one, and its `failure` says why.
+    An unreadable attempt only affects its own shot: it is returned as a submission in state
+    `sending` whose `failure` has the reason.
 
     Raises:
-        StoreError: The bucket doesn't answer, or refuses the credentials.
+        StoreError: The bucket is unavailable, or refuses the credentials.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
@@ -64,19 +64,19 @@ async def read_attempts(keys: Sequence[str], store: Store) -> defaultdict[str, l
 
 
 def latest(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The latest of a shot's attempts; None if it was never sent."""
-    return max(attempts, key=lambda one: one.attempt, default=None)
+    """Return the latest of a shot's attempts; None if it was never sent."""
+    return max(attempts, key=lambda attempt: attempt.attempt, default=None)
 
 
 async def refuse_lost(item: Buyable, store: Store) -> None:
-    """Look whether the record of something that no listing told of is whole.
+    """Check that no attempt is missing from the record of an item outside a listed batch.
 
     Args:
-        item: Where the bucket has it.
-        store: Where that is.
+        item: With its existing folder and record.
+        store: Where it is stored.
 
     Raises:
-        StoreError: Objects of it are there and an attempt is gone; or the bucket doesn't answer.
+        StoreError: The item has objects, but an attempt is missing; or the bucket is unavailable.
     """
     recorded = await store.list_keys(f"{item.record}/")
     others = [] if item.folder == item.record else await store.list_keys(f"{item.folder}/")
@@ -86,17 +86,19 @@ async def refuse_lost(item: Buyable, store: Store) -> None:
 
 
 def lost(item: Buyable, number: int, store: Store) -> StoreError:
-    """The bucket has something of it, so it was sent: without its record nothing is bought.
+    """Return the error for an item that was sent but whose attempt is missing.
 
     Args:
-        item: Where the bucket has it.
-        number: Of the attempt that is gone.
-        store: Where it was.
+        item: With its existing folder and record.
+        number: Of the missing attempt.
+        store: Where it was stored.
     """
-    where = " and ".join(f"{store.uri(one)}/" for one in dict.fromkeys([item.record, item.folder]))
+    where = " and ".join(
+        f"{store.uri(folder)}/" for folder in dict.fromkeys([item.record, item.folder])
+    )
     error = StoreError(
-        f"{store.uri(attempt_key(item.record, number))} is gone, while other objects of it "
-        f"are there; nothing is bought: restore it, or delete {where} to buy it anew",
+        f"{store.uri(attempt_key(item.record, number))} is missing, although other objects of it "
+        f"exist; nothing was submitted now: restore it, or delete {where} to buy it again",
         money="maybe spent",
     )
     item.name_in(error)

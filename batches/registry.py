@@ -1,4 +1,4 @@
-"""The registry of characters, read from its bucket."""
+"""Reads the registry of characters from the bucket."""
 
 import asyncio
 import logging
@@ -29,19 +29,19 @@ _READS_AT_ONCE = 16
 logger = logging.getLogger("prefect_toapis")
 
 
-async def place(character: Character, store: Store) -> CharacterOrder:
-    """What to order for a character, in the folder that the bucket has for it."""
+async def with_existing_folder(character: Character, store: Store) -> CharacterOrder:
+    """Return the order for a character, with the folder that exists for it in the bucket."""
     return order_of(character, registered(await store.list_keys(f"{CHARACTERS}/")))
 
 
 async def read_made(folder: str, store: Store) -> MadeCharacter | None:
-    """The character that is remembered in a folder; None if none is, not yet, or not legibly.
+    """Read the character registered in a folder; None if it is missing or damaged.
 
-    A damaged one is written anew from the record of its creation, without paying.
+    A damaged document is written again from the record of its creation, without paying.
 
     Raises:
-        DocumentTooNew: A later version of this package wrote it.
-        StoreError: The store doesn't answer.
+        DocumentTooNew: It was written by a later version of this package.
+        StoreError: The store is unavailable.
     """
     key, mismatch = character_key(folder), partial(_mismatch, folder)
     try:
@@ -50,29 +50,33 @@ async def read_made(folder: str, store: Store) -> MadeCharacter | None:
             return None
         return read_document(MadeCharacter, content, store.uri(key), REGISTRY_VERSION, mismatch)
     except DocumentDamaged as damage:
-        logger.warning("%s; it is asked for again by the record of its creation", damage.message)
+        logger.warning("%s; its creation is queried again from the record", damage.message)
         return None
 
 
 async def read_all(store: Store) -> list[MadeCharacter]:
-    """Every character that is remembered, the latest last; raises as `read_made`."""
+    """Read all registered characters, the latest last.
+
+    Raises:
+        StoreError: As for `read_made`.
+    """
     keys = await store.list_keys(f"{CHARACTERS}/")
     folders = [key.rpartition("/")[0] for key in keys if key.endswith(f"/{CHARACTER_FILE}")]
     made = (await _read_each(folders, store)).values()
-    return sorted(made, key=lambda one: one.made_at)
+    return sorted(made, key=lambda character: character.made_at)
 
 
 async def read_known(characters: Iterable[Character], store: Store) -> dict[str, MadeCharacter]:
-    """The characters that were made before, by the names they have now.
+    """Read the characters that were made before, by their current names.
 
     Raises:
-        StoreError: As `read_made`.
+        StoreError: As for `read_made`.
     """
-    to_make = [one for one in characters if not one.exists]
+    to_make = [character for character in characters if not character.exists]
     if not to_make:
         return {}
     registry = registered(await store.list_keys(f"{CHARACTERS}/"))
-    folders = {one.name: order_of(one, registry).folder for one in to_make}
+    folders = {character.name: order_of(character, registry).folder for character in to_make}
     known = set(folders.values()) & set(registry.folders.values())
     made = await _read_each(known, store)
     return {name: made[folder] for name, folder in folders.items() if folder in made}
@@ -91,12 +95,15 @@ async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeChar
 
 def _mismatch(folder: str, made: MadeCharacter) -> str | None:
     if not made.belongs_in(folder):
-        return "it is about another character"
+        return "it belongs to another character"
     if not is_username(made.username):
-        return "its username is not one"
-    # It goes out as `character_url`, which may be a URL, too: the bucket must not choose one.
-    if any("/" in one or len(one) > LONGEST_ID for one in (made.task_id, made.from_task or "")):
-        return "its task id is not one"
+        return "its username is not valid"
+    # It is sent as `character_url`, which also accepts URLs: the bucket must not inject a URL.
+    if any(
+        "/" in task_id or len(task_id) > LONGEST_ID
+        for task_id in (made.task_id, made.from_task or "")
+    ):
+        return "its task id is not valid"
     if made.url and not is_reference(made.url) and why_not_public(made.url, private=True):
-        return "its clip is neither at a URL that can be fetched nor a file's content"
+        return "its clip is neither a fetchable URL nor a reference to a file's content"
     return None

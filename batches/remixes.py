@@ -1,4 +1,4 @@
-"""Which video a scene remixes: a task id, or a shot of an earlier batch, by its manifest."""
+"""Resolves the video that a scene remixes: a task id, or a shot of an earlier batch."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -11,14 +11,14 @@ _LISTED = 5  # shots in a message
 
 
 class EarlierShot(NamedTuple):
-    """A shot of an earlier batch, as a scene names it: `batch/shot`."""
+    """A shot of an earlier batch, named as `batch/shot` in a scene."""
 
     batch: str
     shot: str
 
 
 def earlier_shot(remix_of: str | None) -> EarlierShot | None:
-    """The shot that a scene remixes; None if it is a task id, or nothing.
+    """Return the shot that a scene remixes; None if it is a task id, or not a remix.
 
     Example:
         >>> earlier_shot("lisbon/tram / wide / Turbo")
@@ -31,40 +31,39 @@ def earlier_shot(remix_of: str | None) -> EarlierShot | None:
 
 
 def task_of(named: EarlierShot, rows: Iterable[ManifestRow]) -> str:
-    """The task id of a shot's video.
+    """Return the task id of a shot's video.
 
     Args:
-        named: The shot: its label as the manifest shows it, or its id or the id's first 12
-            characters.
+        named: The shot, by its label in the manifest, its id, or the first 12 characters of it.
         rows: The manifest of its batch.
 
     Raises:
-        ValueError: There is no such shot, or none that can be remixed; says why.
+        ValueError: The shot doesn't exist, is ambiguous, or can't be remixed.
     """
     shots = {row.shot_id: row for row in rows}
     found = [row for row in shots.values() if _is_named(row, named.shot)]
     if not found:
         labels = [row.label for row in shots.values()]
         shown = "; ".join(labels[:_LISTED]) + ("; ..." if labels[_LISTED:] else "")
-        raise ValueError(f'batch "{named.batch}" has no shot "{named.shot}"; there are: {shown}')
+        raise ValueError(f'batch "{named.batch}" has no shot "{named.shot}"; its shots: {shown}')
     if len(found) > 1:
         ids = ", ".join(row.shot_id[:FOLDER_ID] for row in found)
-        raise ValueError(f"several shots are called that; name one by its id: {ids}")
+        raise ValueError(f"several shots have this label; use an id instead: {ids}")
     (row,) = found
     if row.request.get("private"):
-        raise ValueError("its video was made with private, and a private video can't be remixed")
+        raise ValueError("its video is private, and private videos can't be remixed")
     if row.status != "stored" or not row.task_id:
-        raise ValueError(f"its shot is {row.status}; only a video that is there can be remixed")
+        raise ValueError(f"its shot is {row.status}; only stored videos can be remixed")
     return row.task_id
 
 
 def with_remixes(spec: BatchSpec, tasks: Mapping[str, str]) -> BatchSpec:
-    """The batch with task ids in place of the shots that its scenes remix."""
+    """Return the batch with the shots that its scenes remix replaced by task ids."""
     scenes = [
-        one.model_copy(update={"remix_of": tasks.get(one.remix_of, one.remix_of)})
-        if one.remix_of
-        else one
-        for one in spec.scenes
+        scene.model_copy(update={"remix_of": tasks.get(scene.remix_of, scene.remix_of)})
+        if scene.remix_of
+        else scene
+        for scene in spec.scenes
     ]
     return spec.model_copy(update={"scenes": scenes})
 

@@ -34,12 +34,12 @@ def read_render_times(content: bytes | None) -> dict[str, list[float]]:
 
 def render_times_json(times: Mapping[str, Sequence[float]]) -> bytes:
     """What is written: tenths of a second are enough."""
-    rounded = {kind: [round(one, 1) for one in seconds] for kind, seconds in times.items()}
+    rounded = {kind: [round(second, 1) for second in seconds] for kind, seconds in times.items()}
     return json.dumps(rounded).encode()
 
 
 def _plausible(seconds: Any) -> list[float]:
     if not isinstance(seconds, list):
         return []
-    numbers = [one for one in seconds[-KEPT:] if type(one) in {int, float}]
-    return [float(one) for one in numbers if SHORTEST_RENDER <= one <= _LONGEST]
+    numbers = [number for number in seconds[-KEPT:] if type(number) in {int, float}]
+    return [float(number) for number in numbers if SHORTEST_RENDER <= number <= _LONGEST]

@@ -1,6 +1,6 @@
-"""What a user asks for: scenes, variants, characters and casts, as flat models.
+"""The models of a batch spec: scenes, variants, characters and casts.
 
-The Prefect UI draws its form from them, a spec file holds them, and code passes them.
+They are flat, because the Prefect UI draws its form from them; spec files and code use them, too.
 """
 
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +19,7 @@ from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.requests import SceneFields, VariantFields, not_boolean
 from prefect_toapis.client.sendable import Name, Text, require_sendable
 
-ROLE_OF_ONE = "character"  # the role that a character alone plays
+ROLE_OF_ONE = "character"  # the role in a cast of a single character
 MOST_SCENES = 100_000  # of a batch
 
 _MOST = 10_000  # variants, characters and casts of a batch
@@ -37,11 +37,13 @@ class Scene(SceneFields):
         ```
     """
 
-    name: Name = Field(default="", description="Shown in names. Empty: from the prompt's words.")
+    name: Name = Field(
+        default="", description="Used in labels. Empty: the first words of the prompt."
+    )
     remix_of: Text | None = Field(
         default=None,
-        description="Remix this video by the prompt: its task id, or batch/shot, with the shot's "
-        "label or id in the manifest of an earlier batch.",
+        description="Remix this video with the prompt: its task id, or batch/shot, with the "
+        "shot's label or id from the manifest of an earlier batch.",
     )
 
     @field_validator("*")
@@ -56,7 +58,7 @@ class Scene(SceneFields):
 
 
 class Variant(VariantFields):
-    """A way of making it: model, duration, aspect ratio, style and so on.
+    """The parameters of a video: model, duration, aspect ratio, style and so on.
 
     Example:
         ```python
@@ -64,10 +66,8 @@ class Variant(VariantFields):
         ```
     """
 
-    name: Name = Field(default="", description="Shown in names. Empty: from the settings.")
-    takes: int = Field(
-        default=1, ge=1, le=100, description="How many times to buy the same shot, on purpose."
-    )
+    name: Name = Field(default="", description="Used in labels. Empty: from the parameters.")
+    takes: int = Field(default=1, ge=1, le=100, description="How many times to buy the same shot.")
 
     _takes_number = field_validator("takes", mode="before")(not_boolean)
 
@@ -78,10 +78,10 @@ class Variant(VariantFields):
 
 
 class Character(BaseModel):
-    """Somebody who appears: a character that exists, or one to be made from a clip.
+    """A character in a video: an existing character, or a new character made from a clip.
 
-    Give exactly one of `username`, `url` and `from_task`; `timestamps` with the latter two. In
-    place of a URL, `url` may name a file: a local path, or an S3 object.
+    Give exactly one of `username`, `url` and `from_task`; `url` and `from_task` require
+    `timestamps`. `url` may also name a file: a local path, or an S3 object.
 
     Example:
         ```python
@@ -93,15 +93,15 @@ class Character(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
 
-    name: Name = Field(description="What the casts call it.")
+    name: Name = Field(description="The name that casts use.")
     username: Name | None = Field(
         default=None,
-        description="Of one that exists: its name at the provider, with or without @.",
+        description="Of an existing character: its name at the provider, with or without @.",
     )
     url: Text | None = Field(
         default=None,
         repr=False,  # may be signed
-        description="To make it from a clip: a video with sound that shows it clearly "
+        description="To make it from a clip: a video with sound that clearly shows the character "
         "(public http(s) URL, or a file: a local path or s3://bucket/key).",
     )
     from_task: Name | None = Field(
@@ -110,10 +110,10 @@ class Character(BaseModel):
     )
     timestamps: Name | None = Field(
         default=None,
-        description='To make it: where in the clip, as "start,end" in seconds, 1 to 3 seconds '
-        'apart: "1,3".',
+        description='To make it: the part of the clip, as "start,end" in seconds, 1 to 3 seconds '
+        'long: "1,3".',
     )
-    model: Name = Field(default="sora-2", description="To make it: the model that does.")
+    model: Name = Field(default="sora-2", description="To make it: the model to use.")
 
     @field_validator("username")
     @classmethod
@@ -122,29 +122,29 @@ class Character(BaseModel):
 
     @property
     def label(self) -> str:
-        """As people see it."""
+        """The display label."""
         return self.name
 
     @property
     def exists(self) -> bool:
-        """Whether it is there already, so that nothing is to be made or paid."""
+        """Whether it exists at the provider, so that nothing is made or paid."""
         return self.username is not None
 
 
 class Role(BaseModel):
-    """Who plays a role."""
+    """The character that plays a role."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
 
-    role: Name = Field(default=ROLE_OF_ONE, description="As prompts write it, without the braces.")
+    role: Name = Field(default=ROLE_OF_ONE, description="As in prompts, without the braces.")
     character: Name = Field(description="The name of a character.")
 
 
 class Cast(BaseModel):
-    """Which characters play which roles.
+    """Assigns characters to roles.
 
-    A mapping is accepted for the roles, and the name of a character for a cast of one. A role
-    given twice is played by both.
+    `roles` also accepts a mapping. A string is accepted as a cast of that character alone. A role
+    given twice is played by both characters.
 
     Example:
         ```python
@@ -154,8 +154,10 @@ class Cast(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
 
-    name: Name = Field(default="", description="Shown in names. Empty: from its characters.")
-    roles: list[Role] = Field(default=[], max_length=_ROLES, description="Who plays what.")
+    name: Name = Field(default="", description="Used in labels. Empty: from its characters.")
+    roles: list[Role] = Field(
+        default=[], max_length=_ROLES, description="The character of each role."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -171,7 +173,7 @@ class Cast(BaseModel):
 
 
 class BatchSpec(BaseModel):
-    """A batch as a file holds it: the parameters of `generate_videos`, but for the blocks.
+    """The content of a spec file: the parameters of `generate_videos`, except the blocks.
 
     Example:
         ```yaml
@@ -202,7 +204,7 @@ class BatchSpec(BaseModel):
     _numbers = field_validator("max_videos", "budget_credits", mode="before")(not_boolean)
 
 
-# Strings are accepted by validation; the form of the UI should show the model alone.
+# Validation accepts strings, but the form in the UI should show only the model.
 if TYPE_CHECKING:
     SceneLike = Scene | str
     CastLike = Cast | str

@@ -7,7 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from prefect_toapis.batches.files import beside, foreign_files, is_foreign, joined
+from prefect_toapis.batches.files import (
+    escapes_to_local_disk,
+    foreign_files,
+    joined,
+    resolve_relative_paths,
+)
 from prefect_toapis.batches.prices import Price
 from prefect_toapis.batches.settings import (
     FLAT_NAMES,
@@ -92,7 +97,9 @@ class SpecFile:
             's3://studio/specs/prompts.csv'
         """
         scenes = self.data.get("scenes")
-        if not (isinstance(scenes, str) and is_table(scenes)) or is_foreign(self.folder, scenes):
+        if not (isinstance(scenes, str) and is_table(scenes)) or escapes_to_local_disk(
+            self.folder, scenes
+        ):
             return None
         return joined(self.folder, scenes)
 
@@ -119,13 +126,13 @@ class SpecFile:
             found = BatchSpec.model_validate(data)
         except ValidationError as error:
             wrong = error.errors(include_url=False)
-            faults += [self._fault(one) for one in wrong[:_FAULTS_SHOWN]]
+            faults += [self._fault(fault) for fault in wrong[:_FAULTS_SHOWN]]
             if more := len(wrong[_FAULTS_SHOWN:]):
                 faults.append(f"{self.name}: and {more:,} more of the kind")
             found = _without(data, error)
         if foreign := foreign_files(found, self.folder):
             return BatchSpec(batch=found.batch, settings=found.settings), [*faults, *foreign]
-        return beside(found, self.folder), faults
+        return resolve_relative_paths(found, self.folder), faults
 
     def _fault(self, error: Any) -> str:
         match error["loc"]:
@@ -194,8 +201,8 @@ def _unknown_columns(table: Table) -> Iterator[str]:
 
 def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
     """What is left without the fields that are wrong or, if it isn't enough, what holds them."""
-    for one in error.errors():
-        *path, last = _as_written(one["loc"], data)
+    for fault in error.errors():
+        *path, last = _as_written(fault["loc"], data)
         place: Any = data
         for step in path:
             place = _step(place, step)
@@ -204,9 +211,9 @@ def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
     try:
         return BatchSpec.model_validate(data)
     except ValidationError as rest:
-        broken = {one["loc"][:2] for one in rest.errors()}
+        broken = {fault["loc"][:2] for fault in rest.errors()}
     whole = {
-        section: [one for place, one in enumerate(items) if (section, place) not in broken]
+        section: [item for place, item in enumerate(items) if (section, place) not in broken]
         for section, items in data.items()
         if isinstance(items, list)
     }

@@ -33,7 +33,11 @@ _PARQUET = ParquetBounds(
 _ROW = Bounds(length=1_000_000, values=10_000, characters=1_000_000)  # of JSONL
 # How a CSV file may say what stands between its cells. Spreadsheets don't count this line.
 _SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t,;]*(?:\n|$)', re.IGNORECASE)
-_LISTS = [name for name, one in Scene.model_fields.items() if get_origin(one.annotation) is list]
+_LISTS = [
+    name
+    for name, field_info in Scene.model_fields.items()
+    if get_origin(field_info.annotation) is list
+]
 
 Row = tuple[str, dict[str, Any]]
 
@@ -105,7 +109,7 @@ def _fill(table: Table, content: bytes) -> None:
     for place, row in _rows(content, table):
         given = {column: _cell(column, cell) for column, cell in row.items() if _is(cell)}
         # Spreadsheets pad with columns that have no name.
-        new = [one for one in row if one not in known and (one or one in given)]
+        new = [column for column in row if column not in known and (column or column in given)]
         known.update(new)
         table.columns.extend(new)
         if len(known) > _COLUMNS:
@@ -180,7 +184,7 @@ def _jsonl_rows(text: str, table: Table) -> Iterator[Row]:
             table.faults.append(f"{where}: it can't be read: {error}")
             continue
         if isinstance(found.data, dict):
-            table.faults.extend(f"{where}: {one.shown} is given twice" for one in found.doubles)
+            table.faults.extend(f"{where}: {name.shown} is given twice" for name in found.doubles)
             if not found.doubles:
                 _note_doubles([_column(name) for name in found.data], table, f"row {number}: ")
             yield f"row {number}", {_column(name): cell for name, cell in found.data.items()}
@@ -214,5 +218,5 @@ def _is(cell: Any) -> bool:
 
 def _cell(column: str, cell: Any) -> Any:
     if column in _LISTS and isinstance(cell, str):
-        return [one.strip() for one in cell.split(BETWEEN) if one.strip()]
+        return [value.strip() for value in cell.split(BETWEEN) if value.strip()]
     return cell

@@ -110,7 +110,7 @@ def _scalars(root: yaml.Node) -> Iterator[tuple[str, yaml.ScalarNode]]:
         if isinstance(node, yaml.ScalarNode):
             yield name, node
         elif isinstance(node, yaml.SequenceNode):
-            stack.extend((name, one) for one in reversed(node.value))
+            stack.extend((name, item) for item in reversed(node.value))
         elif isinstance(node, yaml.MappingNode):
             for key, value in reversed(node.value):
                 inside = name in {"roles", "extra"} or not isinstance(key, yaml.ScalarNode)

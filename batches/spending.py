@@ -51,7 +51,7 @@ def most_spent(shots: Iterable[Spending], characters: Iterable[CharacterSpending
         >>> most_spent([Spending("failed", "not spent"), Spending("open", "maybe spent")])
         'maybe spent'
     """
-    seen = {one.money for one in shots} | {one.money for one in characters}
+    seen = {shot.money for shot in shots} | {character.money for character in characters}
     if "spent" in seen:
         return "spent"
     return "maybe spent" if "maybe spent" in seen else "not spent"
@@ -77,9 +77,9 @@ def spent_in_words(shots: Iterable[Spending], characters: Iterable[CharacterSpen
         count, _, rest = first.partition(" ")
         first = f"{count} of {_shots(len(shots))} {rest}"
     made = [
-        f'the character "{one.name}" {_PAID[one.money]}'
-        for one in characters
-        if one.money != "not spent"
+        f'the character "{character.name}" {_PAID[character.money]}'
+        for character in characters
+        if character.money != "not spent"
     ]
     return f"Spent: {'; '.join(filter(None, [first, *others, *made]))}."
 

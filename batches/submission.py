@@ -1,7 +1,7 @@
-"""Buying something once: the record first, then the submission, then the record again.
+"""Submitting each shot or character exactly once: record, submit, record the outcome.
 
-A thin shell around `record.next_step`. Whoever comes to a shot or character later, after a crash
-or on another machine, enters here again and goes on from the record.
+A thin shell around `record.next_step`. A later run, after a crash or on another machine, starts
+here again and resumes from the record.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ from prefect_toapis.batches.lookup_proof import lookup_works
 from prefect_toapis.batches.record import (
     Attempt,
     GiveUp,
-    GoOn,
     LookUp,
+    Resume,
     Submit,
     attempt_key,
+    lookup_is_conclusive,
     next_step,
     number_of,
     read_attempt,
     record_folder,
     resend_key,
-    settled,
 )
 from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.store import JSON, Store
@@ -56,11 +56,11 @@ from prefect_toapis.client.refusals import read_refusal
 from prefect_toapis.client.requests import RemixRequest
 from prefect_toapis.client.rules import check
 
-LOOK_UPS = 12  # while a submission settles
+LOOK_UPS = 12  # in the look-up window of a submission
 _LOOKED_UP = "run the batch again: it looks the submission up before anything is sent."
-MOST_SENDS = {"auto": 3, "resend": 10}  # of one attempt, where each is lost without an answer
-_SHOWN = 200  # characters of a reply that leaves it open, in a message
-_CLAIMS = 5  # tries to create a record that exists by one answer of the store and not by another
+MOST_SENDS = {"auto": 3, "resend": 10}  # of an attempt, if each gets no answer
+_SHOWN = 200  # characters of an inconclusive reply in a message
+_CLAIMS = 5  # tries to create a record while the store contradicts itself about its existence
 
 logger = logging.getLogger("prefect_toapis")
 
@@ -77,16 +77,16 @@ def _is_public() -> bool:
 
 @dataclass(frozen=True)
 class Buyer:
-    """Buys shots and characters, each once.
+    """Submits shots and characters, each exactly once.
 
     Args:
-        api: Where they are bought.
-        store: Where the record is kept.
+        api: The API to submit to.
+        store: Where the record is stored.
         settings: `purchases` and `retries.failed_shots`.
-        run: The flow run, noted in the record.
+        run: The flow run, stored in the record.
         now: The clock.
-        private: Says whether the API is at a private address, so that references may be, too. It
-            may ask the network: it is called in a thread, and only where it matters.
+        private: Returns whether the API is at a private address, so that private reference URLs
+            are allowed. It may do network I/O, so it is called in a thread and only if needed.
     """
 
     api: Submissions
@@ -97,20 +97,20 @@ class Buyer:
     private: Callable[[], bool] = _is_public
 
     async def buy(self, item: Buyable) -> Attempt:
-        """The accepted attempt of an item: bought now, or bought before.
+        """Return the accepted attempt of an item, submitted now or earlier.
 
         Raises:
-            InvalidRequest: It breaks rules of its model, or a file that it refers to wasn't
-                uploaded; nothing was recorded or sent.
-            GenerationFailed: Its latest attempt failed, and the settings say not to try again.
-            APIError: The API refuses it; recorded.
-            Transient: It could not be sent, or the store doesn't answer; recorded.
-            SubmissionAbsent: Sent once without an answer, and the provider has no such task.
-            SubmissionUnresolved: Sent once without an answer, and its look-up gives none, or it
-                can't be looked up.
-            DocumentDamaged: Its record can't be relied on, and its look-up finds nothing.
-            DocumentTooNew: A later version of this package wrote its record.
-            ObjectRefused: The store refuses to give its record; nothing was sent.
+            InvalidRequest: The request breaks a rule of its model, or a file that it refers to
+                wasn't uploaded; nothing was recorded or sent.
+            GenerationFailed: The latest attempt failed, and the settings forbid a retry.
+            APIError: The API rejected the request; recorded.
+            Transient: The request could not be sent, or the store is unavailable; recorded.
+            SubmissionAbsent: Sent without an answer, and the provider has no such task.
+            SubmissionUnresolved: Sent without an answer, and the look-up failed or isn't
+                supported.
+            DocumentDamaged: The record is damaged, and the look-up finds nothing.
+            DocumentTooNew: The record was written by a later version of this package.
+            ObjectRefused: The store refuses to return the record; nothing was sent.
         """
         try:
             item = await self.located(item)
@@ -121,14 +121,14 @@ class Buyer:
             item.name_in(error)
             raise
         where = self.store.uri(item.record)
-        what = f"{where} has a record by one answer of the store, and none by another"
+        what = f"the store gives contradictory answers about whether {where} has a record"
         raise StoreUnavailable(what, money="maybe spent")
 
     async def located(self, item: B) -> B:
-        """The item, where the bucket has it.
+        """Return the item with the location of its record.
 
-        An item of a batch that was listed is there already. Else its record is where an earlier
-        release put it, or where its id says.
+        Items of a listed batch have it already. Otherwise the record is in the item's folder
+        (earlier releases) or below `records/`.
         """
         if not item.record:
             earlier = await self._content(attempt_key(item.folder, 1))
@@ -138,12 +138,12 @@ class Buyer:
         return item
 
     async def latest(self, item: Buyable) -> Attempt | None:
-        """The latest attempt that the bucket knows.
+        """Return the latest recorded attempt; None if there is none.
 
         Raises:
-            DocumentDamaged: It can't be relied on.
-            DocumentTooNew: A later version of this package wrote it.
-            StoreError: The bucket doesn't answer.
+            DocumentDamaged: The record is damaged.
+            DocumentTooNew: The record was written by a later version of this package.
+            StoreError: The bucket is unavailable.
         """
         item = await self.located(item)
         found: tuple[bytes, str] | None = None
@@ -156,14 +156,14 @@ class Buyer:
         return self._read(*found) if found else None
 
     async def _content(self, key: str) -> bytes | None:
-        """What is under the key of an attempt: if it is there, it was sent."""
+        """Return the content of an attempt's record; if it exists, the attempt may be paid."""
         try:
             return await self.store.read(key)
         except ObjectRefused as error:
             raise error.add_context(money="maybe spent") from None
 
     async def fail(self, item: Buyable, error: GenerationFailed | ResultExpired) -> None:
-        """Record that the accepted attempt brought no result: it failed, or expired unfetched."""
+        """Record that the accepted attempt has no result: it failed, or expired unfetched."""
         item = await self.located(item)
         attempt = await self.latest(item)
         if attempt and attempt.state == "accepted":
@@ -171,14 +171,14 @@ class Buyer:
             await self._end(item, attempt, state, error)
 
     async def keep_reply(self, item: Buyable, error: ToAPIsError) -> None:
-        """Record the reply that an error keeps, so that a person can fetch the video by hand."""
+        """Record the reply stored in an error, so that the video can be fetched by hand."""
         item = await self.located(item)
         attempt = await self.latest(item)
         if attempt and error.reply and attempt.reply != error.reply:
             await self._write(item, attempt.model_copy(update={"reply": error.reply}))
 
     async def _buy(self, item: Buyable) -> Attempt | None:
-        """As `buy`; None if another worker was faster: its record decides."""
+        """Like `buy`, but return None if another worker recorded the attempt first."""
         settings = self.settings
         try:
             step = next_step(
@@ -188,22 +188,22 @@ class Buyer:
             )
         except DocumentDamaged as damage:
             return await self._recover(item, damage)
-        if isinstance(step, GoOn):
+        if isinstance(step, Resume):
             return step.attempt
         if isinstance(step, GiveUp):
             raise _given_up(step.attempt)
         if isinstance(step, LookUp):
-            resolve = self._resolve if item.findable else self._await_outcome
+            resolve = self._resolve if item.supports_lookup else self._await_outcome
             return await resolve(item, step.attempt)
         return await self._submit_new(item, step)
 
     async def _recover(self, item: Buyable, damage: DocumentDamaged) -> Attempt:
-        """The attempt of a damaged record, by its business id, which its key says."""
+        """Look up the attempt of a damaged record by the business id that follows from its key."""
         number = number_of(damage.uri) or 1
         business_id = item.business_id(number)
         damage.add_context(business_id=business_id)
         try:
-            reply = await self.api.find(business_id) if item.findable else None
+            reply = await self.api.find(business_id) if item.supports_lookup else None
         except (APIError, Transient) as error:
             raise damage from error
         if reply is None or reply.task_id is None:
@@ -219,8 +219,8 @@ class Buyer:
         if faults:
             raise InvalidRequest([str(fault) for fault in faults])
         uploads = await self._uploads(item)
-        # First the allowance, then the record: between record and submission lies next to no
-        # time, so that nobody takes a submission that waits its turn for one that was lost.
+        # Wait for the rate limit before writing the record, so that other workers don't mistake
+        # a submission that is still waiting for a lost submission.
         await self.api.ready()
         attempt = self._new_attempt(item, step.attempt)
         key = attempt_key(item.record, step.attempt)
@@ -259,46 +259,48 @@ class Buyer:
             attempt = attempt.model_copy(update={"sent_at": self.now(), "reply": error.reply})
             if error.reply:
                 await self._write(item, attempt)
-            if not item.findable:
+            if not item.supports_lookup:
                 raise _unfindable(self.store, item, attempt) from error
             logger.warning("%s: %s; looking it up", item.label, error.message)
             return await self._resolve(item, attempt)
         return await self._accept(item, attempt, accepted.task_id)
 
     async def _resolve(self, item: Buyable, attempt: Attempt) -> Attempt | None:
-        """Find out by look-up what became of a submission; None if another worker knows by now."""
+        """Look up the outcome of a submission; None if another worker recorded it meanwhile."""
         settle = self.settings.purchases.lookup_window_seconds
         seen_at, look_ups = self.now(), 0
         while True:
             asked_at = self.now()
             if task_id := await self._look_up(attempt):
                 return await self._accept(item, attempt, task_id)
-            # By the number of look-ups, too: a clock that goes wrong must not make it endless.
-            last = look_ups >= LOOK_UPS or settled(seen_at, asked_at, settle)
-            absent = last or settled(min(attempt.sent_at, seen_at), asked_at, settle)
+            # Also limited by the number of look-ups: a wrong clock must not make this endless.
+            last = look_ups >= LOOK_UPS or lookup_is_conclusive(seen_at, asked_at, settle)
+            absent = last or lookup_is_conclusive(min(attempt.sent_at, seen_at), asked_at, settle)
             if absent and await self._may_send_again(item, attempt, last=last):
                 return await self._send_again(item, attempt)
             look_ups += 1
             await asyncio.sleep(settle / LOOK_UPS)
             recorded = await self._as_recorded(item, attempt)
-            if recorded.state != "sending":  # the worker that sent it has heard
+            if recorded.state != "sending":  # the worker that sent it got the answer
                 return None
-            attempt = max(attempt, recorded, key=lambda one: one.sends)
+            attempt = max(attempt, recorded, key=lambda seen: seen.sends)
 
     async def _look_up(self, attempt: Attempt) -> str | None:
         try:
             reply = await self.api.find(attempt.business_id)
         except (APIError, Transient) as error:
-            what = f"it isn't known whether it was accepted, and its look-up fails: {error.message}"
+            what = f"it is unknown whether it was accepted, and its look-up failed: {error.message}"
             raise _unresolved(what, attempt, error) from error
         return reply.task_id if reply else None
 
     async def _await_outcome(self, item: Buyable, attempt: Attempt) -> Attempt | None:
-        """What can't be looked up may be under way now, in another worker: its record will tell."""
-        settle = self.settings.purchases.lookup_window_seconds
-        since = min(attempt.sent_at, self.now())
+        """Wait for the outcome of a submission that another worker may still be sending."""
+        settle, since = (
+            self.settings.purchases.lookup_window_seconds,
+            min(attempt.sent_at, self.now()),
+        )
         for _ in range(LOOK_UPS):
-            if settled(since, self.now(), settle):
+            if lookup_is_conclusive(since, self.now(), settle):
                 break
             await asyncio.sleep(settle / LOOK_UPS)
             if (await self._as_recorded(item, attempt)).state != "sending":
@@ -306,15 +308,15 @@ class Buyer:
         raise _unfindable(self.store, item, attempt)
 
     async def _may_send_again(self, item: Buyable, attempt: Attempt, *, last: bool) -> bool:
-        """Whether an absent submission goes out again; False: not known yet.
+        """Return whether to send an absent submission again; False if not known yet.
 
         Args:
-            item: What is bought.
-            attempt: As its record has it.
-            last: Whether what isn't known by now never will be, in this run.
+            item: The shot or character.
+            attempt: The recorded attempt.
+            last: Whether this is the last look-up of this run.
 
         Raises:
-            SubmissionAbsent: It must not.
+            SubmissionAbsent: It must not be sent again.
         """
         policy = self.settings.purchases.on_absent
         if policy == "stop" or attempt.sends >= MOST_SENDS[policy]:
@@ -328,9 +330,9 @@ class Buyer:
             return False
         raise _absent(
             attempt,
-            "; no other accepted submission of this account and batch shows that its look-up works"
+            "; no other accepted submission of this account and batch proves that look-ups work"
             if works is None
-            else "; but neither does its look-up find another submission, which was accepted",
+            else "; but look-ups also fail to find another submission that was accepted",
         )
 
     async def _lookup_works(self, item: Buyable, attempt: Attempt) -> bool | None:
@@ -340,12 +342,12 @@ class Buyer:
         try:
             return await lookup_works(attempt, batch, self.store, self.api.find)
         except (APIError, Transient, StoreError) as error:
-            what = f"it isn't known whether it was accepted, and look-ups fail: {error.message}"
+            what = f"it is unknown whether it was accepted, and look-ups failed: {error.message}"
             raise _unresolved(what, attempt, error) from error
 
     async def _send_again(self, item: Buyable, attempt: Attempt) -> Attempt | None:
         logger.warning(
-            "%s: the provider has no generation %s; sending it once more",
+            "%s: the provider has no generation %s; sending it again",
             item.label,
             attempt.business_id,
         )
@@ -362,14 +364,14 @@ class Buyer:
         if await self.store.create(claim, _content(again), JSON):
             await self._write(item, again)
             return await self._send(item, again, uploads)
-        claimed = await self.store.read(claim)  # another worker sends it: look for that one
+        claimed = await self.store.read(claim)  # another worker sends it: look up its submission
         return await self._resolve(item, self._read(claimed, claim) if claimed else again)
 
     async def _accept(self, item: Buyable, attempt: Attempt, task_id: str) -> Attempt:
         accepted = attempt.model_copy(update={"state": "accepted", "task_id": task_id})
         try:
             await self._write(item, accepted)
-        except StoreError as error:  # the record stays `sending`: a look-up will find it
+        except StoreError as error:  # the record stays `sending`: a later look-up finds the task
             error.add_context(money="spent", task_id=task_id, business_id=attempt.business_id)
             raise
         return accepted
@@ -401,29 +403,29 @@ class Buyer:
 
 def _absent(attempt: Attempt, why: str = "") -> SubmissionAbsent:
     times = "once" if attempt.sends == 1 else f"{attempt.sends} times"
-    how, said = "without an answer", attempt.reply
-    if said:
-        how = f"with an answer that leaves it open ({said[:_SHOWN]})"
+    how, reply = "without an answer", attempt.reply
+    if reply:
+        how = f"with an inconclusive answer ({reply[:_SHOWN]})"
     what = f"it was sent {times}, {how}, and the provider has no such generation{why}"
     absent = SubmissionAbsent(what, business_id=attempt.business_id)
-    return absent.add_context(reply=said) if said else absent
+    return absent.add_context(reply=reply) if reply else absent
 
 
 def _unresolved(what: str, attempt: Attempt, cause: ToAPIsError) -> SubmissionUnresolved:
     unresolved = SubmissionUnresolved(what, business_id=attempt.business_id)
     unresolved.reply = cause.reply
-    if isinstance(cause, APIError):  # a key that is refused now is refused later, too
+    if isinstance(cause, APIError):  # permanent, such as a refused key: waiting doesn't help
         unresolved.add_context(advice=f"{cause.advice} Then {_LOOKED_UP}")
     return unresolved
 
 
 def is_refusal(error: ToAPIsError) -> bool:
-    """Whether the same request would be refused again: its content or its parameters."""
+    """Return whether the same request would be refused again, for its content or parameters."""
     if isinstance(error, GenerationFailed):
         reason = f"{error.code or ''} {error.message}".lower()
         by_meaning = read_refusal({"code": error.code, "message": error.message}, "").meaning
         return "policy" in reason or "moderation" in reason or by_meaning == "policy"
-    if isinstance(error, ACCOUNT_REFUSED):  # the account's set-up, not the request
+    if isinstance(error, ACCOUNT_REFUSED):  # caused by the account, not by the request
         return False
     return isinstance(error, PolicyRefused) or error.http_status in {400, 413, 414, 422}
 
@@ -439,8 +441,8 @@ def _given_up(attempt: Attempt) -> GenerationFailed:
 def _unfindable(store: Store, item: Buyable, attempt: Attempt) -> CreationUnresolved:
     record = store.uri(attempt_key(item.record, attempt.attempt))
     return CreationUnresolved(
-        "it isn't known whether it was accepted, and no source says that it can be looked up "
-        f"by its business id; its record is {record}",
+        "it is unknown whether it was accepted, and looking it up by its business id is not "
+        f"documented; its record is {record}",
         business_id=attempt.business_id,
     )
 

@@ -1,6 +1,6 @@
-"""What was uploaded: `uploads/{sha256}.json` remembers the URL of each content.
+"""Uploaded files: `uploads/{sha256}.json` stores the URL of each content.
 
-A request holds a reference to the content of a file; the URL takes its place when it is sent.
+A request contains a reference to the content of a file, which is replaced by the URL when sent.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from prefect_toapis.client.references import references_in
 from prefect_toapis.client.requests import Request
 from prefect_toapis.client.urls import why_not_public
 
-UPLOADS = "uploads"  # the folder, beside the batches
+UPLOADS = "uploads"  # the folder, next to those of the batches
 UPLOAD_VERSION = 1
-LIFETIME = timedelta(hours=24)  # [A]: as that of results; no source says how long an upload lives
+LIFETIME = timedelta(hours=24)  # [A]: like results; the lifetime of uploads is not documented
 _LONGEST_URL = 8_192  # characters
-_CLOCKS = timedelta(minutes=10)  # by which those of two workers may differ
+_CLOCKS = timedelta(minutes=10)  # maximum difference between the clocks of two workers
 
 logger = logging.getLogger("prefect_toapis")
 
 
 class Upload(BaseModel):
-    """One content that was uploaded.
+    """An uploaded file.
 
     Args:
-        reference: To the content.
-        url: Where the provider keeps it.
-        name: Of the file it came from: a label.
-        uploaded_at: When.
+        reference: To its content.
+        url: At the provider.
+        name: Of the original file: a label.
+        uploaded_at: When it was uploaded.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -59,7 +59,7 @@ class Upload(BaseModel):
 
 
 def upload_key(reference: str) -> str:
-    """Where the upload of a content is remembered."""
+    """Return the key of an upload's document."""
     return f"{UPLOADS}/{reference.partition(':')[2]}.json"
 
 
@@ -70,25 +70,25 @@ def _at_public() -> bool:
 async def find_upload(
     reference: str, store: Store, now: datetime, private: Callable[[], bool] = _at_public
 ) -> Upload | None:
-    """The upload of a content; None if it is missing, damaged, expired or from the future.
+    """Find the upload of a content; None if it is missing, damaged, expired or in the future.
 
-    A file is uploaded again then: that costs nothing.
+    The file is then uploaded again, which is free of charge.
 
     Args:
         reference: To the content.
-        store: Where uploads are remembered.
-        now: The time.
-        private: Says whether the API is at a private address, so that uploads may be, too; it is
-            called in a thread, and only for an upload that is said to be at one.
+        store: Where uploads are recorded.
+        now: The current time.
+        private: Returns whether the API is at a private address, so that private upload URLs are
+            allowed; called in a thread, and only for uploads with a private URL.
 
     Raises:
-        DocumentTooNew: A later version of this package wrote it.
-        StoreError: The store doesn't answer.
+        DocumentTooNew: It was written by a later version of this package.
+        StoreError: The store is unavailable.
     """
     key = upload_key(reference)
 
     def mismatch(found: Upload) -> str | None:
-        return None if found.reference == reference else "it is about another content"
+        return None if found.reference == reference else "it belongs to another content"
 
     try:
         content = await store.read(key)
@@ -105,7 +105,11 @@ async def find_upload(
 
 
 async def remember(upload: Upload, store: Store) -> None:
-    """Note an upload; raises as the store does."""
+    """Record an upload.
+
+    Raises:
+        StoreError: The store refuses, or is unavailable.
+    """
     await store.write(upload_key(upload.reference), upload.model_dump_json().encode(), JSON)
 
 
@@ -115,27 +119,29 @@ async def urls_for(
     now: Callable[[], datetime],
     private: Callable[[], bool] = _at_public,
 ) -> dict[str, str]:
-    """The URLs that a request's references stand for.
+    """Return the URLs of the uploads that a request refers to, by reference.
 
     Args:
-        request: It may refer to nothing.
-        store: Where uploads are remembered.
+        request: It may have no references.
+        store: Where uploads are recorded.
         now: The clock.
         private: As for `find_upload`.
 
     Raises:
-        InvalidRequest: One wasn't uploaded, or too long ago.
-        StoreError: As `find_upload`.
+        InvalidRequest: A file wasn't uploaded, or too long ago.
+        StoreError: As for `find_upload`.
     """
     references = references_in(request)
-    found = {one: await find_upload(one, store, now(), private) for one in references}
-    missing: Sequence[str] = [one for one, upload in found.items() if upload is None]
+    found = {
+        reference: await find_upload(reference, store, now(), private) for reference in references
+    }
+    missing: Sequence[str] = [reference for reference, upload in found.items() if upload is None]
     if missing:
         raise InvalidRequest(
             [
-                f"{one}: no file of this content was uploaded in the last 24 hours; "
+                f"{reference}: no file of this content was uploaded in the last 24 hours; "
                 "did the file change since it was planned? Run the batch again"
-                for one in missing
+                for reference in missing
             ]
         )
-    return {one: upload.url for one, upload in found.items() if upload}
+    return {reference: upload.url for reference, upload in found.items() if upload}

@@ -4,7 +4,7 @@ from prefect_toapis.batches import reading
 from prefect_toapis.blocks.bucket_store import BucketStore
 from prefect_toapis.blocks.files import read_object
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
+from prefect_toapis.blocks.store_facts import StoreCapabilities, StoredObject
 from prefect_toapis.blocks.toapis_credentials import ToAPIsCredentials
 from prefect_toapis.blocks.video_bucket import VideoBucket
 
@@ -13,7 +13,7 @@ reading.register("s3", read_object)  # for Manifest.load
 __all__ = [
     "BucketStore",
     "S3Credentials",
-    "StoreTraits",
+    "StoreCapabilities",
     "StoredObject",
     "ToAPIsCredentials",
     "VideoBucket",

@@ -10,7 +10,7 @@ from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks.conditional_put import RETRY_SECONDS
 from prefect_toapis.blocks.ranges import sha256_of
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
+from prefect_toapis.blocks.store_facts import StoreCapabilities, StoredObject
 from prefect_toapis.blocks.streaming import Reader
 from prefect_toapis.blocks.thread_pools import in_request_thread, in_transfer_thread
 from prefect_toapis.blocks.video_bucket import VideoBucket
@@ -43,7 +43,7 @@ class BucketStore:
         self._retry_seconds = retry_seconds
 
     @classmethod
-    def holding(cls, uri: str, credentials: S3Credentials | None) -> tuple[Self, str]:
+    def for_uri(cls, uri: str, credentials: S3Credentials | None) -> tuple[Self, str]:
         """The store that an object is in, and the object's key in it.
 
         Args:
@@ -109,7 +109,7 @@ class BucketStore:
         """
         return await in_transfer_thread(partial(sha256_of, self.bucket, key, size))
 
-    async def probe(self) -> StoreTraits:
+    async def probe(self) -> StoreCapabilities:
         """A write probe. Raises as `VideoBucket.probe`."""
         return await in_request_thread(self.bucket.probe)
 

@@ -77,7 +77,7 @@ def read_object(uri: str) -> bytes | None:
         ValueError: It is no such URI, or the object is enormous.
         StoreError: The bucket refuses, or does not answer.
     """
-    store, key = BucketStore.holding(uri, None)
+    store, key = BucketStore.for_uri(uri, None)
     return store.bucket.read(key, LONGEST)
 
 
@@ -98,7 +98,7 @@ def _read_local(path: str, kind: Kind) -> bytes:
 
 async def _read_s3(uri: str, kind: Kind, credentials: S3Credentials | None) -> bytes:
     try:
-        store, key = BucketStore.holding(uri, credentials)
+        store, key = BucketStore.for_uri(uri, credentials)
     except ValueError as error:
         raise InvalidRequest([str(error)]) from None
     found = await store.head(key)

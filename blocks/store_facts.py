@@ -58,7 +58,7 @@ def as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
 
 
 @dataclass(frozen=True)
-class StoreTraits:
+class StoreCapabilities:
     """What a write probe found out about a store.
 
     Attributes:

@@ -57,7 +57,7 @@ class WholeReads:
         small = BytesIO()
         if self._fill(small, min(size, _SMALL)) or size <= _SMALL:
             return small.getvalue()
-        room = _ROOMS.submit(_room, size).result()
+        room = _ROOMS.submit(_preallocate, size).result()
         room.write(small.getbuffer())
         if self._fill(room, size - _SMALL):
             return room.getbuffer()[: room.tell()].tobytes()  # the room goes back in one piece
@@ -78,7 +78,7 @@ class WholeReads:
             raise
 
 
-def _room(size: int) -> BytesIO:
+def _preallocate(size: int) -> BytesIO:
     """Memory for `size` bytes, taken at once: what grows is copied again and again."""
     room = BytesIO()
     room.seek(size - 1)

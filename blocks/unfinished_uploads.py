@@ -42,7 +42,9 @@ def abort_unfinished(client: "S3Client", bucket: str, prefix: str, before: datet
         if error_code(error) in _UNKNOWN:
             return []
         raise
-    found = [(one["Key"], one["UploadId"]) for one in uploads if one["Initiated"] < before]
+    found = [
+        (upload["Key"], upload["UploadId"]) for upload in uploads if upload["Initiated"] < before
+    ]
     return [key for key, upload_id in found if _abort(client, bucket, key, upload_id)]
 
 

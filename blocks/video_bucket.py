@@ -40,7 +40,7 @@ from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import GONE, READ, NotS3, error_code, translate
 from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
-from prefect_toapis.blocks.store_facts import StoredObject, StoreTraits
+from prefect_toapis.blocks.store_facts import StoreCapabilities, StoredObject
 from prefect_toapis.blocks.streaming import Reader, WholeReads
 from prefect_toapis.blocks.thread_pools import async_twin, upload_in_thread
 from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
@@ -357,7 +357,7 @@ class VideoBucket(Block):
         with self._translated("abort uploads to", prefix):
             return abort_unfinished(self._s3, self.bucket_name, self._full(prefix), before)
 
-    def probe(self) -> StoreTraits:
+    def probe(self) -> StoreCapabilities:
         """Prove that the bucket can be written and read, and find out what the store can do.
 
         Leaves a small object under the key `.prefect-toapis-probe`, and needs no right to delete.
@@ -376,7 +376,7 @@ class VideoBucket(Block):
             with self._translated("find what was written at", PROBE_KEY):
                 raise NotS3(self._s3.meta.endpoint_url, "something else than was written")
         again = self._put_if_absent(PROBE_KEY, content, "text/plain")
-        return StoreTraits(conditional_create=again is False)
+        return StoreCapabilities(conditional_create=again is False)
 
     adescribe_credentials: ClassVar = async_twin(describe_credentials)
     aread: ClassVar = async_twin(read)

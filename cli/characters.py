@@ -34,10 +34,14 @@ def characters() -> None:
     table.add_column("username", overflow="fold")
     table.add_column("source", overflow="fold")
     table.add_column("made (UTC)")
-    for one in made:
-        source = f"{one.source} at {one.timestamps}" if one.timestamps else one.source
-        when = f"{one.made_at:%Y-%m-%d %H:%M}"
-        table.add_row(Text(one.name), Text(f"@{one.username}"), Text(source), when)
+    for character in made:
+        source = (
+            f"{character.source} at {character.timestamps}"
+            if character.timestamps
+            else character.source
+        )
+        when = f"{character.made_at:%Y-%m-%d %H:%M}"
+        table.add_row(Text(character.name), Text(f"@{character.username}"), Text(source), when)
     console.print(table)
 
 

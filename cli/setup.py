@@ -13,8 +13,8 @@ from rich.text import Text
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.deployments import PREFECT_FILE
-from prefect_toapis.deployments.bucket_pieces import worker_policy
-from prefect_toapis.deployments.pieces import Line, Outcome
+from prefect_toapis.deployments.bucket_resources import worker_policy
+from prefect_toapis.deployments.resources import Line, Outcome
 from prefect_toapis.deployments.setting_up import default_bucket, set_up
 
 _SHOWN: dict[Outcome, tuple[str, str]] = {

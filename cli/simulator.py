@@ -55,7 +55,7 @@ def simulator(  # noqa: PLR0913 - each is an option
     """
     console = Console()
     try:
-        faults = [read_fault(one) for one in fault]
+        faults = [read_fault(text) for text in fault]
         settings = SimulatorSettings(
             api_keys=(key,),
             render_seconds=render_seconds,
@@ -78,7 +78,7 @@ def simulator(  # noqa: PLR0913 - each is an option
 def _said(error: ValidationError) -> list[str]:
     """What is wrong with each option; of several reasons the last, which is the most exact."""
     names = {"balance_credits": "balance"}
-    found = {str(one["loc"][0]): one["msg"] for one in error.errors()}
+    found = {str(fault["loc"][0]): fault["msg"] for fault in error.errors()}
     return [
         f"--{names.get(name, name).replace('_', '-')}: {message.removeprefix('Value error, ')}"
         for name, message in found.items()

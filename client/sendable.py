@@ -56,7 +56,7 @@ def require_sendable(value: Any) -> Any:
 
 def _require_short(value: str) -> str:
     if len(value) > _NAME:
-        raise ValueError(f"it has {len(value):,} characters, and may have {_NAME}")
+        raise ValueError(f"{len(value):,} characters exceed the limit of {_NAME} for names")
     return value
 
 

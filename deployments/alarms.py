@@ -9,7 +9,7 @@ from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from prefect_toapis.deployments.pieces import Outcome, Piece
+from prefect_toapis.deployments.resources import Outcome, Resource
 
 FAILED = "toapis: a batch failed"
 SILENT = "toapis: a run's worker is gone"
@@ -53,7 +53,7 @@ def telling(notify: BlockDocument) -> AutomationCore:
     )
 
 
-def ending_the_silent(after: timedelta = SILENCE) -> AutomationCore:
+def zombie_run_automation(after: timedelta = SILENCE) -> AutomationCore:
     """Ends a run of our deployments that has gone silent: its machine is gone.
 
     As Prefect's documentation on zombie flows has it, for our runs only.
@@ -86,7 +86,7 @@ def ending_the_silent(after: timedelta = SILENCE) -> AutomationCore:
     )
 
 
-class Alarm(Piece[AutomationCore]):
+class Alarm(Resource[AutomationCore]):
     """An automation, known by its name."""
 
     def __init__(
@@ -133,4 +133,4 @@ def zombie_alarm() -> Alarm:
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY, let it be 180 (seconds) or less.",
         "kept": "It was changed by hand, or switched off.",
     }
-    return Alarm(SILENT, ending_the_silent(), notes)
+    return Alarm(SILENT, zombie_run_automation(), notes)

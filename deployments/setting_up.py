@@ -10,9 +10,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.deployments.alarms import failure_alarm, zombie_alarm
-from prefect_toapis.deployments.bucket_pieces import AbortRule
-from prefect_toapis.deployments.pieces import Line, Piece, set_up_piece
-from prefect_toapis.deployments.server_pieces import (
+from prefect_toapis.deployments.bucket_resources import AbortRule
+from prefect_toapis.deployments.resources import Line, Resource, set_up_resource
+from prefect_toapis.deployments.server_resources import (
     BlockType,
     RateLimit,
     WorkPool,
@@ -40,7 +40,7 @@ async def set_up(
     account = ToAPIsCredentials.from_environment()
     if account and (problem := account.problem()):
         raise ValueError(f"TOAPIS_API_KEY: {problem}")
-    pieces: list[Piece[Any]] = [
+    pieces: list[Resource[Any]] = [
         *(BlockType(block) for block in (ToAPIsCredentials, S3Credentials, VideoBucket)),
         account_block(account),
         bucket_block(VideoBucket.from_environment()),
@@ -50,9 +50,9 @@ async def set_up(
         zombie_alarm(),
     ]
     for piece in pieces:
-        yield await set_up_piece(piece, client)
+        yield await set_up_resource(piece, client)
     if bucket := await default_bucket(client):
-        yield await set_up_piece(AbortRule(bucket), client)
+        yield await set_up_resource(AbortRule(bucket), client)
 
 
 async def default_bucket(client: PrefectClient) -> VideoBucket | None:

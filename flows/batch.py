@@ -15,7 +15,7 @@ from prefect_toapis.batches.manifest import StoredShot, shot_key
 from prefect_toapis.batches.plan import Plan, Shot
 from prefect_toapis.batches.plan_file import (
     PlanFile,
-    left_behind,
+    orphaned_shots,
     plan_from_record,
     plan_key,
     read_plan,
@@ -106,8 +106,8 @@ class Batch:
     @property
     def to_buy(self) -> list[Shot]:
         """The shots that aren't stored, first those that were sent before: their results expire."""
-        missing = [shot for shot in self.shots if not self.inventory.has(shot)]
-        return sorted(missing, key=lambda shot: not self.inventory.knows(shot))
+        missing = [shot for shot in self.shots if not self.inventory.is_stored(shot)]
+        return sorted(missing, key=lambda shot: not self.inventory.was_submitted(shot))
 
     @property
     def shard_count(self) -> int:
@@ -129,7 +129,7 @@ class Batch:
     def with_characters(self, made: Mapping[str, Made]) -> "Batch":
         """The same batch, planned with more characters that were made, by name."""
         plan = self.plan.with_characters(made)
-        shots = [self.inventory.place(shot) for shot in plan.shots]
+        shots = [self.inventory.with_existing_folder(shot) for shot in plan.shots]
         return replace(self, plan=plan, shots=shots)
 
     def only(self, shot_ids: Collection[str]) -> "Batch":
@@ -189,10 +189,10 @@ async def open_batch(  # noqa: PLR0913 - what it works with
     keys = [f"{inventory.folders[short]}/{SHOT_FILE}" for short in sorted(inventory.stored)]
     stored = await read_stored_shots(keys, entries, store, retries)
     there = {*stored.found, *stored.unread}
-    shots = [inventory.place(shot) for shot in plan.shots]
+    shots = [inventory.with_existing_folder(shot) for shot in plan.shots]
     missing = [shot for shot in shots if shot_key(shot) not in there]
     planned = {shot.shot_id for shot in shots}
-    lost = [inventory.place(one.shot) for one in stored.gone.values()]
+    lost = [inventory.with_existing_folder(one.shot) for one in stored.gone.values()]
     gone = [shot for shot in lost if shot.shot_id not in planned]
     inventory = inventory.without([*missing, *gone])
     with account_of(credentials, settings) as account:
@@ -207,7 +207,7 @@ async def open_batch(  # noqa: PLR0913 - what it works with
             stored=stored.found,
             blocked=stored.blocked(shots, inventory, store),
             broken=stored.broken,
-            orphaned=left_behind(earlier, shots, inventory, gone),
+            orphaned=orphaned_shots(earlier, shots, inventory, gone),
             progress=progress,
         )
 

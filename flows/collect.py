@@ -26,7 +26,7 @@ from prefect_toapis.batches.events import GENERATION_COMPLETED, GENERATION_FAILE
 from prefect_toapis.batches.manifest import Manifest, shot_key
 from prefect_toapis.batches.open_shots import OpenShot, unstored_attempts
 from prefect_toapis.batches.plan_file import PLAN_FILE, plan_key
-from prefect_toapis.batches.record import Attempt, settled
+from prefect_toapis.batches.record import Attempt, lookup_is_conclusive
 from prefect_toapis.batches.record_reading import latest, read_attempts
 from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
@@ -123,8 +123,8 @@ class _Wanted:
             return False
         if attempt.state == "sending":  # a run may still wait for one that was sent just now
             now, settle = datetime.now(timezone.utc), self.settings.purchases.lookup_window_seconds
-            from_the_future = settled(now, attempt.sent_at, settle)  # a clock was wrong
-            return from_the_future or settled(attempt.sent_at, now, settle)
+            clock_was_wrong = lookup_is_conclusive(now, attempt.sent_at, settle)
+            return clock_was_wrong or lookup_is_conclusive(attempt.sent_at, now, settle)
         return attempt.state == "accepted"  # of an expired one, asking brings nothing new
 
 

@@ -329,7 +329,7 @@ async def _open_before(batch: Batch) -> Outcomes:
         shot_id: Unstored(status="open", reason=str(error), money=error.money)
         for shot_id, error in batch.blocked.items()
     }
-    known = [shot for shot in batch.to_buy if batch.inventory.knows(shot)]
+    known = [shot for shot in batch.to_buy if batch.inventory.was_submitted(shot)]
     if known:
         record, now = await read_record(batch.name, batch.store), datetime.now(timezone.utc)
         found = {one.shot.shot_id: one.unstored(now) for one in open_shots(known, record)}
@@ -395,7 +395,9 @@ async def _with_files(batch: Batch) -> Batch:
     unprepared = {
         shot.shot_id: failed[one]
         for shot in batch.to_buy
-        if not batch.inventory.knows(shot)  # what was sent before may need no upload any more
+        if not batch.inventory.was_submitted(
+            shot
+        )  # what was sent before may need no upload any more
         for one in needed[shot.shot_id]
         if one in failed
     }

@@ -58,7 +58,7 @@ async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
 async def _read(path: str, bucket: VideoBucket | None) -> bytes:
     if not path.startswith("s3://"):
         return await asyncio.to_thread(read_file, path, TABLE_BYTES)
-    store, key = BucketStore.holding(path, (await bucket_or_default(bucket)).credentials)
+    store, key = BucketStore.for_uri(path, (await bucket_or_default(bucket)).credentials)
     found = await store.head(key)
     if found and (fault := length_fault(found.size, TABLE_BYTES)):
         raise ValueError(fault)

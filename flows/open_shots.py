@@ -96,7 +96,7 @@ async def read_open(batch: Batch) -> tuple[list[OpenShot], dict[str, Unstored]]:
     ]
     with _nothing_bought():
         record = await read_attempts(keys, batch.store)
-    unstored = [one for one in [*batch.shots, *batch.orphaned] if not inventory.has(one)]
+    unstored = [one for one in [*batch.shots, *batch.orphaned] if not inventory.is_stored(one)]
     return open_shots(unstored, record), failed_shots(unstored, record)
 
 
@@ -112,7 +112,7 @@ async def refresh_statuses(shots: Iterable[OpenShot], account: Account) -> list[
     async def read(one: OpenShot) -> Reply | None:
         if one.attempt.task_id:
             return await account.status(one.attempt.task_id, one.attempt.business_id)
-        return await account.find(one.attempt.business_id) if one.shot.findable else None
+        return await account.find(one.attempt.business_id) if one.shot.supports_lookup else None
 
     async def refresh(one: OpenShot) -> OpenShot:
         async with at_once:

@@ -76,7 +76,7 @@ class Outcomes:
             self.accepted
             or any(one.money != "not spent" for one in self.characters)
             or any(spent_on(one) != "not spent" for one in self.unstored.values())
-            or any(batch.inventory.knows(shot) for shot in batch.shots)
+            or any(batch.inventory.was_submitted(shot) for shot in batch.shots)
         )
 
     def manifest(self, batch: Batch, why: str) -> Manifest:
@@ -108,10 +108,10 @@ class Outcomes:
                 business_id=generation.business_id,
                 money="spent",
             )
-        if batch.inventory.has(shot):
+        if batch.inventory.is_stored(shot):
             reason = f"stored by an earlier run as {batch.bucket.uri(shot_key(shot))}, but: {why}"
             return Unstored(status="open", reason=reason, money="spent")
-        if batch.inventory.knows(shot):
+        if batch.inventory.was_submitted(shot):
             reason = f"sent by an earlier run, and not looked at in this one: {why}"
             return Unstored(status="open", reason=reason, money="maybe spent")
         return Unstored(status="planned", reason=f"not submitted: {why}", money="not spent")

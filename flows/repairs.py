@@ -189,7 +189,7 @@ def _generation(stored: StoredShot, batch: Batch) -> Generation:
         task_id=stored.task_id,
         business_id=stored.business_id,
         n=stored.shot.request.n,
-        shot=batch.inventory.place(stored.shot),
+        shot=batch.inventory.with_existing_folder(stored.shot),
         attempt=stored.attempt,
         submitted_at=stored.submitted_at,
     )

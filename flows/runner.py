@@ -79,7 +79,7 @@ class _Runner:
         batch = self._batch
         self._progress.batch, self._progress.under_way = batch.name, self._under_way
         for shot in batch.shots:
-            stored = batch.inventory.has(shot)
+            stored = batch.inventory.is_stored(shot)
             self._progress.set(shot.label, "stored" if stored else "waiting")
         for shot in batch.to_buy:
             if error := batch.blocked.get(shot.shot_id):
@@ -197,7 +197,7 @@ class _Runner:
     def _record_unprepared(self, shot: Shot, error: ToAPIsError) -> None:
         """A shot that was not submitted: what was spent on its character is the character's."""
         self._stop_for(error)
-        money: Money = "maybe spent" if self._batch.inventory.knows(shot) else "not spent"
+        money: Money = "maybe spent" if self._batch.inventory.was_submitted(shot) else "not spent"
         why = Unstored(
             status=status_of(error),
             reason=str(error),
@@ -215,7 +215,7 @@ class _Runner:
                 task_id=error.task_id or generation.task_id,
                 business_id=error.business_id or generation.business_id,
             )
-        known = self._batch.inventory.knows(shot)
+        known = self._batch.inventory.was_submitted(shot)
         error.add_context(money=money_of(error, generation, known=known))
         if isinstance(error, StoreMissing):
             error.add_context(advice=BUCKET_LOST)

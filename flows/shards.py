@@ -169,7 +169,7 @@ class _Shards:
             "%d shards, %d at once, as runs of %s", count, together, settings.shards.deployment
         )
         for shot in self._batch.shots:
-            stored = self._batch.inventory.has(shot)
+            stored = self._batch.inventory.is_stored(shot)
             self._batch.progress.set(shot.label, "stored" if stored else "waiting")
 
         async def make(number: int) -> str:
@@ -246,7 +246,7 @@ class _Shards:
         keys = await self._batch.with_retries()(self._batch.store.list_keys, f"{self._batch.name}/")
         inventory = take_inventory(self._batch.name, keys)
         for shot in self._batch.shots:
-            if inventory.has(shot):
+            if inventory.is_stored(shot):
                 self._batch.progress.set(shot.label, "stored")
 
     async def _explain(self, shards: Mapping[str, list[str]]) -> None:
@@ -263,7 +263,7 @@ class _Shards:
                 unsent = Unstored(status="planned", reason=f"not submitted; {end}")
                 outcomes.unstored[shot_id] = recorded.get(shot_id, unsent)
         for shot in found.shots:
-            if found.inventory.has(shot):
+            if found.inventory.is_stored(shot):
                 outcomes.unstored.pop(shot.shot_id, None)
             elif why := outcomes.unstored.get(shot.shot_id):
                 status = "waiting" if why.status == "planned" else why.status

@@ -14,7 +14,7 @@ from prefect_toapis.batches.characters import (
 )
 from prefect_toapis.batches.files import File
 from prefect_toapis.batches.record_reading import refuse_lost
-from prefect_toapis.batches.registry import place, read_made
+from prefect_toapis.batches.registry import read_made, with_existing_folder
 from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.batches.spec import Character
 from prefect_toapis.batches.store import JSON
@@ -57,7 +57,7 @@ async def order_character(character: Character, buyer: Buyer) -> Creation:
         faults.append(f'character "{character.name}": it exists; there is nothing to make')
     if faults:
         raise InvalidRequest(faults)
-    order = await place(character, buyer.store)
+    order = await with_existing_folder(character, buyer.store)
     if made := await read_made(order.folder, buyer.store):
         remembered = CharacterCreation(
             task_id=made.task_id,

@@ -10,7 +10,7 @@ from itertools import count
 from prefect.runtime import flow_run
 from pydantic import SecretStr
 
-from prefect_toapis.batches.characters import brought_along
+from prefect_toapis.batches.characters import character_from_reply
 from prefect_toapis.batches.errors import DocumentDamaged, StoreError
 from prefect_toapis.batches.generation import Generation
 from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
@@ -253,7 +253,7 @@ class _Download:
         now = datetime.now(timezone.utc)
         before = await self._earlier() if self.generation.n > 1 else None
         earlier = before.characters if before else []
-        found = [brought_along(self.generation, shot, one, now) for one in characters]
+        found = [character_from_reply(self.generation, shot, one, now) for one in characters]
         for key, made in found:
             await self.store.write(key, made.to_json(), JSON)
         done = StoredShot(

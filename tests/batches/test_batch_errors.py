@@ -28,12 +28,12 @@ def manifest_of(*statuses: RowStatus) -> Manifest:
 def test_a_plan_that_cannot_be_carried_out_lists_what_to_change() -> None:
     error = InvalidBatch(["n=5: too many", "scenes: there is none"])
     assert str(error) == (
-        "2 things need to be changed before anything is bought:\n"
+        "2 problems to fix before anything is submitted:\n"
         "  - n=5: too many\n"
         "  - scenes: there is none\n"
         "Nothing was spent."
     )
-    assert str(InvalidBatch(["x"])).startswith("One thing needs to be changed")
+    assert str(InvalidBatch(["x"])).startswith("1 problem to fix before anything is submitted")
     assert isinstance(error, ValueError)
     assert error.money == "not spent"
 

@@ -5,18 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.batches.casting import (
-    NOBODY,
-    Players,
+    NO_CAST,
+    ResolvedCast,
     filling,
-    players_of,
     resolve,
+    resolve_casts,
     roles_in,
 )
 from prefect_toapis.batches.spec import Cast, Character, Role
 
 TURBO = Character(name="Turbo", username="a.turbo")
 BARON = Character(name="Baron", username="b.baron")
-PAIR = Players("pair", {"hero": ["a.turbo"], "sidekick": ["b.baron"], "crowd": ["c.one", "d.two"]})
+PAIR = ResolvedCast(
+    "pair", {"hero": ["a.turbo"], "sidekick": ["b.baron"], "crowd": ["c.one", "d.two"]}
+)
 
 
 @pytest.mark.parametrize(
@@ -46,18 +48,18 @@ def test_roles_are_replaced_and_other_braces_stay(
 def test_resolving_never_loses_text_outside_roles(parts: list[str]) -> None:
     prompt = " ".join(parts)  # spaces between, so that the parts make no other roles
     expected = prompt.replace("{hero}", "@a.turbo")
-    assert resolve(prompt, Players("", {"hero": ["a.turbo"]})) == expected
+    assert resolve(prompt, ResolvedCast("", {"hero": ["a.turbo"]})) == expected
 
 
 @given(st.text(st.characters(exclude_characters="{}")))
 def test_a_prompt_without_braces_is_sent_as_it_is(prompt: str) -> None:
     assert roles_in(prompt) == []
-    assert resolve(prompt, NOBODY) == prompt
+    assert resolve(prompt, NO_CAST) == prompt
 
 
 @given(st.text("{}ab- \n"))
 def test_any_braces_can_be_resolved_once_their_roles_are_filled(prompt: str) -> None:
-    resolved = resolve(prompt, Players("", {role: ["someone"] for role in roles_in(prompt)}))
+    resolved = resolve(prompt, ResolvedCast("", {role: ["someone"] for role in roles_in(prompt)}))
 
     def outside(text: str) -> str:
         return text.replace("@someone", "").translate(str.maketrans("", "", "{}ab-"))
@@ -66,11 +68,11 @@ def test_any_braces_can_be_resolved_once_their_roles_are_filled(prompt: str) -> 
 
 
 def test_without_casts_each_character_is_one_alone() -> None:
-    players, faults = players_of([TURBO, BARON], [])
+    casts, faults = resolve_casts([TURBO, BARON], [])
     assert faults == []
-    assert players == [
-        Players("Turbo", {"character": ["a.turbo"]}),
-        Players("Baron", {"character": ["b.baron"]}),
+    assert casts == [
+        ResolvedCast("Turbo", {"character": ["a.turbo"]}),
+        ResolvedCast("Baron", {"character": ["b.baron"]}),
     ]
 
 
@@ -83,9 +85,9 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
             Role(role="sidekick", character="Turbo"),
         ],
     )
-    players, faults = players_of([TURBO, BARON], [cast])
+    casts, faults = resolve_casts([TURBO, BARON], [cast])
     assert faults == []
-    assert players == [Players("all", {"hero": ["b.baron", "a.turbo"], "sidekick": ["a.turbo"]})]
+    assert casts == [ResolvedCast("all", {"hero": ["b.baron", "a.turbo"], "sidekick": ["a.turbo"]})]
 
 
 @pytest.mark.parametrize(
@@ -102,14 +104,14 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
             ['cast "Turbo": no character is named "Turbo"; the batch has no characters'],
         ),
         ([TURBO], [Cast()], ['cast "cast-1": it has no roles']),
-        ([TURBO, TURBO, TURBO], [], ['character "Turbo": there are two of that name']),
+        ([TURBO, TURBO, TURBO], [], ['character "Turbo": the name is used more than once']),
         (
             [Character(name="Turbo", username="turbo whiskers")],
             [],
             [
                 (
-                    "character \"Turbo\": username='turbo whiskers' is none; "
-                    "take it from the character query, as @duksvfkf.turbo_whis"
+                    "character \"Turbo\": username='turbo whiskers' is not a valid username; "
+                    "copy it from the character query, such as @duksvfkf.turbo_whis"
                 )
             ],
         ),
@@ -118,35 +120,35 @@ def test_a_cast_has_its_characters_looked_up_in_order() -> None:
 def test_what_is_wrong_with_characters_and_casts(
     characters: list[Character], casts: list[Cast], faults: list[str]
 ) -> None:
-    assert players_of(characters, casts)[1] == faults
+    assert resolve_casts(characters, casts)[1] == faults
 
 
 @pytest.mark.parametrize("username", ["", "@", "@@a", "a/b", "é", "a\n.b", "{hero}"])
 def test_a_username_that_is_none_is_a_fault(username: str) -> None:
-    (fault,) = players_of([Character(name="x", username=username)], [])[1]
+    (fault,) = resolve_casts([Character(name="x", username=username)], [])[1]
     assert fault.startswith('character "x": username=')
 
 
 def test_all_faults_come_in_one_go() -> None:
     characters = [TURBO, TURBO, Character(name="Bad", username="?")]
     casts = [Cast(name="none"), Cast(name="who", roles=[Role(character="Nobody")])]
-    assert len(players_of(characters, casts)[1]) == 4
+    assert len(resolve_casts(characters, casts)[1]) == 4
 
 
 def test_a_scene_without_roles_has_nobody() -> None:
-    assert filling([], [PAIR]) == [NOBODY]
+    assert filling([], [PAIR]) == [NO_CAST]
 
 
 def test_casts_fill_all_the_roles_or_nothing() -> None:
-    hero = Players("hero only", {"hero": ["a.turbo"]})
+    hero = ResolvedCast("hero only", {"hero": ["a.turbo"]})
     assert filling(["hero", "sidekick"], [hero, PAIR]) == [
-        Players("pair", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
+        ResolvedCast("pair", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
     ]
     assert filling(["villain"], [hero, PAIR]) == []
 
 
 def test_casts_that_differ_only_in_other_roles_fill_once() -> None:
-    one = Players("one", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
-    two = Players("two", {"hero": ["a.turbo"], "sidekick": ["c.cat"]})
-    assert filling(["hero"], [one, two]) == [Players("one", {"hero": ["a.turbo"]})]
-    assert [players.label for players in filling(["sidekick"], [one, two])] == ["one", "two"]
+    one = ResolvedCast("one", {"hero": ["a.turbo"], "sidekick": ["b.baron"]})
+    two = ResolvedCast("two", {"hero": ["a.turbo"], "sidekick": ["c.cat"]})
+    assert filling(["hero"], [one, two]) == [ResolvedCast("one", {"hero": ["a.turbo"]})]
+    assert [cast.label for cast in filling(["sidekick"], [one, two])] == ["one", "two"]

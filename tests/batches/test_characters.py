@@ -56,11 +56,11 @@ def order(character: Character) -> CharacterOrder:
         ),
         (
             {"url": CLIP},
-            ['timestamps: say where in the clip it is, as "start,end" in seconds'],
+            ['timestamps: required: the part of the clip as "start,end" in seconds'],
         ),
         (
             {"username": "a.turbo", "timestamps": "1,3"},
-            ["timestamps: only for one that is made from a url or from_task"],
+            ["timestamps: only allowed together with url or from_task"],
         ),
         (
             {"url": CLIP, "timestamps": "1,5"},
@@ -207,13 +207,13 @@ async def test_an_unknown_creation_always_stops_and_is_never_looked_up_or_sent_a
     assert purchase.sent == 1
     assert not simulator.ledger.queries
     told = str(raised.value)
-    assert told.startswith('Character "Turbo": it isn\'t known whether it was accepted')
-    assert "no source says that it can be looked up" in told
+    assert told.startswith('Character "Turbo": it is unknown whether it was accepted')
+    assert "by its business id is not documented" in told
     assert wanted.business_id(1) in told
     key = f"characters/records/{wanted.id}/attempt-1.json"
     assert f"its record is s3://videos/{key}" in told
     assert raised.value.money == "maybe spent"
-    assert "Only if you are sure that nothing came of it, delete the record" in told
+    assert "Only if you are sure that it was not accepted, delete the record" in told
     # What the words say can be done.
     del purchase.store.contents[key]
     assert (await purchase.buyer().buy(wanted)).state == "accepted"

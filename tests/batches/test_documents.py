@@ -71,43 +71,46 @@ def changed(fields: dict[str, Any], **changes: Any) -> bytes:
         (b"null", "it is not a JSON object"),
         (b"<html>Sign in</html>", "it is not JSON"),
         (b"{}", "shot_id: Field required"),
-        (changed(ATTEMPT, version="2"), "its version is not a number"),
-        (changed(ATTEMPT, version=True), "its version is not a number"),
-        (changed(ATTEMPT, version=0), "its version is not a number"),
+        (changed(ATTEMPT, version="2"), "its version is not a positive integer"),
+        (changed(ATTEMPT, version=True), "its version is not a positive integer"),
+        (changed(ATTEMPT, version=0), "its version is not a positive integer"),
         (changed(ATTEMPT, state="bought"), "state: Input should be"),
         (changed(ATTEMPT, sent_at="2026-11-22T12:00:00"), "sent_at: Input should have timezone"),
         (changed(ATTEMPT, sent_at="0001-01-01T00:00:00Z"), "sent_at: .* not plausible"),
         (changed(ATTEMPT, sent_at="9999-12-31T23:59:59Z"), "sent_at: .* not plausible"),
         (changed(ATTEMPT, sends=0), "sends: "),
-        (changed(ATTEMPT, task_id=None), "it is accepted, and has no task_id"),
+        (changed(ATTEMPT, task_id=None), "it is accepted, but has no task_id"),
         (changed(ATTEMPT, task_id=""), "task_id: "),
         (changed(ATTEMPT, task_id="v" * 501), "task_id: "),
-        (changed(ATTEMPT, state="failed", task_id=None), "it is failed, and has no task_id"),
+        (changed(ATTEMPT, state="failed", task_id=None), "it is failed, but has no task_id"),
         (changed(ATTEMPT, request={"n": "two"}), "request: .*n has the wrong type"),
         (changed(ATTEMPT, request={"duration": float("inf")}), "it is not JSON"),
         (changed(ATTEMPT).replace(b'"A dog"', b"1e999"), "it is not JSON"),
-        (changed(ATTEMPT, labels=["\ud800", "", ""]), "it holds half a character"),
-        (changed(ATTEMPT, request={"prompt": "\udfff"}), "it holds half a character"),
-        (changed(ATTEMPT, request={"x": json.loads("[" * 200 + "]" * 200)}), "more than 100 deep"),
-        (changed(ATTEMPT, state="rejected"), "it is rejected, and has a task_id"),
-        (changed(ATTEMPT, state="sending"), "it is sending, and has a task_id"),
-        (changed(ATTEMPT, folder=""), "its folder is outside of the batch, or another shot's"),
+        (changed(ATTEMPT, labels=["\ud800", "", ""]), "it contains an unpaired surrogate"),
+        (changed(ATTEMPT, request={"prompt": "\udfff"}), "it contains an unpaired surrogate"),
+        (
+            changed(ATTEMPT, request={"x": json.loads("[" * 200 + "]" * 200)}),
+            "more than 100 levels deep",
+        ),
+        (changed(ATTEMPT, state="rejected"), "it is rejected, but has a task_id"),
+        (changed(ATTEMPT, state="sending"), "it is sending, but has a task_id"),
+        (changed(ATTEMPT, folder=""), "its folder is outside the batch, or of another shot"),
         (
             changed(ATTEMPT, folder="../b/dog-abcdefghijkl"),
-            "its folder is outside of the batch, or another shot's",
+            "its folder is outside the batch, or of another shot",
         ),
         (
             changed(ATTEMPT, folder=SHOT.folder.replace("b/", "c/")),
-            "its folder is outside of the batch, or another shot's",
+            "its folder is outside the batch, or of another shot",
         ),
-        (changed(ATTEMPT, folder="b/dog"), "its folder is outside of the batch, or another shot's"),
+        (changed(ATTEMPT, folder="b/dog"), "its folder is outside the batch, or of another shot"),
         (
             changed(ATTEMPT, folder=OTHER.folder),
-            "its folder is outside of the batch, or another shot's",
+            "its folder is outside the batch, or of another shot",
         ),
         (changed(ATTEMPT, shot_id=OTHER.shot_id), "another shot"),
-        (changed(ATTEMPT, attempt=2), "it is about attempt 2"),
-        (changed(ATTEMPT, business_id=OTHER.business_id(1)), "its business id isn't"),
+        (changed(ATTEMPT, attempt=2), "it belongs to attempt 2"),
+        (changed(ATTEMPT, business_id=OTHER.business_id(1)), "its business id doesn't match"),
     ],
 )
 def test_a_damaged_attempt_is_an_error_that_names_the_object(content: bytes, why: str) -> None:
@@ -140,10 +143,10 @@ def test_a_later_version_is_refused_before_anything_else_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"videos": []}, "it names no video"),
-        ({"videos": [VIDEO | {"key": "other/video-1.mp4"}]}, "outside of its folder"),
-        ({"videos": [VIDEO | {"key": f"{SHOT.folder}/../x.mp4"}]}, "outside of its folder"),
-        ({"videos": [VIDEO | {"thumbnail_key": "b/index.html"}]}, "outside of its folder"),
+        ({"videos": []}, "it names no videos"),
+        ({"videos": [VIDEO | {"key": "other/video-1.mp4"}]}, "outside its folder"),
+        ({"videos": [VIDEO | {"key": f"{SHOT.folder}/../x.mp4"}]}, "outside its folder"),
+        ({"videos": [VIDEO | {"thumbnail_key": "b/index.html"}]}, "outside its folder"),
         ({"shot": OTHER.model_dump(mode="json")}, "another shot"),
         ({"stored_at": "2026-11-22T12:00:00"}, "stored_at: "),
         ({"videos": [VIDEO | {"size": -1}]}, "size: "),
@@ -174,13 +177,13 @@ def test_a_plan_of_another_batch_or_with_folders_outside_is_damaged() -> None:
         with pytest.raises(DocumentDamaged):
             read(plan.model_copy(update=changes))
     foreign: list[tuple[dict[str, Any], str]] = [
-        ({"shots": [SHOT.model_copy(update={"batch": "c"})]}, "is of batch c"),
-        ({"shards": [[SHOT.shot_id], [OTHER.shot_id]]}, "which is no shot of it"),
+        ({"shots": [SHOT.model_copy(update={"batch": "c"})]}, "belongs to batch c"),
+        ({"shards": [[SHOT.shot_id], [OTHER.shot_id]]}, "which is not in the plan"),
     ]
     for fields, why in foreign:
         with pytest.raises(DocumentDamaged, match=why):
             read(plan.model_copy(update=fields))
-    with pytest.raises(DocumentDamaged, match="the folder of another"):
+    with pytest.raises(DocumentDamaged, match="the folder of another shot"):
         read(plan.model_copy(update={"shots": [SHOT.placed(OTHER.folder, "")]}))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from prefect_toapis.batches.files import File, beside, files_in, with_references
+from prefect_toapis.batches.files import File, files_in, resolve_relative_paths, with_references
 from prefect_toapis.batches.plan import plan_batch, single_shot
 from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.batches.uploads import Upload, find_upload, remember, upload_key
@@ -70,7 +70,7 @@ def test_relative_paths_are_meant_from_where_the_spec_lies(
     folder: str, path: str, meant: str
 ) -> None:
     spec = BatchSpec.model_validate({"scenes": [{"prompt": "Ride", "image_urls": [path]}]})
-    assert beside(spec, folder).scenes[0].image_urls == [meant]
+    assert resolve_relative_paths(spec, folder).scenes[0].image_urls == [meant]
 
 
 def test_a_shot_is_known_by_the_content_of_its_files() -> None:

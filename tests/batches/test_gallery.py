@@ -93,7 +93,7 @@ def test_signed_links_stand_in_for_relative_ones_with_their_end() -> None:
     "url", ["javascript:run()", "//evil.example/x", "data:text/html,x", "https://a;b/x", ""]
 )
 def test_a_link_that_is_no_address_of_the_web_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="b/x: its link is no http"):
+    with pytest.raises(ValueError, match="b/x: its link is not an http"):
         Links({"b/x": url}, until=NOON)
 
 

@@ -29,10 +29,10 @@ def test_sent_and_stored_shots_are_told_apart() -> None:
         f"{CAT.folder}/video-1.mp4",  # stored in part only
     ]
     inventory = take_inventory("b", keys)
-    assert inventory.has(DOG)
-    assert not inventory.has(CAT)
-    assert not inventory.has(EMU)
-    assert [inventory.knows(shot) for shot in (DOG, CAT, EMU)] == [True, True, False]
+    assert inventory.is_stored(DOG)
+    assert not inventory.is_stored(CAT)
+    assert not inventory.is_stored(EMU)
+    assert [inventory.was_submitted(shot) for shot in (DOG, CAT, EMU)] == [True, True, False]
     assert set(inventory.folders.values()) == {DOG.folder, CAT.folder}
 
 
@@ -40,19 +40,19 @@ def test_a_shot_that_has_new_labels_stays_in_its_folder() -> None:
     relabelled = shot_of("A dog", name="Rex")
     assert relabelled.folder != DOG.folder
     inventory = take_inventory("b", [attempt_key(DOG.folder, 1)])
-    placed = inventory.place(relabelled)
+    placed = inventory.with_existing_folder(relabelled)
     assert placed.folder == DOG.folder
     assert placed.label == relabelled.label
     assert placed.record == DOG.folder  # as an earlier release left it
-    assert inventory.place(CAT).folder == CAT.folder
-    assert inventory.place(CAT).record == f"b/records/{CAT.shot_id}"
+    assert inventory.with_existing_folder(CAT).folder == CAT.folder
+    assert inventory.with_existing_folder(CAT).record == f"b/records/{CAT.shot_id}"
 
 
 def test_of_two_folders_the_one_that_is_done_counts() -> None:
     other = shot_of("A dog", name="Rex")
     keys = [attempt_key(DOG.folder, 1), shot_key(other), attempt_key(other.folder, 1)]
     for order in (keys, keys[::-1]):
-        assert take_inventory("b", order).place(DOG).folder == other.folder
+        assert take_inventory("b", order).with_existing_folder(DOG).folder == other.folder
 
 
 def test_folders_without_labels_and_of_others_are_told_apart() -> None:
@@ -68,8 +68,8 @@ def test_a_record_is_found_by_the_id_alone_whatever_the_folder_is_called() -> No
     record = record_folder("b", DOG.shot_id)
     for keys in ([attempt_key(record, 1)], [attempt_key(record, 1), f"{DOG.folder}/video-1.mp4"]):
         inventory = take_inventory("b", keys)
-        assert inventory.knows(shot_of("A dog", name="Rex"))
-        assert inventory.place(shot_of("A dog", name="Rex")).record == record
+        assert inventory.was_submitted(shot_of("A dog", name="Rex"))
+        assert inventory.with_existing_folder(shot_of("A dog", name="Rex")).record == record
 
 
 def test_of_two_records_the_one_that_no_label_decides_counts() -> None:
@@ -77,7 +77,7 @@ def test_of_two_records_the_one_that_no_label_decides_counts() -> None:
     keys = [attempt_key(DOG.folder, 1), attempt_key(record, 1), attempt_key(record, 2)]
     for order in (keys, keys[::-1]):
         inventory = take_inventory("b", order)
-        assert inventory.place(DOG).record == record
+        assert inventory.with_existing_folder(DOG).record == record
         assert inventory.attempts[DOG.shot_id[:12]] == {1, 2}
 
 

@@ -85,7 +85,7 @@ def test_a_later_version_is_named_before_anything_that_may_be_wrong_with_it() ->
     later = Manifest(
         batch="b", uri=URI, rows=[STORED.model_copy(update={"version": MANIFEST_VERSION + 1})]
     )
-    said = f"is of version {MANIFEST_VERSION + 1}, and this prefect-toapis knows up to"
+    said = f"it has schema version {MANIFEST_VERSION + 1}, and this release"
     with pytest.raises(ValueError, match=said):
         Manifest.from_jsonl(later.to_jsonl().replace('"stored"', '"archived"'), uri=URI)
     with pytest.raises(ValueError, match=said):
@@ -132,12 +132,12 @@ def test_other_places_have_readers_of_their_own(
     reading.register(scheme, reader)
     assert Manifest.load(f"{scheme}://b").rows == MANIFEST.rows
     assert asked == [f"{scheme}://b/manifest.jsonl"]
-    with pytest.raises(FileNotFoundError, match=f"There is no {scheme}://x/manifest.jsonl"):
+    with pytest.raises(FileNotFoundError, match=f"{scheme}://x/manifest.jsonl doesn't exist"):
         Manifest.load(f"{scheme}://x")
 
 
 def test_what_cannot_be_loaded_says_why(folder: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="A batch writes it when a run of it ends"):
+    with pytest.raises(FileNotFoundError, match="A batch writes it at the end of a run"):
         Manifest.load(str(folder.parent))
     with pytest.raises(ValueError, match=r"gs://x/manifest.jsonl: only a path or s3:// can be"):
         Manifest.load("gs://x")

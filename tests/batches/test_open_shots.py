@@ -19,7 +19,7 @@ from prefect_toapis.client.replies import Reply, Status, read_reply
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 (PLANNED,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots
-SHOT = take_inventory("b", []).place(PLANNED)
+SHOT = take_inventory("b", []).with_existing_folder(PLANNED)
 RENDERING = Reply("video_1", "in_progress")
 DONE = Reply("video_1", "completed", expires_at=(SENT + timedelta(hours=24.5)).timestamp())
 
@@ -62,25 +62,28 @@ def test_the_latest_attempt_decides(states: list[State], expected: str | None) -
         (
             OpenShot(SHOT, attempt("sending")),
             (
-                "sent at 22 Nov 12:00 UTC without an answer; it is looked up as pt-1; if it was "
-                "accepted, its result lives at least until 23 Nov 12:00 UTC (23.0 hours)"
+                "sent at 22 Nov 12:00 UTC without an answer; it will be looked up as pt-1; if "
+                "accepted, its result is available at least until 23 Nov 12:00 UTC (23.0 hours)"
             ),
         ),
         (
             OpenShot(SHOT, attempt("accepted", task_id="video_1"), RENDERING),
             (
-                "generation video_1 is in progress; its result lives at least until "
+                "generation video_1 is in progress; its result is available at least until "
                 "23 Nov 12:00 UTC (23.0 hours)"
             ),
         ),
         (
             OpenShot(SHOT, attempt("accepted", task_id="video_1"), DONE),
-            "generation video_1 is completed; its result lives until 23 Nov 12:30 UTC (23.5 hours)",
+            (
+                "generation video_1 is completed; its result is available until "
+                "23 Nov 12:30 UTC (23.5 hours)"
+            ),
         ),
         (
             OpenShot(SHOT, attempt("accepted", task_id="video_1")),
             (
-                "generation video_1 is in an unknown state; its result lives at least until "
+                "generation video_1 is in an unknown state; its result is available at least until "
                 "23 Nov 12:00 UTC (23.0 hours)"
             ),
         ),
@@ -94,7 +97,7 @@ def test_says_what_is_known_and_until_when_it_can_be_stored(one: OpenShot, words
 
 def test_says_that_it_is_too_late() -> None:
     one = OpenShot(SHOT, attempt("accepted", task_id="video_1"), DONE)
-    assert one.in_words(SENT + timedelta(hours=30)).endswith("23 Nov 12:30 UTC, which is over")
+    assert one.in_words(SENT + timedelta(hours=30)).endswith("23 Nov 12:30 UTC, which has passed")
 
 
 @pytest.mark.parametrize(

@@ -201,26 +201,23 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (
         {"scenes": [{"name": "s", "prompt": "{villain} laughs"}]},
         (
-            'scene "s": no cast fills {villain}; add it to a cast, '
-            "or write {{villain}} for text in braces"
+            'scene "s": no cast fills {villain}; add the role to a cast, '
+            "or write {{villain}} for literal braces"
         ),
     ),
     (
         {"casts": [{"name": "c", "roles": {"hero": "Turbi"}}]},
         'cast "c": no character is named "Turbi"; there are Turbo',
     ),
-    ({"scenes": []}, "scenes: there is none; give at least one prompt"),
-    ({"variants": []}, "variants: there is none; leave it out for the default"),
+    ({"scenes": []}, "scenes: empty; give at least one prompt"),
+    ({"variants": []}, "variants: empty; omit the field to use the default"),
     (
         {"variants": [{"name": "v"}, {"name": "w"}]},
-        (
-            "s / v and s / w: the same shot twice; to buy it twice on purpose, "
-            "set takes on the variant"
-        ),
+        ("s / v and s / w: duplicate shot; to buy several takes, set takes on the variant"),
     ),
     (
         {"variants": [{"name": "v", "takes": 3, "n": 2}], "max_videos": 5},
-        "max_videos=5: the plan makes 6 videos; raise it if that is what you want",
+        "max_videos=5: the plan has 6 videos; raise it if intended",
     ),
 ]
 GOOD: dict[str, Any] = {
@@ -250,7 +247,7 @@ def test_one_batch_with_all_faults_gives_them_all() -> None:
         if not fault.startswith(("scenes:", "variants:", "max_videos=5:")):
             rule = fault.partition(" with sora-2")[0].partition(": ")[2]
             assert rule in told
-    assert "max_videos=100: the plan makes" in told
+    assert "max_videos=100: the plan has" in told
     assert len(set(plan.faults)) == len(plan.faults)
 
 
@@ -267,8 +264,8 @@ def test_the_same_prompt_twice_is_named_by_both_labels() -> None:
     plan = planned(scenes=["A dog", "A dog"])
     assert plan.faults == [
         (
-            "a-dog / sora-2 and a-dog-2 / sora-2: the same shot twice; "
-            "to buy it twice on purpose, set takes on the variant"
+            "a-dog / sora-2 and a-dog-2 / sora-2: duplicate shot; "
+            "to buy several takes, set takes on the variant"
         )
     ]
 
@@ -281,8 +278,8 @@ def test_roles_that_no_cast_fills_together_are_all_named() -> None:
     )
     assert plan.faults == [
         (
-            'scene "s": no cast fills {hero}, {sidekick}; add it to a cast, '
-            "or write {{hero}} for text in braces"
+            'scene "s": no cast fills {hero}, {sidekick}; add the role to a cast, '
+            "or write {{hero}} for literal braces"
         )
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.batches.inventory import take_inventory
 from prefect_toapis.batches.plan import Shot, plan_batch
-from prefect_toapis.batches.plan_file import PlanFile, left_behind, read_plan
+from prefect_toapis.batches.plan_file import PlanFile, orphaned_shots, read_plan
 from prefect_toapis.batches.spec import BatchSpec
 
 SIGNED = "https://m.example/dog.png?v=2&X-Amz-Signature=5ec2e7"
@@ -56,7 +56,7 @@ def test_left_behind_is_what_was_sent_and_is_neither_stored_nor_planned_any_more
     keys += [f"{stored.folder}/shot.json", "b/other-name-" + older.folder[-12:] + "/attempt-1.json"]
     inventory = take_inventory("b", keys)
     earlier = plan_of([planned, stored, sent, unsent], [older])
-    left = left_behind(earlier, [planned], inventory)
+    left = orphaned_shots(earlier, [planned], inventory)
     assert [shot.shot_id for shot in left] == [sent.shot_id, older.shot_id]
     assert left[1].folder == "b/other-name-" + older.folder[-12:]  # where the bucket has it
-    assert left_behind(None, [planned], inventory) == []
+    assert orphaned_shots(None, [planned], inventory) == []

@@ -93,7 +93,7 @@ def test_a_model_without_a_duration_takes_the_one_of_the_catalogue() -> None:
 
 
 NO_PRICE = "sora-2-vip: settings.purchases.prices has no price for it"
-NO_DURATION = ": its price is per second; give the variant a duration"
+NO_DURATION = ": its price is per second; set a duration on the variant"
 NO_CHARACTER = "sora-2: settings.purchases.prices has no character_credits for it"
 TWICE = "sora-2: settings.purchases.prices has sora-2 more than once; leave one"
 CHARACTER = CharacterRequest(from_task="video_1", timestamps="1,3")
@@ -261,7 +261,7 @@ KEEP = "settings.purchases.min_remaining_credits"
 NOT_KNOWN = f"{KEEP}=100: what the account has isn't known; leave it empty to go on"
 OVER = (
     "budget_credits=500: 200 credits were spent before and this run would spend 400, "
-    "600 in all; raise it, or plan less"
+    "600 in total; raise it, or plan less"
 )
 OVER_AT_ONCE = "budget_credits=399.5: this run would spend 400 credits; raise it, or plan less"
 BELOW = (

@@ -12,15 +12,15 @@ from prefect_toapis.batches.record import (
     Attempt,
     FailureKind,
     GiveUp,
-    GoOn,
     LookUp,
+    Resume,
     State,
     Step,
     Submit,
     attempt_key,
+    lookup_is_conclusive,
     next_step,
     resend_key,
-    settled,
 )
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
@@ -50,16 +50,16 @@ def test_what_is_under_way_is_never_submitted_again(retry: Retry, kind: FailureK
         attempt("accepted", failure_kind=kind),
     )
     assert next_step(sending, retry) == LookUp(sending)
-    assert next_step(accepted, retry) == GoOn(accepted)
+    assert next_step(accepted, retry) == Resume(accepted)
 
 
 @pytest.mark.parametrize("retry", RETRIES)
 def test_what_expired_is_bought_anew_only_when_told(retry: Retry) -> None:
     expired = attempt("expired", 2)
-    assert next_step(expired, retry) == GoOn(expired)
+    assert next_step(expired, retry) == Resume(expired)
     assert next_step(expired, retry, "rebuy") == Submit(3)
     accepted = attempt("accepted", 2)
-    assert next_step(accepted, retry, "rebuy") == GoOn(accepted)
+    assert next_step(accepted, retry, "rebuy") == Resume(accepted)
 
 
 @pytest.mark.parametrize("retry", RETRIES)
@@ -100,17 +100,17 @@ def test_what_failed_is_tried_again_as_the_settings_say(
     [(0, 120, False), (119.9, 120, False), (120, 120, True), (500, 120, True), (0, 0, True)],
 )
 def test_a_submission_is_settled_after_a_while(after: float, settle: float, expected: bool) -> None:
-    assert settled(SENT, SENT + timedelta(seconds=after), settle) is expected
+    assert lookup_is_conclusive(SENT, SENT + timedelta(seconds=after), settle) is expected
 
 
 def test_a_clock_that_is_behind_settles_nothing() -> None:
-    assert not settled(SENT, SENT - timedelta(hours=1), 120)
+    assert not lookup_is_conclusive(SENT, SENT - timedelta(hours=1), 120)
 
 
 def test_settling_does_not_depend_on_the_time_zone() -> None:
     there = timezone(timedelta(hours=9))
-    assert not settled(SENT, (SENT + timedelta(seconds=119)).astimezone(there), 120)
-    assert settled(SENT.astimezone(there), SENT + timedelta(seconds=120), 120)
+    assert not lookup_is_conclusive(SENT, (SENT + timedelta(seconds=119)).astimezone(there), 120)
+    assert lookup_is_conclusive(SENT.astimezone(there), SENT + timedelta(seconds=120), 120)
 
 
 def test_keys() -> None:

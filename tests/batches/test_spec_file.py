@@ -267,7 +267,7 @@ FOREIGN = [
 @pytest.mark.parametrize("content", FOREIGN)
 def test_a_spec_in_s3_can_not_name_files_of_the_machine_that_reads_it(content: str) -> None:
     spec, faults = open_spec(content.encode(), "s3://studio/specs/lisbon.yaml").batch()
-    assert faults[0].endswith(": a spec in S3 may name files in S3 only")
+    assert faults[0].endswith(": a spec in S3 can only name files in S3")
     assert not [*spec.scenes, *spec.characters]  # nothing of it is opened
     assert open_spec(content.encode(), "/home/specs/lisbon.yaml").batch()[1] == []
 

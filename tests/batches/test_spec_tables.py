@@ -115,7 +115,7 @@ def faults_of(content: str | bytes, name: str = "p.csv") -> list[str]:
             ],
         ),
         ("p.jsonl", "[" * 100_000, ["row 1: it can't be read: "]),
-        ("p.parquet", b"PAR1", ["it can't be read: it is no Parquet file, or a damaged one"]),
+        ("p.parquet", b"PAR1", ["it can't be read: not a Parquet file, or damaged"]),
         (
             "p.parquet",
             parquet([{"prompt": "A", "image_urls": [5], "w": None}]),

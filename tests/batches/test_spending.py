@@ -106,7 +106,7 @@ def test_a_batch_never_says_that_all_is_paid_nor_that_nothing_is() -> None:
     assert str(error) == (
         "2 of 4 shots open, 1 failed. Spent: 1 of 4 shots is stored and paid; 1 is open, and paid "
         "unless the provider fails it; 1 is open and may be paid; 1 cost nothing. "
-        "See the manifest for each reason; running the batch again buys nothing it has."
+        "See the manifest for each reason; running the batch again never buys a stored shot again."
     )
     assert error.money == "spent"
 
@@ -128,7 +128,7 @@ def test_a_shard_says_what_it_spent_and_names_what_is_not_stored() -> None:
     }
     error = ShardFailed("shard 1 of b", 3, unstored)
     assert "1 of 3 shots is stored and paid; 1 is open, and paid unless" in str(error)
-    assert str(error).endswith("Not stored are generations video_2.")
+    assert str(error).endswith("Generations not stored: video_2.")
     nothing = ShardFailed("shard 1 of b", 1, {"x": Unstored(status="failed", reason="no")})
     assert "Nothing was spent." in str(nothing)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

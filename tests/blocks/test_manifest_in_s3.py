@@ -44,7 +44,7 @@ def test_a_bucket_loads_it_with_its_own_credentials(
 def test_where_there_is_none_the_error_says_which(
     written: Manifest, aws_bucket: VideoBucket
 ) -> None:
-    missing = f"There is no {aws_bucket.uri('x')}/manifest.jsonl"
+    missing = f"{aws_bucket.uri('x')}/manifest.jsonl doesn't exist"
     with pytest.raises(FileNotFoundError, match=missing):
         aws_bucket.load_manifest("x")
     with pytest.raises(FileNotFoundError, match=missing):

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import pytest
-from prefect import Flow, Task, flow, task
+from prefect import flow, task
 from prefect.blocks.core import Block
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import ParameterTypeError
@@ -35,8 +35,8 @@ async def doubled(number: int) -> int:
 @pytest.mark.parametrize("existing", [double, doubled], ids=["task", "flow"])
 def test_all_of_a_task_or_flow_is_in_its_dict(existing: Any) -> None:
     assert not [one for one in type(existing).__mro__ if getattr(one, "__slots__", None)]
-    kind = Task if isinstance(existing, Task) else Flow
-    new = kind.__new__(kind)
+    kind: type[Any] = type(existing)
+    new: Any = object.__new__(kind)
     share_state(new, existing)
     assert vars(new) == vars(existing)
     assert new.name == existing.name
@@ -46,7 +46,7 @@ def test_all_of_a_task_or_flow_is_in_its_dict(existing: Any) -> None:
 @pytest.mark.parametrize("existing", [double, doubled], ids=["task", "flow"])
 def test_options_make_a_plain_object_of_a_subclass(existing: Any) -> None:
     kind: type[Any] = type("Own", (type(existing),), {})
-    own = kind.__new__(kind)
+    own: Any = object.__new__(kind)
     share_state(own, existing)
     assert type(own.with_options(retries=1)) is type(existing)  # or else ours need none
 

@@ -65,7 +65,7 @@ ROWS = [
     row(3, "tram", "tall", cast="Turbo", request={"aspect_ratio": "9:16"}),
     row(4, "noodles", "wide", cast="Turbo", status="failed", error="The prompt was refused."),
     row(5, "noodles", "tall", cast="Baron", status="open", error="Still rendering."),
-    row(6, "noodles", "tall", cast="Turbo", note="1 of 2 ordered videos came back"),
+    row(6, "noodles", "tall", cast="Turbo", note="1 of 2 ordered videos were returned"),
     row(7, "old", "wide", in_plan=False),
     row(8, "boat", "wide", status="planned"),
 ]
@@ -166,7 +166,7 @@ async def test_a_card_tells_how_its_video_was_made_or_why_there_is_none(
     expected = {
         4: "The prompt was refused.",
         5: "Still rendering.",
-        6: "1 of 2 ordered videos came back",
+        6: "1 of 2 ordered videos were returned",
         7: "not in the plan",
         8: "not submitted",
     }

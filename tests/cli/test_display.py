@@ -49,7 +49,7 @@ def test_the_table_tells_what_landed_where_and_what_did_not() -> None:
 
 
 def test_fewer_videos_than_ordered_are_noted_beside_them() -> None:
-    note = "1 of 2 ordered videos came back"
+    note = "1 of 2 ordered videos were returned"
     rows = [row(status="stored", size=1, uri="s3://v/b/tram/video-1.mp4", note=note)]
     assert note in text(outcome(Manifest(batch="b", uri="s3://v/b", rows=rows), Progress(), 1))
 

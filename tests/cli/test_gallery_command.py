@@ -50,7 +50,7 @@ def test_a_batch_that_is_not_there_is_told_in_one_sentence(run: Run, bucket: Vid
     ended = run("gallery", "winter")
     assert ended.returncode == 1
     said = " ".join(ended.stdout.split())
-    assert f"There is no {bucket.uri('winter/manifest.jsonl')}" in said
+    assert f"{bucket.uri('winter/manifest.jsonl')} doesn't exist" in said
     assert "Traceback" not in ended.stdout + ended.stderr
     assert bucket.list_keys("winter") == []
 

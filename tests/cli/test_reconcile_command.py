@@ -30,7 +30,7 @@ def test_shows_what_is_open_and_finishes_it(
     shown = run("reconcile", "dogs", "--dry-run")
     assert shown.returncode == 0, shown.stdout
     words = " ".join(shown.stdout.split())
-    assert f"generation {paid.task_id} is completed; its result lives until" in words
+    assert f"generation {paid.task_id} is completed; its result is available until" in words
     assert "0 videos stored by this run, 1 shot open; nothing was bought" in words
     done = run("reconcile", "dogs")
     assert done.returncode == 0, done.stdout

@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.events import Event, RelatedResource, Resource
 from prefect.states import Running
 
-from prefect_toapis.deployments.alarms import FAILED, SILENT, TAG, ending_the_silent
-from prefect_toapis.deployments.pieces import Line
+from prefect_toapis.deployments.alarms import FAILED, SILENT, TAG, zombie_run_automation
+from prefect_toapis.deployments.resources import Line
 from prefect_toapis.deployments.setting_up import set_up
 
 pytestmark = pytest.mark.xdist_group("studio")  # one server, not one in each process
@@ -84,10 +84,12 @@ async def impatience(server: dict[str, str], set_up_twice: tuple[str, str]) -> A
     """The automation as it is, but for seconds; it would end the runs of other tests, too."""
     async with PrefectClient(server["PREFECT_API_URL"]) as client:
         [patient] = await client.read_automations_by_name(SILENT)
-        impatient = ending_the_silent(after=timedelta(seconds=10))  # the least that Prefect takes
+        impatient = zombie_run_automation(
+            after=timedelta(seconds=10)
+        )  # the least that Prefect takes
         await client.update_automation(patient.id, impatient)
         yield
-        await client.update_automation(patient.id, ending_the_silent())
+        await client.update_automation(patient.id, zombie_run_automation())
 
 
 async def test_a_run_of_ours_that_falls_silent_crashes_and_somebody_is_told(

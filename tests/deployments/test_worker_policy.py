@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from prefect_toapis import VideoBucket
-from prefect_toapis.deployments.bucket_pieces import worker_policy
+from prefect_toapis.deployments.bucket_resources import worker_policy
 
 ALWAYS = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
 KEY = "0f6b2d8e-0000-4000-8000-000000000000"

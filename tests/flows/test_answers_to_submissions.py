@@ -123,8 +123,12 @@ async def test_one_generation_for_two_submissions_is_stored_once_and_both_rows_s
             await make(["a dog", "a cat", "a hen"])
         rows = {row.status: row for row in failed.value.manifest.rows if row.task_id == task_id}
         assert set(rows) == {"stored", "open"}
-        assert f"gave generation {task_id} for {rows['open'].label}" in (rows["stored"].note or "")
-        assert f"gave generation {task_id} for {rows['stored'].label}" in (rows["open"].note or "")
+        assert f"returned generation {task_id} for {rows['open'].label}" in (
+            rows["stored"].note or ""
+        )
+        assert f"returned generation {task_id} for {rows['stored'].label}" in (
+            rows["open"].note or ""
+        )
         assert rows["stored"].label in (rows["open"].error or "")
         assert rows["open"].business_id
         assert rows["open"].business_id in (rows["open"].error or "")

@@ -30,7 +30,7 @@ async def test_a_budget_counts_what_earlier_runs_bought(
         await make(["a dog", "a cow"], **told)
     (fault,) = raised.value.faults
     assert fault.startswith(
-        "budget_credits=100: 80 credits were spent before and this run would spend 40, 120 in all"
+        "budget_credits=100: 80 credits were spent before and this run would spend 40, 120 in total"
     )
     assert len(simulator.ledger.submissions) == 2
     again = await make(["a dog", "a cat"], **told | {"budget_credits": 1})

@@ -121,7 +121,7 @@ async def test_an_unknown_creation_stops_its_shots_and_is_never_sent_again(
         turbo, baron = stopped.value.manifest.rows
         assert (turbo.status, baron.status) == ("open", "stored")
         assert turbo.error is not None
-        assert "no source says that it can be looked up" in turbo.error
+        assert "by its business id is not documented" in turbo.error
         assert turbo.business_id
         assert turbo.business_id in turbo.error
     assert len([one for one in simulator.ledger.submissions if one.kind == "character"]) == 2

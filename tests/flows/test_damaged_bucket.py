@@ -164,7 +164,7 @@ async def test_an_attempt_that_is_gone_while_its_video_is_there_buys_nothing(
     forget(bucket, key_of(bucket, "a dog", "video-1.mp4"))
     manifest = await make([*SCENES, "an emu"], on_failure="tolerate")
     [row] = manifest.open
-    assert "attempt-1.json is gone, while other objects of it are there" in row.error
+    assert "attempt-1.json is missing, although other objects of it exist" in row.error
     assert manifest.shots("stored") == 2
     assert len(simulator.ledger.submissions) == 3
 

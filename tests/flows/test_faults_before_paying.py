@@ -173,7 +173,7 @@ async def test_plan_key_bucket_and_name_all_in_one_message(
         "no cast fills {hero}",
         "duration=12 with sora-2",
         "hd=True with sora-2-pro: not together with duration=25",
-        "max_videos=1: the plan makes 4 videos",
+        "max_videos=1: the plan has 4 videos",
     ):
         assert sum(said in fault for fault in faults) == 1, said
     assert len(faults) == 7

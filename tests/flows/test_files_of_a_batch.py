@@ -177,7 +177,7 @@ async def test_a_remix_is_bought_once_and_a_private_video_is_refused(
     assert "a private video can't be remixed" in faults
     assert 'batch "b" has no shot "cat"' in faults
     assert "never/manifest.jsonl" in faults
-    with pytest.raises(InvalidBatch, match="a remix takes no such fields"):
+    with pytest.raises(InvalidBatch, match="not allowed in a remix"):
         await make([Scene(prompt="In fog", remix_of=task)], variants=[Variant(style="comic")])
     assert len(simulator.ledger.submissions) == 5
 

@@ -89,7 +89,7 @@ async def test_a_generation_of_others_is_neither_adopted_nor_stored(
     answer(simulator, body)
     manifest = await make(["a cat", "a dog"], on_failure="tolerate")
     [row] = manifest.open
-    assert "its look-up fails" in row.error
+    assert "its look-up failed" in row.error
     assert "which is not ours" in row.error
     assert row.task_id is None
     assert len(simulator.ledger.paid) == 2

@@ -21,7 +21,9 @@ from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings
 
 Make = Callable[..., Awaitable[Any]]
 TWO = {"variants": [Variant(name="two", model="sora-2-vip", duration=1, n=2)]}
-NOTE = "1 of 2 ordered videos came back, 1 missing; `prefect-toapis reconcile b` asks for the rest"
+NOTE = (
+    "1 of 2 ordered videos were returned, 1 missing; `prefect-toapis reconcile b` requests the rest"
+)
 
 
 @pytest.fixture

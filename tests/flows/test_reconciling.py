@@ -37,7 +37,7 @@ async def test_what_is_open_is_shown_then_stored_and_nothing_is_bought(
     task_ids = {paid.task_id for paid in simulator.ledger.paid}
     assert {row.task_id for row in shown.open} == task_ids
     assert all(f"generation {row.task_id} is " in row.error for row in shown.open)
-    assert all("its result lives " in row.error for row in shown.open)
+    assert all("its result is available " in row.error for row in shown.open)
     manifest = await reconcile()
     assert manifest.shots("stored") == 2
     assert len(simulator.ledger.submissions) == 2

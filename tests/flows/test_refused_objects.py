@@ -65,7 +65,7 @@ async def test_a_refused_object_concerns_its_own_shot(  # noqa: PLR0917 - fixtur
         dog = manifest.rows[0]
         assert (dog.scene, dog.status) == ("a-dog", "open")
         assert troubled.uri(key) in (dog.error or "")
-        assert "let these credentials read it" in (dog.error or "")
+        assert "allow these credentials to read it" in (dog.error or "")
         assert dog.money == ("spent" if name == "shot.json" else "maybe spent")
     assert made.shots("stored") == 2
     assert len(simulator.ledger.submissions) == 3

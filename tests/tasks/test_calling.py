@@ -116,7 +116,7 @@ async def test_async_code_may_await_what_the_sync_name_returns(
     assert (await work).task_id == simulator.ledger.paid[0].task_id
 
 
-NAMES = [name for name in prefect_toapis.__all__ if f"a{name}" in prefect_toapis.__all__]
+NAMES = [name for name in dir(prefect_toapis) if f"a{name}" in dir(prefect_toapis)]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -30,7 +30,7 @@ class Line:
     note: str = ""
 
 
-class Piece(ABC, Generic[T]):
+class Resource(ABC, Generic[T]):
     """Something that a server, or the bucket, should have.
 
     Args:
@@ -80,7 +80,7 @@ def decide(found: object | None, wanted: object | None, *, asked: bool) -> Outco
     return "changed" if asked else "kept"
 
 
-async def set_up_piece(piece: Piece[Any], client: PrefectClient) -> Line:
+async def set_up_resource(piece: Resource[Any], client: PrefectClient) -> Line:
     """Have a piece as it is wanted, if it isn't already.
 
     A bucket that refuses is told of in the line: the rest can do without.

@@ -7,10 +7,10 @@ from prefect.client.orchestration import PrefectClient
 
 from prefect_toapis.blocks import VideoBucket
 from prefect_toapis.blocks.bucket_lifecycle import DAYS, add_abort_rule, has_abort_rule
-from prefect_toapis.deployments.pieces import Piece
+from prefect_toapis.deployments.resources import Resource
 
 
-class AbortRule(Piece[bool]):
+class AbortRule(Resource[bool]):
     """The bucket removes uploads that nobody finished."""
 
     def __init__(self, bucket: VideoBucket) -> None:

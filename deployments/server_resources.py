@@ -13,7 +13,7 @@ from prefect.workers.process import ProcessWorker
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import schema_checksum
 from prefect_toapis.client.allowance import ALLOWANCES, BURST_SECONDS, AccountGroup
-from prefect_toapis.deployments.pieces import Outcome, Piece
+from prefect_toapis.deployments.resources import Outcome, Resource
 from prefect_toapis.flows.default_blocks import DEFAULT
 from prefect_toapis.tasks.allowance import SUBMISSIONS
 
@@ -22,7 +22,7 @@ B = TypeVar("B", bound=Block)
 WORK_POOL = "videos"
 
 
-class BlockType(Piece[str]):
+class BlockType(Resource[str]):
     """A type of block as the UI offers it, by the checksum of its fields.
 
     A later version of the package changes it.
@@ -51,7 +51,7 @@ class BlockType(Piece[str]):
         await self.block.aregister_type_and_schema(client=client)
 
 
-class DefaultBlock(Piece[B]):
+class DefaultBlock(Resource[B]):
     """A block that the flows use where they are given none.
 
     Args:
@@ -120,7 +120,7 @@ def bucket_block(wanted: VideoBucket | None) -> DefaultBlock[VideoBucket]:
     return DefaultBlock(VideoBucket, wanted, essence, notes)
 
 
-class WorkPool(Piece[str]):
+class WorkPool(Resource[str]):
     """Where the deployments of `prefect.yaml` wait for a worker, by its type."""
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class Rate:
         return f"{self.slots} submissions at once, then {self.per_second:g} a second"
 
 
-class RateLimit(Piece[Rate]):
+class RateLimit(Resource[Rate]):
     """What the account may submit, shared by all workers.
 
     Args:

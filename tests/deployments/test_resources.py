@@ -4,8 +4,8 @@ import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 
 from prefect_toapis.batches.errors import StoreError
-from prefect_toapis.deployments.pieces import Line, Outcome, Piece, decide, set_up_piece
-from prefect_toapis.deployments.server_pieces import Rate
+from prefect_toapis.deployments.resources import Line, Outcome, Resource, decide, set_up_resource
+from prefect_toapis.deployments.server_resources import Rate
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_what_exists_is_changed_only_where_it_was_asked_for(
     assert decide(found, wanted, asked=asked) == outcome
 
 
-class Refusing(Piece[str]):
+class Refusing(Resource[str]):
     async def find(self, client: PrefectClient) -> str | None:
         assert client.api_url
         return None
@@ -39,7 +39,7 @@ class Refusing(Piece[str]):
 
 async def test_a_bucket_that_refuses_is_told_of_and_stops_nothing(prefect_server: None) -> None:
     async with get_client() as client:
-        line = await set_up_piece(Refusing("rule", "it", {"made": "never said"}), client)
+        line = await set_up_resource(Refusing("rule", "it", {"made": "never said"}), client)
     assert (line.what, line.outcome) == ("rule", "left out")
     assert "the bucket refuses it" in line.note
 
