@@ -148,7 +148,7 @@ def _unwritable(value: dict[str, Any]) -> str | None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return "it holds half a character"
+        return "it contains half a surrogate pair"
     return None
 
 
