@@ -57,11 +57,11 @@ class FieldRule(BaseModel):
     def _fits_its_type(self) -> Self:
         for name, types in self._needed_types().items():
             if self.type is not None and self.type not in types:
-                raise ValueError(f"{name} says nothing of a field of type {self.type}")
+                raise ValueError(f"{name} doesn't apply to a field of type {self.type}")
         if not self.types() and self._needed_types():
             raise ValueError(f"{' and '.join(self._needed_types())} are of different types")
         if self.media and not self.holds_urls:
-            raise ValueError("media says nothing of a field without format: url or url-or-task")
+            raise ValueError("media doesn't apply to a field without format: url or url-or-task")
         if self.items and (self.format or self.choices):
             raise ValueError("items are objects; format and choices say nothing of those")
         return self

@@ -43,7 +43,7 @@ class ContainerCheck(ABC):
         while at < len(piece) and self.fault is None:
             if self._padded:
                 if piece[at:].strip(b"\0"):
-                    self.fault = "bytes that belong to nothing follow its end"
+                    self.fault = "unexpected bytes follow its end"
                 return
             if self._left:
                 passed = int(min(self._left, len(piece) - at))

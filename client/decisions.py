@@ -1,7 +1,7 @@
-"""What follows from an answer: pure functions, each with a table in the tests.
+"""Decisions about the API's responses: pure functions, each with a table in the tests.
 
-A submission ends as one of three outcomes. Whatever isn't surely accepted or surely rejected is
-unknown, and an unknown is never sent again before it was looked up.
+A submission ends as accepted, rejected or unknown. Any submission that is not certainly accepted
+or certainly rejected is unknown, and is never sent again before it was looked up.
 """
 
 import email.utils
@@ -46,11 +46,11 @@ from prefect_toapis.client.wrapped_tasks import find_task
 
 T = TypeVar("T")
 
-Category = Literal["async_submit", "async_query"]  # of the account's buckets, as headers name them
+Category = Literal["async_submit", "async_query"]  # of rate-limit buckets, as headers name them
 
-_CATEGORIES: dict[str, Category] = {one: one for one in get_args(Category)}
+_CATEGORIES: dict[str, Category] = {name: name for name in get_args(Category)}
 
-# Raised before a byte of the request left: nobody can have acted on it.
+# Raised before a byte of the request was sent: it can't have had an effect.
 NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -60,10 +60,10 @@ NOT_SENT = (
     httpx.InvalidURL,
 )
 
-# A submission that is answered so bought nothing, whatever the body says. Of all others that are
-# no 2xx nobody knows: a gateway may answer them after it handed the submission on.
+# A submission with such a status bought nothing, whatever the body says. Other statuses except 2xx
+# leave it open: a gateway may send them after it forwarded the submission.
 BOUGHT_NOTHING = frozenset({400, 401, 402, 403, 405, 413, 414, 415, 422, 429, 431})
-# How routers say in a 404 that nothing is at an address, and how a task is said to be missing.
+# How routers word a 404 for an unknown path, and how a missing task is worded.
 _NO_ADDRESS = re.compile(
     r"invalid url|no route|route not found|unknown (?:url|path|route|endpoint)|cannot get /"
     r"|(?:url|path|page|endpoint|model)[ _]not[ _](?:found|exist)",
@@ -93,20 +93,20 @@ _BY_MEANING: dict[Meaning, type[APIError]] = {
     "key": Unauthorized,
 }
 
-_TOO_LARGE = "Shorten the prompt, or give fewer and shorter URLs; or raise the limit of the proxy."
-_ADVICE = {  # where the kind's own isn't about the cause
-    405: "Check the base URL: what answers there takes no submissions.",
+_TOO_LARGE = "Shorten the prompt, use fewer or shorter URLs, or raise the limit of any proxy."
+_ADVICE = {  # where the advice of the error's class doesn't fit the cause
+    405: "Check the base URL: the server there accepts no submissions.",
     413: _TOO_LARGE,
     414: _TOO_LARGE,
-    415: "Check the base URL and any proxy between: what answers there takes no JSON.",
+    415: "Check the base URL and any proxy between: the server there accepts no JSON.",
     431: _TOO_LARGE,
 }
-_NOT_THE_API = "Check the base URL and any proxy or firewall between: what answers isn't the API."
+_NOT_THE_API = "Check the base URL and any proxy or firewall between: the reply isn't the API's."
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A generation was made, and paid for."""
+    """A generation was created, and paid for."""
 
     task_id: str
     reply: Reply
@@ -114,14 +114,14 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Surely nothing was bought."""
+    """Nothing was bought."""
 
     error: APIError | Transient
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """A generation may have been made."""
+    """A generation may have been created."""
 
     error: SubmissionUnknown
 
@@ -130,17 +130,17 @@ Outcome = Accepted | Rejected | Unknown
 
 
 def submission_outcome(answer: Answer | Exception, *, of_task: bool = False) -> Outcome:
-    """What became of a submission.
+    """The outcome of a submission.
 
-    Accepted is only a 2xx with an id and without an error. Rejected is only what can't have bought
-    anything: no connection, a status of `BOUGHT_NOTHING` with any body, a 503 that says
-    `rate_limit_unavailable` (the limiter stands before the task, [D]), and a 2xx with
-    `"success": false`, the code of an empty balance and nothing that may be a task ([W]).
+    Accepted: a 2xx with an id and without an error. Rejected: only where nothing can have been
+    bought, which is no connection, a status in `BOUGHT_NOTHING` with any body, a 503 with
+    `rate_limit_unavailable` (the limiter precedes the task, [D]), and a 2xx with
+    `"success": false`, the code of an empty balance and no possible task ([W]).
 
     Args:
-        answer: The response, or what httpx raised in its place.
-        of_task: Whether an earlier task was named, to be remixed for one: a 404 `task_not_found`
-            is about that one ([D]), so that nothing was made.
+        answer: The response, or the exception that httpx raised.
+        of_task: Whether the request names an earlier task, as a remix does: a 404 `task_not_found`
+            is then about the earlier task ([D]), so that nothing was created.
     """
     if isinstance(answer, NOT_SENT):
         return Rejected(NotSent(f"no connection to the API: {_name(answer)}"))
@@ -158,12 +158,12 @@ def submission_outcome(answer: Answer | Exception, *, of_task: bool = False) -> 
 def query_reply(
     answer: Answer | Exception, task_id: str | None = None, business_id: str | None = None
 ) -> Reply | ToAPIsError:
-    """What a status query brought: what it tells of the generation, or what is wrong with it.
+    """The result of a status query: the generation's state, or an error.
 
     Args:
-        answer: The response, or what httpx raised in its place.
-        task_id: Which generation was asked for; None: it was looked up by its business id.
-        business_id: The caller's own id of it, where that is known.
+        answer: The response, or the exception that httpx raised.
+        task_id: The queried generation; None: it was looked up by its business id.
+        business_id: The caller's own id of it, where known.
     """
     reply = query_result(answer, read_reply)
     if not isinstance(reply, Reply):
@@ -174,11 +174,11 @@ def query_reply(
 def foreign(
     reply: Reply, task_id: str | None = None, business_id: str | None = None
 ) -> UnreadableReply | None:
-    """Why a reply is not about the generation that was asked for; None if it is.
+    """The error for a reply about another generation than the queried; None if it is the right.
 
     Args:
-        reply: One that names no id and no business id is taken for the right one.
-        task_id: The provider's id that was asked for; [W] any id of the reply may be it.
+        reply: A reply without any id is accepted.
+        task_id: The provider's id that was queried; [W] any id of the reply may match it.
         business_id: The caller's own id of the generation.
     """
     if task_id and reply.task_id and task_id not in {reply.task_id, *reply.other_ids}:
@@ -187,7 +187,7 @@ def foreign(
         what = f"the reply carries the business id {sentence(str(reply.business_id), _SHOWN_ID)}"
     else:
         return None
-    return UnreadableReply(f"{what}, which is not ours", **kept(reply))
+    return UnreadableReply(f"{what}, which was not queried", **kept(reply))
 
 
 def query_result(
@@ -195,12 +195,12 @@ def query_result(
     read: Callable[[Any], T | None],
     on_success_false: type[APIError] | None = None,
 ) -> T | ToAPIsError:
-    """What came of a call that buys nothing: what its reply holds, or what is wrong with it.
+    """The result of a call that buys nothing: the parsed reply, or an error.
 
     Args:
-        answer: The response, or what httpx raised in its place.
-        read: Finds what was asked for in the JSON of a reply; None if it isn't there.
-        on_success_false: What `"success": false` means, where a good HTTP status comes with it.
+        answer: The response, or the exception that httpx raised.
+        read: Parses the JSON of a reply; returns None if the expected content isn't there.
+        on_success_false: The error for `"success": false` with a 2xx status.
     """
     if isinstance(answer, Exception):
         return _no_reply(answer)
@@ -214,7 +214,7 @@ def query_result(
         return _api_error(answer, body)
     facts = _facts(answer, body)
     if answer.http_status in {408, 429} or answer.http_status >= 500:
-        return Unavailable(f"the API is out of order: {_said(answer, body)}", **facts)
+        return Unavailable(f"the API is unavailable: {_said(answer, body)}", **facts)
     facts["reply"] = answer.excerpt
     return UnreadableReply(
         f"the reply to a query can't be understood: {_said(answer, body)}", **facts
@@ -222,10 +222,10 @@ def query_result(
 
 
 def failure_error(reply: Reply) -> GenerationFailed:
-    """A failed generation, with the provider's reason, or else the reply itself."""
+    """The error for a failed generation, with the provider's reason or else the reply itself."""
     if reply.failure is None:
         said = f": {found[:_SHOWN]}" if (found := reply.excerpt) else ""
-        what = f"the generation failed; no reason is found in the provider's reply{said}"
+        what = f"the generation failed; the provider's reply has no reason{said}"
         return GenerationFailed(what, **kept(reply))
     error = GenerationFailed(f"the generation failed: {reply.failure.message}")
     if reply.failure.code:
@@ -234,12 +234,12 @@ def failure_error(reply: Reply) -> GenerationFailed:
 
 
 def kept(reply: Reply) -> Facts:
-    """The reply's first characters, for an error that can't say what they mean."""
+    """The reply's first characters, for an error that can't interpret them."""
     return Facts(reply=found) if (found := reply.excerpt) else Facts()
 
 
 def remaining_in(headers: Mapping[str, str]) -> tuple[Category, float] | None:
-    """What is left of one of the account's buckets, where a reply tells it ([D]).
+    """The remaining requests of a rate-limit bucket, where a reply reports them ([D]).
 
     Args:
         headers: Of the reply, by lower-case names.
@@ -283,14 +283,14 @@ def _no_reply(error: Exception) -> Transient:
 
 
 def refusal_kind(http_status: int, meaning: Meaning | None) -> type[APIError | Transient]:
-    """The kind of a refused submission.
+    """The error class of a refused submission.
 
-    An empty balance, a key and a policy are known by the codes and texts of any shape; the status
-    alone decides where they say nothing, and where it says more than they do.
+    An empty balance, a rejected key and a policy are recognised by codes and texts of any shape;
+    the status decides where these are absent, and where it is more specific.
 
     Args:
-        http_status: One of `BOUGHT_NOTHING`.
-        meaning: What the body's codes and text mean.
+        http_status: A status in `BOUGHT_NOTHING`.
+        meaning: The meaning of the body's codes and text.
 
     Example:
         >>> refusal_kind(429, "balance").__name__, refusal_kind(429, "policy").__name__
@@ -314,12 +314,12 @@ def _rejection(answer: Answer, refusal: Refusal, of_task: bool) -> APIError | Tr
     if answer.http_status in range(200, 300) and _refuses_for_balance(answer, refusal):
         return InsufficientBalance(f"the API refuses: {refusal.message}", **facts)
     if answer.http_status == 503 and "rate_limit_unavailable" in refusal.codes:
-        return Unavailable(f"the API takes no submissions now: {refusal.message}", **facts)
+        return Unavailable(f"the API accepts no submissions now: {refusal.message}", **facts)
     return None
 
 
 def _refuses_for_balance(answer: Answer, refusal: Refusal) -> bool:
-    """Whether a 2xx says that nothing was bought for want of a balance, and names no task."""
+    """Whether a 2xx says that the balance was insufficient, and names no task."""
     found = find_task(answer.payload)
     names_a_task = found is not None and (found.ids or found.status is not None)
     return says_no_balance(answer.payload, refusal) and not names_a_task
@@ -334,20 +334,20 @@ def _refused(answer: Answer, refusal: Refusal) -> APIError | Transient:
         facts["advice"] = (
             _NOT_THE_API if kind is not Unauthorized else f"{kind.advice} {_NOT_THE_API}"
         )
-        return kind(f"a page in place of the API refuses: {refusal.message}", **facts)
+        return kind(f"a web page, not the API, refuses: {refusal.message}", **facts)
     if kind in {BadRequest, PolicyRefused} and answer.http_status in _ADVICE:
         facts["advice"] = _ADVICE[answer.http_status]
     return kind(f"the API refuses: {refusal.message}", **facts)
 
 
 def _unknown(answer: Answer, refusal: Refusal) -> SubmissionUnknown:
-    """It keeps what was said, and names what to look at where the API itself didn't answer."""
+    """The error keeps the reply, and advises what to check where it isn't the API's."""
     facts = _with_code(answer, refusal)
     if answer.excerpt:
         facts["reply"] = answer.excerpt
     named = _names_an_error(answer)
     if named or (answer.http_status >= 400 and answer.payload is not None):
-        what = f"the reply to the submission leaves open whether it was accepted: {refusal.message}"
+        what = f"the reply doesn't say whether the submission was accepted: {refusal.message}"
     else:
         said = repr(answer.excerpt) if answer.excerpt else "an empty body"
         what = f"the reply to the submission can't be understood: {said}"
@@ -371,9 +371,9 @@ def _with_code(answer: Answer, refusal: Refusal) -> Facts:
 
 
 def _is_the_api_s(answer: Answer, body: ErrorBody) -> bool:
-    """Whether a 404 says that there is no such task, and not that nothing is at the address.
+    """Whether a 404 says that there is no such task, rather than no such path.
 
-    Only the API itself words errors as `error`, or with a `code`; from others the text must say it.
+    Only the API itself has an `error` or a `code`; in other bodies the text must say it.
     """
     if answer.http_status != 404:
         return True
@@ -385,7 +385,7 @@ def _is_the_api_s(answer: Answer, body: ErrorBody) -> bool:
 
 
 def _no_task(answer: Answer) -> NotFound | None:
-    """What says in words that there is no such task; [W] a 400 may say it, in any shape."""
+    """The error for a text that says there is no such task; [W] a 400 in any shape may say it."""
     if answer.http_status not in {400, 404} or not isinstance(answer.payload, dict):
         return None
     refusal = read_refusal(answer.payload, answer.text)
@@ -400,7 +400,7 @@ def _api_error(answer: Answer, body: ErrorBody) -> APIError | Transient:
     if answer.http_status == 429:
         return RateLimited(f"the rate limit is exceeded: {body.message}", **facts)
     if answer.http_status in {408, 503}:
-        return Unavailable(f"the API is out of order: {body.message}", **facts)
+        return Unavailable(f"the API is unavailable: {body.message}", **facts)
     kind = _ERRORS.get(answer.http_status, BadRequest)
     if "webhook_not_configured" in {body.code, body.kind}:
         kind = WebhookNotConfigured
@@ -432,5 +432,5 @@ def _said(answer: Answer, body: ErrorBody | None) -> str:
 
 
 def _name(error: Exception) -> str:
-    """What httpx says itself may hold a URL with secrets in it: the class says enough."""
+    """The class of an error of httpx: its text may contain a URL with secrets."""
     return type(error).__name__

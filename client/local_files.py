@@ -1,4 +1,4 @@
-"""Reading a file of this machine that a user named: a regular file, up to a size."""
+"""Reading local files that a user named: regular files, up to a maximum size."""
 
 import os
 import stat
@@ -11,22 +11,22 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_OF_THE_SYSTEM = ("/proc/", "/sys/")  # their files look regular, and their content has no end
+_SYSTEM_FOLDERS = ("/proc/", "/sys/")  # their files look regular, but may have no end
 
 
 def read_file(path: str | os.PathLike[str], most: int) -> bytes:
-    """The content of a regular file.
+    """Read a regular file.
 
-    Nothing else is opened: opening a pipe waits for its writer, and a device has no end.
+    Other files are not opened: opening a pipe waits for its writer, and a device has no end.
 
     Args:
-        path: Of the file; `~` is the user's own folder.
-        most: How long it may be, in bytes.
+        path: Of the file; `~` is the user's home directory.
+        most: The maximum size, in bytes.
 
     Raises:
-        FileNotFoundError: There is none.
-        OSError: It can't be read.
-        ValueError: It isn't a regular file, or is longer; says so in words, without the path.
+        FileNotFoundError: The file doesn't exist.
+        OSError: The file can't be read.
+        ValueError: It isn't a regular file, or exceeds the size; the message omits the path.
 
     Example:
         >>> read_file("/dev/zero", most=100)
@@ -37,19 +37,19 @@ def read_file(path: str | os.PathLike[str], most: int) -> bytes:
     if fault := _kind_fault(place, place.stat()):
         raise ValueError(fault)
     with open(place, "rb", opener=_without_waiting) as file:
-        facts = os.fstat(file.fileno())  # it may have become something else meanwhile
+        facts = os.fstat(file.fileno())  # it may have been replaced meanwhile
         if fault := _kind_fault(place, facts) or length_fault(facts.st_size, most):
             raise ValueError(fault)
         content = file.read(most + 1)
     if fault := length_fault(len(content), most):
         raise ValueError(fault)
     if content and not facts.st_size:
-        raise ValueError("it is a file of the system, whose length isn't known")
+        raise ValueError("it is a system file of unknown length")
     return content
 
 
 def file_size(path: str) -> int:
-    """The length of a regular file, in bytes; raises as `read_file`.
+    """The size of a regular file, in bytes; raises as `read_file`.
 
     Example:
         >>> file_size("/dev/null")
@@ -64,7 +64,7 @@ def file_size(path: str) -> int:
 
 
 def file_fault(path: str) -> str | None:
-    """Why there is no regular file at a path, without the path; None if there is one.
+    """Why a path is not a regular file, without the path; None if it is.
 
     Example:
         >>> file_fault("/dev/null")
@@ -80,40 +80,42 @@ def file_fault(path: str) -> str | None:
 
 
 def length_fault(length: int, most: int) -> str | None:
-    """Why a file of this length isn't read, both in bytes; None if it may be.
+    """Why a file of this length isn't read; None if it may be.
+
+    Args:
+        length: Of the file, in bytes.
+        most: The maximum, in bytes.
 
     Example:
         >>> length_fault(12_000_000, 8_000_000)
-        'it has 12.0 MB, and may have 8 MB at most'
+        '12.0 MB exceeds the limit of 8 MB'
     """
     if length <= most:
         return None
-    return (
-        f"it has {max(length, most + 50_000) / 1e6:.1f} MB, and may have {most / 1e6:g} MB at most"
-    )
+    return f"{max(length, most + 50_000) / 1e6:.1f} MB exceeds the limit of {most / 1e6:g} MB"
 
 
 def why_unreadable(error: OSError | ValueError) -> str:
-    """What an error of `read_file` says, without the path."""
+    """The message of an error of `read_file`, without the path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _expanded(path: str | os.PathLike[str]) -> Path:
     if "\0" in os.fspath(path):
-        raise ValueError("a path holds no NUL")
-    if "://" in os.fspath(path):  # which `Path` would make another text of, its password in it
+        raise ValueError("a path can't contain NUL")
+    if "://" in os.fspath(path):  # `Path` would change it so that a password isn't recognised
         raise ValueError("it is a URL; give the path of a file")
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise ValueError("there is no such user on this machine, or no folder of theirs") from None
+        raise ValueError("there is no such user, or no home directory of theirs") from None
 
 
 def _kind_fault(place: Path, facts: os.stat_result) -> str | None:
     if not stat.S_ISREG(facts.st_mode):
         return f"it is {_KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}, not a file"
-    if os.path.realpath(place).startswith(_OF_THE_SYSTEM):
-        return "it is a file of the system, whose length isn't known"
+    if os.path.realpath(place).startswith(_SYSTEM_FOLDERS):
+        return "it is a system file of unknown length"
     return None
 
 

@@ -1,16 +1,16 @@
-"""What a file is, by its first bytes, and whether it may be uploaded."""
+"""The type of a media file, by its first bytes, and whether the API accepts it as an upload."""
 
 import re
 from typing import Literal
 
 Kind = Literal["video", "image"]
 
-HEAD = 32  # bytes from the start of a file that tell its type
+HEAD = 32  # bytes at the start of a file that identify its type
 
 _MAGIC: dict[Kind, dict[str, re.Pattern[bytes]]] = {
     "video": {
         "video/quicktime": re.compile(rb"....ftypqt  ", re.DOTALL),
-        # AVIF and HEIC pictures and M4A sound come in the same container.
+        # AVIF and HEIC images and M4A audio use the same container.
         "video/mp4": re.compile(
             rb"....(ftyp(?!avi[fs]|hei[cx]|hevc|mif1|msf1|M4A )"
             rb"|styp|moov|moof|mdat|free|skip|wide|uuid|sidx|pnot)",
@@ -34,16 +34,17 @@ SUFFIXES = {
     "image/webp": "webp",
     "image/gif": "gif",
 }
-_TAKEN: dict[Kind, str] = {"image": "JPEG, PNG, WebP or GIF", "video": "MP4, WebM or MOV"}  # [D]
+# [D]
+_SUPPORTED: dict[Kind, str] = {"image": "JPEG, PNG, WebP or GIF", "video": "MP4, WebM or MOV"}
 _MEGABYTES: dict[Kind, int] = {"image": 10, "video": 50}  # [D]
 
 
 def media_type(head: bytes, kind: Kind) -> str | None:
-    """The media type of a file, such as `video/mp4`; None if it is no file of that kind.
+    """The media type of a file, such as `video/mp4`; None if it is not of that kind.
 
     Args:
-        head: The file's first bytes, `HEAD` of them or more.
-        kind: What it should be.
+        head: The file's first bytes, at least `HEAD`.
+        kind: The expected kind.
 
     Example:
         >>> media_type(b"GIF89a...", "image")
@@ -53,35 +54,34 @@ def media_type(head: bytes, kind: Kind) -> str | None:
 
 
 def media_fault(head: bytes, size: int, kind: Kind) -> str | None:
-    """Why the API takes no such upload ([D]); None if it takes it.
+    """Why the API rejects a file as an upload ([D]); None if it accepts it.
 
     Args:
-        head: The file's first bytes, `HEAD` of them or more.
+        head: The file's first bytes, at least `HEAD`.
         size: Of the whole file, in bytes.
-        kind: What it is uploaded as.
+        kind: The kind of upload.
 
     Example:
         >>> media_fault(b"GIF89a...", 11_000_000, "image")
-        'it has 11.0 MB; an image may have 10 MB at most'
+        '11.0 MB exceeds the 10 MB limit for images'
     """
     if fault := size_fault(size, kind):
         return fault
     if media_type(head, kind) is None:
-        return f"it is no {kind} that the API takes: {_TAKEN[kind]}"
+        return f"it is not a supported {kind} type: {_SUPPORTED[kind]}"
     return None
 
 
 def size_fault(size: int, kind: Kind) -> str | None:
-    """Why no file of this size may be uploaded ([D]); None if it may.
+    """Why the API rejects an upload of this size ([D]); None if it accepts it.
 
     Args:
         size: In bytes.
-        kind: What it is uploaded as.
+        kind: The kind of upload.
     """
     if size == 0:
         return "it is empty"
-    most = _MEGABYTES[kind]
-    if size > most * 1024 * 1024:
-        article = "an image" if kind == "image" else "a video"
-        return f"it has {size / 1_000_000:.1f} MB; {article} may have {most} MB at most"
+    limit = _MEGABYTES[kind]
+    if size > limit * 1024 * 1024:
+        return f"{size / 1_000_000:.1f} MB exceeds the {limit} MB limit for {kind}s"
     return None

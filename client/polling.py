@@ -1,7 +1,7 @@
-"""Waiting for many generations with one scheduler.
+"""A poll scheduler shared by all waits for generations.
 
-A heap of due times and one loop serve all of them: what waits costs an entry, not a coroutine
-that sleeps. When to ask next (`pacing`) and what an answer means are pure functions.
+A heap of due times and a single loop serve all of them: a wait costs a heap entry, not a sleeping
+coroutine. When to query next (`pacing`) and what a reply means (`verdict`) are pure functions.
 """
 
 import asyncio
@@ -29,31 +29,31 @@ from prefect_toapis.client.retrying import RetryPolicy
 
 Wanted = Literal["outputs", "characters"]
 Ask = Callable[[str, RetryPolicy], Awaitable[Reply]]
-"""Asks for one generation, by task id, as its caller wants it retried."""
+"""Queries a generation by its task id, with the caller's retry policy."""
 
 _SHORTEST, _LONGEST = 0.1, 6.0  # between two queries, in units of `PollPolicy.every`
-# A query takes some 2 ms of CPU: more of them would cost more than their news is worth.
+# A query takes about 2 ms of CPU, which limits how many are useful.
 ASKED_PER_SECOND = 150.0
-# Of the time until a query, or of `PollPolicy.every`: what was submitted together isn't asked for
-# together.
+# Jitter, as a fraction of the delay or of `PollPolicy.every`: spreads the queries of generations
+# that were submitted together.
 _SPREAD = 0.1
-_CLOCKS_DIFFER = 5.0  # seconds
-SHORTEST_RENDER = 0.05  # seconds: nothing renders faster, whatever a reply says
-_LONGEST_RENDER = 86400.0  # seconds: nothing is learnt from what is older
-_PLANNED_AT_ONCE = 50  # waits, some milliseconds of work, before others have their turn
+_CLOCK_SKEW = 5.0  # seconds
+SHORTEST_RENDER = 0.05  # seconds: shorter times are discarded
+_LONGEST_RENDER = 86400.0  # seconds: longer times are discarded
+_PLANNED_AT_ONCE = 50  # waits rescheduled (some milliseconds) before yielding to the event loop
 
 
 @dataclass(frozen=True)
 class PollPolicy:
-    """When to ask, in seconds. The defaults are the provider's advice ([D]).
+    """When to query, in seconds. The defaults are the provider's advice ([D]).
 
     Args:
-        first: Before the first query, at least.
-        every: Between two queries while nothing is known of how long it takes: less than that
-            where the end is near, more where it isn't or where the account's allowance asks for it.
-        timeout: How long to wait for one generation in one run.
-        grace: How long a task may be unknown after its submission, a completed one without a URL,
-            and the API out of order.
+        first: The minimum delay before the first query.
+        every: The interval between queries while the render time is unknown: shorter where
+            completion is likely, longer where it isn't or where the rate limit requires it.
+        timeout: The maximum wait for a generation in a run.
+        grace: The maximum time for which a submitted task may be unknown, a completed task may lack
+            a URL, or the API may be unavailable.
     """
 
     first: float = 5.0
@@ -68,13 +68,13 @@ CHARACTER_POLL_POLICY = PollPolicy(first=5.0, every=5.0, timeout=300.0)
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known of a generation before it is asked for.
+    """What is known of a generation before it is queried.
 
     Args:
-        kind: Those of one kind take about as long.
-        age: Seconds since it was submitted.
-        n: How many results were ordered.
-        business_id: The caller's own id of it: a reply that carries another one isn't about it.
+        kind: Generations of the same kind have similar render times.
+        age: Seconds since the submission.
+        n: The number of results ordered.
+        business_id: The caller's own id of it; replies with a different id are rejected.
     """
 
     kind: str = ""
@@ -86,16 +86,16 @@ class Expected:
 def next_query_in(
     asked: int, expected: Expected, progress: float | None, policy: PollPolicy, times: RenderTimes
 ) -> float:
-    """Seconds until a generation is asked for again by itself, before jitter.
+    """Seconds until the next query of a generation, before jitter and rate limits.
 
     Args:
-        asked: How often it was asked for in this run.
-        expected: Its kind, and its age now.
-        progress: In percent, where the provider tells it.
-        policy: The policy while nothing is known.
-        times: How long others took.
+        asked: The number of queries in this run.
+        expected: Its kind, and its current age.
+        progress: In percent, where the provider reports it.
+        policy: The poll policy.
+        times: The render times of other generations.
     """
-    if asked == 0 and expected.age > policy.first:  # of an earlier run: it may be done
+    if asked == 0 and expected.age > policy.first:  # of an earlier run: it may be completed
         return 0.0
     belief = times.belief(expected.kind)
     worth = worth_of(policy.every, belief)
@@ -106,26 +106,26 @@ def next_query_in(
     return max(delay, policy.first) if asked == 0 else delay
 
 
-def render_seconds(told: float | None, age: float, not_before: float) -> float:
-    """How long a generation took, as far as can be known.
+def render_seconds(reported: float | None, age: float, not_before: float) -> float:
+    """The best estimate of a generation's render time, in seconds.
 
     Args:
-        told: As the provider tells; not believed if that is longer than it is known here.
+        reported: By the provider; ignored if it exceeds the age.
         age: When it was first seen completed, in seconds since its submission.
-        not_before: Its age when it was last seen not completed.
+        not_before: Its age when it was last seen incomplete.
     """
-    believed = told is not None and told <= age + _CLOCKS_DIFFER
-    # The provider's clock begins later than ours.
-    return max(told if believed and told is not None else age, not_before)
+    believed = reported is not None and reported <= age + _CLOCK_SKEW
+    # The provider starts its clock after the submission.
+    return max(reported if believed and reported is not None else age, not_before)
 
 
 def stretched(policy: PollPolicy, demand: float, per_second: float) -> PollPolicy:
-    """The policy where all together would ask for more than the account may.
+    """The policy with its interval stretched so that all waits keep to the rate limit.
 
     Args:
-        policy: Of one alone.
-        demand: Queries a second that all who wait would make, this one included.
-        per_second: Queries a second that may be made.
+        policy: For a single wait.
+        demand: Queries a second that all waits would make.
+        per_second: Queries a second that are allowed.
 
     Example:
         >>> stretched(PollPolicy(every=10), demand=100, per_second=50).every
@@ -144,19 +144,19 @@ def verdict(
     wanted: Wanted = "outputs",
     n: int = 1,
 ) -> Reply | ToAPIsError | None:
-    """What an answer means: the final reply, the error to raise, or None: ask again.
+    """What a reply means: the final reply, the error to raise, or None to query again.
 
-    A completed one with fewer results than were ordered is asked for again for a while, then
-    taken as it is.
+    A completed generation with fewer results than ordered is queried again until the grace period
+    ends, then accepted as it is.
 
     Args:
-        answer: The reply to the latest query, or what it raised.
+        answer: The reply to the latest query, or the error that it raised.
         waited: Seconds since the wait began.
         unhealthy_for: Seconds since the first completed reply without the wanted results, or since
             every answer has been an error.
         policy: The timeouts.
-        wanted: What a completed one must have.
-        n: How many results were ordered.
+        wanted: What a completed generation must have.
+        n: The number of results ordered.
     """
     if isinstance(answer, ToAPIsError):
         too_early = isinstance(answer, NotFound) and waited < policy.grace
@@ -176,11 +176,11 @@ def verdict(
 
 
 def result_missing(reply: Reply, what: str) -> ResultMissing:
-    """A generation that is called completed, in whose reply nothing is found.
+    """The error for a completed generation whose reply has no result.
 
     Args:
-        reply: The latest.
-        what: Isn't found.
+        reply: The latest reply.
+        what: The missing part, such as `URL`.
     """
     said = f"; the provider says: {reply.failure.message}" if reply.failure else ""
     text = f"the generation is completed, but its reply gives no {what}{said}"
@@ -190,7 +190,7 @@ def result_missing(reply: Reply, what: str) -> ResultMissing:
 def _still_rendering(reply: Reply, waited: float) -> StillRendering:
     what = f"still {reply.in_words} after {waited:.0f} seconds"
     if reply.word:
-        what = f"after {waited:.0f} seconds its status is {reply.in_words}, which is not known here"
+        what = f"after {waited:.0f} seconds its status is {reply.in_words}, which is unknown"
     if reply.failure:
         what = f"{what}; the provider says: {reply.failure.message}"
     odd = reply.status == "unknown" or reply.failure
@@ -219,13 +219,13 @@ class _Waiting:
 
 
 class Poller:
-    """One scheduler for everything of one sort that waits in this process on one account.
+    """The poll scheduler of an account in this process.
 
     Args:
-        ask: Asks for one generation, with the retry policy of whoever waits for it.
-        bucket: The account's allowance of queries, which several schedulers may share.
-        times: How long generations took; it learns from what it waits for.
-        wanted: What a completed one must have.
+        ask: Queries a generation, with the waiting caller's retry policy.
+        bucket: The account's rate limit for queries, which several schedulers may share.
+        times: The render times, extended by each completed wait.
+        wanted: What a completed generation must have.
     """
 
     def __init__(
@@ -261,17 +261,17 @@ class Poller:
 
         Args:
             task_id: The generation.
-            policy: When to ask, and for how long.
+            policy: When to query, and for how long.
             on_reply: Called with every reply, to show progress.
-            expected: What is known of it.
-            retry: How each query is tried again.
+            expected: What is known of the generation.
+            retry: The retry policy of each query.
 
         Raises:
             GenerationFailed: The provider ended it without a video.
             StillRendering: The timeout elapsed.
-            ResultMissing: Completed, but without a URL for too long.
-            NotFound: The provider doesn't know it, for longer than the grace.
-            ToAPIsError: What the query itself raises, as `ToAPIsClient.status`.
+            ResultMissing: Completed, but without a URL for longer than the grace period.
+            NotFound: The provider has no such task for longer than the grace period.
+            ToAPIsError: As `ToAPIsClient.status`.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -291,12 +291,12 @@ class Poller:
                 self._waiting.pop(task_id, None)
 
     def notice(self, task_id: str) -> None:
-        """Ask for a generation once, now: something is said to have happened to it."""
+        """Query a generation now, because an event about it arrived."""
         for waiting in self._waiting.get(task_id, ()):
             if waiting.turn:
                 self._unschedule(waiting)
                 self._push(waiting, 0.0)
-            else:  # it is being asked for now, and the answer may be older than the news
+            else:  # a query is under way, and its reply may be older than the event
                 waiting.noticed = True
 
     def _schedule(self, waiting: _Waiting) -> None:
@@ -332,12 +332,12 @@ class Poller:
         waiting.rate, waiting.turn = 0.0, 0
 
     async def _run(self) -> None:
-        """Start each query when it is due and the allowance has room; end when nothing waits."""
+        """Start each query when it is due and the rate limit allows it; end when none is left."""
         clock = asyncio.get_running_loop()
         while self._due:
             self._changed.clear()
             when, turn, waiting = self._due[0]
-            if turn != waiting.turn:  # its task was cancelled, or it was brought forward
+            if turn != waiting.turn:  # cancelled or rescheduled
                 heapq.heappop(self._due)
                 continue
             if when > clock.time():
@@ -357,18 +357,18 @@ class Poller:
 
     async def _query(self, waiting: _Waiting) -> None:
         final: Reply | Exception | None
-        if waiting.result.done():  # its task was cancelled
+        if waiting.result.done():  # cancelled
             return
         try:
             final = await self._ask_once(waiting)
-        except Exception as error:  # noqa: BLE001 - whatever it is, who waits must hear of it
+        except Exception as error:  # noqa: BLE001 - any error must reach the waiting caller
             final = error
         if waiting.result.done():  # likewise
             return
         if final is None:
             try:
                 self._schedule(waiting)
-            except Exception as error:  # noqa: BLE001 - likewise: else it would wait for ever
+            except Exception as error:  # noqa: BLE001 - likewise: it would wait for ever
                 waiting.result.set_exception(error)
         elif isinstance(final, Reply):
             waiting.result.set_result(final)
@@ -408,12 +408,12 @@ class Poller:
             return
         self._times.saw(kind, took)
         self._seen[kind] += 1
-        if self._seen[kind].bit_count() == 1:  # 1, 2, 4, 8, ...: much more is known than before
-            self._begin(self._plan_anew(kind))
+        if self._seen[kind].bit_count() == 1:  # 1, 2, 4, 8, ...: the estimate has improved
+            self._begin(self._reschedule(kind))
 
-    async def _plan_anew(self, kind: str) -> None:
-        """Have the others of a kind use what is known now: they may be due much earlier."""
-        waits = [one for same in self._waiting.values() for one in same]
+    async def _reschedule(self, kind: str) -> None:
+        """Reschedule the waits of a kind by the new estimate: they may be due much earlier."""
+        waits = [waiting for same in self._waiting.values() for waiting in same]
         for number, waiting in enumerate(waits):
             if waiting.turn and waiting.expected.kind == kind:
                 self._unschedule(waiting)

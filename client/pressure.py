@@ -1,8 +1,8 @@
-"""How a process backs off from an account that pushes back.
+"""Backoff and circuit breaker of an account.
 
-A 429 or 503, or a row of failures, slows down everything that the process asks of that kind, and
-not one task at a time: all wait out the pause, then a single request tries whether it is over. So
-an outage meets one request now and then, however many wait, and not a storm of retries.
+A 429 or 503, or several failures in a row, pauses all requests of that kind in the process. After
+the pause a single request probes whether the API is available again, so that an outage meets
+occasional probes, not a storm of retries.
 """
 
 import asyncio
@@ -18,22 +18,22 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 
-FIRST_PAUSE = 0.5  # seconds, twice as long after each further push back
+FIRST_PAUSE = 0.5  # seconds, doubled after each further 429 or 503
 LONGEST_PAUSE = 15.0
-LONGEST_ASKED = 60.0  # of a Retry-After that is heeded for everybody
-IN_A_ROW = 5  # failures that mean an outage, where none of them says so
+LONGEST_ASKED = 60.0  # seconds of a Retry-After that applies to all requests
+IN_A_ROW = 5  # other failures in a row that count as an outage
 
 _FAILURES = (NotSent, Unavailable, UnreadableReply)
 
 
 @dataclass(frozen=True)
 class BackoffState:
-    """What is known of an account that may be pushing back.
+    """The backoff of an account.
 
     Args:
-        failures: How often something failed since the last good answer.
-        pushes: How often it pushed back since then.
-        until: Before this moment nothing is asked, by the clock of `after`.
+        failures: Failures since the last success.
+        pushes: Failures since then that led to a pause.
+        until: When the pause ends, by the clock of `after`.
     """
 
     failures: int = 0
@@ -42,15 +42,15 @@ class BackoffState:
 
     @property
     def eased(self) -> bool:
-        """Whether everybody may ask at once."""
+        """Whether requests are sent without a probe."""
         return self.pushes == 0
 
     def after(self, error: ToAPIsError | None, now: float) -> "BackoffState":
-        """What an answer changes.
+        """The state after a reply.
 
         Args:
-            error: What it was; None for one that is no sign of too much.
-            now: Seconds, of any clock that goes on.
+            error: The error; None after a success. Errors of the request itself count as success.
+            now: Seconds of a monotonic clock.
 
         Example:
             >>> BackoffState().after(RateLimited("slow down", retry_after=3), now=10.0)
@@ -68,41 +68,41 @@ class BackoffState:
 
 
 class CircuitBreaker:
-    """What every request of one kind passes. It belongs to one event loop.
+    """The circuit breaker of all requests of a kind. Bound to a single event loop.
 
     Args:
-        clock: Seconds, of any clock that goes on.
+        clock: Seconds of a monotonic clock.
 
     Example:
         ```python
         async with breaker.passage(deadline=loop.time() + 60):
-            reply = await ask()  # what it raises is taken note of
+            reply = await ask()  # its errors update the state
         ```
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._one = asyncio.Lock()
+        self._probe = asyncio.Lock()
         self.state = BackoffState()
 
     async def pause(self) -> None:
-        """Wait until the account may be asked again: for what has time."""
+        """Wait until the pause ends, without a deadline."""
         wait = self.state.until - self._clock()
         if wait > 0:
             await asyncio.sleep(wait)
-            await self.pause()  # it may have got longer meanwhile
+            await self.pause()  # it may have been extended meanwhile
 
     @asynccontextmanager
     async def passage(self, deadline: float) -> AsyncIterator[None]:
-        """Wait for one's turn, and take note of what comes of it.
+        """Wait until a request may be sent, and record its outcome.
 
         Args:
-            deadline: By the clock; who can't ask before it doesn't ask.
+            deadline: By the clock; after it nothing is sent.
 
         Raises:
-            Unavailable: The deadline came first; nothing was asked.
+            Unavailable: The deadline passed; nothing was sent.
         """
-        if self.state.eased or not await self._my_turn(deadline):
+        if self.state.eased or not await self._acquire_probe(deadline):
             async with self._noted():
                 yield
             return
@@ -110,30 +110,30 @@ class CircuitBreaker:
             async with self._noted():
                 yield
         finally:
-            self._one.release()
+            self._probe.release()
 
-    async def _my_turn(self, deadline: float) -> bool:
-        """Become the one that tries; False if meanwhile everybody may."""
+    async def _acquire_probe(self, deadline: float) -> bool:
+        """Become the probing request; False if the breaker has closed meanwhile."""
         try:
-            await asyncio.wait_for(self._one.acquire(), deadline - self._clock())
+            await asyncio.wait_for(self._probe.acquire(), deadline - self._clock())
         except asyncio.TimeoutError:
-            raise self._not_asked() from None
+            raise self._not_sent() from None
         if self.state.eased:
-            self._one.release()
+            self._probe.release()
             return False
         if self.state.until > deadline:
-            self._one.release()
-            raise self._not_asked()
+            self._probe.release()
+            raise self._not_sent()
         try:
             await self.pause()
         except BaseException:
-            self._one.release()
+            self._probe.release()
             raise
         return True
 
-    def _not_asked(self) -> Unavailable:
+    def _not_sent(self) -> Unavailable:
         times = self.state.failures
-        return Unavailable(f"the API has failed or pushed back {times} times in a row: not asked")
+        return Unavailable(f"not sent: the API failed or refused requests {times} times in a row")
 
     @asynccontextmanager
     async def _noted(self) -> AsyncIterator[None]:

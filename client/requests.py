@@ -66,7 +66,7 @@ def _sendable(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("it holds half a character, which can't be sent") from None
+        raise ValueError("it contains half a surrogate pair, which can't be sent") from None
     return value
 
 

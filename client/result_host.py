@@ -1,8 +1,8 @@
-"""The HTTP client for results: it connects to the addresses it has checked, and to no other.
+"""The HTTP client for results: it connects to checked addresses only.
 
-The check is made for every connection, so neither a redirect nor a second answer of DNS gets
-around it. Behind a proxy the proxy connects: there, only what can be seen from here is checked.
-The key goes to the API's own origin alone, and a host that trickles is not read from for long.
+Every connection is checked, so neither a redirect nor DNS rebinding circumvents it. Behind a proxy,
+which connects itself, only what is visible locally is checked. The key is sent to the API's own
+origin only, and transfers below a minimum speed are ended.
 """
 
 import ssl
@@ -30,7 +30,7 @@ from prefect_toapis.client.errors import ResultRefused
 from prefect_toapis.client.key import KeyAuth, without_frames
 from prefect_toapis.client.plain_text import printable
 
-UNUSABLE_PROXY = "a proxy that the environment names (HTTPS_PROXY, ALL_PROXY, ...) can't be used"
+UNUSABLE_PROXY = "the proxy in the environment (HTTPS_PROXY, ALL_PROXY, ...) is not a valid proxy"
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = 10  # in a row
 _SHOWN = 200  # characters of a host's name
@@ -39,11 +39,11 @@ _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 
 @dataclass(frozen=True)
 class LeastSpeed:
-    """How slowly a host may send: less is as good as nothing.
+    """The minimum speed of a host; slower transfers count as stalled.
 
     Args:
         size: Bytes in each window.
-        window: Seconds, of those that are spent waiting for the host.
+        window: Seconds spent waiting for the host.
     """
 
     size: int = 60 * 1024
@@ -51,13 +51,13 @@ class LeastSpeed:
 
 
 def result_client(base_url: str, least: LeastSpeed = LeastSpeed()) -> httpx.Client:
-    """The client for the results of an API; one for the process, safe to share between threads.
+    """The client for the results of an API, cached for the process and thread-safe.
 
-    It follows no redirects: `ResultSource` does.
+    It doesn't follow redirects: `ResultSource` does.
 
     Args:
-        base_url: The API's root: only where it is at a private address may its results be.
-        least: How slowly a host may send.
+        base_url: The API's root; results may be at private addresses only if the API is.
+        least: The minimum speed.
     """
     return _client(is_private_host(base_url), least)
 
@@ -73,18 +73,18 @@ def _through(proxy: SecretStr, least: LeastSpeed) -> httpx.HTTPTransport:
         return _SteadyTransport(
             least, limits=_LIMITS, proxy=httpx.Proxy(proxy.get_secret_value().strip())
         )
-    except (ValueError, httpx.InvalidURL):  # whose text, and frames, may hold a password
+    except (ValueError, httpx.InvalidURL):  # its text and frames may contain a password
         raise httpx.UnsupportedProtocol(UNUSABLE_PROXY) from None
 
 
 @dataclass(frozen=True)
 class ResultSource:
-    """Asks for results, with the key where the API itself has them, and follows redirects.
+    """Requests results, with the key where the API itself serves them, and follows redirects.
 
     Args:
-        http: What asks.
+        http: The client.
         base_url: The API's root.
-        key: The account's; None: it is never sent.
+        key: The account's key; None: no key is ever sent.
     """
 
     http: httpx.Client
@@ -94,14 +94,14 @@ class ResultSource:
     def open(
         self, url: SecretStr, headers: dict[str, str], timeout: httpx.Timeout
     ) -> httpx.Response:
-        """The response, opened for streaming.
+        """Open the response for streaming.
 
-        A URL on the API's origin that answers 401 is asked for once more with the key. Once a
-        redirect leaves that origin, the key isn't used any more, not even if another one comes
-        back to it: nobody else may say what is asked of the API with the key.
+        A URL on the API's origin that answers 401 is requested again with the key. Once a redirect
+        leaves that origin, the key isn't used any more, even if a later redirect returns to it:
+        other hosts must not choose which URLs are requested with the key.
 
         Raises:
-            httpx.HTTPError: There is no response, or redirects don't end.
+            httpx.HTTPError: There is no response, or there are too many redirects.
         """
         api, at_home = origin(httpx.URL(self.base_url)), True
         request = self.http.build_request(
@@ -120,7 +120,7 @@ class ResultSource:
             request = self.http.build_request(
                 "GET", following.url, headers=headers, timeout=timeout
             )
-        raise httpx.TooManyRedirects("the host redirects again and again", request=request)
+        raise httpx.TooManyRedirects("too many redirects", request=request)
 
     def _send_with(self, key: SecretStr, request: httpx.Request) -> httpx.Response:
         try:
@@ -131,7 +131,7 @@ class ResultSource:
 
 
 def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:
-    """Scheme, host and port of an http(s) URL; None if it isn't one, or holds a user name.
+    """Scheme, host and port of an http(s) URL; None for other URLs, or with a user name.
 
     Example:
         >>> origin(httpx.URL("HTTPS://ToAPIs.com/v1/videos"))
@@ -143,7 +143,7 @@ def origin(url: httpx.URL) -> tuple[str, bytes, int] | None:
 
 
 def host_of(url: httpx.URL) -> str:
-    """Host and port, for messages: nothing of a URL besides is free of what may sign.
+    """Host and port, for messages: all other parts of a URL may contain signatures.
 
     Example:
         >>> host_of(httpx.URL("https://me:pw@cdn.example:8443/a.mp4?sig=ab12"))
@@ -153,9 +153,9 @@ def host_of(url: httpx.URL) -> str:
 
 
 def proxy_for(url: httpx.URL) -> SecretStr | None:
-    """The proxy that the environment names for a URL (`HTTPS_PROXY`, ..., `NO_PROXY`), if any.
+    """The proxy for a URL by the environment (`HTTPS_PROXY`, ..., `NO_PROXY`), if any.
 
-    It may hold a password.
+    It may contain a password.
     """
     found = {scheme: SecretStr(proxy) for scheme, proxy in getproxies().items() if proxy}
     proxy = found.get(url.scheme) or found.get("all")
@@ -167,13 +167,13 @@ def proxy_for(url: httpx.URL) -> SecretStr | None:
 
 
 class GuardedTransport(httpx.BaseTransport):
-    """Connects to allowed addresses alone, whatever a name stands for.
+    """Connects to allowed addresses only, whatever a name resolves to.
 
     Args:
         private: Whether private addresses are allowed, too.
-        resolved: Finds a host's addresses.
-        inner: What makes the connections.
-        least: How slowly a host may send.
+        resolved: Resolves a host name.
+        inner: The transport that connects.
+        least: The minimum speed.
     """
 
     def __init__(
@@ -190,24 +190,24 @@ class GuardedTransport(httpx.BaseTransport):
         self._least = least
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Resolve, check, connect to what was checked; a proxy is left to connect itself.
+        """Resolve, check, and connect to the checked address; a proxy connects itself.
 
         Raises:
-            ResultRefused: The host has no address that is allowed.
-            httpx.ConnectError: It has no address at all, or none that answers.
+            ResultRefused: The host has no allowed address.
+            httpx.ConnectError: The host has no address, or no address answers.
         """
         url = request.url
         if url.scheme not in {"http", "https"} or not url.host:
-            raise httpx.UnsupportedProtocol("only http and https are fetched")
+            raise httpx.UnsupportedProtocol("only http and https are supported")
         if not may_be_asked(url.host, private=self._private):
             raise refused(url.host)
         proxy = proxy_for(url)
         try:
             allowed = self._allowed(url.host)
         except OSError as error:
-            if proxy:  # which may know the name
+            if proxy:  # which may resolve the name
                 return _through(proxy, self._least).handle_request(request)
-            what = f"{url.host} is not known: {type(error).__name__}"
+            what = f"{url.host} can't be resolved: {type(error).__name__}"
             raise httpx.ConnectError(what) from error
         if proxy:
             return _through(proxy, self._least).handle_request(request)
@@ -229,14 +229,14 @@ class GuardedTransport(httpx.BaseTransport):
 
 
 def refused(host: str) -> ResultRefused:
-    """The error for a host that must not be asked."""
+    """The error for a host that must not be contacted."""
     return ResultRefused(
-        f"the result is said to lie at {host}, which is no public address: it was not asked"
+        f"the result's host {host} is not at a public address, so it was not contacted"
     )
 
 
 def _at(request: httpx.Request, address: str) -> httpx.Request:
-    """The same request to one address; the certificate is still checked for the name."""
+    """The same request to an address; the certificate is still checked for the name."""
     return httpx.Request(
         request.method,
         request.url.copy_with(host=address),
@@ -247,11 +247,11 @@ def _at(request: httpx.Request, address: str) -> httpx.Request:
 
 
 class _SteadyTransport(httpx.HTTPTransport):
-    """Breaks off what comes too slowly, headers included: a timeout counts from byte to byte."""
+    """Ends transfers that are too slow, headers included: httpx's timeouts are per read."""
 
     def __init__(self, least: LeastSpeed, **settings: Any) -> None:
         super().__init__(**settings)
-        # httpx has no public way to say what its pool connects with.
+        # httpx has no public way to set the network backend of its pool.
         self._pool._network_backend = _SteadyBackend(least)  # noqa: SLF001 - as above
 
 
@@ -272,7 +272,7 @@ class _SteadyBackend(httpcore.SyncBackend):
 
 
 class _SteadyStream(httpcore.NetworkStream):
-    """One connection, for one request."""
+    """A connection, used for a single request."""
 
     def __init__(self, inner: httpcore.NetworkStream, least: LeastSpeed) -> None:
         self._inner = inner

@@ -1,9 +1,8 @@
-"""Fetching a result: a reader over HTTP that knows what a video looks like, and goes on.
+"""Downloading a result: an HTTP reader that validates the video and resumes broken transfers.
 
-The key goes to the API's own origin alone. What isn't a video is noticed at its first bytes, and
-what is only a part of one at its last. A transfer that breaks off is gone on with where it stopped,
-as long as the host says that the file is still the same; else it is an error, so that whoever
-stores while reading can withdraw.
+The key is sent to the API's own origin only. Content that isn't a video is detected by its first
+bytes, and a truncated video at its end. A broken transfer is resumed where it stopped, as long as
+the host serves the same file; otherwise reading raises, so that an upload in progress is aborted.
 """
 
 import hashlib
@@ -28,25 +27,24 @@ from prefect_toapis.client.urls import DEFAULT_BASE_URL
 
 _REFUSALS = {401, 403, 404, 410}
 _UNUSABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
-_PROGRESS = 64 * 1024  # bytes: so many earn another try
-_SHOWN = 60  # characters of what is no video
+_PROGRESS = 64 * 1024  # bytes that earn another resume
+_SHOWN = 60  # characters of content that isn't a video
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
-# A parameter with a value, or a run of characters such as signatures and keys are.
+# A parameter with a value, or a run of characters as in signatures and keys.
 _MAYBE_SECRET = re.compile(r"[?&;][^=]*=|^[\w.-]+=\S|[\w+/=%-]{20}")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 @dataclass(frozen=True)
 class ResumePolicy:
-    """What a transfer is put up with.
+    """When to resume a broken transfer, and when to give up.
 
     Args:
-        stall: Seconds without a byte, after which it counts as broken off.
-        resumes: How often in a row it is gone on with while not a single byte comes, or next to
-            none before it stalls again.
-        pause: Seconds before the first of them; twice as long before each other.
-        resumes_in_all: How often it is gone on with, and once more for each 64 KB that came.
-        least: How slowly it may come; what is slower has stalled.
+        stall: Seconds without a byte after which the transfer counts as broken.
+        resumes: The maximum number of resumes in a row without progress (64 KB).
+        pause: Seconds before the first resume, doubled before each further.
+        resumes_in_all: The maximum number of resumes, plus an extra for each 64 KB received.
+        least: The minimum speed; slower transfers have stalled.
     """
 
     stall: float = 30.0
@@ -57,7 +55,7 @@ class ResumePolicy:
 
     @classmethod
     def within(cls, budget: float) -> Self:
-        """The usual one, but for pauses that come to no more than `budget` seconds in a row.
+        """The default policy, with pauses that add up to at most `budget` seconds in a row.
 
         Example:
             >>> ResumePolicy.within(60).pause, ResumePolicy.within(0).pause
@@ -68,18 +66,21 @@ class ResumePolicy:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a host tells of a file: enough to know it again.
+    """The properties that identify a file across requests.
 
     Args:
-        length: In bytes; None if it isn't told, or is that of a compressed transfer.
-        etag: A strong one; None if there is none.
+        length: In bytes; None if not reported, or if the transfer is compressed.
+        etag: The strong ETag; None if there is none.
     """
 
     length: int | None
     etag: str | None
 
     def range_headers(self, start: int) -> dict[str, str]:
-        """The headers that ask for the rest of the file, and of this file alone.
+        """The headers that request the rest of the file, provided it is unchanged.
+
+        Args:
+            start: The offset in bytes.
 
         Example:
             >>> FileFacts(100, '"ab12"').range_headers(40)
@@ -93,16 +94,16 @@ class FileFacts:
         """Whether an answer is the rest of this file, from `start` to its end."""
         if not start:
             return status == 200 and file_facts(headers) == self
-        told = _RANGE.fullmatch(headers.get("content-range", ""))
-        if status != 206 or not told or headers.get("content-encoding"):
+        content_range = _RANGE.fullmatch(headers.get("content-range", ""))
+        if status != 206 or not content_range or headers.get("content-encoding"):
             return False
-        first, last, length = map(int, told.groups())
+        first, last, length = map(int, content_range.groups())
         same = self.etag is None or headers.get("etag") in {None, self.etag}
         return same and (first, last + 1, length) == (start, self.length, self.length)
 
 
 def file_facts(headers: httpx.Headers) -> FileFacts:
-    """What the headers of a whole file tell of it.
+    """The properties of a file by the headers of a full response.
 
     Example:
         >>> file_facts(httpx.Headers({"content-length": "100", "etag": 'W/"weak"'}))
@@ -116,28 +117,27 @@ def file_facts(headers: httpx.Headers) -> FileFacts:
 class ResultReader:
     """Reads a result as a stream, with blocking calls: use it in a thread, and close it.
 
-    Opening it starts the request and looks at the first bytes. A transfer that breaks off, or
-    stalls, is gone on with (`Range`), guarded by the ETag or the length. Its end is an end only if
-    the video's own structure says that it is whole.
+    The constructor sends the request and checks the first bytes. A transfer that breaks or stalls
+    is resumed (`Range`), guarded by the ETag or the length. At its end, the structure of the video
+    is checked for completeness.
 
     Args:
-        url: The (signed) URL; it appears in no error, and in no variable of a traceback.
-        kind: What it should be.
-        base_url: Of the API whose result it is: only where that is at a private address may the
-            result be, redirects included.
-        api_key: The account's, sent to the API's own origin alone, and only where that answers 401
-            without it.
+        url: The (signed) URL; it never appears in errors or in the variables of a traceback.
+        kind: The expected kind of media.
+        base_url: The root of the API; the result, redirects included, may be at a private address
+            only if the API is.
+        api_key: The account's key, sent to the API's own origin only, after a 401 without it.
         resume_policy: When to resume a transfer that broke off, and when to give up.
 
     Attributes:
-        content_type: By the content's first bytes.
-        length: Bytes in all, as the host tells; None if it doesn't.
+        content_type: The media type, by the content's first bytes.
+        length: The total size in bytes, as reported by the host; None if it isn't.
         size: Bytes read so far.
 
     Raises:
-        ResultRefused: The host refuses the URL, or must not be asked.
-        NotAVideo: The content is something else; while reading: the file is damaged.
-        Unavailable: The host doesn't answer; while reading: the transfer was cut.
+        ResultRefused: The host refuses the URL, or must not be contacted.
+        NotAVideo: The content isn't a video; while reading: the file is damaged.
+        Unavailable: The host doesn't answer; while reading: the transfer was interrupted.
 
     Example:
         ```python
@@ -170,7 +170,7 @@ class ResultReader:
         try:
             self._check_status(self._response)
             self._facts = file_facts(self._response.headers)
-            # In the pieces that come: larger ones would be gathered, and lost when it breaks off.
+            # Pieces as received: larger ones would be buffered, and lost if the transfer breaks.
             self._chunks = self._pieces()
             self._buffer = b""
             while len(self._buffer) < HEAD and (piece := self._more()):
@@ -184,25 +184,25 @@ class ResultReader:
 
     @property
     def length(self) -> int | None:
-        """See the class."""
+        """The total size in bytes, as reported by the host; None if it isn't."""
         return self._facts.length
 
     @property
     def sha256(self) -> str:
-        """Of what was read so far, in hex."""
+        """The SHA-256 of the bytes read so far, in hex."""
         return self._hash.hexdigest()
 
     @property
     def suffix(self) -> str:
-        """For the name of a file of this type."""
+        """The file name suffix of this type, without a dot."""
         return SUFFIXES[self.content_type]
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._response.close()
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes; b"" at the end only, and only if nothing is missing."""
+        """Read up to `size` bytes; b"" only at the end of a complete file."""
         if not self._buffer:
             self._buffer = self._more()
             self._check_structure(self._buffer)
@@ -221,7 +221,7 @@ class ResultReader:
         except _UNUSABLE as error:
             raise ResultRefused(_broken(error, _asked(error))) from None
         except httpx.HTTPError as error:
-            what = _broken(error, _asked(error))  # its own text may hold the URL
+            what = _broken(error, _asked(error))  # its own text may contain the URL
             raise Unavailable(what, money="spent") from None
         except BaseException as error:
             without_frames(error)
@@ -231,7 +231,7 @@ class ResultReader:
         return decompressed(self._response.iter_raw(), self._response.headers)
 
     def _more(self) -> bytes:
-        """The next bytes, b"" at the end; what breaks off is gone on with."""
+        """The next bytes, b"" at the end; broken transfers are resumed."""
         while True:
             stalled = False
             try:
@@ -251,7 +251,7 @@ class ResultReader:
             self._resume(what, stalled=stalled)
 
     def _resume(self, what: str, *, stalled: bool) -> None:
-        """Wait, and ask for the rest; or give up where that brings next to nothing."""
+        """Wait and request the rest, or give up if resuming makes too little progress."""
         policy, gained = self._resume_policy, self._came - self._resumed_at
         self._resumed_at = self._came
         if gained and not (stalled and gained < _PROGRESS):
@@ -262,10 +262,10 @@ class ResultReader:
         time.sleep(policy.pause * 2**self._in_vain)
         self._resumes += 1
         self._in_vain += 1
-        self._go_on(what)
+        self._request_rest(what)
 
-    def _go_on(self, what: str) -> None:
-        """Ask for the rest; a host that is out of order for now is asked once more."""
+    def _request_rest(self, what: str) -> None:
+        """Request the rest; if the host is unavailable, the next read resumes again."""
         self._response.close()
         try:
             self._response = self._ask(self._facts.range_headers(self._came))
@@ -279,7 +279,7 @@ class ResultReader:
             self._chunks = self._pieces()
         else:
             self._check_refusal(self._response)
-            what = f"{what}, and the host doesn't go on with it"
+            what = f"{what}, and the host doesn't resume it"
             raise Unavailable(what, http_status=status, money="spent")
 
     def _check_structure(self, piece: bytes) -> None:
@@ -289,14 +289,14 @@ class ResultReader:
         if piece:
             self._structure.feed(piece)
         if fault := self._structure.fault if piece else self._structure.finish():
-            if self._facts.length is None and not piece:  # nothing else said where its end is
+            if self._facts.length is None and not piece:  # the host didn't report a length
                 what = f"the transfer from {self._host} was cut after {self._came} bytes"
-                raise Unavailable(f"{what}: the video is not whole, {fault}", money="spent")
+                raise Unavailable(f"{what}: the video is incomplete, {fault}", money="spent")
             raise NotAVideo(f"the video at {self._host} is damaged: {fault}")
 
     @property
     def _host(self) -> str:
-        """Which host answered, after redirects."""
+        """The host that answered, after redirects."""
         return host_of(self._response.url)
 
     def _check_refusal(self, response: httpx.Response) -> None:
@@ -316,14 +316,15 @@ class ResultReader:
     def _type_of(self, start: bytes, kind: Kind) -> str:
         if content_type := media_type(start, kind):
             return content_type
-        told = _MEDIA_TYPE.match(self._response.headers.get("content-type", ""))
-        said = told[0].lower() if told else "no type"
-        beginning = f"{said}, beginning with {_beginning(start)!r}, from {self._host}"
-        raise NotAVideo(f"the result is no {kind}: {beginning}")
+        declared = _MEDIA_TYPE.match(self._response.headers.get("content-type", ""))
+        type_name = declared[0].lower() if declared else "no type"
+        beginning = f"{type_name}, beginning with {_beginning(start)!r}, from {self._host}"
+        article = "an" if kind == "image" else "a"
+        raise NotAVideo(f"the result is not {article} {kind}: {beginning}")
 
 
 def _beginning(content: bytes) -> str:
-    """What a file begins with, in words or as text, with nothing in it that may be a secret."""
+    """The beginning of a file as text, without anything that may be a secret."""
     if not content:
         return "nothing"
     words = excerpt(content.decode("ascii", "replace"), _SHOWN).split(" ")
@@ -332,11 +333,11 @@ def _beginning(content: bytes) -> str:
 
 def _broken(error: Exception, host: str | None) -> str:
     where = f" from {host}" if host else ""
-    return f"the result could not be fetched{where}: {type(error).__name__}"
+    return f"the result could not be downloaded{where}: {type(error).__name__}"
 
 
 def _asked(error: Exception) -> str | None:
-    """Which host was asked; None for a URL that isn't one."""
+    """The host of a failed request; None for an invalid URL."""
     try:
         return host_of(error.request.url) if isinstance(error, httpx.RequestError) else None
     except RuntimeError:  # the error names no request

@@ -1,4 +1,4 @@
-"""Trying again, for seconds, what is safe to try again: on stamina."""
+"""Retries of safe requests within seconds, by stamina."""
 
 import logging
 import time
@@ -11,13 +11,13 @@ from prefect_toapis.client.errors import Transient
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long the client itself tries again what is safe to try again.
+    """How the client itself retries safe requests.
 
     Args:
-        budget: Seconds in which every try begins; a `Retry-After` beyond it isn't waited for. With
-            0 there is one try.
-        first: Seconds before the second try; each later one waits twice as long.
-        longest: Seconds between two tries at most, and no more than a quarter of the budget.
+        budget: Seconds within which every attempt starts; a `Retry-After` beyond it isn't waited
+            for. 0 means a single attempt.
+        first: Seconds before the second attempt, doubled before each further.
+        longest: The maximum seconds between two attempts, limited to a quarter of the budget.
     """
 
     budget: float = 60.0
@@ -25,27 +25,27 @@ class RetryPolicy:
     longest: float = 15.0
 
     def delay(self, error: Exception, left: float) -> bool | float:
-        """Whether to try again after an error, and after how many seconds if it says so itself.
+        """Whether to retry after an error, or the seconds of its `Retry-After`.
 
         Args:
-            error: What the latest try raised.
-            left: Seconds of the budget.
+            error: Raised by the latest attempt.
+            left: Remaining seconds of the budget.
         """
         if not isinstance(error, Transient):
             return False
-        if not error.retry_after:  # "at once" would ask without a pause until the budget ends
+        if not error.retry_after:  # 0 would retry without a pause until the budget ends
             return True
         return error.retry_after if error.retry_after <= left else False
 
     def caller(self) -> stamina.BoundAsyncRetryingCaller:
-        """Calls an async function and tries it again by this policy; the budget starts now."""
+        """A caller that retries an async function by this policy; the budget starts now."""
         if self.budget == 0:
             return stamina.AsyncRetryingCaller(attempts=1, timeout=None).on(Transient)
         end = time.monotonic() + self.budget
         longest = min(self.longest, self.budget / 4)
         return stamina.AsyncRetryingCaller(
             attempts=None,
-            timeout=self.budget - longest,  # later there is no room for another wait
+            timeout=self.budget - longest,  # later another wait would exceed the budget
             wait_initial=self.first,
             wait_max=longest,
             wait_jitter=self.first,
@@ -53,16 +53,16 @@ class RetryPolicy:
 
 
 def _in_words(record: logging.LogRecord) -> bool:
-    """Stamina keeps what it retries and why in the record's data, which consoles don't show."""
+    """Put the cause into the message: stamina has it in the record's extra data only."""
     cause = str(vars(record).get("stamina.caused_by"))
     if cause.partition("(")[0] in _names(Transient):
-        record.msg = "%s; trying again in %.1f s"
+        record.msg = "%s; retrying in %.1f s"
         record.args = (cause, vars(record)["stamina.wait_for"])
     return True
 
 
 def _names(kind: type[Exception]) -> set[str]:
-    """Of a class of errors and all below it, as far as they are defined by now."""
+    """The names of a class of errors and its subclasses defined so far."""
     return {kind.__name__}.union(*map(_names, kind.__subclasses__()))
 
 

@@ -59,13 +59,13 @@ def unchecked(request: Request, catalogue: Catalogue) -> str | None:
     Example:
         >>> request = VideoRequest(prompt="A dog", model="kling-v3", extra={"seed": 7, "cfg": 0.5})
         >>> unchecked(request, Catalogue.shipped())
-        "kling-v3: the catalogue doesn't describe cfg; it goes out unchecked"
+        "kling-v3: the catalogue doesn't describe cfg; it is sent unchecked"
     """
     rules = catalogue.rules_of(request.model)
     model = printable(request.model, _SHOWN)
     if rules is None:
         meant = _close_to(request.model, catalogue)
-        return f"{model}: the catalogue doesn't know it{meant}; its rules are unchecked"
+        return f"{model}: not in the catalogue{meant}; its rules are unchecked"
     if not rules.open:
         return None
     listed = rules.section(request.section) or {}
@@ -125,9 +125,9 @@ def not_uploaded(
 
 def _upload_fault(url: str | None, *, private: bool) -> str | None:
     if url is None:
-        return "no upload of this content is given: upload the file first"
+        return "no upload of this content: upload the file first"
     why = why_not_public(url, private=private)
-    return f"its upload is remembered at a wrong place: {why}" if why else None
+    return f"its upload is recorded at an unusable URL: {why}" if why else None
 
 
 def segment_seconds(text: str) -> tuple[float, float] | None:

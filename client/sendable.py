@@ -23,7 +23,7 @@ def unsendable(value: Any) -> str | None:
 
     Example:
         >>> unsendable(["A dog\0"])
-        "it holds the character NUL (\\x00), which can't be stored"
+        "it contains a NUL character (\\x00), which can't be stored"
         >>> unsendable({"seed": 7, "tags": ["a"]}) is None
         True
     """
@@ -93,8 +93,8 @@ def _fault(value: Any) -> str | None:
         if found is None:
             return None
         if found[0] == "\0":
-            return "it holds the character NUL (\\x00), which can't be stored"
-        return "it holds half a character, which can't be sent"
+            return "it contains a NUL character (\\x00), which can't be stored"
+        return "it contains half a surrogate pair, which can't be sent"
     if isinstance(value, float) and not math.isfinite(value):
         return "it is a number that JSON doesn't know, such as NaN"
     if isinstance(value, int) and abs(value) >= _LARGEST:

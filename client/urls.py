@@ -187,7 +187,7 @@ def why_not_public(url: str, *, private: bool = False) -> str | None:
 def _why_not_asked(parts: SplitResult, *, private: bool) -> str | None:
     host = parts.hostname
     if not host:
-        return "it names no host"
+        return "it has no host"
     if "\\" in parts.netloc or not parts.netloc.isprintable():  # others read another host in it
         return "its host can't be told for sure: give a URL without backslashes"
     if may_be_asked(host, private=private):

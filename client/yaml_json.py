@@ -279,9 +279,9 @@ def _key_of(token: str) -> str:
 
 def _over(bounds: Bounds, values: int, characters: int) -> str | None:
     if values > bounds.values:
-        return f"it holds more than {bounds.values:,} values, aliases replaced"
+        return f"it holds more than {bounds.values:,} values after expanding aliases"
     if characters > bounds.characters:
-        return f"it holds more than {bounds.characters:,} characters, aliases replaced"
+        return f"it holds more than {bounds.characters:,} characters after expanding aliases"
     return None
 
 

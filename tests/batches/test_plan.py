@@ -295,7 +295,7 @@ def test_a_model_that_is_unknown_is_noted_once_and_passed_through() -> None:
     variants = [{"model": "veo9", "duration": 7}, {"model": "veo9", "extra": {"seed": 1}}]
     plan = planned(scenes=["a", "b"], variants=variants)
     assert plan.faults == []
-    assert plan.notes == ["veo9: the catalogue doesn't know it; its rules are unchecked"]
+    assert plan.notes == ["veo9: not in the catalogue; its rules are unchecked"]
     assert [shot.request.duration for shot in plan.shots] == [7, None, 7, None]
 
 

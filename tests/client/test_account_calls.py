@@ -284,11 +284,11 @@ async def test_a_spooled_file_is_uploaded(simulator: Simulator, client: ToAPIsCl
     ("kind", "content", "fault"),
     [
         ("image", b"", "cat: it is empty"),
-        ("image", MP4, "cat: it is no image that the API takes: JPEG, PNG, WebP or GIF"),
-        ("video", GIF, "cat: it is no video that the API takes: MP4, WebM or MOV"),
+        ("image", MP4, "cat: it is not a supported image type: JPEG, PNG, WebP or GIF"),
+        ("video", GIF, "cat: it is not a supported video type: MP4, WebM or MOV"),
         (
             *("image", GIF + bytes(10 * 1024 * 1024)),
-            "cat: it has 11.0 MB; an image may have 10 MB at most",
+            "cat: 11.0 MB exceeds the 10 MB limit for images",
         ),
     ],
 )

@@ -159,7 +159,7 @@ def test_a_model_that_makes_no_characters_says_so() -> None:
 def test_what_nobody_checks_of_a_remix_is_told() -> None:
     assert unchecked(remix(), SHIPPED) is None
     told = unchecked(remix(model="kling-v3"), SHIPPED)
-    assert told == "kling-v3: the catalogue doesn't describe prompt; it goes out unchecked"
+    assert told == "kling-v3: the catalogue doesn't describe prompt; it is sent unchecked"
 
 
 def test_a_signature_never_shows() -> None:

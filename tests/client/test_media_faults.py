@@ -53,13 +53,13 @@ MB = 1024 * 1024
     [
         ("image", GIF, len(GIF), None),
         ("image", GIF, 10 * MB, None),
-        ("image", GIF, 10 * MB + 1, "it has 10.5 MB; an image may have 10 MB at most"),
+        ("image", GIF, 10 * MB + 1, "10.5 MB exceeds the 10 MB limit for images"),
         ("video", MP4, 50 * MB, None),
-        ("video", MP4, 50 * MB + 1, "it has 52.4 MB; a video may have 50 MB at most"),
+        ("video", MP4, 50 * MB + 1, "52.4 MB exceeds the 50 MB limit for videos"),
         ("image", b"", 0, "it is empty"),
         ("video", b"", 0, "it is empty"),
-        ("image", MP4, 99, "it is no image that the API takes: JPEG, PNG, WebP or GIF"),
-        ("video", GIF, 99, "it is no video that the API takes: MP4, WebM or MOV"),
+        ("image", MP4, 99, "it is not a supported image type: JPEG, PNG, WebP or GIF"),
+        ("video", GIF, 99, "it is not a supported video type: MP4, WebM or MOV"),
     ],
 )
 def test_what_the_api_takes_has_no_fault(

@@ -131,7 +131,7 @@ def test_what_can_not_be_understood_is_named_and_kept() -> None:
     assert odd
     over = verdict(odd, 601, 0, PACE)
     assert isinstance(over, StillRendering)
-    assert over.message == 'after 601 seconds its status is "al most", which is not known here'
+    assert over.message == 'after 601 seconds its status is "al most", which is unknown'
     assert over.reply == odd.excerpt
     assert over.reply
     assert PAGE in over.reply
@@ -611,7 +611,7 @@ async def test_a_reply_with_another_business_id_is_not_believed() -> None:
     ours = replace(DONE, business_id="mine-1")
     expected = Expected(business_id="mine-1")
     assert await poller_of(Script(other, ours)).wait("v", FAST, expected=expected) == ours
-    with pytest.raises(UnreadableReply, match=r"business id other-1, which is not ours"):
+    with pytest.raises(UnreadableReply, match=r"business id other-1, which was not queried"):
         await poller_of(Script(other)).wait("v", replace(FAST, grace=0.05), expected=expected)
 
 

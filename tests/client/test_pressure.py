@@ -93,7 +93,7 @@ async def test_while_the_account_pushes_back_one_tries_and_the_others_wait() -> 
 async def test_who_can_not_ask_before_the_deadline_does_not_ask() -> None:
     breaker = CircuitBreaker(lambda: 0.0)
     breaker.state = BackoffState(6, 6, until=100.0)
-    with pytest.raises(Unavailable, match="6 times in a row: not asked") as raised:
+    with pytest.raises(Unavailable, match="6 times in a row") as raised:
         async with breaker.passage(deadline=50):
             pytest.fail("it asked")
     assert raised.value.money == "not spent"

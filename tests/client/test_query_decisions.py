@@ -136,7 +136,7 @@ TASK = {"id": "video_1", "status": "queued"}
         ({}, "video_1", "mine-1", None),
         ({}, None, "mine-1", None),
         ({"id": None}, "video_1", "mine-1", None),
-        ({"id": "video_2"}, "video_1", None, "about the generation video_2, which is not ours"),
+        ({"id": "video_2"}, "video_1", None, "about the generation video_2, which was not queried"),
         ({"id": "video_2", "task_id": "video_1"}, "video_1", None, None),
         ({"task_id": "video_2"}, "video_1", None, None),
         ({"id": "x", "task_id": "video_2"}, "video_1", None, "the generation video_2, which"),

@@ -60,7 +60,7 @@ def test_the_checked_address_is_asked_under_the_name_of_the_url() -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"])
 def test_a_name_that_stands_for_a_private_address_is_not_asked(address: str) -> None:
     internet = Internet({})
-    with pytest.raises(ResultRefused, match=r"evil\.example, which is no public address") as raised:
+    with pytest.raises(ResultRefused, match=r"evil\.example is not at a public address") as raised:
         client(internet, names(evil_example=address)).get("https://evil.example/?sig=s3cr3t")
     assert internet.asked == []
     assert raised.value.money == "spent"
@@ -128,7 +128,7 @@ def test_a_public_api_has_no_results_on_this_machine(
 ) -> None:
     if proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy)
-    with pytest.raises(ResultRefused, match=r"127\.0\.0\.1, which is no public address"):
+    with pytest.raises(ResultRefused, match=r"127\.0\.0\.1 is not at a public address"):
         ResultReader(SecretStr("http://127.0.0.1:1/video.mp4"), base_url="https://8.8.8.8")
 
 

@@ -210,7 +210,7 @@ def test_a_transfer_that_breaks_off_is_an_error_at_its_end(host: Host) -> None:
         with pytest.raises(Unavailable) as raised:
             read_all(reader)
         with pytest.raises(
-            Unavailable, match=f"of {len(MP4) + 10} bytes, and the host doesn't go on"
+            Unavailable, match=f"of {len(MP4) + 10} bytes, and the host doesn't resume"
         ):
             reader.read(1)  # whoever asks again is not told that this was the end
     assert raised.value.money == "spent"
@@ -268,7 +268,7 @@ def test_it_does_not_go_on_with_another_file(host: Host) -> None:
     page = Page(cuts=[300_000], etag='"v1"')
     with closing(opened(host.put(page))) as reader:
         page.etag = '"v2"'
-        with pytest.raises(Unavailable, match="the host doesn't go on with it"):
+        with pytest.raises(Unavailable, match="the host doesn't resume it"):
             read_all(reader)
     assert len(host.seen) == 2
 

@@ -19,7 +19,7 @@ async def test_a_retry_is_logged_with_its_reason_in_words(caplog: pytest.LogCapt
         return tries
 
     assert await RetryPolicy(budget=1, first=0.01).caller()(ask) == 2
-    assert caplog.messages == ["RateLimited('too fast'); trying again in 0.0 s"]
+    assert caplog.messages == ["RateLimited('too fast'); retrying in 0.0 s"]
 
 
 async def test_what_is_retried_does_not_depend_on_the_order_of_imports(
@@ -36,7 +36,7 @@ async def test_what_is_retried_does_not_depend_on_the_order_of_imports(
         return "done"
 
     assert await RetryPolicy(budget=1, first=0.01).caller()(ask) == "done"
-    assert caplog.messages == ["Later('not yet'); trying again in 0.0 s"]
+    assert caplog.messages == ["Later('not yet'); retrying in 0.0 s"]
     failures.append(Later("not yet"))
     with pytest.raises(Later):
         await RetryPolicy(budget=0).caller()(ask)

@@ -60,7 +60,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
     ),
     ("sora-2", {"image_urls": [""]}, "image_urls[0]", "''", "not a URL"),
     ("sora-2", {"image_urls": ["http://["]}, "image_urls[0]", "'http://['", "not a URL"),
-    ("sora-2", {"image_urls": ["https:///a"]}, "image_urls[0]", "'https:///a'", "names no host"),
+    ("sora-2", {"image_urls": ["https:///a"]}, "image_urls[0]", "'https:///a'", "has no host"),
     (
         *("sora-2-vip", {"image_urls": ["http://10.0.0.1/a"]}, "image_urls[0]"),
         *("'http://10.0.0.1/a'", "10.0.0.1 can't be reached by the provider"),
@@ -306,9 +306,7 @@ def test_a_reference_without_an_upload_is_told_with_its_place() -> None:
         *(("image_urls[2]", CAT), ("images[0].url", CAT), ("metadata.x[0]", CAT))
     ]
     assert str(told[0]).startswith("image_urls[2]='sha256:abab")
-    assert str(told[0]).endswith(
-        "with wan9: no upload of this content is given: upload the file first"
-    )
+    assert str(told[0]).endswith("with wan9: no upload of this content: upload the file first")
     assert not_uploaded(request, {other: DOG, CAT: DOG}) == []
 
 
@@ -398,12 +396,12 @@ def test_a_field_that_a_model_needs_is_asked_for() -> None:
     ("model", "fields", "said"),
     [
         ("sora-2", {}, None),
-        ("wan9", {}, "wan9: the catalogue doesn't know it; its rules are unchecked"),
+        ("wan9", {}, "wan9: not in the catalogue; its rules are unchecked"),
         *[
             (
                 *(written, {}),
                 (
-                    f"{written}: the catalogue doesn't know it (did you mean {meant}?); "
+                    f"{written}: not in the catalogue (did you mean {meant}?); "
                     "its rules are unchecked"
                 ),
             )
@@ -415,16 +413,16 @@ def test_a_field_that_a_model_needs_is_asked_for() -> None:
             ]
         ],
         *[
-            (name, {}, f"{name}: the catalogue doesn't know it; its rules are unchecked")
+            (name, {}, f"{name}: not in the catalogue; its rules are unchecked")
             for name in ("sora-3", "sora-2-max", "kling", "kling_", "")
         ],
         ("kling-v3", {"extra": {"seed": 7}}, None),
-        ("kling-v3", {"n": 2}, "kling-v3: the catalogue doesn't describe n; it goes out unchecked"),
+        ("kling-v3", {"n": 2}, "kling-v3: the catalogue doesn't describe n; it is sent unchecked"),
         (
             *("kling-v3", {"duration": 5, "extra": {"seed": 7, "metadata": {"cut": 1}}}),
             (
                 "kling-v3: the catalogue doesn't describe duration and metadata.cut; "
-                "they go out unchecked"
+                "they are sent unchecked"
             ),
         ),
     ],

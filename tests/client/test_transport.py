@@ -118,8 +118,8 @@ async def test_an_unknown_model_s_fields_arrive_and_the_log_says_that_nobody_che
     await client.submit(VideoRequest(model="kling-9", prompt="A dog", extra={"seed": 7, "cut": 1}))
     assert simulator.ledger.paid[-1].body["cut"] == 1
     assert caplog.messages == [
-        "wan9: the catalogue doesn't know it; its rules are unchecked",
-        "kling-9: the catalogue doesn't describe cut; it goes out unchecked",
+        "wan9: not in the catalogue; its rules are unchecked",
+        "kling-9: the catalogue doesn't describe cut; it is sent unchecked",
     ]
 
 

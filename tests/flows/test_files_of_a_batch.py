@@ -75,7 +75,7 @@ async def test_faults_of_files_come_with_all_others_before_anything_is_sent(
         await make([scene, "{character} runs"], characters=[clip])
     faults = "\n".join(raised.value.faults)
     assert 'scene "a": ' in faults
-    assert "no-image.png: it is no image that the API takes" in faults
+    assert "no-image.png: it is not a supported image type" in faults
     assert "./missing.png: there is no such file here" in faults
     assert 'character "Duke": ' in faults
     assert "there is no such object" in faults
@@ -113,7 +113,7 @@ async def test_the_upload_tasks_check_by_content_and_remember_in_the_bucket(
     assert await aupload_image(written(tmp_path, "b.jpg", PNG), **told) == url
     assert await aupload_clip(written(tmp_path, "a.mp4", MP4), **told) != url
     assert [one.kind for one in simulator.ledger.uploads] == ["image", "video"]
-    with pytest.raises(InvalidRequest, match="it is no video that the API takes"):
+    with pytest.raises(InvalidRequest, match="it is not a supported video type"):
         await aupload_clip(tmp_path / "a.png", **told)
     with pytest.raises(InvalidRequest, match="10 MB at most"):
         await aupload_image(written(tmp_path, "big.png", PNG + bytes(11 * 2**20)), **told)

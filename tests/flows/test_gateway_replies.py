@@ -69,7 +69,7 @@ async def test_a_word_that_is_not_known_stays_open_and_is_named_and_kept(
     brief = quick.with_overrides(RunSettings(polling=PollingSettings(timeout_seconds=0.3)))
     [row] = (await make(["a dog"], settings=brief, on_failure="tolerate")).rows
     assert row.status == "open"
-    assert 'its status is "oops", which is not known here' in row.error
+    assert 'its status is "oops", which is unknown' in row.error
     assert "https://a.example/b" in row.reply
     [record] = [key for key in bucket.list_keys("b/") if "attempt" in key]
     everything = b"".join(bucket.read(key) or b"" for key in bucket.list_keys("b/"))
@@ -90,7 +90,7 @@ async def test_a_generation_of_others_is_neither_adopted_nor_stored(
     manifest = await make(["a cat", "a dog"], on_failure="tolerate")
     [row] = manifest.open
     assert "its look-up failed" in row.error
-    assert "which is not ours" in row.error
+    assert "which was not queried" in row.error
     assert row.task_id is None
     assert len(simulator.ledger.paid) == 2
     simulator.faults.clear()

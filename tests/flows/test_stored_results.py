@@ -34,7 +34,7 @@ async def test_a_page_in_place_of_a_video_is_never_stored(
     )
     manifest = await make(["a dog", "a cat"], on_failure="tolerate")
     assert [row.status for row in manifest.rows] == ["open", "open"]
-    assert "the result is no video: text/html, beginning with '<html>" in manifest.rows[0].error
+    assert "the result is not a video: text/html, beginning with '<html>" in manifest.rows[0].error
     assert "The generation is paid for." in manifest.rows[0].error
     assert objects(bucket, ".mp4") == objects(bucket, "shot.json") == []
     simulator.faults.clear()

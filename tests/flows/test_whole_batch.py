@@ -201,7 +201,7 @@ async def test_what_is_worth_knowing_of_a_plan_is_logged(
 ) -> None:
     unknown = Variant(model="wan9", extra={"resolution": "720p"})
     await make(["a dog"], variants=[unknown], characters=CHARACTERS)
-    assert "wan9: the catalogue doesn't know it; its rules are unchecked" in log.text
+    assert "wan9: not in the catalogue; its rules are unchecked" in log.text
     assert "no character will appear" in log.text
     assert simulator.ledger.paid[0].body["resolution"] == "720p"
 

@@ -208,7 +208,7 @@ async def test_to_an_api_at_home_go_references_at_home_but_no_metadata(
 async def test_an_upload_at_a_wrong_host_goes_into_no_request(simulator: Simulator) -> None:
     request = VideoRequest(prompt="A dog", image_urls=[A])
     async with ToAPIsClient(SecretStr(simulator.api_key), simulator.url) as client:
-        with pytest.raises(InvalidRequest, match="remembered at a wrong place"):
+        with pytest.raises(InvalidRequest, match="recorded at an unusable URL"):
             await client.submit(request, uploads={A: EVIL})
     assert simulator.ledger.submissions == []
 
@@ -272,5 +272,5 @@ def test_behind_a_proxy_a_local_name_is_not_asked_for(
         raise OSError(name)
 
     transport = GuardedTransport(private=False, resolved=unknown)
-    with pytest.raises(ResultRefused, match="no public address"):
+    with pytest.raises(ResultRefused, match="not at a public address"):
         transport.handle_request(httpx.Request("GET", f"http://{host}/"))

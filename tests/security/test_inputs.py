@@ -59,11 +59,15 @@ def laughs(levels: int) -> str:
 
 
 TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
-    "values behind aliases": ("b.yaml", laughs(9), "more than 500,000 values, aliases replaced"),
+    "values behind aliases": (
+        "b.yaml",
+        laughs(9),
+        "more than 500,000 values after expanding aliases",
+    ),
     "texts behind aliases": (
         "b.yaml",
         f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 1000)}]",
-        "more than 64,000,000 characters, aliases replaced",
+        "more than 64,000,000 characters after expanding aliases",
     ),
     "merged aliases": (
         "b.yaml",
@@ -74,7 +78,7 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
         + "]}\nc: {<<: ["
         + ", ".join(["*b"] * 100)
         + "]}",
-        "more than 500,000 values, aliases replaced",
+        "more than 500,000 values after expanding aliases",
     ),
     "a chain of aliases": (
         "b.yaml",
@@ -86,9 +90,9 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
     "blocks in YAML": ("b.yaml", "- " * 100_000, "line 1 is nested more than 50 deep"),
     "nesting in JSON": ("b.json", '{"a":\n' * 100_000, "line 51 is nested more than 50 deep"),
     "a number": ("b.yaml", f"max_videos: !!int {'1:' * 5000}1", "a number this long"),
-    "bytes of YAML": ("b.yaml", b"#" * 9_000_000, "it has 9.0 MB, and may have 8 MB at most"),
-    "bytes of JSON": ("b.json", b" " * 33_000_000, "it has 33.0 MB, and may have 32 MB at most"),
-    "bytes of a table": ("p.csv", b"x" * 65_000_000, "it has 65.0 MB, and may have 64 MB at most"),
+    "bytes of YAML": ("b.yaml", b"#" * 9_000_000, "9.0 MB exceeds the limit of 8 MB"),
+    "bytes of JSON": ("b.json", b" " * 33_000_000, "33.0 MB exceeds the limit of 32 MB"),
+    "bytes of a table": ("p.csv", b"x" * 65_000_000, "65.0 MB exceeds the limit of 64 MB"),
     "values of JSON": ("b.json", "[" + "1," * 3_100_000 + "1]", "more than 3,000,000 values"),
     "rows of CSV": ("p.csv", "prompt\n" + "A\n" * 100_001, "it has more than 100,000 rows"),
     "cells of CSV": ("p.csv", "prompt\n" + "," * 11_000_000, "it has more than 10,000,000 cells"),
@@ -306,18 +310,18 @@ def test_a_prompt_that_its_roles_blow_up_is_a_fault() -> None:
     [
         (
             VideoRequest(prompt="A dog\0"),
-            "prompt='A dog\\x00' with sora-2: it holds the character NUL",
+            "prompt='A dog\\x00' with sora-2: it contains a NUL character",
         ),
         (
             VideoRequest(prompt="A", image_urls=["https://m.example/\0"]),
-            "it holds the character NUL",
+            "it contains a NUL character",
         ),
         (VideoRequest(prompt="A", model="new", extra={"x": {"y": ["\0"]}}), "the character NUL"),
         (VideoRequest(prompt="A", model="new", extra={"\0": 1}), "the character NUL"),
-        (VideoRequest(prompt="A", model="new", extra={"x": float("inf")}), "JSON doesn't know"),
+        (VideoRequest(prompt="A", model="new", extra={"x": float("inf")}), "JSON can't represent"),
         (VideoRequest(prompt="A", duration=10**400), "a number beyond"),
-        (VideoRequest(prompt="x" * 32_001), "it has 32,001 characters; 32,000 at most"),
-        (VideoRequest(prompt="A", model="x" * 201), "it has 201 characters; 200 at most"),
+        (VideoRequest(prompt="x" * 32_001), "32,001 characters exceed the limit of 32,000"),
+        (VideoRequest(prompt="A", model="x" * 201), "201 characters exceed the limit of 200"),
         (
             VideoRequest(prompt="A", image_urls=[f"https://m.example/{'x' * 9000}"]),
             "it has more than 8,192 characters",
@@ -357,7 +361,7 @@ def test_nul_is_refused_in_every_text_of_a_spec(spec: dict[str, Any]) -> None:
     import json
 
     told = faults_of(json.dumps(spec), "b.json")
-    assert any("it holds the character NUL" in fault for fault in told)
+    assert any("it contains a NUL character" in fault for fault in told)
     assert "\0" not in "".join(told)
     with pytest.raises(ValueError, match="NUL"):
         BatchSpec.model_validate(spec)
@@ -365,7 +369,7 @@ def test_nul_is_refused_in_every_text_of_a_spec(spec: dict[str, Any]) -> None:
 
 def test_nul_in_a_table_is_refused_too() -> None:
     assert (
-        "row 2: prompt: Value error, it holds the character NUL"
+        "row 2: prompt: Value error, it contains a NUL character"
         in faults_of("prompt\nA\0\n", "p.csv")[0]
     )
 
@@ -387,7 +391,7 @@ def places(tmp_path: Path) -> dict[str, str]:
         "a socket": str(tmp_path / "socket"),
         "a device": "/dev/zero",
         "standard input": "/dev/stdin",
-        "a file of the system": "/proc/self/environ",
+        "a system file": "/proc/self/environ",
         "a link to one": str(tmp_path / "environ"),
         "nobody's home": "~no-such-user/x",
         "NUL": "a\0b",
@@ -396,9 +400,9 @@ def places(tmp_path: Path) -> dict[str, str]:
 
 KINDS = [
     *("a folder", "a pipe", "a socket", "a device", "standard input"),
-    *("a file of the system", "a link to one", "nobody's home", "NUL"),
+    *("a system file", "a link to one", "nobody's home", "NUL"),
 ]
-WHY = "not a file|a file of the system|no such user|no NUL"
+WHY = "not a file|a system file|no such user|contain NUL"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -434,7 +438,7 @@ def test_a_file_that_is_longer_than_it_may_be_is_not_read(tmp_path: Path) -> Non
     file = tmp_path / "large"
     with file.open("wb") as writing:
         writing.truncate(10**12)
-    with pytest.raises(ValueError, match=r"it has 1000000\.0 MB, and may have 1 MB at most"):
+    with pytest.raises(ValueError, match=r"1000000\.0 MB exceeds the limit of 1 MB"):
         read_file(file, 1_000_000)
 
 

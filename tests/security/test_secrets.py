@@ -288,7 +288,7 @@ def test_what_is_no_video_shows_nothing_that_may_sign(
     url, answer = host
     answer["body"] = body.encode()
     answer["headers"] = {"Content-Type": f"text/html; sig={SECRET}"}
-    with pytest.raises(NotAVideo, match="the result is no video: text/html") as raised:
+    with pytest.raises(NotAVideo, match="the result is not a video: text/html") as raised:
         ResultReader(SecretStr(f"{url}/v.mp4?{SECRET}"), base_url=url)
     assert SECRET not in f"{raised.value} {raised.value!r}"
     answer["headers"] = {"Content-Type": f"https://cdn.example/?{SECRET}"}
