@@ -34,8 +34,10 @@ SUFFIXES = {
     "image/webp": "webp",
     "image/gif": "gif",
 }
-# [D]
-_SUPPORTED: dict[Kind, str] = {"image": "JPEG, PNG, WebP or GIF", "video": "MP4, WebM or MOV"}
+_SUPPORTED: dict[Kind, str] = {  # [D]
+    "image": "JPEG, PNG, WebP or GIF",
+    "video": "MP4, WebM or MOV",
+}
 _MEGABYTES: dict[Kind, int] = {"image": 10, "video": 50}  # [D]
 
 

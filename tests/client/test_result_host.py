@@ -1,5 +1,6 @@
 """Results are fetched from addresses that were checked, and from no others."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -119,7 +120,7 @@ def test_a_name_that_becomes_private_later_is_not_asked_again() -> None:
 def test_only_http_is_spoken(url: str) -> None:
     with pytest.raises(ResultRefused, match="UnsupportedProtocol") as raised:
         ResultReader(SecretStr(url), base_url="https://8.8.8.8")
-    assert "cdn.example" not in str(raised.value)
+    assert not re.search(r"v\.mp4|passwd", str(raised.value))
 
 
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:1"])
