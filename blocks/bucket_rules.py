@@ -1,8 +1,9 @@
 """What S3 takes as the name of a bucket, as a prefix, as tags and as settings of an object."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from prefect_toapis.client.urls import without_query
 
@@ -109,3 +110,26 @@ def checked_tags(tags: dict[str, str]) -> dict[str, str]:
 def none_if_blank(value: Any) -> Any:
     """A value, or None for text without any: forms send it for what was left empty."""
     return None if isinstance(value, str) and not value.strip() else value
+
+
+def put_settings(
+    sse: str | None,
+    kms_key_id: str | None,
+    storage_class: str | None,
+    tags: Mapping[str, str],
+    acl: str | None,
+) -> dict[str, Any]:
+    """The arguments of boto3's `put_object` for an object's settings; empty ones are left out.
+
+    Example:
+        >>> put_settings("AES256", None, None, {"team": "film"}, None)
+        {'ServerSideEncryption': 'AES256', 'Tagging': 'team=film'}
+    """
+    settings = {
+        "ServerSideEncryption": sse,
+        "SSEKMSKeyId": kms_key_id,
+        "StorageClass": storage_class,
+        "Tagging": urlencode(tags),
+        "ACL": acl,
+    }
+    return {name: value for name, value in settings.items() if value}

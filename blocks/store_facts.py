@@ -9,6 +9,7 @@ from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks.s3_errors import NotS3
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
         HeadObjectOutputTypeDef,
         ListObjectsV2OutputTypeDef,
@@ -39,18 +40,31 @@ def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
     )
 
 
-def contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
-    """What a page lists: one that is no list at all must not pass for an empty bucket.
+def list_objects(client: "S3Client", bucket: str, prefix: str) -> dict[str, Entry]:
+    """List every object whose key starts with a prefix.
+
+    Args:
+        client: Of the store.
+        bucket: Its name.
+        prefix: Of the whole keys.
 
     Raises:
-        NotS3: It is no list.
+        NotS3: The answer is not a list of objects.
+        botocore.exceptions.ClientError: The store refuses.
     """
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    items = [item for page in pages for item in _contents(page, client.meta.endpoint_url)]
+    return dict(map(_as_entry, items))
+
+
+def _contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
+    """The objects of a page; an answer that is not a list must not count as an empty bucket."""
     if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
         raise NotS3(endpoint, "what is no list of objects")
     return page.get("Contents", [])
 
 
-def as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
+def _as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
     """The key of a listed object, and what the listing says of it; S3 leaves none of it out."""
     # boto3's types call all of it optional.
     fields = cast("Mapping[str, Any]", item)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-from urllib.parse import urlencode
 from uuid import uuid4
 
 from prefect.blocks.core import Block
@@ -34,6 +33,7 @@ from prefect_toapis.blocks.bucket_rules import (
     checked_tags,
     none_if_blank,
     normalised_prefix,
+    put_settings,
 )
 from prefect_toapis.blocks.conditional_put import RETRY_SECONDS, put_if_absent
 from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
@@ -277,16 +277,9 @@ class VideoBucket(Block):
     def list_entries(self, prefix: str = "") -> dict[str, Entry]:
         """What is under every key that starts with a prefix; see `list_keys`."""
         with self._translated("list", prefix):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket_name, Prefix=self._full(prefix)
-            )
-            items = [
-                item
-                for page in pages
-                for item in store_facts.contents(page, self._s3.meta.endpoint_url)
-            ]
+            found = store_facts.list_objects(self._s3, self.bucket_name, self._full(prefix))
         own = len(self._full(""))
-        return {key[own:]: entry for key, entry in map(store_facts.as_entry, items)}
+        return {key[own:]: entry for key, entry in found.items()}
 
     def head(self, key: str) -> StoredObject | None:
         """Size, ETag and content type of what is under a key; None if there is nothing."""
@@ -419,14 +412,8 @@ class VideoBucket(Block):
             return put_if_absent(put, partial(self._made_by, key, call), retry_seconds)
 
     def _put_settings(self) -> dict[str, Any]:
-        settings = {
-            "ServerSideEncryption": None if self.sse == "none" else self.sse,
-            "SSEKMSKeyId": self.kms_key_id,
-            "StorageClass": self.storage_class,
-            "Tagging": urlencode(self.tags),
-            "ACL": self.canned_acl,
-        }
-        return {name: value for name, value in settings.items() if value}
+        sse = None if self.sse == "none" else self.sse
+        return put_settings(sse, self.kms_key_id, self.storage_class, self.tags, self.canned_acl)
 
     def _made_by(self, key: str, call: str) -> bool | None:
         """Whether a call made what is under a key; None if there is nothing."""
