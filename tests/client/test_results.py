@@ -145,8 +145,8 @@ def test_the_type_is_told_by_the_first_bytes(
         (Page(b"<html>Sorry</html>", headers={"Content-Type": "text/html"}), "video", "text/html"),
         (Page(b'{"error": "expired"}'), "video", "expired"),
         (Page(b""), "video", "nothing"),
-        (Page(b"\xff\xd8\xff\xe0"), "video", "no video"),
-        (Page(MP4), "image", "no image"),
+        (Page(b"\xff\xd8\xff\xe0"), "video", "not a video"),
+        (Page(MP4), "image", "not an image"),
     ],
 )
 def test_what_is_something_else_is_noticed_at_once(

@@ -324,7 +324,7 @@ def test_a_prompt_that_its_roles_blow_up_is_a_fault() -> None:
         (VideoRequest(prompt="A", model="x" * 201), "201 characters exceed the limit of 200"),
         (
             VideoRequest(prompt="A", image_urls=[f"https://m.example/{'x' * 9000}"]),
-            "it has more than 8,192 characters",
+            "it exceeds 8,192 characters",
         ),
         (RemixRequest(task_id="a\0", prompt="A"), "task_id='a\\x00' with sora-2: it holds"),
     ],
