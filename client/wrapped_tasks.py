@@ -37,9 +37,9 @@ class Task:
 def find_task(payload: Any) -> Task | None:
     """The generation that a reply is about; None if the payload isn't an object.
 
-    It may be wrapped in `data` and the like, several times, as the only item of a list, or as JSON
-    in a string. An object with an id and a status is a generation, unless it is an envelope, with
-    a `code` or `success`, around another one.
+    It may be wrapped in `data` and similar members, repeatedly, as the only item of a list, or as
+    JSON in a string. An object with an id and a status is a generation, unless it is an envelope
+    (with a `code` or `success`) around another generation.
 
     Args:
         payload: The reply's JSON.

@@ -292,7 +292,7 @@ def test_an_error_names_host_and_status_and_not_the_url(host: Host, status: int)
 
 
 def test_an_error_without_an_answer_names_the_host() -> None:
-    with pytest.raises(Unavailable, match=r"could not be fetched from 127\.0\.0\.1:9: ConnectE"):
+    with pytest.raises(Unavailable, match=r"could not be downloaded from 127\.0\.0\.1:9: ConnectE"):
         opened("http://127.0.0.1:9/v.mp4?sig=ab12")
 
 
