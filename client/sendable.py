@@ -1,4 +1,4 @@
-"""Which values can be sent to the API, recorded, compared, and stored by Prefect."""
+"""Which values can be sent to the API, stored and compared."""
 
 import math
 import re
@@ -13,7 +13,7 @@ _MOST = 10_000  # values in a field
 def unsendable(value: Any) -> str | None:
     r"""Why a JSON value can't be sent and recorded; None if it can.
 
-    A task run with a NUL in its name or parameters stays pending for ever on PostgreSQL.
+    PostgreSQL, for one, can't store NUL characters.
 
     Args:
         value: Of a field, nested to any depth.

@@ -69,7 +69,7 @@ _UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 # If the server closes a connection just as a submission is sent, its outcome is unknown: so
 # connections are reused only while servers keep them open. The expiry is even shorter because
 # httpx's pool polls each idle connection on every request, releasing the GIL each time: after a
-# burst of submissions that took a tenth of a batch's time.
+# burst of submissions that took a tenth of the total time.
 _LIMITS = httpx.Limits(
     max_connections=REQUESTS_AT_ONCE,
     max_keepalive_connections=REQUESTS_AT_ONCE,

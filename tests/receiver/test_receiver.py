@@ -194,7 +194,7 @@ async def test_an_event_that_prefect_refuses_is_to_be_sent_again(
     }
     prefect.status = 204
     assert (await send(caller, an_event())).status_code == 204
-    assert "Prefect takes events again" in caplog.text
+    assert "Prefect accepts events again" in caplog.text
     assert await outcomes(caller) == {"not_taken": 2, "taken": 1}
 
 
