@@ -179,7 +179,7 @@ def read_reply(payload: Any) -> Reply | None:
     task, around = found.task, found.around
     ids = found.ids
     places = (task, *around)
-    outputs = next((found for place in places if (found := read_outputs(place))), ())
+    outputs = next((some for place in places if (some := read_outputs(place))), ())
     said = found.status
     if not ids and not outputs and not isinstance(said, str):
         return None
