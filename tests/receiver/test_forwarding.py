@@ -17,7 +17,12 @@ SECRETS_OF_OTHERS = ("pnu_secret", "sso.example", SECRET)
 ANSWERS: dict[str, tuple[int, dict[str, str], bytes, str]] = {
     "no body": (200, {}, b"", "Prefect answered 200: check that PREFECT_API_URL"),
     "an SSO page": (200, HTML, b"<html>Sign in", "Prefect answered 200: check that"),
-    "401": (401, {}, b'{"detail": "key pnu_secret"}', "Prefect answered 401: check PREFECT_API_KEY"),
+    "401": (
+        401,
+        {},
+        b'{"detail": "key pnu_secret"}',
+        "Prefect answered 401: check PREFECT_API_KEY",
+    ),
     "401 without a body": (401, {}, b"", "Prefect answered 401: check PREFECT_API_KEY"),
     "403": (403, {}, b"<html>", "Prefect answered 403: check PREFECT_API_KEY"),
     "404": (404, {}, b"", "Prefect answered 404: check that PREFECT_API_URL"),
