@@ -66,10 +66,9 @@ REQUESTS_AT_ONCE = 64
 # 60 + 10 + 45 (`Bounds.seconds`) of 120 seconds.
 _TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 _UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-# If the server closes a connection just as a submission is sent, its outcome is unknown: so
-# connections are reused only while servers keep them open. The expiry is even shorter because
-# httpx's pool polls each idle connection on every request, releasing the GIL each time: after a
-# burst of submissions that took a tenth of the total time.
+# If the server closes a connection just as a submission is sent, its outcome is unknown: so idle
+# connections are dropped earlier than servers do. The expiry is even shorter because httpx's pool
+# polls each idle connection on every request, which took a tenth of the time after bursts.
 _LIMITS = httpx.Limits(
     max_connections=REQUESTS_AT_ONCE,
     max_keepalive_connections=REQUESTS_AT_ONCE,
