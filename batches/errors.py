@@ -1,7 +1,7 @@
 """The exception tree of this package.
 
 ```
-ToAPIsError                  the root: what, shot, http_status, code, request_id, retry_after,
+ToAPIsError                  the root: message, shot, http_status, code, request_id, retry_after,
 │                            task_id, business_id, money, advice
 ├── InvalidRequest           a rule of the model is broken (.faults); nothing was sent
 ├── InvalidCatalogue         the catalogue of models that TOAPIS_CATALOGUE names can't be read

@@ -1,4 +1,4 @@
-"""The catalogue of models: what each takes, as data (see `catalogue.yaml`)."""
+"""The catalogue of models: the fields that each accepts, as data (see `catalogue.yaml`)."""
 
 import os
 import re
@@ -27,11 +27,11 @@ _PATTERN = re.compile(r"[*?\[]")
 
 
 class FieldRule(BaseModel):
-    """What a field of one model may hold; an empty rule says only that the model has the field.
+    """The rule of a field of a model; an empty rule says only that the model has the field.
 
     Args:
-        media: What kind of file stands behind the URL, or behind each of an array.
-        items: What each object of an array may hold; empty: anything. What isn't listed is refused.
+        media: The kind of file at the URL, or at each URL of an array.
+        items: The rules of each object of an array; empty: any. Unlisted members are rejected.
 
     Example:
         >>> FieldRule(format="url", media="image", max_items=7).types()
@@ -63,11 +63,11 @@ class FieldRule(BaseModel):
         if self.media and not self.holds_urls:
             raise ValueError("media doesn't apply to a field without format: url or url-or-task")
         if self.items and (self.format or self.choices):
-            raise ValueError("items are objects; format and choices say nothing of those")
+            raise ValueError("items are objects; format and choices don't apply to them")
         return self
 
     def types(self) -> set[JSONType] | None:
-        """What its value may be: by `type`, or by what the other rules can look at."""
+        """The types that its value may have: by `type`, or else by the other rules."""
         if self.type is not None:
             return {self.type}
         return self._types_by_rules
@@ -96,7 +96,7 @@ class FieldRule(BaseModel):
 
 
 class Conflict(BaseModel):
-    """Values that a model doesn't take together."""
+    """Values that a model doesn't accept together."""
 
     model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", frozen=True)
 
@@ -105,13 +105,13 @@ class Conflict(BaseModel):
 
 
 class ModelRules(BaseModel):
-    """Everything known of a model.
+    """The rules of a model.
 
     Args:
-        fields: Of a request for a video. What isn't listed is refused, unless `open`.
-        character: Of a request for a character; None: the model makes none.
-        remix: Of a request for a remix; None: the model makes none.
-        open: Whether the model has further fields, which go out unchecked.
+        fields: Of a request for a video. Unlisted fields are rejected, unless `open`.
+        character: Of a request for a character; None: not supported.
+        remix: Of a request for a remix; None: not supported.
+        open: Whether the model has further fields, which are sent unchecked.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", frozen=True)
@@ -125,15 +125,15 @@ class ModelRules(BaseModel):
     open: bool = False
 
     def section(self, section: Section) -> dict[str, FieldRule] | None:
-        """The fields of one kind of request; None if the model doesn't take that kind."""
+        """The fields of a kind of request; None if the model doesn't support it."""
         return {"fields": self.fields, "character": self.character, "remix": self.remix}[section]
 
 
 class Catalogue(BaseModel):
-    """The models that are known; others are passed through with their rules unchecked.
+    """The known models; requests of other models are sent unchecked.
 
-    A name may be a pattern such as `kling-*`. A model's own entry counts before any pattern, and
-    of several patterns the longest.
+    A name may be a pattern such as `kling-*`. A model's own entry precedes patterns, and the
+    longest pattern precedes others.
 
     Example:
         >>> Catalogue.shipped().models["sora-2"].fields["duration"].choices
@@ -147,19 +147,19 @@ class Catalogue(BaseModel):
     @classmethod
     @cache
     def shipped(cls) -> "Catalogue":
-        """The catalogue that comes with this package."""
+        """The catalogue shipped with this package."""
         text = files("prefect_toapis.client").joinpath("catalogue.yaml").read_text(encoding="utf-8")
         return _parsed(text, "catalogue.yaml")
 
     @classmethod
     def extended(cls, source: Path | str) -> "Catalogue":
-        """The shipped catalogue with models added, or replaced by those of the same name.
+        """The shipped catalogue with models added or replaced.
 
         Args:
             source: The path of a YAML file in the form of `catalogue.yaml`, or such text itself.
 
         Raises:
-            InvalidCatalogue: It can't be read, or isn't in that form; names the file and the place.
+            InvalidCatalogue: It is unreadable or malformed; the message has the file and place.
 
         Example:
             >>> own = "models: {wan-9: {fields: {prompt: {}, duration: {choices: [5, 8]}}}}"
@@ -176,18 +176,18 @@ class Catalogue(BaseModel):
     def current(cls) -> "Catalogue":
         """The catalogue in use: the shipped one, extended by the file that TOAPIS_CATALOGUE names.
 
-        A file is read once in a process.
+        A file is read once per process.
 
         Raises:
             InvalidCatalogue: As `extended`.
         """
         path = os.environ.get(VARIABLE, "").strip()
-        if "://" in path:  # it may hold a password
+        if "://" in path:  # it may contain a password
             raise InvalidCatalogue(f"{VARIABLE} is a URL; give the path of a file")
         return _extended_by(Path(path)) if path else cls.shipped()
 
     def rules_of(self, model: str) -> ModelRules | None:
-        """What is known of a model, by its name or the longest pattern that fits it.
+        """The rules of a model, by its name or the longest matching pattern; None if unknown.
 
         Example:
             >>> Catalogue.shipped().rules_of("kling-v3") is not None
@@ -199,7 +199,7 @@ class Catalogue(BaseModel):
         return self.models[max(fitting, key=len)] if fitting else None
 
     def names(self) -> list[str]:
-        """The models that have an entry of their own, not one that is a pattern.
+        """The models with an entry of their own, without patterns.
 
         Example:
             >>> [name for name in Catalogue.shipped().names() if "kling" in name]
@@ -214,11 +214,11 @@ class Catalogue(BaseModel):
         ]
 
     def taking(self, section: Section) -> list[str]:
-        """The models that take a kind of request."""
+        """The models that support a kind of request."""
         return [name for name, rules in self.models.items() if rules.section(section) is not None]
 
     def choices(self, field: str) -> list[str | int]:
-        """Every value that some model takes for a field, in the catalogue's order."""
+        """Every value that any model accepts for a field, in the catalogue's order."""
         found = {
             choice: None
             for rules in self.models.values()
@@ -252,7 +252,9 @@ def _parsed(text: str, origin: str) -> Catalogue:
     try:
         return Catalogue.model_validate(document.data)
     except ValidationError as error:
-        faults = [": ".join(filter(None, (_place(one), one["msg"]))) for one in error.errors()]
+        faults = [
+            ": ".join(filter(None, (_place(detail), detail["msg"]))) for detail in error.errors()
+        ]
         raise InvalidCatalogue(f"{origin}: {'; '.join(faults)}") from None
     except (ValueError, RecursionError) as error:
         raise InvalidCatalogue(f"{origin}: {error}") from None

@@ -1,8 +1,8 @@
-"""Whether a video file is whole, by its outermost structure, checked while it streams past.
+"""Streaming check whether a video file is complete, by its outermost structure.
 
-MP4 and MOV files are rows of boxes, WebM and Matroska files rows of elements, and each states its
-length: a file that was cut ends inside one, or lacks those that a video needs. What is inside of
-them isn't read, so a cut between two fragments of a fragmented file can't be noticed.
+MP4 and MOV files are sequences of boxes, WebM and Matroska files sequences of elements, and each
+states its length: a truncated file ends inside a part, or lacks a required part. Their contents
+aren't parsed, so a cut between two fragments of a fragmented file can't be detected.
 """
 
 import math
@@ -15,10 +15,10 @@ _SEGMENT, _CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
 
 
 class ContainerCheck(ABC):
-    r"""Follows a file piece by piece, and says what is wrong with it.
+    r"""Checks a file piece by piece.
 
     Args:
-        least: The length of the shortest header of a part.
+        least: The length of the shortest header of a part, in bytes.
 
     Example:
         >>> check = Boxes()
@@ -29,16 +29,16 @@ class ContainerCheck(ABC):
 
     def __init__(self, least: int) -> None:
         self._least = least
-        self._needed = least  # bytes of the header that is being read
+        self._needed = least  # bytes of the current header
         self._header = bytearray()
-        self._left: float = 0  # bytes of the part that is being passed; infinite: to the file's end
+        self._left: float = 0  # remaining bytes of the current part; infinite: to the file's end
         self._part = ""
         self._padded = False
         self.fault: str | None = None
-        """What is wrong already; None if nothing is so far."""
+        """The fault found so far, if any."""
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next bytes."""
+        """Check the next bytes."""
         at = 0
         while at < len(piece) and self.fault is None:
             if self._padded:
@@ -56,13 +56,13 @@ class ContainerCheck(ABC):
             at += passed
 
     def finish(self) -> str | None:
-        """What is wrong with the file as a whole; None if nothing is."""
+        """The fault of the file as a whole; None if it is complete."""
         if self.fault is None:
             self.fault = self._cut() or self.missing()
         return self.fault
 
     def _cut(self) -> str | None:
-        # A few zeros behind a whole file may stand there; fewer may be the start of a length, too.
+        # A few zeros may follow a complete file; fewer than 4 may also be the start of a length.
         if self._header and (self.missing() or self._header.strip(b"\0") or len(self._header) < 4):
             return "it ends inside the header of its next part"
         if 0 < self._left < math.inf:
@@ -71,7 +71,7 @@ class ContainerCheck(ABC):
 
     def _read_header(self, header: bytes) -> None:
         if not header.strip(b"\0") and self.missing() is None:
-            self._padded = True  # zeros behind a whole file do no harm
+            self._padded = True  # zeros after a complete file are allowed
             self._header.clear()
             return
         try:
@@ -85,23 +85,23 @@ class ContainerCheck(ABC):
 
     @abstractmethod
     def header_length(self, header: bytes) -> int:
-        """How long a header is, as far as its first bytes say.
+        """The length of a header, as far as its first bytes show.
 
         Raises:
-            ValueError: It can't be one.
+            ValueError: It isn't a valid header.
         """
 
     @abstractmethod
     def enter(self, header: bytes) -> tuple[str, float]:
-        """The name of the part that a header begins, and how many bytes follow the header.
+        """The name of the part that a header starts, and the number of bytes after the header.
 
         Raises:
-            ValueError: It can't be one.
+            ValueError: It isn't a valid header.
         """
 
     @abstractmethod
     def missing(self) -> str | None:
-        """What a video needs, and was not there yet; None if all was."""
+        """The required part that was not found yet; None if all were."""
 
 
 class Boxes(ContainerCheck):
@@ -115,7 +115,7 @@ class Boxes(ContainerCheck):
     def header_length(self, header: bytes) -> int:
         """8 bytes, or 16 where the length doesn't fit into four."""
         if not _BOX_TYPE.issuperset(header[4:_HEADER]):
-            raise ValueError("something that is no box follows its first boxes")
+            raise ValueError("invalid data follows its first boxes")
         return 2 * _HEADER if int.from_bytes(header[:4], "big") == 1 else _HEADER
 
     def enter(self, header: bytes) -> tuple[str, float]:
@@ -133,7 +133,7 @@ class Boxes(ContainerCheck):
         return name, size - len(header)
 
     def missing(self) -> str | None:
-        """A video has an index, and media: in a fragmented one behind each fragment's index."""
+        """A video has an index and media data, which follow each fragment's index if fragmented."""
         if not self._has_index:
             return "it has no index (moov)"
         return None if self._has_media else "it ends before its media data (mdat)"
@@ -148,7 +148,7 @@ class Boxes(ContainerCheck):
 class Elements(ContainerCheck):
     """The elements of a WebM or Matroska file (RFC 8794, RFC 9559).
 
-    What has no stated length, as live streams do, is entered: then its own elements are followed.
+    Elements of unknown length, as in live streams, are entered: their children are checked.
     """
 
     def __init__(self) -> None:
@@ -157,15 +157,15 @@ class Elements(ContainerCheck):
         self._has_media = False
 
     def header_length(self, header: bytes) -> int:
-        """An id of 1 to 4 bytes and a length of 1 to 8: leading zero bits say how many."""
+        """An id of 1 to 4 bytes and a length of 1 to 8, both sized by their leading zero bits."""
         id_length = 9 - header[0].bit_length()
         if id_length > 4:
-            raise ValueError("something that is no element follows its first elements")
+            raise ValueError("invalid data follows its first elements")
         if len(header) <= id_length:
             return id_length + 1
         length = 9 - header[id_length].bit_length()
         if length > 8:
-            raise ValueError("the length of one of its elements can't be read")
+            raise ValueError("the length of an element can't be read")
         return id_length + length
 
     def enter(self, header: bytes) -> tuple[str, float]:
@@ -181,7 +181,7 @@ class Elements(ContainerCheck):
         elif kind == _CLUSTER:
             self._has_media = True
         elif unknown:
-            raise ValueError("one of its elements has no length")
+            raise ValueError("an element has no length")
         return f"element {kind.hex()}", 0 if unknown else size
 
     def missing(self) -> str | None:
@@ -192,7 +192,7 @@ class Elements(ContainerCheck):
 
 
 def container_check(content_type: str) -> ContainerCheck | None:
-    """What checks files of a type; None for one without such a structure.
+    """The check for files of a type; None if the type has no such structure.
 
     Args:
         content_type: As `media_type` names it.

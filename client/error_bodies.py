@@ -1,4 +1,4 @@
-"""Errors as the API and the gateways before it word them."""
+"""Parsing of error bodies of the API and of gateways before it."""
 
 import html
 import re
@@ -11,16 +11,16 @@ from prefect_toapis.client.urls import without_queries
 
 SHOWN = 2000  # characters of a text from elsewhere
 _CODE = 100  # characters of a code
-_SAYS_NOTHING = {  # or that all is well, in the place of an error ([W])
+_SAYS_NOTHING = {  # empty values, or success reported as an error ([W])
     *("0", "200", "ok", "okay", "success", "succeed", "succeeded", "successful", "none"),
     *("null", "nil", "undefined", "false", "true", "noerror", "na", "completed", "done"),
 }
-_READ = 20_000  # characters of a text that are looked at: some errors are whole pages
+_READ = 20_000  # characters of a text that are read: some errors are whole pages
 
 
 @dataclass(frozen=True)
 class ErrorBody:
-    """An error as the API words it."""
+    """A parsed error body."""
 
     message: str
     code: str | None = None
@@ -28,9 +28,9 @@ class ErrorBody:
 
 
 def read_error(payload: Any) -> ErrorBody | None:
-    """The error in a reply's JSON; None if it holds none.
+    """The error in a reply's JSON; None if there is none.
 
-    [W]: an error may be a bare string, have no code, or stand in another field.
+    [W]: an error may be a plain string, have no code, or be in another field.
 
     Example:
         >>> read_error({"error": {"code": 402, "message": "No balance"}})
@@ -53,16 +53,16 @@ def read_error(payload: Any) -> ErrorBody | None:
 
 
 def says_nothing(text: str) -> bool:
-    """Whether a text in the place of an error or a code says that there is none."""
+    """Whether the text of an error or a code means that there is no error."""
     return canonical(text) in _SAYS_NOTHING
 
 
 def readable(text: str, limit: int = SHOWN) -> str:
-    r"""Text from elsewhere as it may be shown: in one line, printable, without URLs' queries.
+    r"""Untrusted text made safe to show: a single printable line, URLs without queries.
 
     Args:
         text: Of any length.
-        limit: Characters that are kept at most.
+        limit: The maximum length in characters.
 
     Example:
         >>> readable("Not \x1b[31mhere:\n https://x.example/a?sig=s3cr3t")
@@ -72,17 +72,17 @@ def readable(text: str, limit: int = SHOWN) -> str:
 
 
 def as_code(text: str | None) -> str | None:
-    """A code as it may be shown; None for a blank."""
+    """A code, safe to show; None if it is blank."""
     return (readable(text, _CODE) or None) if text else None
 
 
 def is_page(text: str) -> bool:
-    """Whether a body is HTML or XML: a gateway's or a proxy's page, and not the API's JSON."""
+    """Whether a body is HTML or XML, from a gateway or a proxy rather than the API."""
     return re.match(r"[\s\ufeff]*<[!?a-zA-Z]", text[:1000]) is not None
 
 
 def text_of_page(page: str) -> str:
-    """What a page of HTML or XML says, without tags, scripts and styles.
+    """The text of a page of HTML or XML, without tags, scripts and styles.
 
     Example:
         >>> readable(text_of_page("<title>No</title><script>x()</script><p>balance &amp; more"))

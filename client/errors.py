@@ -1,4 +1,4 @@
-"""The client's errors; `batches/errors.py` draws the tree of all errors of this package."""
+"""The client's errors: what happened, whether money was spent, and what to do."""
 
 from typing import ClassVar, Literal, TypedDict
 

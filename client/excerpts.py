@@ -1,15 +1,15 @@
-"""The beginning of a reply, safe to show and to keep: no signatures, no secrets, printable."""
+"""Excerpts of replies, safe to show and to store: printable, without signatures and secrets."""
 
 import re
 
 from prefect_toapis.client.plain_text import one_line
 from prefect_toapis.client.urls import without_queries
 
-EXCERPT = 500  # characters that are kept of a reply that can't be understood
+EXCERPT = 500  # characters of an unreadable reply that are kept
 
-# What is read of a text: enough, as what is taken out may be long. Every repetition is bounded or
-# begins at the start of a word only, as the text may be hostile.
-_LOOKED_AT = 20_000  # characters
+# More is read than kept, as secrets that are removed may be long. Every repetition is bounded or
+# anchored to the start of a word, as the text may be hostile.
+_MAX_READ = 20_000  # characters
 _SECRET = re.compile(
     r"(?P<name>(?<![\w-])(?=[\w-]*?(?:token|secret|signature|password|passwd|api_?-?key|access_?-?key"
     r"|auth_?-?key|authorization|cookie|credential|(?<![a-z])(?:sig|jwt|session_?id)(?![a-z])))"
@@ -17,7 +17,7 @@ _SECRET = re.compile(
     r"(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|(?:bearer\s+)?[^\s,;&<>{}\[\]]+)",
     re.IGNORECASE,
 )
-_FIELD = re.compile(  # of a login page: what it sends back
+_FIELD = re.compile(  # the value of a form field, as on login pages
     r"(<input\b[^<>]{0,300}?\bvalue\s{0,9}=\s{0,9})(?:\\?\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+)",
     re.IGNORECASE,
 )
@@ -26,9 +26,9 @@ _BEARER = re.compile(r"\b(bearer\s+|sk-)[\w.~+/=-]{6,}", re.IGNORECASE)
 
 
 def excerpt(text: str, length: int = EXCERPT) -> str:
-    """The first characters of a text from elsewhere, safe to show and to keep.
+    """The first characters of an untrusted text, safe to show and to store.
 
-    URLs lose their queries, members that are named like secrets their values.
+    URLs lose their queries, and members named like secrets their values.
 
     Args:
         text: A reply, JSON or not.
@@ -44,7 +44,7 @@ def excerpt(text: str, length: int = EXCERPT) -> str:
 
 
 def sentence(text: str, length: int = EXCERPT) -> str:
-    r"""What an error says to people, in one line: URLs lose their queries, the words stay.
+    r"""An error's text in a single line: URLs lose their queries, words are kept.
 
     Example:
         >>> sentence("Can't fetch\nhttps://a.example/b.png?sig=ab12")
@@ -54,4 +54,4 @@ def sentence(text: str, length: int = EXCERPT) -> str:
 
 
 def _unsigned(text: str) -> str:
-    return without_queries(text[:_LOOKED_AT])
+    return without_queries(text[:_MAX_READ])

@@ -1,4 +1,4 @@
-"""The provider's reason for a failure, wherever it stands in a reply ([W])."""
+"""Finding the provider's reason for a failure in a reply of any shape ([W])."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from prefect_toapis.client.error_bodies import ErrorBody, says_nothing
 from prefect_toapis.client.excerpts import sentence
 from prefect_toapis.client.json_values import members, number_of, parsed, text_of
 
-# An error stands under these; a text under the others may as well say that all is well.
+# Members that contain an error; texts in the others may also report success.
 _ERRORS = (
     *("error", "errors", "failreason", "failurereason", "failedreason", "failure", "failmessage"),
     *("failmsg", "failuremessage", "errormessage", "errormsg", "errmsg", "errordetail"),
@@ -33,8 +33,8 @@ def read_failure(task: Mapping[str, Any], around: Sequence[Mapping[str, Any]]) -
     """The error that a reply gives for a generation, in a member that is named as one.
 
     Args:
-        task: What the reply says of the generation.
-        around: What it is wrapped in, the innermost first.
+        task: The generation's object in the reply.
+        around: The objects that wrap it, the innermost first.
 
     Example:
         >>> read_failure({"status": "oops", "fail_reason": "Too dark"}, [])
@@ -44,11 +44,11 @@ def read_failure(task: Mapping[str, Any], around: Sequence[Mapping[str, Any]]) -
 
 
 def read_words(task: Mapping[str, Any], around: Sequence[Mapping[str, Any]]) -> ErrorBody | None:
-    """The text that a reply has for people, or a code; for one that is known to have failed."""
+    """The text or code of a reply about a generation that is known to have failed."""
     if found := _first(_places(task, around), _TEXTS):
         return found
     codes = (_code_beside(place) for place in _places(task, around))
-    code = next((one for one in codes if one), None)
+    code = next((code for code in codes if code), None)
     return ErrorBody(code, code) if code else None
 
 
@@ -72,12 +72,12 @@ def _first(places: Iterator[Mapping[str, Any]], names: tuple[str, ...]) -> Error
 
 
 def _error(value: Any, depth: int = 0) -> ErrorBody | None:
-    """The error that a value holds: a text, an object, or a list of either."""
+    """The error in a value: a text, an object, or a list of either."""
     value = parsed(value)
     if depth > _DEPTH:
         return None
     if isinstance(value, list):
-        return next((one for item in value[:9] if (one := _error(item, depth + 1))), None)
+        return next((found for item in value[:9] if (found := _error(item, depth + 1))), None)
     if not isinstance(value, dict):
         text = _saying(value)
         return ErrorBody(text) if text else None
@@ -94,13 +94,13 @@ def _code(holder: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
 
 
 def _code_beside(place: Mapping[str, Any]) -> str | None:
-    """The code of an error beside it; a number named `code` is the request's own."""
+    """The code next to an error; a numeric `code` belongs to the request."""
     plain = _code(place, _CODES[:1])
     return _code(place, _CODES[1:]) or (plain if plain and number_of(plain) is None else None)
 
 
 def _saying(value: Any) -> str | None:
-    """A text, safe to show; None where it says nothing, or that all is well."""
+    """A text, safe to show; None if it is empty or reports success."""
     text = text_of(value)
     if text is None or says_nothing(text) or _A_URL.fullmatch(text):
         return None

@@ -1,4 +1,4 @@
-"""How the Prefect UI draws a model in its run form: by the JSON schema."""
+"""Adjustments of a model's JSON schema for forms that are drawn from it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +11,13 @@ _NULL = {"type": "null"}
 
 
 def form(*first: str) -> Callable[[dict[str, Any]], None]:
-    """The `json_schema_extra` of a model that people fill in.
+    """The `json_schema_extra` of a model that is shown as a form.
 
-    An optional field is drawn as the input itself, not as a switch between "int" and "None":
-    left empty, it isn't sent.
+    An optional field is shown as an input, not as a choice between "int" and "None"; if left
+    empty, it isn't sent.
 
     Args:
-        first: The fields on top; the others follow as they are declared.
+        first: The fields at the top; the others follow in the order of their declaration.
 
     Example:
         ```python
@@ -35,7 +35,7 @@ def form(*first: str) -> Callable[[dict[str, Any]], None]:
             if option is None:
                 continue
             if "type" in option and "enum" not in option:
-                del field["anyOf"], field["default"]  # without it Prefect's server takes null
+                del field["anyOf"], field["default"]  # a null is accepted without the default
                 field.update(option)
             else:
                 _name_choices(field, option)
@@ -44,12 +44,11 @@ def form(*first: str) -> Callable[[dict[str, Any]], None]:
 
 
 class OrEmpty:
-    """Has the form name the choices of a flow's optional parameter: not "str" and "None".
+    """Labels the choices of an optional parameter in a form, in place of "str" and "None".
 
     Example:
         ```python
-        @flow
-        def theirs(batch: Annotated[str | None, OrEmpty()] = None): ...
+        def reconcile(batch: Annotated[str | None, OrEmpty()] = None): ...
         ```
     """
 
@@ -63,7 +62,7 @@ class OrEmpty:
 
 
 def _only_option(field: dict[str, Any]) -> dict[str, Any] | None:
-    """What an optional field holds if it holds something."""
+    """The schema of an optional field's value other than null."""
     options = [option for option in field.get("anyOf", []) if option != _NULL]
     return options[0] if len(options) == 1 and _NULL in field["anyOf"] else None
 

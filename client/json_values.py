@@ -1,4 +1,4 @@
-"""Values in the JSON of a reply, read leniently ([W]): numbers, strings, nulls stand anywhere."""
+"""Lenient reading of JSON values ([W]): numbers, strings and nulls may replace each other."""
 
 import json
 import math
@@ -11,22 +11,22 @@ _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)? ?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE
 )
 _EARLIEST, _LATEST = 1e9, 4102444800.0  # September 2001 and 2100, in Unix seconds
-_UNITS = (1.0, 1e3, 1e6, 1e9)  # to the second: the spans that these moments have don't overlap
-_LONGEST_JSON = 200_000  # characters of a string that is read as JSON
+_UNITS = (1.0, 1e3, 1e6, 1e9)  # per second: their ranges of valid moments don't overlap
+_LONGEST_JSON = 200_000  # characters of a string that is parsed as JSON
 
 
 def text_of(value: Any) -> str | None:
-    """A JSON value as text, stripped; None for blanks, booleans, lists and objects."""
+    """A JSON value as stripped text; None for blank strings, booleans, lists and objects."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    # Half a surrogate pair, which JSON may hold, can be neither stored nor put into a URL.
+    # A lone surrogate, which JSON may contain, can neither be stored nor put into a URL.
     return str(value).encode("utf-8", "replace").decode().strip() or None
 
 
 def number_of(value: Any) -> float | None:
-    """A JSON value as a finite number; None for anything that isn't one."""
+    """A JSON value as a finite number; None for other values."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     try:
@@ -37,11 +37,11 @@ def number_of(value: Any) -> float | None:
 
 
 def moment_of(value: Any) -> float | None:
-    """A JSON value as a moment in Unix seconds; None for what can't be one.
+    """A JSON value as a moment in Unix seconds; None for other values.
 
-    [W]: zeros and negative numbers stand for "not known". Numbers of the size of milliseconds,
-    microseconds and nanoseconds are converted, and ISO 8601 with a zone; without a zone a time may
-    be hours off, and is dropped.
+    [W]: zero and negative numbers mean "unknown". Milliseconds, microseconds, nanoseconds and ISO
+    8601 with a time zone are converted; without a time zone a time may be hours off, and is
+    ignored.
 
     Example:
         >>> moment_of(1768380222000), moment_of("2026-01-14T08:43:42Z"), moment_of(0)
@@ -58,16 +58,16 @@ def moment_of(value: Any) -> float | None:
     if number is None:
         return None
     moments = (number / unit for unit in _UNITS)
-    return next((one for one in moments if is_moment(one)), None)
+    return next((moment for moment in moments if is_moment(moment)), None)
 
 
 def is_moment(number: float) -> bool:
-    """Whether Unix seconds are of this century: others stand for something else."""
+    """Whether Unix seconds are in this century; other numbers aren't moments."""
     return _EARLIEST <= number < _LATEST
 
 
 def canonical(name: str) -> str:
-    """The name of a member whatever its case and separators.
+    """The name of a member without case and separators.
 
     Example:
         >>> canonical("fail_reason") == canonical("failReason") == "failreason"
@@ -81,7 +81,7 @@ def members(holder: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
 
     Args:
         holder: The object.
-        names: The one that counts most comes first.
+        names: In order of precedence.
     """
     found: dict[str, Any] = {}
     for name, value in holder.items():
@@ -92,7 +92,7 @@ def members(holder: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
 
 
 def parsed(value: Any) -> Any:
-    """A JSON value; [W] where an object or a list stands as JSON in a string: what it holds."""
+    """A JSON value; [W] an object or a list in a string of JSON is parsed."""
     if not isinstance(value, str) or value.lstrip()[:1] not in {"{", "["}:
         return value
     if len(value) > _LONGEST_JSON:

@@ -1,7 +1,7 @@
-"""The account's key on its way: no variable of ours holds it in the clear.
+"""Handling of the account's key: no local variable of this package contains it in the clear.
 
-A traceback that is shown with its variables, as some tools do, then doesn't show it. The variables
-of httpx and botocore do, so their part of a traceback is cut off (`without_frames`).
+So tracebacks with local variables, which some tools show, don't reveal it. The variables of httpx
+and botocore do, so their frames are removed from tracebacks (`without_frames`).
 """
 
 import hashlib
@@ -18,7 +18,7 @@ class KeyAuth(httpx.Auth):
     """Adds the key to a request.
 
     Args:
-        key: The account's.
+        key: The account's key.
     """
 
     def __init__(self, key: SecretStr) -> None:
@@ -31,26 +31,26 @@ class KeyAuth(httpx.Auth):
 
 
 def without_frames(error: E) -> E:
-    """The error without the frames that it came through, those of its causes included.
+    """Remove the traceback of an error and of its causes; return the error.
 
     Args:
-        error: Of a library that has the headers of a request in its variables.
+        error: Raised by a library whose frames contain the headers of a request.
     """
-    one: BaseException | None = error
+    current: BaseException | None = error
     seen: set[int] = set()
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        one.__traceback__ = None
-        one = one.__cause__ or one.__context__
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        current.__traceback__ = None
+        current = current.__cause__ or current.__context__
     return error
 
 
 def fingerprint(key: SecretStr, root: str) -> str:
-    """Says whether two keys at an API are the same, and nothing else about them.
+    """A digest that identifies a key at an API without revealing it.
 
     Args:
-        key: The account's.
-        root: The API's.
+        key: The account's key.
+        root: The API's root.
     """
     digest = hashlib.sha256(b"prefect-toapis account\n" + f"{root}\n".encode())
     digest.update(key.get_secret_value().encode())
@@ -58,7 +58,7 @@ def fingerprint(key: SecretStr, root: str) -> str:
 
 
 def is_possible_key(key: SecretStr) -> bool:
-    """Whether a key has no characters that none has.
+    """Whether a key is non-empty and has valid characters only.
 
     Example:
         >>> is_possible_key(SecretStr("sk-1")), is_possible_key(SecretStr("two words"))

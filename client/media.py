@@ -34,11 +34,9 @@ SUFFIXES = {
     "image/webp": "webp",
     "image/gif": "gif",
 }
-_SUPPORTED: dict[Kind, str] = {  # [D]
-    "image": "JPEG, PNG, WebP or GIF",
-    "video": "MP4, WebM or MOV",
-}
-_MEGABYTES: dict[Kind, int] = {"image": 10, "video": 50}  # [D]
+# [D]: the types and sizes that may be uploaded.
+_SUPPORTED: dict[Kind, str] = {"image": "JPEG, PNG, WebP or GIF", "video": "MP4, WebM or MOV"}
+_MEGABYTES: dict[Kind, int] = {"image": 10, "video": 50}
 
 
 def media_type(head: bytes, kind: Kind) -> str | None:

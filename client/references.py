@@ -1,7 +1,7 @@
-"""References: what stands in a request for a file, by its content, until it is sent.
+"""References: placeholders for files in a request, by the hash of their content.
 
-The API takes URLs. Where a user names a file instead, a reference to its content takes its place,
-so that a request is the same wherever the file lies; the URL of its upload goes out.
+The API accepts URLs. A file is represented by a reference to its content, so that a request is the
+same wherever the file is stored; on sending, the reference is replaced by the upload's URL.
 """
 
 import os
@@ -35,7 +35,7 @@ def reference(sha256: str) -> str:
 
 
 def is_reference(value: object) -> TypeGuard[str]:
-    """Whether a value is a reference, to the letter.
+    """Whether a value is a reference.
 
     Example:
         >>> is_reference(reference("ab" * 32)), is_reference("sha256:abab")
@@ -57,16 +57,16 @@ def references_in(request: Request) -> list[str]:
 
 
 def references_by_place(request: Request) -> Iterator[tuple[str, str]]:
-    """Each reference in a request's given fields after its place, such as `image_urls[0]`."""
+    """Each reference in a request's given fields with its place, such as `image_urls[0]`."""
     return _placed(request.given(), "")
 
 
 def with_urls(value: T, urls: Mapping[str, str]) -> T:
-    """A JSON value with the references in it replaced by what they stand for.
+    """A JSON value with its references replaced by URLs.
 
     Args:
         value: A JSON value.
-        urls: The URLs of uploads, by reference. Any other reference stays.
+        urls: The URLs of uploads, by reference. Other references are kept.
 
     Example:
         >>> with_urls({"images": [reference("ab" * 32)]}, {reference("ab" * 32): "https://a.b/c"})
@@ -77,10 +77,10 @@ def with_urls(value: T, urls: Mapping[str, str]) -> T:
 
 
 def is_file(text: str) -> bool:
-    """Whether a text names a file: neither a URL nor a task, nor data, nor a reference.
+    """Whether a text is the path of a file, rather than a URL, task id, data or reference.
 
     Args:
-        text: What a user gave where the API wants a URL.
+        text: Given by a user for a field that takes a URL.
 
     Example:
         >>> [is_file(text) for text in ("s3://media/cat.png", "cat.png", "./clips/cat", "task_1")]
@@ -90,7 +90,7 @@ def is_file(text: str) -> bool:
         return text != "s3://"
     if "://" in text or text.startswith("data:") or is_reference(text) or _ROLE.fullmatch(text):
         return False
-    if len(text) > _LONGEST or any(one in text for one in "\r\n\0"):  # base64, most likely
+    if len(text) > _LONGEST or any(character in text for character in "\r\n\0"):  # likely base64
         return False
     return "/" in text or os.sep in text or text.lower().endswith(_MEDIA)
 
@@ -98,12 +98,12 @@ def is_file(text: str) -> bool:
 def with_files(
     fields: Mapping[str, Any], rules: ModelRules | None, change: Callable[[str, Kind], str]
 ) -> dict[str, Any]:
-    """Fields of a model, with the files changed that stand where its rules name a kind of file.
+    """Fields of a model, with a function applied to the file paths in its media fields.
 
     Args:
-        fields: By name, those of metadata inside `metadata`, as in `VideoRequest.extra`.
-        rules: What is known of the model; None: nothing, so nothing is changed.
-        change: Given a file's name and what the file should be, what takes its place.
+        fields: By name, metadata fields inside `metadata`, as in `VideoRequest.extra`.
+        rules: The rules of the model; None if unknown: nothing is changed.
+        change: Takes a path and the expected kind, and returns the replacement.
 
     Example:
         >>> rules = ModelRules(fields={"mask": FieldRule(format="url", media="image")})
@@ -113,12 +113,12 @@ def with_files(
     if rules is None:
         return dict(fields)
     described = rules.fields
-    changed = {name: _changed(one, described.get(name), change) for name, one in fields.items()}
+    changed = {name: _changed(value, described.get(name), change) for name, value in fields.items()}
     inside = fields.get("metadata")
     if isinstance(inside, dict):
         changed["metadata"] = {
-            name: _changed(one, described.get(f"metadata.{name}"), change)
-            for name, one in inside.items()
+            name: _changed(value, described.get(f"metadata.{name}"), change)
+            for name, value in inside.items()
         }
     return changed
 
@@ -129,9 +129,11 @@ def _changed(value: Any, rule: FieldRule | None, change: Callable[[str, Kind], s
     if isinstance(value, str) and rule.media and is_file(value):
         return change(value, rule.media)
     if isinstance(value, list):
-        return [_changed(one, rule, change) for one in value]
+        return [_changed(item, rule, change) for item in value]
     if isinstance(value, dict):
-        return {name: _changed(one, rule.items.get(name), change) for name, one in value.items()}
+        return {
+            name: _changed(member, rule.items.get(name), change) for name, member in value.items()
+        }
     return value
 
 
@@ -139,9 +141,9 @@ def _replaced(value: Any, urls: Mapping[str, str]) -> Any:
     if is_reference(value):
         return urls.get(value, value)
     if isinstance(value, list):
-        return [_replaced(one, urls) for one in value]
+        return [_replaced(item, urls) for item in value]
     if isinstance(value, dict):
-        return {name: _replaced(one, urls) for name, one in value.items()}
+        return {name: _replaced(member, urls) for name, member in value.items()}
     return value
 
 
@@ -149,8 +151,8 @@ def _placed(value: object, place: str) -> Iterator[tuple[str, str]]:
     if is_reference(value):
         yield place, value
     elif isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from _placed(one, f"{place}[{index}]")
+        for index, item in enumerate(value):
+            yield from _placed(item, f"{place}[{index}]")
     elif isinstance(value, dict):
-        for name, one in value.items():
-            yield from _placed(one, f"{place}.{name}" if place else name)
+        for name, member in value.items():
+            yield from _placed(member, f"{place}.{name}" if place else name)

@@ -1,8 +1,8 @@
-"""What a refused submission says, in whatever shape: its text, its codes, and what they mean.
+"""Parsing of refusals of any shape: their text, their codes, and the meaning of both.
 
-The provider documents `{"error": {"code", "message", "type"}}` ([D]); gateways of its family answer
-flat objects, `detail`, `errors`, plain text or a page ([W]). Nothing here decides about money: that
-is the HTTP status's part, in `decisions`.
+The provider documents `{"error": {"code", "message", "type"}}` ([D]); similar gateways send flat
+objects, `detail`, `errors`, plain text or a page ([W]). Whether anything was bought is decided by
+the HTTP status, in `decisions`.
 """
 
 import json
@@ -17,7 +17,7 @@ from prefect_toapis.client.json_values import text_of
 
 Meaning = Literal["webhook", "balance", "policy", "key", "parameters", "too fast"]
 
-_FIELDS = 100  # of a body that are looked at
+_FIELDS = 100  # of a body that are read
 _DEPTH = 8
 _NESTED = 20_000  # characters of a string that may be JSON itself
 _LONGEST_CODE = 100
@@ -36,10 +36,10 @@ _TEXT_FIELDS = frozenset(
         *("status_msg", "statusmsg", "status_message", "statusmessage", "fail_msg", "failmsg"),
     }
 )
-# Their members are the names of parameters, as in {"errors": {"prompt": ["is required"]}}.
+# Objects keyed by parameter, as in {"errors": {"prompt": ["is required"]}}.
 _BY_PARAMETER = frozenset({"errors", "detail", "details"})
 
-# Matched against text in lower case with `_` for all that is no letter or digit.
+# Matched against lower-case text with `_` in place of other characters than letters and digits.
 _FEW = "(?:[a-z]+_){0,2}"
 _WEALTH = "(?:quotas?|balance|credits?|funds?|budget|points)"
 _BALANCE = "|".join(
@@ -83,7 +83,7 @@ _TOO_FAST = (
     "rate_?limit|too_many_requests|requests_per|per_(?:second|minute|hour)|throttl|concurren"
     "|slow_down|try_again_(?:in|later)|too_fast|频繁|限流|并发"
 )
-# Codes come first, and of each kind what stops a whole batch: a wrong stop costs nothing.
+# Codes precede texts; errors of the account come first, as stopping wrongly costs nothing.
 _CODES: dict[Meaning, str] = {
     "webhook": "^webhook_not_configured$",
     "balance": _BALANCE,
@@ -102,14 +102,14 @@ _TEXTS: dict[Meaning, str] = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a reply says of its refusal.
+    """A parsed refusal.
 
     Args:
-        message: For people: in one line, 2,000 characters at most, without signed URLs.
-        code: As the reply has it, where it has one.
-        meaning: What codes and text mean, where that is known.
-        codes: Every word of it that may be a code, in the form of `normalised`.
-        page: Whether it is HTML or XML: a gateway's or a firewall's, and not the API's.
+        message: Its text in a single line, at most 2,000 characters, without signed URLs.
+        code: Its code, if any, as sent.
+        meaning: The meaning of codes and text, if recognised.
+        codes: Every word of it that may be a code, as returned by `normalised`.
+        page: Whether it is HTML or XML, from a gateway or a firewall rather than the API.
     """
 
     message: str
@@ -120,7 +120,7 @@ class Refusal:
 
 
 def read_refusal(payload: Any, text: str) -> Refusal:
-    """What a reply says, whatever its shape.
+    """Parse a refusal of any shape.
 
     Args:
         payload: The JSON of the body; None if it isn't JSON.
@@ -168,13 +168,13 @@ def refuses_by_code(payload: Any) -> bool:
 
 
 def says_no_balance(payload: Any, refusal: Refusal) -> bool:
-    """Whether a reply of any HTTP status says by a code that the balance refused the request.
+    """Whether a reply of any HTTP status has the code of an insufficient balance.
 
-    Its text alone isn't enough, nor is a code beside anything that may be a task.
+    Its text alone isn't sufficient, nor is a code next to a possible task.
 
     Args:
         payload: The JSON of the body.
-        refusal: As `read_refusal` reads it.
+        refusal: As returned by `read_refusal`.
 
     Example:
         >>> body = {"success": False, "code": "insufficient_user_quota", "data": None}
@@ -187,7 +187,7 @@ def says_no_balance(payload: Any, refusal: Refusal) -> bool:
 
 
 def normalised(word: str) -> str:
-    """A code in one form, however it is spelt.
+    """A code in snake case, whatever its spelling.
 
     Example:
         >>> normalised("InsufficientQuota"), normalised("INSUFFICIENT QUOTA")
@@ -209,7 +209,7 @@ def _first(patterns: Mapping[Meaning, str], words: Collection[str]) -> Meaning |
 
 
 def _code(fields: Iterable[tuple[str, str]]) -> str | None:
-    """The documented field first; a `type` or a bare word in place of a text serves, too."""
+    """The code, from the documented field first, then from others such as `type`."""
     known = dict(reversed(list(fields)))
     for name in ("code", "error_code", "errorcode", "err_code", "errcode", "type", "error_type"):
         if name in known and len(known[name]) <= _LONGEST_CODE:
@@ -222,12 +222,12 @@ def _may_be_code(text: str) -> bool:
 
 
 def _is_prose(text: str) -> bool:
-    """Whether it reads like a sentence, and not like an id or a code."""
+    """Whether a text is a sentence, rather than an id or a code."""
     return " " in text.strip() or not text.isascii()
 
 
 def _fields(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Every value that may be shown or be a code, with the name of its member."""
+    """Every scalar value, with the name of its member."""
     if depth > _DEPTH:
         return
     if isinstance(value, Mapping):

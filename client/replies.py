@@ -1,6 +1,6 @@
-"""What the API answered: parsed leniently, because the live service is less tidy than its pages.
+"""Parsing of the API's replies: lenient, because the live service deviates from its documentation.
 
-Nothing here decides; it only says what a reply holds. [W] of the reference lists what was met.
+Nothing here decides. [W] marks deviations that were observed.
 """
 
 import json
@@ -33,7 +33,7 @@ _EXPIRES = ("expiresat", "expiretime", "expireat", "expirationtime", "expiration
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP response, as far as decisions need it.
+    """The parts of an HTTP response that decisions need.
 
     Args:
         http_status: The status code.
@@ -42,7 +42,7 @@ class Answer:
     """
 
     http_status: int
-    text: str = field(default="", repr=False)  # may hold signed URLs
+    text: str = field(default="", repr=False)  # may contain signed URLs
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -55,7 +55,7 @@ class Answer:
 
     @property
     def request_id(self) -> str | None:
-        """The provider's id of this request, for a question to its support."""
+        """The provider's id of this request, for its support."""
         return next(
             (self.headers[name] for name in ("x-request-id", "request-id") if name in self.headers),
             None,
@@ -63,19 +63,19 @@ class Answer:
 
     @property
     def excerpt(self) -> str:
-        """The body's first characters, safe to show and to keep."""
+        """The body's first characters, safe to show and to store."""
         return excerpt(self.text)
 
 
 @dataclass(frozen=True)
 class CharacterReply:
-    """A character that the provider made ([D]).
+    """A character that the provider created ([D]).
 
     Args:
         username: For prompts, as `@username`.
-        id: The provider's id of it, where it is told.
-        display_name: For people, where it is told.
-        picture_url: Of its picture, where it is told.
+        id: The provider's id of it, if reported.
+        display_name: Its display name, if reported.
+        picture_url: The URL of its picture, if reported.
     """
 
     username: str
@@ -86,21 +86,21 @@ class CharacterReply:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a submission or a status query says of a generation.
+    """The state of a generation, as reported by a submission or a status query.
 
     Args:
-        task_id: What to ask for later; None where the reply names none.
-        status: As this project words it; `unknown` is a word it doesn't know: not final.
-        progress: 0 to 100, where it is told.
-        outputs: The results, where there are some.
-        characters: What a character task made, or a video with `character_create` ([A]).
-        failure: The provider's error, where it names one; one that isn't failed may have one, too.
-        created_at: When the provider took it (Unix seconds), where that can be believed.
-        completed_at: When it was done (Unix seconds), likewise.
-        expires_at: When the results are gone (Unix seconds), likewise.
-        other_ids: Further ids that the reply gives for it ([W]: an `id` beside `task_id`).
-        business_id: The caller's own id, where the reply carries one.
-        word: The provider's word for the status, where it isn't known.
+        task_id: The id for queries; None if the reply has none.
+        status: The normalised status; `unknown` is not final.
+        progress: 0 to 100, if reported.
+        outputs: The results, if any.
+        characters: Created by a character task, or by a video with `character_create` ([A]).
+        failure: The provider's error, if any; generations that haven't failed may have one, too.
+        created_at: When the provider accepted it (Unix seconds), if plausible.
+        completed_at: When it was completed (Unix seconds), likewise.
+        expires_at: When the results expire (Unix seconds), likewise.
+        other_ids: Further ids of it in the reply ([W]: an `id` next to `task_id`).
+        business_id: The caller's own id, if the reply has it.
+        word: The provider's status, if it is unknown.
         payload: The JSON of the reply.
     """
 
@@ -116,11 +116,11 @@ class Reply:
     other_ids: tuple[str, ...] = ()
     business_id: str | None = None
     word: str | None = None
-    payload: Any = field(default=None, repr=False, compare=False)  # may hold signed URLs
+    payload: Any = field(default=None, repr=False, compare=False)  # may contain signed URLs
 
     @property
     def took(self) -> float | None:
-        """Seconds from the provider's taking it to its completion, where that is told."""
+        """Seconds from its acceptance by the provider to its completion, if reported."""
         if self.created_at is None or self.completed_at is None:
             return None
         took = self.completed_at - self.created_at
@@ -128,7 +128,7 @@ class Reply:
 
     @property
     def expiry(self) -> float | None:
-        """When the results are gone (Unix seconds), if that lies after their completion."""
+        """When the results expire (Unix seconds), if that is after their completion."""
         if self.expires_at is None or self.completed_at is None:
             return None
         believable = is_moment(self.expires_at) and self.expires_at > self.completed_at
@@ -136,38 +136,38 @@ class Reply:
 
     @property
     def excerpt(self) -> str | None:
-        """The reply's first characters, safe to show and to keep; None if it isn't known."""
+        """The reply's first characters, safe to show and to store; None without a payload."""
         if self.payload is None:
             return None
         try:
             return excerpt(json.dumps(self.payload, ensure_ascii=False))
-        except RecursionError:  # what was nested just deeply enough to be read
+        except RecursionError:  # nested just deeply enough to be parsed
             return None
 
     @property
     def in_words(self) -> str:
-        """The status, for people; the provider's own word for one that isn't known."""
+        """The status, for messages; the provider's own word if it is unknown."""
         return f'"{self.word}"' if self.word else self.status.replace("_", " ")
 
     def below(self, root: str) -> "Reply":
-        """The same, with the URLs of its results absolute.
+        """A copy with absolute URLs of its results.
 
         Args:
             root: The API's root, without `/v1`.
         """
-        return replace(self, outputs=tuple(one.below(root) for one in self.outputs))
+        return replace(self, outputs=tuple(output.below(root) for output in self.outputs))
 
 
 def read_reply(payload: Any) -> Reply | None:
-    """A generation from a reply's JSON; None if it tells nothing of one.
+    """Parse a generation from a reply's JSON; None if there is none.
 
-    [W]: a `task_id` beside `id` is the one to query; numbers, strings and nulls may stand where
-    the page shows something else; the generation may be wrapped.
+    [W]: a `task_id` next to `id` is used for queries; numbers, strings and nulls may replace the
+    documented types; the generation may be wrapped.
 
-    Where the status isn't known or missing, a reply with results is completed, and one with an
-    error failed. A video that is there must not be lost: results count more than a word such as
-    `failed` or `cancelled` without a reason. And `expired` is no failure of what was completed or
-    gives results: that is paid, and a failure would be bought again.
+    If the status is unknown or missing, a reply with results is completed, and a reply with an
+    error failed. So that no video is lost, results take precedence over a status such as `failed`
+    or `cancelled` without a reason. `expired` isn't a failure of a generation that was completed or
+    has results: it is paid, and a failed generation would be bought again.
 
     Example:
         >>> read_reply({"id": "video_1", "status": "queued", "progress": "0"}).task_id
@@ -179,21 +179,21 @@ def read_reply(payload: Any) -> Reply | None:
     task, around = found.task, found.around
     ids = found.ids
     places = (task, *around)
-    outputs = next((some for one in places if (some := read_outputs(one))), ())
+    outputs = next((some for place in places if (some := read_outputs(place))), ())
     said = found.status
     if not ids and not outputs and not isinstance(said, str):
         return None
     status, word = read_status(said)
-    timed = next((one for one in places if any(members(one, _CREATED + _COMPLETED))), task)
+    timed = next((place for place in places if any(members(place, _CREATED + _COMPLETED))), task)
     completed_at = _moment(timed, _COMPLETED)
     failure = read_failure(task, around)
     status = _status(said, status, bool(outputs), failure, completed_at)
-    if status == "failed" and not ids:  # it may be the request that failed, and is no answer then
+    if status == "failed" and not ids:  # the request itself may have failed
         return None
     if status == "failed":
         failure = failure or read_words(task, around)
-    told = (next(members(one, ("progress",)), None) for one in places)
-    progress = number_of(next((one for one in told if one is not None), None))
+    reported = (next(members(place, ("progress",)), None) for place in places)
+    progress = number_of(next((value for value in reported if value is not None), None))
     return Reply(
         task_id=ids[0] if ids else None,
         status=status,
@@ -226,7 +226,7 @@ def _status(
 
 def _moment(task: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
     moments = (moment_of(value) for value in members(task, names))
-    return next((one for one in moments if one is not None), None)
+    return next((moment for moment in moments if moment is not None), None)
 
 
 def _business_id(places: Sequence[Mapping[str, Any]]) -> str | None:
@@ -240,20 +240,20 @@ def _business_id(places: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _characters(payload: Mapping[str, Any]) -> tuple[CharacterReply, ...]:
-    """[D] in `result.data`; [A] in `result` or at the top, as nothing says where a video's are."""
+    """[D] in `result.data`; [A] in `result` or at the top level, undocumented for videos."""
     result, data = payload.get("result"), payload.get("data")
     inside = result.get("data") if isinstance(result, dict) else None
     holders = [inside, result, payload, data]
-    lists = [one.get("characters") for one in holders if isinstance(one, dict)]
-    first = next((one for one in lists if isinstance(one, list) and one), [])
+    lists = [holder.get("characters") for holder in holders if isinstance(holder, dict)]
+    first = next((items for items in lists if isinstance(items, list) and items), [])
     found = [
         CharacterReply(
             username,
-            id=text_of(one.get("id")),
-            display_name=text_of(one.get("display_name")),
-            picture_url=text_of(one.get("profile_picture_url")),
+            id=text_of(item.get("id")),
+            display_name=text_of(item.get("display_name")),
+            picture_url=text_of(item.get("profile_picture_url")),
         )
-        for one in first
-        if isinstance(one, dict) and (username := text_of(one.get("username")))
+        for item in first
+        if isinstance(item, dict) and (username := text_of(item.get("username")))
     ]
     return tuple(found)

@@ -1,8 +1,8 @@
-"""What HTTP libraries log of requests, without what must not be shown.
+"""Filters that remove secrets from the log lines of HTTP libraries.
 
-httpx and urllib3 log each URL that they ask for; at DEBUG httpcore logs the headers of each answer,
-and botocore whole requests and answers, with their signatures and tokens. A result's URL is signed,
-and so is where a redirect leads. Filters hold for single loggers, so each of these is given one.
+httpx and urllib3 log each URL; at DEBUG httpcore logs response headers, and botocore whole requests
+and responses with signatures and tokens. Result URLs and redirect targets are signed. A filter
+applies to a single logger, so it is added to each of these.
 """
 
 import logging
@@ -19,7 +19,7 @@ _SECRET_HEADER = re.compile(
     r"(?:b?'[^'\n]*'|b?\"[^\"\n]*\"|[^\n}]+)",
     re.IGNORECASE,
 )
-# They log little else than what is signed, signatures, and answers as a whole.
+# They log mainly signed strings, signatures and whole responses.
 _OPAQUE = ("botocore.auth", "botocore.crt.auth", "botocore.endpoint", "botocore.parsers")
 _FORMATTER = logging.Formatter()
 
@@ -41,24 +41,24 @@ def _safe(text: str) -> str:
 
 
 def without_secrets(record: logging.LogRecord) -> bool:
-    """Let a record pass: URLs without queries, of an answer's headers the names alone."""
+    """Redact a record: URLs lose their queries, response headers their values."""
     if isinstance(record.args, tuple):
         opaque = record.name in _OPAQUE
         record.args = tuple("[hidden]" if opaque else _shown(value) for value in record.args)
     message = record.getMessage()
     if (safe := _safe(message)) != message:
         record.msg, record.args = safe, None
-    if record.exc_info:  # an exception's text may name the URL, its frames hold the request
+    if record.exc_info:  # an exception's text may contain the URL, its frames the request
         record.exc_text = _safe(_FORMATTER.formatException(record.exc_info))
         record.exc_info = None
     return True
 
 
 def filter_loggers(*packages: str) -> None:
-    """Filter what some packages log, each of the loggers that they have by now.
+    """Add the filter to all existing loggers of packages.
 
     Args:
-        packages: Such as `urllib3`, after its import.
+        packages: Names such as `urllib3`, after their import.
     """
     prefixes = tuple(f"{package}." for package in packages)
     for name in list(logging.root.manager.loggerDict):

@@ -1,7 +1,8 @@
-"""Requests for a video, a character or a remix: their fields, and how they look on the wire.
+"""Requests for a video, a character or a remix: their fields and their JSON.
 
-A scene says what is shown, a variant how it is made; together they are a request. Each field is
-declared here once, with the provider's rule in words; `rules.check` decides by the catalogue.
+A scene has the fields of what is shown, a variant those of how it is made; together they are a
+request. Each field is declared once, with the provider's rule in words; `rules.check` validates by
+the catalogue.
 """
 
 from collections.abc import Callable
@@ -30,9 +31,9 @@ GENERATIONS = "/v1/videos/generations"
 
 @dataclass(frozen=True)
 class _Choices:
-    """The form of the Prefect UI draws a drop-down of what the catalogue in use lists.
+    """Makes a form show the catalogue's choices of a field as a drop-down.
 
-    The field isn't a Literal: a model that the catalogue doesn't know may take other values.
+    The field isn't a Literal: models outside of the catalogue may accept other values.
     """
 
     field: str
@@ -46,7 +47,7 @@ class _Choices:
 AspectRatio = Annotated[str, _Choices("aspect_ratio")]
 Style = Annotated[str, _Choices("style")]
 
-IN_METADATA = frozenset(  # [P]: these travel inside `metadata`
+IN_METADATA = frozenset(  # [P]: fields that are sent inside `metadata`
     {
         "n",
         "watermark",
@@ -74,7 +75,7 @@ Prompt = Annotated[str, AfterValidator(_sendable)]
 
 
 def not_boolean(value: Any) -> Any:
-    """A field validator for numbers: Python takes true, which is `yes` in YAML, for 1."""
+    """A field validator for numbers: to Python true, `yes` in YAML, equals 1."""
     if isinstance(value, bool):
         raise ValueError("give a number, not true or false")  # noqa: TRY004 - for pydantic
     return value
@@ -158,11 +159,10 @@ class VariantFields(BaseModel):
 
 
 class VideoRequest(SceneFields, VariantFields):
-    """One request to `POST /v1/videos/generations` ([P]), as flat fields.
+    """A request to `POST /v1/videos/generations` ([P]), as flat fields.
 
-    Making one checks the types only; `check` tells which rules of its model it breaks, and
-    the client refuses to send one that breaks any. In place of a file stands a reference to its
-    content (see `references`).
+    The constructor validates the types only; `check` validates the rules of the model, which the
+    client enforces. A file is represented by a reference to its content (see `references`).
 
     Example:
         ```python
@@ -179,16 +179,16 @@ class VideoRequest(SceneFields, VariantFields):
         return GENERATIONS
 
     def given(self) -> dict[str, Any]:
-        """The fields that were given something other than their default, by name."""
+        """The fields that differ from their default, by name."""
         fields = self.model_dump(exclude_defaults=True, exclude={"extra"})
         return {"model": self.model, "prompt": self.prompt, **fields, **self.extra}
 
     def unsigned(self) -> Self:
-        """The same request by identity: URLs without what is known to prove a right to them."""
+        """A copy for comparisons: URLs without known signature parameters."""
         return self._with_urls(without_signature)
 
     def shown(self) -> Self:
-        """The same request, safe to show and to keep: URLs without queries and user info."""
+        """A copy that is safe to show and to store: URLs without queries and user info."""
         return self._with_urls(without_query)
 
     def _with_urls(self, change: Callable[[str], str]) -> Self:
@@ -214,12 +214,12 @@ class VideoRequest(SceneFields, VariantFields):
 
 
 class CharacterRequest(BaseModel):
-    """One request to make a character from a clip ([D]): of exactly one of `url` and `from_task`.
+    """A request to create a character ([D]), from exactly one of `url` and `from_task`.
 
-    Making one checks the types only, as with `VideoRequest`.
+    The constructor validates the types only, as for `VideoRequest`.
 
     Args:
-        model: Any model that makes characters.
+        model: Any model that supports characters.
         timestamps: Where in the clip, as `"start,end"` in seconds, 1 to 3 seconds apart.
         url: A video with sound and a clear character (public http(s) URL).
         from_task: The id of a finished generation.
@@ -247,11 +247,11 @@ class CharacterRequest(BaseModel):
         return {"model": self.model, **self.model_dump(exclude_none=True, exclude={"model"})}
 
     def unsigned(self) -> Self:
-        """The same request by identity; see `VideoRequest.unsigned`."""
+        """A copy for comparisons; see `VideoRequest.unsigned`."""
         return self.model_copy(update={"url": _changed(self.url, without_signature)})
 
     def shown(self) -> Self:
-        """The same request, safe to show and to keep; see `VideoRequest.shown`."""
+        """A copy that is safe to show and to store; see `VideoRequest.shown`."""
         return self.model_copy(update={"url": _changed(self.url, without_query)})
 
     def body(self, business_id: str | None = None) -> dict[str, Any]:
@@ -264,9 +264,9 @@ class CharacterRequest(BaseModel):
 
 
 class RemixRequest(BaseModel):
-    """One request to `POST /v1/videos/{task_id}/remix` ([D]).
+    """A request to `POST /v1/videos/{task_id}/remix` ([D]).
 
-    A video made with `private` can't be remixed. Making one checks the types only, as with
+    A video made with `private` can't be remixed. The constructor validates the types only, as for
     `VideoRequest`.
 
     Args:
@@ -292,7 +292,7 @@ class RemixRequest(BaseModel):
 
     @property
     def n(self) -> int:
-        """How many videos it makes, as `VideoRequest.n`: one."""
+        """The number of videos, always 1; see `VideoRequest.n`."""
         return 1
 
     @property
@@ -306,7 +306,7 @@ class RemixRequest(BaseModel):
         return {"model": self.model, **fields}
 
     def unsigned(self) -> Self:
-        """The request itself, as `VideoRequest.unsigned`: it holds no URL."""
+        """The request itself, as it has no URLs; see `VideoRequest.unsigned`."""
         return self
 
     def shown(self) -> Self:
@@ -337,11 +337,11 @@ def _with_business_id(body: dict[str, Any], business_id: str | None) -> dict[str
 
 
 def _changed(value: Any, change: Callable[[str], str]) -> Any:
-    """A JSON value with every URL in it changed."""
+    """A JSON value with a function applied to every URL in it."""
     if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
         return change(value)
     if isinstance(value, list):
-        return [_changed(one, change) for one in value]
+        return [_changed(item, change) for item in value]
     if isinstance(value, dict):
-        return {name: _changed(one, change) for name, one in value.items()}
+        return {name: _changed(member, change) for name, member in value.items()}
     return value

@@ -1,8 +1,8 @@
-"""Where the results of a generation are, in a reply of any shape ([W]).
+"""Finding the result URLs of a generation in a reply of any shape ([W]).
 
-A reply is searched for URLs by the names that gateways give them, not by one path. Of the places
-that hold some, the one with the most counts: several URLs in one object are the same video again
-(with a watermark, on another host), several in a list are several videos.
+A reply is searched for URLs by the member names that gateways use, not by a fixed path. The place
+with the most URLs is used: several URLs in an object are variants of a video (with a watermark, on
+another host), several URLs in a list are several videos.
 """
 
 import re
@@ -15,7 +15,7 @@ from prefect_toapis.client.json_values import canonical, members, parsed, text_o
 
 _DEEPEST, _MOST_VALUES, _MOST_OUTPUTS, _LONGEST_URL = 10, 2000, 32, 8192
 
-# Parts of names that are never a result: other media, what was sent along, other addresses.
+# Parts of names that are never a result: other media, echoed request fields, other URLs.
 _PICTURES = (
     *("image", "img", "thumb", "cover", "poster", "preview", "frame", "gif", "avatar", "picture"),
     *("photo", "icon", "logo", "sprite", "storyboard", "snapshot", "mask"),
@@ -74,26 +74,25 @@ _KINDS = ("type", "kind", "role", "mime", "mimetype", "contenttype", "mediatype"
 
 @dataclass(frozen=True)
 class Output:
-    """Where one result of a generation can be fetched, for 24 hours."""
+    """The URL of a result of a generation, valid for 24 hours."""
 
     url: str = field(repr=False)  # signed
     format: str | None = None
     thumbnail_url: str | None = field(default=None, repr=False)
 
     def below(self, root: str) -> "Output":
-        """The same, with absolute URLs; see `absolute_url`."""
+        """A copy with absolute URLs; see `absolute_url`."""
         thumbnail = absolute_url(self.thumbnail_url, root) if self.thumbnail_url else None
         return Output(absolute_url(self.url, root), self.format, thumbnail)
 
 
 def read_outputs(task: Mapping[str, Any]) -> tuple[Output, ...]:
-    """The results that a reply holds, in its order, each once.
+    """The results in a reply, in order and without duplicates.
 
-    Pictures, what was sent along with the request, and other addresses of the API are not taken
-    for videos.
+    Images, echoed request fields, and other URLs of the API are not mistaken for videos.
 
     Args:
-        task: What the reply says of the generation.
+        task: The generation's object in the reply.
 
     Example:
         >>> [output.url for output in read_outputs({"output": ["https://cdn.example/a.mp4"]})]
@@ -103,11 +102,11 @@ def read_outputs(task: Mapping[str, Any]) -> tuple[Output, ...]:
 
 
 def absolute_url(url: str, root: str) -> str:
-    """Where a URL of a reply leads; [W] it may be relative to the API's root.
+    """Make a URL of a reply absolute; [W] it may be relative to the API's root.
 
     Args:
-        url: As the reply has it.
-        root: The API's, without `/v1`.
+        url: As sent in the reply.
+        root: The API's root, without `/v1`.
 
     Example:
         >>> absolute_url("/v1/videos/video_1/content", "https://toapis.com")
@@ -127,14 +126,14 @@ def absolute_url(url: str, root: str) -> str:
 
 @dataclass(frozen=True)
 class _Around:
-    """What holds for everything inside of an object.
+    """The context of the values inside an object.
 
     Args:
-        thumbnail: The picture of all of it.
-        format: Of all of it.
-        held: Whether it is inside of what holds results.
-        ours: Whether it may be what was sent along: any name may stand there.
-        depth: How deep it is.
+        thumbnail: The thumbnail that applies to them.
+        format: The format that applies to them.
+        held: Whether they are inside a member that contains results.
+        ours: Whether they may be echoed request fields, with arbitrary names.
+        depth: Their nesting depth.
     """
 
     thumbnail: str | None = None
@@ -144,7 +143,7 @@ class _Around:
     depth: int = 0
 
     def inside(self, name: str) -> "_Around":
-        """What holds for a member."""
+        """The context of a member."""
         return replace(
             self,
             held=self.held or name in _HOLDERS,
@@ -155,26 +154,26 @@ class _Around:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a value holds.
+    """The results in a value.
 
     Args:
         outputs: In order.
-        surely: Whether a name or a suffix says that they are videos.
+        certain: Whether a name or a suffix says that they are videos.
     """
 
     outputs: tuple[Output, ...] = ()
-    surely: bool = False
+    certain: bool = False
 
     @property
     def weight(self) -> tuple[bool, int]:
-        return self.surely, len(self.outputs)
+        return self.certain, len(self.outputs)
 
 
 _NOTHING = _Found()
 
 
 class _Search:
-    """One walk through a reply, with an end."""
+    """A bounded walk through a reply."""
 
     def __init__(self) -> None:
         self._left = _MOST_VALUES
@@ -191,7 +190,7 @@ class _Search:
         return self._of_text(value, name, around)
 
     def of_object(self, holder: Mapping[str, Any], name: str, around: _Around) -> _Found:
-        """The results of an object: those of its member that has most, the first of equals."""
+        """The results of an object: those of its member with the most, or the first of equals."""
         kinds = [text_of(value) or "" for value in members(holder, _KINDS)]
         if name and any(map(_OF_OTHER_KIND.fullmatch, kinds)):
             return _NOTHING
@@ -200,14 +199,14 @@ class _Search:
             thumbnail=_thumbnail(holder) or around.thumbnail,
             format=text_of(next(members(holder, ("format",)), None)) or around.format,
         )
-        named = [(canonical(one), value) for one, value in holder.items()]
+        named = [(canonical(member), value) for member, value in holder.items()]
         if numbered := _numbered(named):
             return self._of_items(numbered, name or "videos", around)
         best = _NOTHING
-        for one, value in sorted(named, key=lambda pair: _order(*pair)):
-            if _is_no_result(one):
+        for member, value in sorted(named, key=lambda pair: _order(*pair)):
+            if _is_no_result(member):
                 continue
-            found = self._of(value, one, around.inside(one))
+            found = self._of(value, member, around.inside(member))
             if found.weight > best.weight:
                 best = found
         return best
@@ -215,12 +214,15 @@ class _Search:
     def _of_items(self, items: list[Any], name: str, around: _Around) -> _Found:
         inside = around.inside(name)
         every = [self._of(item, name, inside) for item in items[:_MOST_VALUES]]
-        found = [one for one in every if one.outputs]
-        surely = any(one.surely for one in found)
+        nonempty = [found for found in every if found.outputs]
+        certain = any(found.certain for found in nonempty)
         by_url = {
-            output.url: output for one in found if one.surely == surely for output in one.outputs
+            output.url: output
+            for found in nonempty
+            if found.certain == certain
+            for output in found.outputs
         }
-        return _Found(tuple(by_url.values()), surely)
+        return _Found(tuple(by_url.values()), certain)
 
     def _of_text(self, value: Any, name: str, around: _Around) -> _Found:
         if around.ours:  # [W] some give the result there, too
@@ -230,19 +232,19 @@ class _Search:
         url = _video_url(value, relative=strong)
         if url is None:
             return _NOTHING
-        surely = strong or _VIDEO.search(_path(url)) is not None
-        if not surely and not around.held:
+        certain = strong or _VIDEO.search(_path(url)) is not None
+        if not certain and not around.held:
             return _NOTHING
-        return _Found((Output(url, around.format, around.thumbnail),), surely)
+        return _Found((Output(url, around.format, around.thumbnail),), certain)
 
 
 def _order(name: str, value: Any) -> tuple[int, int]:
-    """Which member of an object is looked at first: of equals, the first counts."""
+    """The search order of an object's members: the first of equals is used."""
     if not isinstance(value, str):
         return (0, _HOLDERS.index(name)) if name in _HOLDERS else (2, 0)
     if name in _FIRST_CHOICES:
         return 1, _FIRST_CHOICES.index(name)
-    relative = not _ABSOLUTE.match(value.strip())  # it may be a path on a machine of theirs
+    relative = not _ABSOLUTE.match(value.strip())  # it may be a path on the provider's machine
     return 1, len(_FIRST_CHOICES) + bool(_LAST_CHOICES.search(name)) + 2 * relative
 
 
@@ -277,9 +279,9 @@ def _thumbnail(holder: Mapping[str, Any]) -> str | None:
 
 def _urls(values: Iterator[Any]) -> Iterator[str]:
     for value in values:
-        for one in value if isinstance(value, list) else [value]:
+        for item in value if isinstance(value, list) else [value]:
             inner = (
-                next(members(one, ("url", "uri", "src")), None) if isinstance(one, dict) else one
+                next(members(item, ("url", "uri", "src")), None) if isinstance(item, dict) else item
             )
             if (url := _url(inner, relative=True)) is not None:
                 yield url
@@ -293,7 +295,7 @@ def _video_url(value: Any, *, relative: bool) -> str | None:
 
 
 def _url(value: Any, *, relative: bool) -> str | None:
-    """A value that is a URL, as a whole; None for any other."""
+    """A value that is a URL as a whole; None for other values."""
     if not isinstance(value, str) or len(value) > _LONGEST_URL:
         return None
     url = value.strip()

@@ -1,4 +1,4 @@
-"""Which rules of its model a request breaks: a pure function over the catalogue."""
+"""Validation of requests by the catalogue of models, as a pure function."""
 
 import dataclasses
 import re
@@ -17,11 +17,11 @@ _SEGMENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
 _TASK_ID = re.compile(r"[\w.-]+")
 _SHOWN = 60  # characters of a value in a message
 _NAMES_SHOWN = 20  # fields in a note
-# No source says what the API takes; these are far beyond it, and keep records and pages readable.
+# The API's limits are undocumented; these are far beyond, and keep records and pages readable.
 MOST_CHARACTERS = 32_000  # of a prompt
 _LONGEST = {"model": 200, "prompt": MOST_CHARACTERS, "task_id": 500}  # characters
 _LONGEST_URL = 8_192  # characters
-_CLOSE = 0.85  # sora2 is as close to sora-2; sora-3, which may well come to be, isn't
+_CLOSE = 0.85  # sora2 is as close to sora-2; sora-3, which may exist one day, isn't
 _PYTHON_TYPES: dict[JSONType, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
@@ -34,7 +34,7 @@ _PYTHON_TYPES: dict[JSONType, type | tuple[type, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """One rule that a request breaks."""
+    """A rule that a request violates."""
 
     field: str
     value: Any = dataclasses.field(repr=False)  # may be a signed URL
@@ -54,7 +54,7 @@ def is_known(request: Request, catalogue: Catalogue) -> bool:
 
 
 def unchecked(request: Request, catalogue: Catalogue) -> str | None:
-    """What of a request nobody checks, in a sentence for the log; None if everything is checked.
+    """What of a request can't be checked, for the log; None if everything is checked.
 
     Example:
         >>> request = VideoRequest(prompt="A dog", model="kling-v3", extra={"seed": 7, "cfg": 0.5})
@@ -70,23 +70,23 @@ def unchecked(request: Request, catalogue: Catalogue) -> str | None:
         return None
     listed = rules.section(request.section) or {}
     names = [printable(name, _SHOWN) for name in _named(request) if name not in listed]
-    goes = "they go" if names[1:] else "it goes"
-    what = f"doesn't describe {' and '.join(names[:_NAMES_SHOWN])}; {goes} out unchecked"
+    sent = "they are" if names[1:] else "it is"
+    what = f"doesn't describe {' and '.join(names[:_NAMES_SHOWN])}; {sent} sent unchecked"
     return f"{model}: the catalogue {what}" if names else None
 
 
 def check(request: Request, catalogue: Catalogue, *, private: bool = False) -> list[Fault]:
-    """Everything that is wrong with a request, by the catalogue.
+    """Check a request against the rules of its model.
 
     Args:
-        request: The request, prompt resolved.
-        catalogue: The models that are known. Another model's rules can't be checked, but for
-            what no model changes, such as that a prompt must not be empty.
+        request: The request, with its prompt resolved.
+        catalogue: The known models. For other models only the general rules are checked, such as
+            that a prompt must not be empty.
         private: Whether the API is at a private address, so that references may be, too; see
             `why_not_public`.
 
     Returns:
-        The faults, none if it may be sent.
+        The faults; empty if the request may be sent.
 
     Example:
         >>> [str(f) for f in check(VideoRequest(prompt="A dog", duration=12), Catalogue.shipped())]
@@ -104,7 +104,7 @@ def check(request: Request, catalogue: Catalogue, *, private: bool = False) -> l
 def not_uploaded(
     request: Request, uploads: Mapping[str, str], *, private: bool = False
 ) -> list[Fault]:
-    """The references in a request that stand for no upload, or for one that can't be, as faults.
+    """The references in a request without a usable upload, as faults.
 
     Args:
         request: The request, with references in place of files.
@@ -140,7 +140,7 @@ _Broken = tuple[str, Any, str]  # field, value, rule
 
 
 def _unsendable_faults(request: Request) -> list[_Broken]:
-    """What can't be sent or recorded, whatever the model."""
+    """The fields that can't be sent or recorded, whatever the model."""
     fields = dict(request)
     broken = [
         (name, value, why)
@@ -148,7 +148,7 @@ def _unsendable_faults(request: Request) -> list[_Broken]:
         if value is not None and value is not False and (why := unsendable(value))
     ]
     return broken + [
-        (name, fields[name], f"it has {len(fields[name]):,} characters; {most:,} at most")
+        (name, fields[name], f"{len(fields[name]):,} characters exceed the limit of {most:,}")
         for name, most in _LONGEST.items()
         if len(fields.get(name) or "") > most
     ]
@@ -206,12 +206,14 @@ def _faults_by_model(request: Request, catalogue: Catalogue) -> list[_Broken]:
 
 def _faults_together(given: dict[str, Any], rules: ModelRules) -> list[_Broken]:
     broken = [
-        (name, given[name], f"give {_either(others)} too; {name} says nothing without it")
+        (name, given[name], f"give {_either(others)} too; {name} has no effect without it")
         for name, others in rules.needs.items()
         if name in given and not set(others) & given.keys()
     ]
     filled = rules.defaults | given
-    return broken + [_conflict(one) for one in rules.conflicts if _applies(one, filled)]
+    return broken + [
+        _conflict(conflict) for conflict in rules.conflicts if _applies(conflict, filled)
+    ]
 
 
 def _close_to(model: str, catalogue: Catalogue) -> str:
@@ -220,7 +222,7 @@ def _close_to(model: str, catalogue: Catalogue) -> str:
 
 
 def _named(request: Request) -> dict[str, Any]:
-    """What was given, by the names of the catalogue."""
+    """The given fields, by their names in the catalogue."""
     given = request.given()
     inside = given.pop("metadata", {})
     named = given | {f"metadata.{name}": value for name, value in inside.items()}
@@ -258,13 +260,13 @@ def _field_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
 
 def _type_fault(value: Any, rule: FieldRule) -> str | None:
     types = rule.types()
-    if types is None or any(_is_of_type(value, one) for one in types):
+    if types is None or any(_is_of_type(value, json_type) for json_type in types):
         return None
     return f"its type must be {_either(sorted(types))}"
 
 
 def _is_of_type(value: Any, json_type: JSONType) -> bool:
-    if isinstance(value, bool):  # which Python takes for an integer
+    if isinstance(value, bool):  # an integer in Python
         return json_type == "boolean"
     if isinstance(value, float) and value.is_integer() and json_type == "integer":
         return True  # JSON makes no difference between 7 and 7.0
@@ -275,24 +277,24 @@ def _url_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
     if not rule.holds_urls:
         return []
     named = (
-        [(f"{name}[{index}]", one) for index, one in enumerate(value)]
+        [(f"{name}[{index}]", item) for index, item in enumerate(value)]
         if isinstance(value, list)
         else [(name, value)]
     )
     return [
         (place, url, why)
         for place, url in named
-        if not is_reference(url)  # it stands for an upload, whose content was checked
+        if not is_reference(url)  # the content of its upload was checked
         if not (rule.format == "url-or-task" and _is_task_id(url))
         if (why := _url_fault(url))
     ]
 
 
 def _host_faults(request: Request, named: set[str], *, private: bool) -> list[_Broken]:
-    """URLs whose host mustn't be asked, in any field of any model: the provider may fetch each.
+    """URLs whose host must not be contacted, in any field: the provider may fetch them all.
 
     Args:
-        request: Any.
+        request: Of any kind.
         named: The places that have a fault already.
         private: As for `check`.
     """
@@ -310,19 +312,19 @@ def _urls_in(value: Any, place: str) -> Iterator[tuple[str, str]]:
         if value.strip().lower().startswith(("http://", "https://")):
             yield place, value.strip()
     elif isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from _urls_in(one, f"{place}[{index}]")
+        for index, item in enumerate(value):
+            yield from _urls_in(item, f"{place}[{index}]")
     elif isinstance(value, dict):
-        for name, one in value.items():
-            yield from _urls_in(one, f"{place}.{name}")
+        for name, member in value.items():
+            yield from _urls_in(member, f"{place}.{name}")
 
 
 def _url_fault(url: Any) -> str | None:
     if not isinstance(url, str):
         return "it must be a string"
-    if why := why_not_public(url, private=True):  # `_host_faults` knows better
+    if why := why_not_public(url, private=True):  # `_host_faults` checks for private hosts
         return why
-    return f"it has more than {_LONGEST_URL:,} characters" if len(url) > _LONGEST_URL else None
+    return f"it exceeds {_LONGEST_URL:,} characters" if len(url) > _LONGEST_URL else None
 
 
 def _item_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:

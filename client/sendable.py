@@ -1,4 +1,4 @@
-"""What can be sent to the API, recorded, compared and kept by Prefect: by its value alone."""
+"""Which values can be sent to the API, stored and compared."""
 
 import math
 import re
@@ -7,19 +7,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel
 
 _NUL_OR_HALF = re.compile("[\x00\ud800-\udfff]")
-_LARGEST = 2**63  # of a whole number: what JSON readers agree on, and what can be reckoned with
-_DEEPEST = 50  # lists and objects within each other
-_MOST = 10_000  # values in one field
+_LARGEST = 2**63  # of an integer, beyond which JSON readers differ
+_DEEPEST = 50  # levels of nested lists and objects
+_MOST = 10_000  # values in a field
 _NAME = 200  # characters
 
 
 def unsendable(value: Any) -> str | None:
     r"""Why a JSON value can't be sent and recorded; None if it can.
 
-    With a NUL in its name or parameters, a task run on PostgreSQL stays pending for ever.
+    PostgreSQL, for one, can't store NUL characters.
 
     Args:
-        value: Of a field. It may be nested without end.
+        value: Of a field, nested to any depth.
 
     Example:
         >>> unsendable(["A dog\0"])
@@ -33,7 +33,7 @@ def unsendable(value: Any) -> str | None:
     for _ in range(_DEEPEST):
         values += len(level)
         if values > _MOST:
-            return f"it holds more than {_MOST:,} values"
+            return f"it contains more than {_MOST:,} values"
         if fault := next(filter(None, map(_fault, level)), None):
             return fault
         level = _next_level(level)
@@ -68,8 +68,8 @@ def too_deep(value: Any, deepest: int = _DEEPEST) -> bool:
     """Whether a JSON value is nested too deep to be written, compared or shown.
 
     Args:
-        value: It may be nested without end.
-        deepest: How many lists and objects may be within each other.
+        value: Nested to any depth.
+        deepest: The maximum number of nested lists and objects.
 
     Example:
         >>> too_deep({"seed": [7]})
@@ -84,7 +84,7 @@ def too_deep(value: Any, deepest: int = _DEEPEST) -> bool:
 
 
 def _next_level(level: list[Any]) -> list[Any]:
-    return [inner for one in level for inner in _inside(one)]
+    return [inner for value in level for inner in _inside(value)]
 
 
 def _fault(value: Any) -> str | None:
@@ -96,9 +96,9 @@ def _fault(value: Any) -> str | None:
             return "it contains a NUL character (\\x00), which can't be stored"
         return "it contains half a surrogate pair, which can't be sent"
     if isinstance(value, float) and not math.isfinite(value):
-        return "it is a number that JSON doesn't know, such as NaN"
+        return "it is a number that JSON can't represent, such as NaN"
     if isinstance(value, int) and abs(value) >= _LARGEST:
-        return "it is a number beyond what JSON readers agree on"
+        return "it exceeds 64 bits, beyond which JSON readers differ"
     return None
 
 

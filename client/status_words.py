@@ -1,4 +1,4 @@
-"""The words for a status, as gateways write them ([W]), and what they mean."""
+"""Normalisation of status words, as gateways spell them ([W])."""
 
 import re
 from typing import Any, Literal
@@ -44,12 +44,12 @@ _LONGEST_WORD = 60  # characters, as messages show it
 
 
 def read_status(value: Any) -> tuple[Status, str | None]:
-    """What a status means, and the word itself where it isn't known.
+    """Normalise a status; for unknown words the word itself is returned, too.
 
-    A word counts in any case, with blanks, hyphens or underscores.
+    Case, spaces, hyphens and underscores are ignored.
 
     Args:
-        value: The JSON value of the status; [W] it may be anything.
+        value: The JSON value of the status; [W] of any type.
 
     Example:
         >>> read_status(" TASK_STATUS_SUCCEED "), read_status("almost done")
@@ -73,13 +73,13 @@ def read_status(value: Any) -> tuple[Status, str | None]:
 
 
 def says_well(value: Any) -> bool:
-    """Whether a status of an envelope only says that the request itself went well."""
+    """Whether a status of an envelope only says that the request itself succeeded."""
     return not isinstance(value, str) or canonical(value) in {"success", "ok", "200", "0"}
 
 
 def _bare(word: str) -> str:
     while word not in _STATUSES:
-        prefix = next((one for one in _PREFIXES if word.startswith(one)), None)
+        prefix = next((prefix for prefix in _PREFIXES if word.startswith(prefix)), None)
         if prefix is None:
             return word
         word = word.removeprefix(prefix)
@@ -87,7 +87,7 @@ def _bare(word: str) -> str:
 
 
 def _ends_badly(text: str) -> bool:
-    """Whether it is such as GENERATE_FAILED, and not partially_failed or failed_retrying."""
+    """Whether it is like GENERATE_FAILED, but not like partially_failed or failed_retrying."""
     parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", text[:_LONGEST_WORD])
     tokens = [part.lower() for part in parts]
     ends = {tokens[0], tokens[-1]} if tokens else set[str]()

@@ -1,4 +1,4 @@
-"""The HTTP client: a thin shell around the decisions."""
+"""The HTTP client of the API: I/O around the decisions."""
 
 import asyncio
 import json
@@ -59,17 +59,16 @@ logger = logging.getLogger("prefect_toapis")
 
 CHARACTER_TASKS = "/v1/characters_tasks"
 
-# Others wait outside of httpx: what its pool does for each grows with the square of both.
+# Further requests wait outside of httpx, whose pool's cost grows quadratically with waiting ones.
 REQUESTS_AT_ONCE = 64
 
-# The retry budget and the longest last try come to less than the time that a submission is given
-# to settle: 60 + 10 + 45 (`Bounds.seconds`) of 120 seconds.
+# The retry budget and the longest last attempt stay below the lookup window of a submission:
+# 60 + 10 + 45 (`Bounds.seconds`) of 120 seconds.
 _TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 _UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-# A connection that the server closes just as a submission goes out makes an unknown outcome:
-# none is used again that was idle for longer than servers surely keep it. And not even that long:
-# with each request, httpx's pool asks the system about each idle one, and gives up Python's lock
-# each time. After a burst of submissions that took a tenth of a batch's time.
+# If the server closes a connection just as a submission is sent, its outcome is unknown: so idle
+# connections are dropped earlier than servers do. The expiry is even shorter because httpx's pool
+# polls each idle connection on every request, which took a tenth of the time after bursts.
 _LIMITS = httpx.Limits(
     max_connections=REQUESTS_AT_ONCE,
     max_keepalive_connections=REQUESTS_AT_ONCE,
@@ -78,25 +77,25 @@ _LIMITS = httpx.Limits(
 
 
 class ToAPIsClient:
-    """An async client of the ToAPIs video API. It belongs to the event loop it is first used in.
+    """An async client of the ToAPIs video API. Bound to the event loop it is first used in.
 
     Proxies come from the environment. The key is sent to the API's host only; redirects are not
-    followed. When the account pushes back (429, 503) or is out of order, all calls of the kind
-    wait, and one at a time tries whether it is over.
+    followed. After a 429, a 503 or repeated failures all calls of the kind wait, and a single call
+    at a time probes whether the API is available again.
 
     Args:
-        api_key: The key.
+        api_key: The account's key.
         base_url: The API's root, with or without `/v1`.
-        retry: How long to try again what is safe to try again; see `with_retry`.
-        on_remaining: Told what is left of a bucket of the account, where a reply tells it.
-        bounds: What a call may take, and its reply may hold.
+        retry: The retry policy for safe requests; see `with_retry`.
+        on_remaining: Called with a rate-limit bucket and its remaining requests, if reported.
+        bounds: The time and size limits of a call.
 
     Attributes:
-        submissions: The breaker that submissions pass; the provider counts them apart ([D]).
-        queries: The breaker of everything else.
+        submissions: The circuit breaker of submissions, which have their own rate limit ([D]).
+        queries: The circuit breaker of all other calls.
 
     Raises:
-        ValueError: `base_url` isn't an http(s) URL, or the key can't be one.
+        ValueError: `base_url` isn't a valid http(s) URL, or `api_key` isn't a valid key.
 
     Example:
         ```python
@@ -116,7 +115,7 @@ class ToAPIsClient:
         bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     ) -> None:
         if not is_possible_key(api_key):
-            raise ValueError("api_key is empty, or holds characters that no key has")
+            raise ValueError("api_key is empty or contains invalid characters")
         self._key = api_key
         self._root = api_root(base_url)
         self._retry = retry or RetryPolicy()
@@ -128,10 +127,10 @@ class ToAPIsClient:
         self._http = _http_client(api_key)
 
     def with_retry(self, retry: RetryPolicy) -> Self:
-        """This client for a caller with another retry policy; connections and breakers are shared.
+        """A copy with another retry policy; connections and circuit breakers are shared.
 
         Args:
-            retry: How long to try again what is safe to try again.
+            retry: The retry policy for safe requests.
 
         Example:
             ```python
@@ -167,21 +166,21 @@ class ToAPIsClient:
     ) -> Accepted:
         """Submit a request for a video, a character or a remix ([P], [D]). This spends money.
 
-        Only what surely bought nothing is sent again (no connection, 429, 503
-        `rate_limit_unavailable`), within the retry budget.
+        It is retried within the retry budget, but only where nothing was bought: no connection,
+        429, 503 `rate_limit_unavailable`.
 
         Args:
             request: Checked against the catalogue before anything is sent.
             business_id: The caller's own id, by which `find` looks the task up.
-            uploads: The URLs of uploads, by reference: they go out in place of the references.
-            callback_url: Where the webhook of this task goes ([D]).
+            uploads: The URLs of uploads, by reference; they replace the references.
+            callback_url: The webhook URL of this task ([D]).
 
         Returns:
-            The accepted generation, with the task id to ask for.
+            The accepted generation, with its task id.
 
         Raises:
-            InvalidRequest: The request breaks rules of its model, or has a reference that
-                `uploads` doesn't.
+            InvalidRequest: The request violates rules of its model, or has a reference that is
+                missing from `uploads`.
             APIError: The API refuses it (`BadRequest`, `Unauthorized`, ...).
             Transient: It could not be sent within the budget.
             SubmissionUnknown: It may have been accepted: look it up before sending it again.
@@ -214,32 +213,31 @@ class ToAPIsClient:
         return await self._retry.caller()(once)
 
     async def status(self, task_id: str, business_id: str | None = None) -> Reply:
-        """Ask how a generation is doing ([D] `GET /v1/videos/generations/{task_id}`).
+        """Query the status of a generation ([D] `GET /v1/videos/generations/{task_id}`).
 
         Args:
             task_id: The provider's id of it.
-            business_id: The caller's own, where it is known: a reply that carries another one is
-                about another generation.
+            business_id: The caller's own id, where known; a reply with a different id is rejected.
 
         Returns:
             The reply; the URLs of its results are absolute.
 
         Raises:
-            NotFound: This key's user has no such task (or not yet).
+            NotFound: The key's user has no such task (or not yet).
             APIError: The API refuses the query.
             Transient: No usable reply within the retry budget.
         """
         return await self._query(GENERATIONS, task_id=task_id, business_id=business_id)
 
     async def character_status(self, task_id: str, business_id: str | None = None) -> Reply:
-        """Ask how a character is doing ([D] `GET /v1/characters_tasks/{task_id}`).
+        """Query the status of a character ([D] `GET /v1/characters_tasks/{task_id}`).
 
         Args:
             task_id: As for `status`.
             business_id: As for `status`.
 
         Returns:
-            The reply; a completed one has `characters`.
+            The reply; if completed, it has `characters`.
 
         Raises:
             ToAPIsError: As `status`.
@@ -250,7 +248,7 @@ class ToAPIsClient:
         """Look a generation up by the caller's own id ([D], the same path as `status`).
 
         Returns:
-            The generation, with its task id; None if the API says clearly that there is none.
+            The generation, with its task id; None if the API says that there is no such task.
 
         Raises:
             APIError: The API refuses the query.
@@ -260,8 +258,10 @@ class ToAPIsClient:
             reply = await self._query(GENERATIONS, business_id=business_id)
         except NotFound:
             return None
-        ids = [one for one in (reply.task_id, *reply.other_ids) if one not in {None, business_id}]
-        if not ids:  # an echo of ours is no task
+        ids = [
+            task for task in (reply.task_id, *reply.other_ids) if task not in {None, business_id}
+        ]
+        if not ids:  # the business id echoed back isn't a task id
             what = "the look-up found a generation without an id"
             raise UnreadableReply(what, **(kept(reply) | {"business_id": business_id}))
         return replace(reply, task_id=ids[0], other_ids=tuple(ids[1:]))
@@ -270,16 +270,16 @@ class ToAPIsClient:
         """Upload an image or a clip, for requests to name by its URL ([D]). It costs nothing.
 
         Args:
-            content: The file, as bytes or open for reading in binary mode. It must be able to
-                seek, for it is read again with every try, and be quick to read, as local files are.
-            name: For the file, as the provider sees it.
-            kind: What it is.
+            content: The file, as bytes or open for reading in binary mode. It must be seekable, as
+                every attempt reads it again, and fast to read, as local files are.
+            name: The file name sent to the provider.
+            kind: The kind of media.
 
         Returns:
             The URL.
 
         Raises:
-            InvalidRequest: The API takes no such file; nothing was sent.
+            InvalidRequest: The API doesn't accept such a file; nothing was sent.
             APIError: The API refuses it.
             Transient: It could not be uploaded within the retry budget.
 
@@ -301,7 +301,7 @@ class ToAPIsClient:
         return await self._ask("POST", path, read_upload, on_success_false=BadRequest, upload=part)
 
     async def balance(self) -> Balance:
-        """What this key has left ([D] `GET /v1/balance`).
+        """The balance of this key ([D] `GET /v1/balance`).
 
         Raises:
             Unauthorized: The API does not know the key.
@@ -311,7 +311,7 @@ class ToAPIsClient:
         return await self._ask("GET", "/v1/balance", read_balance, on_success_false=Unauthorized)
 
     async def account_balance(self) -> Balance:
-        """What the account has left ([D] `GET /v1/user/balance`); raises as `balance`."""
+        """The balance of the account ([D] `GET /v1/user/balance`); raises as `balance`."""
         return await self._ask(
             "GET", "/v1/user/balance", read_balance, on_success_false=Unauthorized
         )
@@ -330,7 +330,7 @@ class ToAPIsClient:
     async def _query(
         self, base: str, *, task_id: str | None = None, business_id: str | None = None
     ) -> Reply:
-        """Ask for a generation by the provider's id or else by the caller's own."""
+        """Query a generation by the provider's id, or else by the caller's own."""
         wanted = path_segment(task_id or business_id or "")
         decide = partial(query_reply, task_id=task_id, business_id=business_id)
         try:
@@ -352,7 +352,7 @@ class ToAPIsClient:
         on_success_false: type[APIError] | None = None,
         upload: _Part | None = None,
     ) -> T:
-        """Make a call that buys nothing, and read its reply."""
+        """Make a call that buys nothing, and parse its reply."""
         decide = partial(query_result, read=read, on_success_false=on_success_false)
         return await self._decided(method, path, decide, upload)
 
@@ -363,7 +363,7 @@ class ToAPIsClient:
         decide: Callable[[Answer | Exception], T | ToAPIsError],
         upload: _Part | None = None,
     ) -> T:
-        """Make a call that buys nothing, again and again within the retry budget."""
+        """Make a call that buys nothing, with retries within the budget."""
         deadline = self._deadline()
 
         async def once() -> T:
@@ -376,15 +376,15 @@ class ToAPIsClient:
         return await self._retry.caller()(once)
 
     def _deadline(self) -> float:
-        """Until when a call may wait for its turn; a call without retries waits for one."""
+        """Until when a call may wait for the circuit breaker, even without retries."""
         return time.monotonic() + max(self._retry.budget, LONGEST_PAUSE)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """One of the requests at once. Nothing is sent so late that it would not settle in time."""
+        """A slot for a request. Waiting is limited, so that submissions stay within their time."""
         mine = self._turns.acquire()
         try:
-            # Waiting for a while takes a task of its own, which few requests need.
+            # `wait_for` creates a task, which few requests need.
             await (asyncio.wait_for(mine, _TIMEOUT.pool) if self._turns.locked() else mine)
         except asyncio.TimeoutError:
             raise httpx.PoolTimeout("too many other requests are under way") from None
@@ -407,19 +407,19 @@ class ToAPIsClient:
             return httpx.ReadTimeout("the reply did not end in time")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return without_frames(error)
-        except BaseException as error:  # cancelled, or a fault: the frames hold the key as well
+        except BaseException as error:  # cancelled, or a bug: the frames contain the key as well
             without_frames(error)
             raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10
-        if self._on_remaining and (told := remaining_in(headers)):
-            await self._on_remaining(*told)
-        # No reply has reason to hold the key; one that echoes it must not carry it any further.
+        if self._on_remaining and (remaining := remaining_in(headers)):
+            await self._on_remaining(*remaining)
+        # A reply that echoes the key must not carry it any further.
         text = text.replace(self._key.get_secret_value(), "[key]")
         return Answer(status, text, headers)
 
     async def _exchange(
         self, method: str, path: str, body: dict[str, object] | None, upload: _Part | None
     ) -> tuple[int, dict[str, str], str]:
-        """Status, headers and text of the reply; it is not read for ever, nor to any length."""
+        """Status, headers and text of the reply, within the limits of time and size."""
         request = self._http.build_request(
             method,
             self._root + path,
@@ -446,5 +446,5 @@ def _http_client(api_key: SecretStr) -> httpx.AsyncClient:
             auth=KeyAuth(api_key),
             headers={"User-Agent": "prefect-toapis", "Accept-Encoding": ACCEPTED},
         )
-    except (ValueError, httpx.InvalidURL):  # whose text, and frames, may hold a password
+    except (ValueError, httpx.InvalidURL):  # its text and frames may contain a password
         raise ValueError(UNUSABLE_PROXY) from None

@@ -1,10 +1,9 @@
-"""What can be told from a URL by looking at it.
+"""Pure functions over URLs: validation, redaction and normalisation.
 
-Of a URL's parts three may be secret: user info, query and fragment. Which parameters sign can't be
-known, as each CDN has its own. So what is shown or kept has none of them (`without_query`, and
-`without_queries` for a text). Two things need some, and go by the names that are known
-(`without_signature`): a shot's identity, which must be the same for two signed links to one
-object, and the plan of a batch in shards, from which other runs make requests again.
+User info, query and fragment of a URL may be secret, and each CDN names its signature parameters
+differently. So URLs are shown and stored without any of them (`without_query`, and
+`without_queries` for texts). Where the other parameters are needed, for the identity of a request
+and for sending it again, only known signature parameters are removed (`without_signature`).
 """
 
 import re
@@ -14,12 +13,12 @@ from prefect_toapis.client.addresses import may_be_asked
 
 DEFAULT_BASE_URL = "https://toapis.com"
 
-# Every repetition that begins anywhere is bounded, as the text may be hostile.
+# Every unanchored repetition is bounded, as the text may be hostile.
 _WORD = re.compile(r"[^\s\"'<>]+")
-# What is followed by nothing but the end of a sentence begins no query.
+# A question mark followed only by punctuation ends a sentence, and begins no query.
 _QUERY = re.compile(r"[?#](?=[^?!.,;:)\]}\\]|[?!.,;:)\]}\\]+\w)|\\u00(?:3f|23)", re.IGNORECASE)
 _USER_INFO = re.compile(r"(//|\\/\\/)[^\s\"'<>/\\]{1,2000}@")
-# A password with a slash or a question mark in it: what follows the host is no port.
+# A password with a slash or a question mark: the text after the colon isn't a port.
 _PASSWORD = re.compile(
     r"(//|\\/\\/)[^\s\"'<>/\\:@\[?#]{0,200}:(?!\d{1,5}(?!\w))[^\s\"'<>@]{1,2000}@"
 )
@@ -35,15 +34,15 @@ _SIGNATURE_NAMES = {
 
 
 def api_root(base_url: str) -> str:
-    """The root that paths like `/v1/balance` are added to.
+    """The API's root, to which paths like `/v1/balance` are appended.
 
-    Only the path is normalised: the host stays as typed.
+    Only the path is normalised.
 
     Args:
-        base_url: As a user types it, with or without `/v1` and slashes.
+        base_url: As entered by a user, with or without `/v1` and trailing slashes.
 
     Raises:
-        ValueError: It isn't an http(s) URL, or holds a user name.
+        ValueError: It isn't a valid http(s) URL, or contains a user name.
 
     Example:
         >>> api_root("https://toapis.com/v1/")
@@ -57,11 +56,11 @@ def api_root(base_url: str) -> str:
 
 
 def base_url_fault(url: str) -> str | None:
-    """Why a URL can't be that of a service, in words that show nothing of it; None if it can.
+    """Why a URL isn't a valid base URL of a service, without quoting it; None if it is.
 
     Args:
-        url: As a user types it. A password may stand in it, wrongly escaped ones included: httpx
-            would send it in place of the key, and botocore would show it.
+        url: As entered by a user. It may contain a password, even wrongly escaped, which httpx
+            would send in place of the key, and botocore would log.
 
     Example:
         >>> base_url_fault("https://me:pass/word@toapis.com")
@@ -83,7 +82,7 @@ def _has_port_or_none(parts: SplitResult) -> bool:
 
 
 def path_segment(text: str) -> str:
-    """Any text as one segment of a URL's path, such as an id of the provider's.
+    """Encode any text as a segment of a URL's path, such as a task id.
 
     Example:
         >>> path_segment("a/b?c"), path_segment("..")
@@ -94,10 +93,10 @@ def path_segment(text: str) -> str:
 
 
 def without_signature(url: str) -> str:
-    """The URL without the parameters (and user info) that only prove a right to fetch it.
+    """The URL without known signature parameters, user info and fragment.
 
-    Two signed links to one object become the same text. For identity alone, and for requests that
-    are made again from a plan: signatures of other names stay.
+    Two signed links to an object become equal. Unknown signature parameters stay, so the result is
+    not safe to show.
 
     Example:
         >>> without_signature("https://cdn.example/cat.png?size=2&X-Amz-Signature=ab12")
@@ -117,7 +116,7 @@ def _signs(parameter: str) -> bool:
 
 
 def without_query(url: str) -> str:
-    """The URL as it may be shown and kept: without query, fragment and user info.
+    """The URL without query, fragment and user info, safe to show and to store.
 
     Args:
         url: Of any scheme.
@@ -133,10 +132,10 @@ def without_query(url: str) -> str:
 
 
 def without_queries(text: str) -> str:
-    """Text from elsewhere, made safe to show: the URLs in it lose query, fragment and user info.
+    """Untrusted text made safe to show: its URLs lose query, fragment and user info.
 
-    It may be raw JSON, where a slash, a question mark or an ampersand may be escaped. A relative
-    URL loses its query, too: whatever stands behind a question mark in a word with a slash.
+    In raw JSON slashes, question marks and ampersands may be escaped. Relative URLs lose their
+    query, too: the part after a question mark in a word with a slash.
 
     Example:
         >>> without_queries("see s3://b/k?sig=1, //me:pw@a.example/x and /v?t=2 (a/b?)")
@@ -155,14 +154,14 @@ def _without_query_in(word: re.Match[str]) -> str:
 
 
 def why_not_public(url: str, *, private: bool = False) -> str | None:
-    """Why the provider can't, or mustn't, fetch this URL; None if nothing speaks against it.
+    """Why the provider can't, or must not, fetch this URL; None if it may.
 
     [P]: reference media are public `http://`/`https://` URLs; base64 and `data:` are refused.
 
     Args:
-        url: Of a reference. Its host is judged by its name alone: a batch has many thousands.
-        private: Whether the API itself is at a private address; then references may be, too.
-            Metadata services and link-local addresses never may.
+        url: Of a reference. Its host isn't resolved, as there may be many thousands of them.
+        private: Whether the API itself is at a private address; then references may be, too, but
+            never at metadata services and link-local addresses.
 
     Example:
         >>> why_not_public("http://127.1/a.png")
@@ -188,8 +187,8 @@ def _why_not_asked(parts: SplitResult, *, private: bool) -> str | None:
     host = parts.hostname
     if not host:
         return "it has no host"
-    if "\\" in parts.netloc or not parts.netloc.isprintable():  # others read another host in it
-        return "its host can't be told for sure: give a URL without backslashes"
+    if "\\" in parts.netloc or not parts.netloc.isprintable():  # parsers disagree about the host
+        return "its host is ambiguous: give a URL without backslashes"
     if may_be_asked(host, private=private):
         return None
     return f"{host} can't be reached by the provider: give a public URL"

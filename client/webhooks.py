@@ -1,4 +1,4 @@
-"""Webhooks ([D]): whether one is the provider's own, and what it tells.
+"""Webhooks ([D]): verification of their signatures, and their content.
 
 Example:
     ```python
@@ -24,11 +24,11 @@ ID_HEADER = "x-toapis-webhook-id"
 TIMESTAMP_HEADER = "x-toapis-webhook-timestamp"
 SIGNATURE_HEADER = "x-toapis-webhook-signature"
 TOLERANCE_SECONDS = 300
-"""How far a webhook's timestamp may be from the clock ([D]: 5 minutes)."""
+"""The maximum difference between a webhook's timestamp and the clock ([D]: 5 minutes)."""
 TEST = "endpoint.test"
 
 _ID = re.compile(r"[!-~]{1,200}")  # printable ASCII, as it goes into logs
-_TIMESTAMP = re.compile(r"[0-9]{1,12}")  # no dots: they part what is signed
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")  # no dots: they separate the signed parts
 _VERSION = "v1="
 _ENDINGS: dict[str, "Ending"] = {
     "generation.completed": "completed",
@@ -40,7 +40,7 @@ Ending = Literal["completed", "failed"]
 
 
 class WebhookRefused(ToAPIsError):
-    """A request that is not taken as a webhook; no text of it ever holds a secret or signature."""
+    """A webhook request is rejected; its text never contains secrets or signatures."""
 
     def __str__(self) -> str:
         """What is wrong, and what to do."""
@@ -48,76 +48,76 @@ class WebhookRefused(ToAPIsError):
 
 
 class WebhookTooLarge(WebhookRefused):
-    """The body is larger than any webhook."""
+    """The body exceeds the size limit of webhooks."""
 
-    advice = "It was not read to its end."
+    advice = "The rest of the body was not read."
 
 
 class WebhookUnsigned(WebhookRefused):
-    """One of the three headers is missing, or isn't in its form."""
+    """A signature header is missing or malformed."""
 
-    advice = "The provider sends all three; see that a proxy hands them on."
+    advice = "The provider sends three X-ToAPIs-Webhook headers; check that proxies forward them."
 
 
 class WebhookForged(WebhookRefused):
-    """No signature fits: it isn't the provider's, or was changed on its way."""
+    """No signature matches: the webhook isn't the provider's, or was modified in transit."""
 
     advice = (
-        "If the provider sent it, compare the secret with the one that the provider shows, and "
-        "see that no proxy changes the body."
+        "If the provider sent it, compare the secret with the provider's, and check that no proxy "
+        "changes the body."
     )
 
 
 class WebhookStale(WebhookRefused):
-    """Its signature fits, but its timestamp is more than 5 minutes away: it may be a replay."""
+    """The signature matches, but the timestamp is more than 5 minutes off: a possible replay."""
 
-    advice = "If the provider sent it just now, set this machine's clock."
+    advice = "If the provider sent it just now, correct this machine's clock."
 
 
 class WebhookUnreadable(WebhookRefused):
-    """It is the provider's own, but can't be understood."""
+    """The signature matches, but the content can't be parsed."""
 
-    advice = "A newer version of this package may understand it."
+    advice = "A newer version of this package may support it."
 
 
 @dataclass(frozen=True)
 class WebhookSecrets:
-    """What webhooks are signed with.
+    """The secrets that webhooks are signed with.
 
     Args:
-        current: The secret that the provider shows.
-        previous: The one before, for 24 hours after a rotation ([D]).
+        current: The current secret, as shown by the provider.
+        previous: The secret before, for 24 hours after a rotation ([D]).
 
     Raises:
-        ValueError: One is empty: anybody could sign with it.
+        ValueError: A secret is empty.
     """
 
     current: SecretStr
     previous: SecretStr | None = None
 
     def __post_init__(self) -> None:
-        """No secret is empty."""
+        """Reject empty secrets."""
         if not all(self.keys):
-            raise ValueError("a webhook secret is empty: anybody could sign with it")
+            raise ValueError("a webhook secret is empty: anyone could sign with it")
 
     @property
     def keys(self) -> list[bytes]:
-        """The secrets as the bytes that sign."""
+        """The secrets as HMAC keys."""
         given = [secret for secret in (self.current, self.previous) if secret is not None]
         return [secret.get_secret_value().strip().encode() for secret in given]
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of a generation, as a webhook tells of it. It is a hint: the status is the truth.
+    """The end of a generation, as reported by a webhook: a hint to query its status.
 
     Args:
         task_id: The provider's id of the generation.
         ending: How it ended.
-        business_id: The caller's own id, if it gave one.
-        model: By which model, where it is told.
-        task_type: Such as `video`, where it is told.
-        reason: Why it failed, without the queries of URLs.
+        business_id: The caller's own id, if given.
+        model: The model, if reported.
+        task_type: Such as `video`, if reported.
+        reason: Why it failed; URLs are without queries.
     """
 
     task_id: str
@@ -130,13 +130,13 @@ class Ended:
 
 @dataclass(frozen=True)
 class Webhook:
-    """What a webhook tells, without the signed URLs of results.
+    """The content of a webhook, without the signed URLs of results.
 
     Args:
-        id: The same each time that the webhook is sent.
-        type: `generation.completed`, `generation.failed`, `endpoint.test`, or one yet unknown.
-        created_at: When the provider made it, in Unix seconds, where it is told.
-        ended: The generation that ended, if it tells of one.
+        id: The webhook's id, the same for each delivery attempt.
+        type: `generation.completed`, `generation.failed`, `endpoint.test`, or an unknown type.
+        created_at: When the provider created it, in Unix seconds, if reported.
+        ended: The generation that ended, if any.
     """
 
     id: str
@@ -146,17 +146,17 @@ class Webhook:
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: WebhookSecrets, now: float) -> str:
-    """The id of a webhook that is surely the provider's own ([D]).
+    """Verify the signature of a webhook and return its id ([D]).
 
     Args:
-        headers: Of the request, in any case of letters.
-        body: As it came, byte for byte.
-        secrets: Any of them counts.
-        now: The time, in Unix seconds.
+        headers: Of the request, with names in any case.
+        body: The raw body.
+        secrets: The accepted secrets.
+        now: The current time, in Unix seconds.
 
     Raises:
         WebhookUnsigned: A header is missing or malformed.
-        WebhookForged: No signature fits.
+        WebhookForged: No signature matches.
         WebhookStale: It was signed more than 5 minutes before or after `now`.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
@@ -165,7 +165,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: WebhookSecrets, now
     signatures = _signatures(lowered.get(SIGNATURE_HEADER, ""))
     signed = b".".join((webhook_id.encode(), timestamp.encode(), body))
     if not _any_fits(signatures, signed, secrets):
-        raise WebhookForged("No signature of the webhook fits the secret")
+        raise WebhookForged("No signature of the webhook matches the secret")
     away = now - int(timestamp)
     if abs(away) > TOLERANCE_SECONDS:
         when = "ago" if away > 0 else "ahead"
@@ -174,14 +174,14 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: WebhookSecrets, now
 
 
 def read_webhook(webhook_id: str, body: bytes) -> Webhook:
-    """What a verified webhook tells.
+    """Parse a verified webhook.
 
     Args:
-        webhook_id: As `verify` returned it.
+        webhook_id: As returned by `verify`.
         body: Its JSON.
 
     Raises:
-        WebhookUnreadable: It is no event, or tells of the end of a generation without its id.
+        WebhookUnreadable: It isn't an event, or lacks the id of the ended generation.
 
     Example:
         >>> read_webhook("evt_1", b'{"type": "endpoint.test"}').type
@@ -193,16 +193,16 @@ def read_webhook(webhook_id: str, body: bytes) -> Webhook:
         raise WebhookUnreadable("The webhook's body is not JSON") from None
     kind = _label(content.get("type")) if isinstance(content, dict) else None
     if kind is None:
-        raise WebhookUnreadable("The webhook's body names no type of event")
+        raise WebhookUnreadable("The webhook's body has no event type")
     ended = _ended(_ENDINGS[kind], content.get("data")) if kind in _ENDINGS else None
     return Webhook(webhook_id, kind, moment_of(content.get("created_at")), ended)
 
 
 def _any_fits(signatures: list[bytes], signed: bytes, secrets: WebhookSecrets) -> bool:
-    """Whether one is right. What would be right is in no frame that an error comes through."""
-    wanted = [hmac.digest(key, signed, "sha256").hex().encode() for key in secrets.keys]
-    # Each pair is compared, whichever fits: how long it takes tells nothing.
-    return bool(sum(hmac.compare_digest(one, given) for one in wanted for given in signatures))
+    """Whether any signature matches. The expected values are in no frame of a traceback."""
+    expected = [hmac.digest(key, signed, "sha256").hex().encode() for key in secrets.keys]
+    # Every pair is compared, so that the time taken reveals nothing.
+    return bool(sum(hmac.compare_digest(mac, given) for mac in expected for given in signatures))
 
 
 def _header(headers: dict[str, str], name: str, form: re.Pattern[str]) -> str:
@@ -210,37 +210,37 @@ def _header(headers: dict[str, str], name: str, form: re.Pattern[str]) -> str:
     if value is None:
         raise WebhookUnsigned(f"The header {name} is missing")
     if not form.fullmatch(value):
-        raise WebhookUnsigned(f"The header {name} is not in its form")
+        raise WebhookUnsigned(f"The header {name} is malformed")
     return value
 
 
 def _signatures(header: str) -> list[bytes]:
-    """The signatures of a version that is known; bytes, as only those may be anything."""
+    """The signatures of version 1, as bytes, since `compare_digest` rejects non-ASCII strings."""
     parts = [part.strip() for part in header.split(",")]
     known = [part.removeprefix(_VERSION) for part in parts if part.startswith(_VERSION)]
     if not known:
-        raise WebhookUnsigned(f"The header {SIGNATURE_HEADER} holds no signature of version 1")
+        raise WebhookUnsigned(f"The header {SIGNATURE_HEADER} has no v1 signature")
     return [signature.encode(errors="replace") for signature in known]
 
 
 def _ended(ending: Ending, data: Any) -> Ended:
-    told: dict[str, Any] = data if isinstance(data, dict) else {}
-    task_id = _label(told.get("task_id"))
+    task: dict[str, Any] = data if isinstance(data, dict) else {}
+    task_id = _label(task.get("task_id"))
     if task_id is None:
-        raise WebhookUnreadable("The webhook tells of a generation without its id")
-    error = (read_failure(told, []) or read_words(told, [])) if ending == "failed" else None
+        raise WebhookUnreadable("The webhook has no id of the ended generation")
+    error = (read_failure(task, []) or read_words(task, [])) if ending == "failed" else None
     return Ended(
         task_id=task_id,
         ending=ending,
-        business_id=_label(told.get("client_business_id")),
-        model=_label(told.get("model")),
-        task_type=_label(told.get("task_type")),
+        business_id=_label(task.get("client_business_id")),
+        model=_label(task.get("model")),
+        task_type=_label(task.get("task_type")),
         reason=error.message if error else None,
     )
 
 
 def _label(value: Any) -> str | None:
-    """An id or a name as text; None for what can't be one."""
-    is_one = isinstance(value, (str, int)) and not isinstance(value, bool)
-    text = str(value).strip() if is_one else ""
+    """An id or a name as text; None for other values."""
+    is_label = isinstance(value, (str, int)) and not isinstance(value, bool)
+    text = str(value).strip() if is_label else ""
     return text if text.isprintable() and 0 < len(text) <= _LONGEST_LABEL else None

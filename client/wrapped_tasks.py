@@ -1,4 +1,4 @@
-"""Which object of a reply is the generation: gateways wrap it ([W])."""
+"""Finding the object of a reply that is the generation: gateways wrap it ([W])."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ class Task:
     """The object of a reply that is the generation.
 
     Args:
-        task: What the reply says of it.
-        around: What it is wrapped in, the innermost first.
-        ids: Its ids, first the one to ask for.
-        status: As it stands there; None where it doesn't.
+        task: The object.
+        around: The objects that wrap it, the innermost first.
+        ids: Its ids; the first is used for queries.
+        status: The raw status; None if missing.
     """
 
     task: Mapping[str, Any]
@@ -35,11 +35,11 @@ class Task:
 
 
 def find_task(payload: Any) -> Task | None:
-    """The generation that a reply is about; None for what is no object.
+    """The generation that a reply is about; None if the payload isn't an object.
 
-    It may be wrapped in `data` and the like, several times, as the only item of a list, or as JSON
-    in a string. An object with an id and a status is a generation, unless it is an envelope, with
-    a `code` or `success`, around another one.
+    It may be wrapped in `data` and similar members, repeatedly, as the only item of a list, or as
+    JSON in a string. An object with an id and a status is a generation, unless it is an envelope
+    (with a `code` or `success`) around another generation.
 
     Args:
         payload: The reply's JSON.
@@ -55,7 +55,7 @@ def find_task(payload: Any) -> Task | None:
     chain: list[Mapping[str, Any]] = [outermost]
     while len(chain) < _DEEPEST and (inner := _inner(chain[0], _DEEPEST - len(chain))) is not None:
         chain.insert(0, inner)
-    ids = dict.fromkeys(one for holder in chain for one in _ids(holder))
+    ids = dict.fromkeys(task_id for holder in chain for task_id in _ids(holder))
     return Task(chain[0], tuple(chain[1:]), tuple(ids), _status(chain))
 
 
@@ -76,7 +76,7 @@ def _has_status(holder: Mapping[str, Any], *, numbers: bool = True) -> bool:
 
 
 def _inner(holder: Mapping[str, Any], deepest: int) -> Mapping[str, Any] | None:
-    """What an object wraps; None if it is the generation itself."""
+    """The object that an object wraps; None if it is the generation itself."""
     named = bool(_ids(holder))
     # A number without an id is the status of the request: {"status": 10000, "data": {...}}.
     stated = _has_status(holder, numbers=named)
@@ -104,7 +104,7 @@ def _wraps_something(holder: Mapping[str, Any], deepest: int) -> bool:
 
 
 def _status(chain: list[Mapping[str, Any]]) -> Any:
-    """The innermost status; of an envelope only one that can't be about the request alone."""
+    """The innermost status; an envelope's only if it isn't the status of the request."""
     texts: list[Any] = []
     for depth, holder in enumerate(chain):
         values = [value for value in members(holder, _STATUS) if not (depth and says_well(value))]

@@ -1,7 +1,7 @@
-"""Reading YAML and JSON that people write: within bounds, and no key given twice.
+"""Reading user-written YAML and JSON within limits, and without duplicate keys.
 
-A few hundred bytes of YAML may stand for gigabytes, by aliases of aliases; what they stand for is
-counted while the document is composed, before anything of it is made.
+A few hundred bytes of YAML may expand to gigabytes by nested aliases; the expanded size is counted
+while the document is composed, before its values are constructed.
 """
 
 import json
@@ -25,14 +25,13 @@ _JSON = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}\[\],\n]', re.DOTALL)
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a document may hold.
+    """The limits of a document.
 
     Args:
         length: In bytes.
-        values: Everything in it, names of fields included, with aliases replaced by what they
-            stand for.
-        characters: Of all texts, likewise.
-        depth: Lists and objects within each other.
+        values: The number of values, keys included, after expanding aliases.
+        characters: Of all strings, likewise.
+        depth: The levels of nested lists and objects.
     """
 
     length: int
@@ -43,12 +42,12 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Document:
-    """A document as it was read.
+    """A parsed document.
 
     Args:
-        data: Its value, which JSON can hold.
-        doubles: The keys that are given twice; the last value of each is in `data`.
-        root: Of YAML, for finding where a value is; None for JSON.
+        data: Its value, representable in JSON.
+        doubles: The duplicate keys; the last value of each is in `data`.
+        root: The YAML node, for finding the line of a value; None for JSON.
     """
 
     data: Any
@@ -58,11 +57,11 @@ class Document:
     @property
     def faults(self) -> list[str]:
         """What is wrong with it, in words."""
-        return [one.in_words for one in self.doubles[:_DOUBLES_SHOWN]]
+        return [double.in_words for double in self.doubles[:_DOUBLES_SHOWN]]
 
 
 class Double(NamedTuple):
-    """A key that is given twice in one object, by its lines."""
+    """A duplicate key of an object, with its lines."""
 
     key: str
     line: int
@@ -80,7 +79,7 @@ class Double(NamedTuple):
 
 
 class _Extent(NamedTuple):
-    """What is in a node, with aliases replaced by what they stand for."""
+    """The size of a node after expanding aliases."""
 
     values: int
     characters: int
@@ -88,11 +87,11 @@ class _Extent(NamedTuple):
 
 
 class BoundedLoader(yaml.SafeLoader):
-    """A `SafeLoader` that counts what it composes, and notes keys that are given twice.
+    """A `SafeLoader` that limits the size of documents, and collects duplicate keys.
 
     Args:
         text: The document.
-        bounds: What it may hold.
+        bounds: Its limits.
     """
 
     def __init__(self, text: str, bounds: Bounds) -> None:
@@ -103,7 +102,7 @@ class BoundedLoader(yaml.SafeLoader):
         self.doubles: list[Double] = []
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose the next node, if that stays within the bounds."""
+        """Compose the next node within the limits."""
         self._level += 1
         if self._level > self._bounds.depth:
             raise ValueError(_depth_fault(self._bounds, self.get_mark().line + 1))
@@ -115,7 +114,7 @@ class BoundedLoader(yaml.SafeLoader):
         return node
 
     def compose_sequence_node(self, anchor: Any) -> yaml.SequenceNode:
-        """Compose a list."""
+        """Compose a sequence."""
         node = super().compose_sequence_node(anchor)
         self._measure(node, node.value)
         return node
@@ -140,9 +139,9 @@ class BoundedLoader(yaml.SafeLoader):
     def _measure(self, node: yaml.Node, parts: list[yaml.Node]) -> None:
         bounds, inside = self._bounds, list(map(self._extent, parts))
         extent = _Extent(
-            1 + sum(one.values for one in inside),
-            sum(one.characters for one in inside),
-            1 + max((one.depth for one in inside), default=0),
+            1 + sum(part.values for part in inside),
+            sum(part.characters for part in inside),
+            1 + max((part.depth for part in inside), default=0),
         )
         if fault := _over(bounds, extent.values, extent.characters):
             raise yaml.MarkedYAMLError(problem=fault, problem_mark=node.start_mark)
@@ -165,7 +164,7 @@ class BoundedLoader(yaml.SafeLoader):
                 lines.setdefault(identity, line)
 
     def _identity(self, key: yaml.ScalarNode) -> Any:
-        """What makes a key the same: `yes` is `true`."""
+        """The value by which keys are compared: `yes` equals `true`."""
         if key.tag not in _SCALARS:
             return key.tag, key.value
         try:
@@ -189,15 +188,15 @@ for _kind in ("int", "float"):
 def read_yaml(
     text: str, bounds: Bounds, loader: Callable[[str, Bounds], BoundedLoader] = BoundedLoader
 ) -> Document:
-    r"""A YAML document.
+    r"""Read a YAML document.
 
     Args:
         text: Of the file.
-        bounds: What it may hold.
-        loader: One that reads some values in another way.
+        bounds: Its limits.
+        loader: A loader that reads some values differently.
 
     Raises:
-        ValueError: It can't be read; says where, and shows nothing of its text.
+        ValueError: It can't be parsed; the message has the place, but none of the text.
 
     Example:
         >>> read_yaml("a: 1\nb: 2\na: 3\n", Bounds(100, 100, 100)).faults
@@ -210,17 +209,17 @@ def read_yaml(
         _holdable(data)
     except yaml.YAMLError as error:
         raise ValueError(_where(error, text)) from None
-    # Whatever a constructor of PyYAML stumbles over, `!!bool maybe` for one, comes out as it is.
+    # PyYAML's constructors raise these as they are, for example on `!!bool maybe`.
     except (TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from None
     return Document(data, made.doubles, root)
 
 
 def read_json(text: str, bounds: Bounds) -> Document:
-    r"""A JSON document.
+    r"""Read a JSON document.
 
     Raises:
-        ValueError: It can't be read; says where, and shows nothing of its text.
+        ValueError: It can't be parsed; the message has the place, but none of the text.
 
     Example:
         >>> read_json('{"a": 1,\n "a": 2}', Bounds(100, 100, 100)).faults
@@ -236,7 +235,7 @@ def read_json(text: str, bounds: Bounds) -> Document:
 
 
 def _json_doubles(text: str, bounds: Bounds) -> list[Double]:
-    """The keys that are given twice. What isn't JSON, `json.loads` finds afterwards."""
+    """The duplicate keys. Invalid JSON is detected by `json.loads` afterwards."""
     doubles: list[Double] = []
     line, values, characters = 1, 1, 0
     open_objects: list[dict[str, int] | None] = []  # None for a list
@@ -279,9 +278,9 @@ def _key_of(token: str) -> str:
 
 def _over(bounds: Bounds, values: int, characters: int) -> str | None:
     if values > bounds.values:
-        return f"it holds more than {bounds.values:,} values after expanding aliases"
+        return f"it has more than {bounds.values:,} values after expanding aliases"
     if characters > bounds.characters:
-        return f"it holds more than {bounds.characters:,} characters after expanding aliases"
+        return f"it has more than {bounds.characters:,} characters after expanding aliases"
     return None
 
 
@@ -290,15 +289,15 @@ def _depth_fault(bounds: Bounds, line: int) -> str:
 
 
 def _holdable(data: Any) -> None:
-    """Raise what shows that the record, which is JSON in UTF-8, can't hold a value."""
+    """Raise if a value can't be stored as JSON in UTF-8, as the record is."""
     json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _where(error: yaml.YAMLError, text: str) -> str:
-    """What is wrong and where, without the text around it: it may hold signed URLs."""
+    """What is wrong and where, without the text around it, which may contain signed URLs."""
     if not isinstance(error, yaml.MarkedYAMLError) or not (mark := error.problem_mark):
         return " ".join(str(error).split())
     began = error.context_mark or mark
     cut = " #" in text[began.index : mark.index]
-    hint = "; a # after a blank begins a comment: put it in quotes if it is text" if cut else ""
+    hint = "; a # after a space begins a comment: quote it if it is text" if cut else ""
     return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}{hint}"

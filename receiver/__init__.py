@@ -1,4 +1,4 @@
-"""Takes the provider's webhooks and hands them to Prefect as events; mounts into any ASGI app.
+"""Receives the provider's webhooks and emits them as Prefect events; mounts into any ASGI app.
 
 Example:
     ```python

@@ -1,4 +1,4 @@
-"""The receiver as an ASGI application: `/webhook`, `/health` and `/metrics`."""
+"""The receiver's ASGI application: `/webhook`, `/health` and `/metrics`."""
 
 import asyncio
 import logging
@@ -38,8 +38,8 @@ logger = logging.getLogger("prefect_toapis")
 LARGEST_BODY = 64 * 1024
 """Bytes; an event with four signed URLs has a tenth of it."""
 
-_READ_SECONDS = 9  # before the server ends the connection (10), and the provider has left (10)
-_AGAIN_SECONDS = 10  # the provider's own first interval
+_READ_SECONDS = 9  # shorter than the timeouts of the server (10) and the provider (10)
+_RETRY_AFTER_SECONDS = 10  # the provider's own first interval
 _REFUSALS: dict[type[ToAPIsError], tuple[int, str]] = {  # kind: (HTTP status, outcome)
     WebhookTooLarge: (413, "too_large"),
     WebhookUnsigned: (401, "unsigned"),
@@ -57,20 +57,20 @@ def webhook_app(
     connect: Connect = connected,
     bounds: Bounds = USUAL,
 ) -> Starlette:
-    """An ASGI app that takes webhooks and hands them to Prefect as events.
+    """Create an ASGI app that receives webhooks and emits them as Prefect events.
 
-    It needs no lifespan, so that it can be mounted anywhere. `/webhook` answers 204 once Prefect
-    has taken the event, and 503 when it doesn't: the provider sends again ([D]).
+    It needs no lifespan, so it can be mounted anywhere. `/webhook` answers 204 once Prefect has
+    accepted the event, and 503 otherwise: the provider then retries ([D]).
 
     Args:
-        secrets: What webhooks are signed with; None: `TOAPIS_WEBHOOK_SECRET` and
-            `TOAPIS_WEBHOOK_PREVIOUS_SECRET` hold it.
-        clock: The time, in Unix seconds.
-        connect: The way to Prefect.
-        bounds: How many events it holds, and for how long.
+        secrets: The secrets that webhooks are signed with; None: read from the environment
+            variables `TOAPIS_WEBHOOK_SECRET` and `TOAPIS_WEBHOOK_PREVIOUS_SECRET`.
+        clock: Returns the time, in Unix seconds.
+        connect: Opens the connection to Prefect.
+        bounds: The limits of the event queue.
 
     Raises:
-        ValueError: There is no secret.
+        ValueError: No secret is set.
 
     Example:
         ```python
@@ -88,23 +88,23 @@ def webhook_app(
 
 
 def prefect_event(webhook: Webhook, ended: Ended, now: float) -> Event:
-    """The event that Prefect is told; the same webhook makes the same one.
+    """The Prefect event of a webhook; deliveries of the same webhook have the same event id.
 
     Args:
-        webhook: It says which, and when.
-        ended: What it tells.
-        now: The time, in Unix seconds: nothing has happened later.
+        webhook: The webhook.
+        ended: The generation that ended.
+        now: The current time, in Unix seconds; later timestamps are replaced by it.
     """
-    told = generation_ended(webhook, ended)
-    happened = now if webhook.created_at is None else min(webhook.created_at, now)
+    content = generation_ended(webhook, ended)
+    occurred = now if webhook.created_at is None else min(webhook.created_at, now)
     return Event.model_validate(
         {
             "id": event_id(webhook.id),
-            "occurred": datetime.fromtimestamp(happened, timezone.utc),
-            "event": told.name,
-            "resource": told.resource,
-            "related": told.related,
-            "payload": told.payload,
+            "occurred": datetime.fromtimestamp(occurred, timezone.utc),
+            "event": content.name,
+            "resource": content.resource,
+            "related": content.related,
+            "payload": content.payload,
         }
     )
 
@@ -129,7 +129,7 @@ class _Receiver:
         return response
 
     async def health(self, _: Request) -> Response:
-        """It lives, whether or not Prefect does; what it knows of Prefect is told."""
+        """The receiver's own liveness, with the state of its connection to Prefect."""
         away, waiting = self._forwarder.away, self._forwarder.waiting
         return JSONResponse({"status": "ok", "prefect_away": away, "waiting": waiting})
 
@@ -146,11 +146,11 @@ class _Receiver:
         except ClientDisconnect:
             return _error(400, "The body did not arrive"), "broken_off"
         except EventNotTaken as error:  # the forwarder has logged it
-            again = {"retry-after": str(_AGAIN_SECONDS)}
-            return _error(*_told(error), again), _REFUSALS[EventNotTaken][1]
+            headers = {"retry-after": str(_RETRY_AFTER_SECONDS)}
+            return _error(*_status_and_message(error), headers), _REFUSALS[EventNotTaken][1]
         except tuple(_REFUSALS) as error:
-            logger.warning("A webhook was refused: %s", error)
-            return _error(*_told(error)), _REFUSALS[type(error)][1]
+            logger.warning("Webhook rejected: %s", error)
+            return _error(*_status_and_message(error)), _REFUSALS[type(error)][1]
         return Response(status_code=204), outcome
 
     async def _take(self, request: Request, body: bytes) -> str:
@@ -160,31 +160,31 @@ class _Receiver:
             await self._forwarder.forward(prefect_event(webhook, webhook.ended, now))
             return "taken"
         if webhook.type == TEST:
-            logger.info("The provider's test has arrived: address and secret are right")
+            logger.info("Received the provider's test webhook: address and secret are correct")
             return "test"
-        logger.warning("A webhook of an unknown type was left alone: %s", webhook.type)
+        logger.warning("Ignored a webhook of an unknown type: %s", webhook.type)
         return "unknown_type"
 
 
 async def read_body(request: Request) -> bytes:
-    """The body of a request, up to the largest that a webhook has.
+    """The body of a request, up to `LARGEST_BODY` bytes.
 
     Raises:
-        WebhookTooLarge: It is larger, or says so.
+        WebhookTooLarge: The body, or its Content-Length, exceeds the limit.
     """
-    told = request.headers.get("content-length", "0")
+    length = request.headers.get("content-length", "0")
     body = bytearray()
-    if told.isdecimal() and int(told) <= LARGEST_BODY:
+    if length.isdecimal() and int(length) <= LARGEST_BODY:
         async for chunk in request.stream():
             body += chunk
             if len(body) > LARGEST_BODY:
                 break
         else:
             return bytes(body)
-    raise WebhookTooLarge(f"The body has more than {LARGEST_BODY} bytes")
+    raise WebhookTooLarge(f"The body exceeds the limit of {LARGEST_BODY} bytes")
 
 
-def _told(error: ToAPIsError) -> tuple[int, str]:
+def _status_and_message(error: ToAPIsError) -> tuple[int, str]:
     return _REFUSALS[type(error)][0], error.message
 
 

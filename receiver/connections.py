@@ -1,4 +1,4 @@
-"""How long a connection may take, and which one makes room for another."""
+"""Timeouts and limits of the receiver's connections."""
 
 import asyncio
 from collections import Counter
@@ -11,20 +11,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 Phase = Literal["head", "body", "answer"]
 
 SECONDS: Mapping[Phase, float] = {"head": 5, "body": 10, "answer": 20}
-"""How long each part of a request may take. An idle connection waits for a head."""
+"""The timeout of each phase of a request, in seconds. An idle connection is in the phase `head`."""
 MOST_CONNECTIONS = 800
-"""At once; below the 1,024 files that a process usually may have."""
+"""The maximum of open connections, below the usual limit of 1,024 files per process."""
 MOST_BYTES = 1024 * 1024
-"""That a request may send: more than a webhook has, so that one that is too large is answered."""
+"""The maximum size of a request: above the limit of webhooks, so that a 413 can be answered."""
 
 
 class Waiting(Protocol):
-    """A connection that waits for something.
+    """A connection in a phase of a request.
 
     Args:
-        peer: The address of the other side.
-        phase: What it waits for.
-        since: The loop's time when it began to wait.
+        peer: The remote address.
+        phase: The current phase.
+        since: The loop's time when the phase began.
     """
 
     peer: str
@@ -36,9 +36,9 @@ W = TypeVar("W", bound=Waiting)
 
 
 def makes_room(connections: Iterable[W]) -> W | None:
-    """Which of too many connections to end: the slowest of the peer that has most slow ones.
+    """The connection to close at the limit: the slowest of the peer with the most slow ones.
 
-    One whose request has arrived is never ended for another; None: all are of that kind.
+    Connections whose request has arrived are never closed; None if there are no others.
     """
     slow = [each for each in connections if each.phase != "answer"]
     of_peer = Counter(each.peer for each in slow)
@@ -46,7 +46,7 @@ def makes_room(connections: Iterable[W]) -> W | None:
 
 
 def phase_of(their_state: object) -> Phase:
-    """What a connection waits for, by the state in which HTTP/1.1 has the client.
+    """The phase of a connection, by h11's state of the client.
 
     Example:
         >>> phase_of(h11.IDLE), phase_of(h11.SEND_BODY), phase_of(h11.DONE)
@@ -58,16 +58,16 @@ def phase_of(their_state: object) -> Phase:
 
 
 class TimedProtocol(H11Protocol):
-    """uvicorn's protocol, which ends idle and slow connections, and the slowest of too many.
+    """uvicorn's protocol with timeouts for idle and slow clients, and a limit of connections.
 
-    uvicorn itself waits for ever for the first byte, for a whole head and for a whole body.
+    uvicorn itself has no timeout for the first byte, the head and the body of a request.
     """
 
     seconds = SECONDS
     most_connections = MOST_CONNECTIONS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin to wait for a request; make room for it if there is none."""
+        """Start the timeout; at the limit close the slowest connection."""
         super().connection_made(transport)
         self.peer = str(self.client[0]) if self.client else ""
         self._bytes = 0
@@ -79,13 +79,13 @@ class TimedProtocol(H11Protocol):
             slowest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Cancel the timeout."""
         super().connection_lost(exc)
         if self._deadline:
             self._deadline.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """See how far the request is."""
+        """Enforce the size limit and update the phase."""
         self._bytes += len(data)
         if self._bytes > MOST_BYTES:
             self.transport.abort()
@@ -95,7 +95,7 @@ class TimedProtocol(H11Protocol):
             self._wait_for(phase)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or for the end of a body that was answered already."""
+        """Start the timeout of the next request, or of the rest of the body."""
         super().on_response_complete()
         self._wait_for(phase_of(self.conn.their_state))
 

@@ -1,4 +1,4 @@
-"""Events on their way to Prefect: in small batches, and never called taken before they are."""
+"""Forwarding of events to Prefect, in small batches, with acknowledgement."""
 
 import asyncio
 import logging
@@ -22,18 +22,18 @@ Connect = Callable[[], AbstractAsyncContextManager[Send]]
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much the way to Prefect holds, and for how long.
+    """The limits of the event queue.
 
     Args:
-        batch: Events that are sent at once.
-        waiting: Events that may wait.
-        send_seconds: How long Prefect may take for a batch.
-        wait_seconds: How long an event may take altogether.
-        idle_seconds: How long a connection is kept without events.
+        batch: The maximum number of events in a request.
+        waiting: The maximum number of queued events.
+        send_seconds: The timeout of a request.
+        wait_seconds: The timeout of an event, from its arrival.
+        idle_seconds: How long an idle connection is kept.
     """
 
     batch: int = 100
-    waiting: int = 500  # with a batch under way fewer than the connections that a server keeps
+    waiting: int = 500  # with a batch under way, below the limit of connections
     send_seconds: float = 4
     wait_seconds: float = 6
     idle_seconds: float = 60
@@ -42,25 +42,25 @@ class Bounds:
 USUAL = Bounds()
 
 
-_TAKEN = 204  # as Prefect answers; any other good status is that of something before it
+_TAKEN = 204  # Prefect's status; any other 2xx comes from a proxy
 _KEY_REFUSED = {401, 403, 407}
 _NOT_THE_API = {*range(100, 400), 404, 405}  # a page, a redirect to one
-_ABOUT_CSRF = {403, 404, 422}  # Prefect's client looks at these itself
-_KEY = "see PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
-_ADDRESS = "see whether PREFECT_API_URL is the address of Prefect's API, without a login before it"
+_ABOUT_CSRF = {403, 404, 422}  # handled by Prefect's client
+_KEY = "check PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+_ADDRESS = "check that PREFECT_API_URL is the address of Prefect's API, without a login before it"
 
 
 def refusal(status: int) -> str | None:
-    """Why an answer of Prefect's doesn't mean that it took the events; None if it does.
+    """Why a response of Prefect means that it didn't accept the events; None if it did.
 
     Args:
-        status: Of the answer; nothing else of it is shown, as it may hold secrets.
+        status: Of the response; nothing else of it is shown, as it may contain secrets.
 
     Example:
         >>> refusal(204) is None
         True
         >>> refusal(401)
-        'Prefect answered 401: see PREFECT_API_KEY or PREFECT_API_AUTH_STRING'
+        'Prefect answered 401: check PREFECT_API_KEY or PREFECT_API_AUTH_STRING'
     """
     if status == _TAKEN:
         return None
@@ -72,13 +72,13 @@ def refusal(status: int) -> str | None:
 async def connected() -> AsyncIterator[Send]:
     """A connection to the Prefect server that `PREFECT_API_URL` names.
 
-    By its REST API, whose answer says that the events are there; `emit_event` doesn't tell.
+    Uses the REST API, which acknowledges events, unlike `emit_event`.
 
     Raises:
-        EventNotTaken: No server is named.
+        EventNotTaken: `PREFECT_API_URL` is not set.
     """
-    if not PREFECT_API_URL.value():  # else Prefect would start a server of its own
-        raise EventNotTaken("PREFECT_API_URL is not set, so no Prefect server can take events")
+    if not PREFECT_API_URL.value():  # Prefect would start a temporary server
+        raise EventNotTaken("PREFECT_API_URL is not set, so no Prefect server can accept events")
     settings = {"follow_redirects": False, "event_hooks": {"response": [_raise_at_once]}}
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
         async with get_client(httpx_settings=settings) as client:
@@ -88,7 +88,7 @@ async def connected() -> AsyncIterator[Send]:
                 try:
                     response = await client.request("POST", "/events", json=content)
                 except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                    # A kept connection had ended meanwhile; an event that comes twice is one.
+                    # A kept connection was closed meanwhile; duplicate events are idempotent.
                     response = await client.request("POST", "/events", json=content)
                 if why := refusal(response.status_code):
                     raise EventNotTaken(why)
@@ -97,13 +97,13 @@ async def connected() -> AsyncIterator[Send]:
 
 
 async def _raise_at_once(response: httpx.Response) -> None:
-    """Raise what Prefect's client would wait for to get better, until the time is over."""
+    """Raise at once for responses that Prefect's client would retry until the timeout."""
     if response.status_code >= 300 and response.status_code not in _ABOUT_CSRF:
         raise EventNotTaken(refusal(response.status_code) or "")
 
 
 def reason(error: Exception) -> str:
-    """Why Prefect did not take events, without anything that it answered."""
+    """Why Prefect did not accept events, without any content of its response."""
     if isinstance(error, EventNotTaken):
         return error.message
     if isinstance(error, httpx.HTTPStatusError):
@@ -112,18 +112,18 @@ def reason(error: Exception) -> str:
         return "Prefect did not answer in time"
     if isinstance(error, (httpx.HTTPError, OSError)):
         return f"Prefect can't be reached: {type(error).__name__}"
-    if isinstance(error, ValueError):  # no JSON, or other JSON
-        return f"Prefect's answer can't be read ({type(error).__name__}): {_ADDRESS}"
-    return f"The way to Prefect failed ({type(error).__name__}); it is opened again"
+    if isinstance(error, ValueError):  # invalid or unexpected JSON
+        return f"Prefect's response can't be parsed ({type(error).__name__}): {_ADDRESS}"
+    return f"The connection to Prefect failed ({type(error).__name__}); it is opened again"
 
 
 class Forwarder:
-    """Hands events to Prefect. What comes while a batch is under way makes up the next one.
+    """Forwards events to Prefect. Events that arrive during a request form the next batch.
 
     Args:
-        connect: Opens the way to Prefect when there are events, on the loop that brings them.
-        bounds: How much it holds, and for how long.
-        sent: Told how many events each batch had that Prefect took.
+        connect: Opens the connection to Prefect when there are events, on their event loop.
+        bounds: The limits of the queue.
+        sent: Called with the number of events in each accepted batch.
     """
 
     def __init__(
@@ -142,22 +142,22 @@ class Forwarder:
 
     @property
     def waiting(self) -> int:
-        """How many events wait."""
+        """The number of queued events."""
         return len(self._waiting)
 
     @property
     def away(self) -> bool:
-        """Whether Prefect did not take the last batch."""
+        """Whether Prefect did not accept the last batch."""
         return self._why is not None
 
     async def forward(self, event: Event) -> None:
-        """Return once Prefect has taken the event.
+        """Return once Prefect has accepted the event.
 
         Raises:
-            EventNotTaken: It did not, or not in time; it may still arrive.
+            EventNotTaken: It didn't, or not in time; the event may still arrive.
         """
         if len(self._waiting) >= self._bounds.waiting:
-            raise EventNotTaken(f"{self._bounds.waiting} events wait for Prefect already")
+            raise EventNotTaken(f"the queue of {self._bounds.waiting} events is full")
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, taken))
         self._arrived.set()
@@ -166,21 +166,21 @@ class Forwarder:
         try:
             await asyncio.wait_for(taken, self._bounds.wait_seconds)
         except asyncio.TimeoutError:
-            raise EventNotTaken("Prefect did not take the event in time") from None
+            raise EventNotTaken("Prefect did not accept the event in time") from None
 
     async def _send_while_they_come(self) -> None:
         try:
             async with self._connect() as send:
                 while await self._any():
                     await self._send_some(send)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next event tries again
+        except Exception as error:  # noqa: BLE001 - after any error the next event reconnects
             self._fail_all(reason(error))
         except BaseException:  # the loop ends
-            self._fail_all("The receiver is being stopped")
+            self._fail_all("The receiver is shutting down")
             raise
 
     async def _any(self) -> bool:
-        """Whether an event waits now or soon; if not, the next one starts another task."""
+        """Whether an event arrives before the idle timeout; later events start a new task."""
         if self._waiting:
             return True
         self._arrived.clear()
@@ -194,19 +194,19 @@ class Forwarder:
         count = min(len(self._waiting), self._bounds.batch)
         some = [self._waiting.popleft() for _ in range(count)]
         awaited = [(event, taken) for event, taken in some if not taken.done()]
-        if not awaited:  # who brought them has given up, and they will be brought again
+        if not awaited:  # their requests timed out, and the provider will retry
             return
         try:
             sending = send([event for event, _ in awaited])
             await asyncio.wait_for(sending, self._bounds.send_seconds)
         except (EventNotTaken, httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
             self._fail(awaited, reason(error))
-        except BaseException as error:  # the connection can't be trusted: another is made
-            why = reason(error) if isinstance(error, Exception) else "It is being stopped"
+        except BaseException as error:  # the connection may be broken: reconnect
+            why = reason(error) if isinstance(error, Exception) else "The receiver is shutting down"
             self._fail(awaited, why)
             raise
         else:
-            self._say(None)
+            self._log_change(None)
             self._sent(len(awaited))
             for _, taken in awaited:
                 if not taken.done():
@@ -217,15 +217,15 @@ class Forwarder:
         self._waiting.clear()
 
     def _fail(self, some: Sequence[tuple[Event, "asyncio.Future[None]"]], why: str) -> None:
-        self._say(why)
+        self._log_change(why)
         for _, taken in some:
             if not taken.done():
                 taken.set_exception(EventNotTaken(why))
 
-    def _say(self, why: str | None) -> None:
-        """Once when it changes, not once an event."""
+    def _log_change(self, why: str | None) -> None:
+        """Log a change of state, not every event."""
         if why and why != self._why:
-            logger.warning("%s; webhooks are answered with 503 until it takes events", why)
+            logger.warning("%s; webhooks are answered with 503 until Prefect accepts events", why)
         if self._why and not why:
-            logger.info("Prefect takes events again")
+            logger.info("Prefect accepts events again")
         self._why = why

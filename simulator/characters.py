@@ -31,12 +31,12 @@ class Character:
 
     @property
     def picture_path(self) -> str:
-        """Where its profile picture lies at the media port; like the provider's, unsigned."""
+        """The path of its profile picture at the media port; like the provider's, unsigned."""
         return f"/f/image/{self.id}.jpg"
 
 
 def invent(seed: str, side: int, *, captioned: bool) -> Character:
-    """A character; the same seed makes the same one.
+    """A character, reproducible by its seed.
 
     Args:
         seed: Any text.

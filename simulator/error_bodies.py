@@ -1,4 +1,4 @@
-"""Error replies in the shapes that gateways give them ([W]); the documented one among them."""
+"""Error replies in the documented shape, and in shapes that gateways use ([W])."""
 
 import html
 import json
@@ -26,7 +26,9 @@ page of a proxy."""
 
 ERROR_SHAPES: tuple[ErrorShape, ...] = get_args(ErrorShape)
 _OF_NO_API: frozenset[ErrorShape] = frozenset({"empty", "text", "html"})
-_OF_THE_API: tuple[ErrorShape, ...] = tuple(one for one in ERROR_SHAPES if one not in _OF_NO_API)
+_OF_THE_API: tuple[ErrorShape, ...] = tuple(
+    shape for shape in ERROR_SHAPES if shape not in _OF_NO_API
+)
 _WITH_CODE = frozenset({"documented", "flat"})
 
 

@@ -1,4 +1,4 @@
-"""Where faults meet requests."""
+"""Fault injection: applies the faults that match a request."""
 
 import asyncio
 import json
@@ -30,29 +30,28 @@ Process = Callable[[list[Fault]], Awaitable[ASGIApp]]
 
 
 async def apply_faults(faults: Faults, facts: Facts, process: Process) -> ASGIApp:
-    """Answer a request, with the faults that it meets.
+    """Answer a request, with its matching faults applied.
 
     Args:
-        faults: Those that are set.
-        facts: What is known of the request.
-        process: What the provider does with it; it is given the faults for those that change
-            the processing itself.
+        faults: The faults that are set.
+        facts: The properties of the request that faults match.
+        process: Processes the request; receives the faults, as some change the processing itself.
     """
-    met = faults.take(facts)
+    matching = faults.take(facts)
     reply: ASGIApp | None = None
-    for fault in met:
+    for fault in matching:
         reply = await _apply(fault, "before", reply)
     if reply is None:
-        reply = await process(met)
-    for fault in met:
+        reply = await process(matching)
+    for fault in matching:
         reply = await _apply(fault, "after", reply)
     sent: ASGIApp = reply or NoReply()
-    for fault in met:
+    for fault in matching:
         if isinstance(fault, Trickle) and not isinstance(sent, NoReply):
             in_whole = fault.part == "head"
             rate = fault.bytes_per_second
             sent = Unframed(sent, rate) if in_whole else Trickled(sent, rate)
-    held = any(isinstance(fault, Hold) for fault in met)
+    held = any(isinstance(fault, Hold) for fault in matching)
     return _HeldReply(faults, facts, sent) if held else sent
 
 
@@ -73,8 +72,8 @@ def _instead(fault: Drop | Flood | Refuse | Replace) -> ASGIApp:
     if isinstance(fault, Flood):
         return Flooded(fault)
     if isinstance(fault, Refuse):
-        told = error_reply(fault.shape, fault.status, fault.code, fault.code, fault.message)
-        return Response(told.body, told.status, {"content-type": told.content_type})
+        error = error_reply(fault.shape, fault.status, fault.code, fault.code, fault.message)
+        return Response(error.body, error.status, {"content-type": error.content_type})
     return Response(fault.body, fault.status, fault.headers)
 
 

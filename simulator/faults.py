@@ -88,7 +88,7 @@ class Replace(_Fault):
 
 
 class Refuse(_Fault):
-    """Answer with an error in one of the shapes that gateways give them ([W])."""
+    """Answer with an error in a shape that gateways use ([W])."""
 
     action: Literal["refuse"] = "refuse"
     operation: Operation
@@ -267,7 +267,7 @@ class Held:
 
 
 class Storm(Protocol):
-    """Draws faults for requests that nobody has named; `storms.Weather` is one."""
+    """Draws faults for requests without explicit faults, such as `storms.Weather`."""
 
     def draw(self, facts: Facts) -> list[Fault]:
         """Those that a request meets."""
@@ -278,7 +278,7 @@ class Faults:
     """The faults that are set. Safe to use from any thread.
 
     Attributes:
-        storm: Faults for requests that nobody has named; None for fair weather.
+        storm: Draws faults for requests without explicit faults; None: no such faults.
 
     Example:
         ```python
@@ -308,7 +308,7 @@ class Faults:
             return list(self._held)
 
     def add(self, *faults: Fault) -> None:
-        """Set faults; a request meets every one that matches it, in the order they were set."""
+        """Set faults; all that match a request are applied, in the order they were set."""
         with self._lock:
             self._set += [(fault, fault.times) for fault in faults]
 

@@ -22,7 +22,7 @@ _WIDEST = 4  # a ratio beyond is drawn as the default
 
 @dataclass(frozen=True)
 class Output:
-    """One video of a generation, and where it lies at the media port."""
+    """A video of a generation, and its path at the media port."""
 
     video_path: str
     thumbnail_path: str
@@ -37,7 +37,7 @@ class Order:
         kind: What it is.
         model: By which model.
         prompt: What a video shows; the URL or task that a character is made from.
-        clips: What its videos show, one each; a character has none.
+        clips: What its videos show; a character has none.
         characters: How many characters come of it.
         thumbnails: Whether each video has one.
         private: Whether its videos can't be remixed.
@@ -75,7 +75,7 @@ class Generation:
 
     Args:
         task_id: Its id.
-        business_id: The caller's own id, if it gave one.
+        business_id: The caller's own id, if given.
         order: What was asked.
         characters: Those that come of it.
         created_at: When it was accepted.

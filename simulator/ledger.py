@@ -15,7 +15,7 @@ class Submission:
     Args:
         at: When it arrived, in Unix seconds.
         body: Its JSON.
-        business_id: The caller's own id, if it has one.
+        business_id: The caller's own id, if any.
         model: The model it asks for.
         task_id: The generation's id, once accepted.
         paid: Whether it was accepted, and so paid, even if the reply never went out.
@@ -48,7 +48,7 @@ class Upload:
         name: As the client called it.
         size: In bytes.
         sha256: Of its content, in hexadecimal.
-        url: Where it lies.
+        url: Its URL.
     """
 
     kind: UploadKind

@@ -1,4 +1,4 @@
-"""The documented rate limits ([D]): one token bucket for submissions, one for queries."""
+"""The documented rate limits ([D]): token buckets for submissions and for queries."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ DOCUMENTED: dict[AccountGroup, dict[Category, tuple[int, int]]] = {
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a bucket says to one request.
+    """A bucket's decision about a request.
 
     Args:
         allowed: Whether the request may go on.
@@ -53,7 +53,7 @@ class TokenBucket:
         self._at = -math.inf
 
     def take(self, now: float) -> Allowance:
-        """Take one token, if there is one, at a time in seconds; a refusal takes none."""
+        """Take a token, if there is any, at a time in seconds; a refusal takes none."""
         if now > self._at:
             refill = (now - self._at) * self._rate
             self._tokens = min(self.burst, self._tokens + refill)

@@ -93,9 +93,9 @@ class Provider:
         known = self._by_task_id.get(wanted)
         if known:
             return known if known.visible_at <= now else None
-        for one in reversed(self._by_business_id.get(wanted, [])):
-            if one.visible_at <= now and one.created_at + one.handling.unnamed_seconds <= now:
-                return one
+        for task in reversed(self._by_business_id.get(wanted, [])):
+            if task.visible_at <= now and task.created_at + task.handling.unnamed_seconds <= now:
+                return task
         return None
 
     def find_creation(self, task_id: str) -> Generation | None:
@@ -116,12 +116,12 @@ class Provider:
         return business_id in self._by_business_id
 
     def last_but(self, generation: Generation | None = None) -> Generation | None:
-        """The generation that was accepted last, but for one; None if there is none."""
-        others = (one for one in reversed(self._by_task_id.values()) if one is not generation)
+        """The generation accepted last, other than the given; None if there is none."""
+        others = (task for task in reversed(self._by_task_id.values()) if task is not generation)
         return next(others, None)
 
     def character(self, path: str) -> Character | None:
-        """The character whose picture lies at a path of the media port."""
+        """The character whose picture is at a path of the media port."""
         return self._characters.get(path)
 
     def balance(self) -> float | None:
@@ -244,7 +244,7 @@ class Provider:
     def _remember(self, generation: Generation) -> None:
         self._by_task_id[generation.task_id] = generation
         self._by_folder[generation.folder] = generation
-        self._characters |= {one.picture_path: one for one in generation.characters}
+        self._characters |= {made.picture_path: made for made in generation.characters}
         named = generation.order.kind != "character" or self._settings.characters_have_business_ids
         if named and generation.business_id is not None:
             self._by_business_id.setdefault(generation.business_id, []).append(generation)

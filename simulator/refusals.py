@@ -45,8 +45,8 @@ class Refusal(Exception):
         """
         status = wording.status or self.status
         code = wording.code or self.code
-        told = error_reply(wording.shape, status, code, self.type, self.message)
-        return Response(told.body, told.status, {**headers, "content-type": told.content_type})
+        error = error_reply(wording.shape, status, code, self.type, self.message)
+        return Response(error.body, error.status, {**headers, "content-type": error.content_type})
 
     @property
     def body(self) -> dict[str, Any]:

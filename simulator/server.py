@@ -136,7 +136,7 @@ class Simulator:
         self._thread.start()
         while not self._server.ready.wait(_ALIVE_SECONDS):
             if not self._thread.is_alive():
-                raise RuntimeError("The simulator could not start; its thread says why")
+                raise RuntimeError("The simulator could not start; see its thread's traceback")
 
     def stop(self) -> None:
         """Close every connection, those that are held too, and stop."""

@@ -1,4 +1,4 @@
-"""What the simulator can be told."""
+"""The settings of the simulator."""
 
 import ipaddress
 from typing import Annotated, Literal
@@ -35,7 +35,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SimulatedWebhooks(BaseModel):
-    """How the simulated provider sends webhooks: one for each task that is to be told of ([D]).
+    """How the simulated provider sends webhooks ([D]).
 
     Example:
         ```python
@@ -48,31 +48,31 @@ class SimulatedWebhooks(BaseModel):
     url: Annotated[str, AfterValidator(_on_loopback)] = Field(
         description="The URL configured for the key; a callback_url may differ in path and query."
     )
-    secret: SecretStr = Field(description="What they are signed with.")
+    secret: SecretStr = Field(description="The secret that webhooks are signed with.")
     previous_secret: SecretStr | None = Field(
-        default=None, description="What they are signed with as well, as after a rotation."
+        default=None, description="A second secret they are signed with, as after a rotation."
     )
     every_task: bool = Field(
         default=False,
-        description="Whether tasks without a callback_url are told of too, at `url`: no source "
-        "says whether the provider does so.",
+        description="Whether webhooks of tasks without a callback_url are sent to `url`; "
+        "undocumented for the provider.",
     )
     late_seconds: Seconds | SecondsRange = Field(
         default=0,
-        description="How long after the end of a task its webhook is first sent: a number, or "
-        "bounds between which each draws its own, so that they come out of order.",
+        description="The delay of a webhook after the end of its task: a number, or bounds "
+        "between which each delay is drawn, so that webhooks arrive out of order.",
     )
-    doubled: Share = Field(default=0, description="The share that is sent once more when taken.")
+    doubled: Share = Field(default=0, description="The share that is sent again when accepted.")
     dropped: Share = Field(default=0, description="The share that is never sent.")
     forged: Share = Field(
         default=0,
-        description="The share of tasks of which somebody else, who doesn't know the secret, "
-        "says at once that they failed.",
+        description="The share of tasks for which a forged webhook, signed with another secret, "
+        "reports a failure at once.",
     )
     speed: float = Field(
         default=1,
         gt=0,
-        description="How many times as fast as the provider's the schedule of retries is.",
+        description="The speed of the retry schedule, relative to the provider's.",
     )
 
 
@@ -94,66 +94,67 @@ class SimulatorSettings(BaseModel):
         description="The keys that are accepted; all belong to one user.",
     )
     account_group: AccountGroup | None = Field(
-        default="default", description="Whose documented rate limits apply ([D]); None: none."
+        default="default",
+        description="The account group whose documented rate limits apply ([D]); None: none.",
     )
     balance_credits: float | None = Field(
-        default=None, ge=0, description="What the account has, in credits; None: unlimited."
+        default=None, ge=0, description="The account's balance, in credits; None: unlimited."
     )
     price_credits: float = Field(
-        default=20, ge=0, description="What a submission costs, in credits."
+        default=20, ge=0, description="The price of a submission, in credits."
     )
     character_price_credits: float = Field(
-        default=10, ge=0, description="What making a character costs, in credits ([A])."
+        default=10, ge=0, description="The price of a character, in credits ([A])."
     )
     render_seconds: Seconds | SecondsRange = Field(
         default=(5, 15),
-        description="How long a generation takes, in seconds: a number, or the shortest and the "
-        "longest time, between which each generation draws its own.",
+        description="The render time of a generation, in seconds: a number, or bounds between "
+        "which each render time is drawn.",
     )
     character_render_seconds: Seconds | SecondsRange | None = Field(
         default=None,
-        description="How long making a character takes, likewise; None: as long as a generation.",
+        description="The render time of a character, likewise; None: as `render_seconds`.",
     )
     characters_have_business_ids: bool = Field(
         default=False,
-        description="Whether making a character stores its client_business_id, so that a query "
-        "by it finds the task ([A]: nothing says so).",
+        description="Whether the client_business_id of a character is stored, so that a query "
+        "by it finds the task ([A]: undocumented).",
     )
     dialect: Dialect = Field(
         default="documented",
-        description="How replies are worded: as documented; as one gateway words them; or at "
-        "random, each generation and each error in its own way, the same for the same seed and "
-        "prompt. Balance, models, uploads and webhooks are always as documented.",
+        description="The form of replies: as documented, as a certain gateway sends them, or at "
+        "random for each generation and error (the same for the same seed and prompt). Balance, "
+        "models, uploads and webhooks are always as documented.",
     )
     seed: int = Field(
         default=0,
-        description="Of what is drawn: render times, character names, and a random dialect.",
+        description="The seed of random values: render times, character names, dialects.",
     )
     result_lifetime_seconds: float = Field(
-        default=24 * 3600, gt=0, description="How long a result can be fetched ([D]: 24 hours)."
+        default=24 * 3600, gt=0, description="How long results are available ([D]: 24 hours)."
     )
     refuse_marker: str = Field(
         default="refuse me",
         min_length=1,
-        description="A prompt (or a character's source) that has this is refused (422).",
+        description="A prompt (or a character's source) that contains it is refused (422).",
     )
     fail_marker: str = Field(
         default="fail me",
         min_length=1,
-        description="A prompt (or a character's source) that has this is accepted, and its "
-        "generation fails in the end.",
+        description="A prompt (or a character's source) that contains it is accepted, but its "
+        "generation fails.",
     )
     short_side: int = Field(
         default=180,
         ge=64,
         le=2160,
         multiple_of=2,
-        description="Of a clip, in pixels; 360 is fine for drawn prompts.",
+        description="The shorter side of clips, in pixels; 360 is legible with `draw_prompts`.",
     )
     draw_prompts: bool = Field(
         default=False,
-        description="Draw prompt, model and character names on the frames: one clip for each "
-        "prompt instead of one for all.",
+        description="Draw prompt, model and character names on the frames: a clip for each "
+        "prompt instead of a shared clip.",
     )
     pad_to: int | None = Field(
         default=None,

@@ -22,9 +22,9 @@ class Surroundings:
 
     Args:
         api_url: The API's base URL.
-        business_id: The caller's own id, if it gave one.
-        content_paths: Where each video lies at the API, one each.
-        pictures: URLs of pictures of each video, one each.
+        business_id: The caller's own id, if given.
+        content_paths: The path of each video at the API.
+        pictures: The URL of a picture of each video.
         submitted: Whether this is the reply to the submission.
     """
 
@@ -160,7 +160,7 @@ def _renamed(video: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _decoys(shown: dict[str, Any], around: Surroundings) -> dict[str, Any]:
-    """URLs of what is no video: of the API, and of pictures once there are some."""
+    """URLs other than videos: of the API, and of pictures once there are some."""
     task = f"{around.api_url}/v1/videos/generations/{shown.get('id')}"
     members: dict[str, Any] = {"urls": {"get": task, "cancel": f"{task}/cancel"}}
     if shown["status"] == "completed" and around.pictures:

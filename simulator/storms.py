@@ -35,13 +35,13 @@ _Make = Callable[[Facts, random.Random], Fault]
 
 @dataclass
 class Weather:
-    """Draws, for a share of the requests of each kind, one of the faults that it may meet.
+    """Draws a possible fault for a share of the requests of each kind.
 
     The same seed gives the same faults to the first, second, ... request of a kind.
 
     Args:
         seed: Of the generators.
-        share: Of the requests that meet one, 0 to 1.
+        share: Of the requests with a fault, 0 to 1.
 
     Attributes:
         asked: How many requests there were of each kind.

@@ -1,4 +1,4 @@
-"""Uploads ([D]): what is taken, and where it lies."""
+"""Uploads ([D]): which files are accepted, and their URLs."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ class FileType:
 
 @dataclass(frozen=True)
 class UploadRules:
-    """What one of the upload endpoints takes."""
+    """The files that an upload endpoint accepts."""
 
     megabytes: int
     names: str
@@ -122,5 +122,5 @@ class Uploads:
         }
 
     def file(self, path: str) -> ServedFile | None:
-        """The file that lies at a path, if one does."""
+        """The file at a path, if any."""
         return self._by_path.get(path)

@@ -1,4 +1,4 @@
-"""Webhooks ([D]): told at least once, signed, and with all that may go wrong on the way."""
+"""Webhooks ([D]): signed, delivered at least once, with optional delivery faults."""
 
 import asyncio
 import hashlib
@@ -38,8 +38,8 @@ class Message:
     Args:
         id: The same at each attempt.
         url: Where it goes.
-        generation: Of whose end it tells; None for a test.
-        forged: Whether it comes from somebody who doesn't know the secret.
+        generation: The generation that ended; None for a test.
+        forged: Whether it is signed with another secret.
         again: Whether it is sent once more when it was taken.
         attempt: Which try is next, from 1.
     """
@@ -53,11 +53,11 @@ class Message:
 
 
 def read_callback(body: dict[str, Any], settings: SimulatedWebhooks | None) -> str | None:
-    """Where the end of a submission's task is to be told; None if it isn't.
+    """The webhook URL of a submission's task; None if it has none.
 
     Raises:
-        Refusal: `webhook_not_configured`: another host than the one configured for the key, or
-            none is configured.
+        Refusal: `webhook_not_configured`: the host differs from the configured webhook's, or no
+            webhook is configured.
     """
     url = body.get("callback_url")
     if url is None:
@@ -76,7 +76,7 @@ def messages(
     """What is sent of a generation, and when (Unix seconds).
 
     Args:
-        generation: Of whose end is told.
+        generation: The generation that ended.
         url: Where to.
         settings: What goes wrong, and how often.
         drawn: Decides for which; a number each, so that one setting doesn't move another's.
@@ -161,12 +161,14 @@ def signed_headers(
         timestamp: In Unix seconds. [A]: each attempt is signed anew.
     """
     signed = f"{webhook_id}.{timestamp}.".encode() + body
-    signatures = [hmac.new(one.encode(), signed, hashlib.sha256).hexdigest() for one in secrets]
+    signatures = [
+        hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets
+    ]
     return {
         "content-type": "application/json",
         "X-ToAPIs-Webhook-Id": webhook_id,
         "X-ToAPIs-Webhook-Timestamp": str(timestamp),
-        "X-ToAPIs-Webhook-Signature": ",".join(f"v1={one}" for one in signatures),
+        "X-ToAPIs-Webhook-Signature": ",".join(f"v1={signature}" for signature in signatures),
     }
 
 
@@ -178,7 +180,7 @@ class _Due:
 
 
 class Webhooks:
-    """Sends them when the clock says so. Safe to give it more from any thread.
+    """Sends webhooks when they are due. Thread-safe.
 
     Args:
         settings: Where they go, and what goes wrong.

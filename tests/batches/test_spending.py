@@ -138,7 +138,7 @@ def test_a_shard_says_what_it_spent_and_names_what_is_not_stored() -> None:
     ("error", "said", "unsaid"),
     [
         (GenerationFailed("no"), "Nothing was spent.", "paid for"),
-        (NotAVideo("no"), "The generation is paid for.", "Should the provider"),
+        (NotAVideo("no"), "The generation is paid for.", "If it fails"),
         (StillRendering("no"), "paid for. If it fails, it isn't charged.", "Spent"),
         (Unavailable("no", money="spent"), "If it fails, it isn't charged", "Nothing"),
         (Unavailable("no"), "Nothing was spent.", "paid for"),

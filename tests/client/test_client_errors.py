@@ -39,8 +39,8 @@ ALL_FACTS = Facts(
 
 
 def test_an_error_says_what_happened_to_which_shot_the_money_and_what_to_do() -> None:
-    assert str(Unavailable("The API is out of order.", **ALL_FACTS)) == (
-        "Shot dog x pro: The API is out of order (HTTP 500, internal_error, request req_1, "
+    assert str(Unavailable("The API is unavailable.", **ALL_FACTS)) == (
+        "Shot dog x pro: The API is unavailable (HTTP 500, internal_error, request req_1, "
         "generation video_1, business id pt-1). Money may have been spent. "
         "It is safe to try again later."
     )

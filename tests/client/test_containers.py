@@ -199,7 +199,7 @@ def test_whole_webm_passes(content: bytes) -> None:
         (HEAD + SEGMENT + UNKNOWN + element(CLUSTER, b"xy")[:-1], "of its element 1f43b675"),
         (HEAD + EBML + UNKNOWN, "has no length"),
         (HEAD + b"<html>", "before the end of its element 3c6874"),
-        (HEAD + b"\x08", "no element"),
+        (HEAD + b"\x08", "invalid data"),
         (HEAD + SEGMENT + b"\x00", "can't be read"),
         (HEAD + element(SEGMENT) + bytes(9) + b"x", "unexpected bytes"),
     ],

@@ -216,8 +216,8 @@ def test_without_a_code_the_type_serves() -> None:
 @pytest.mark.parametrize(
     ("reply", "said", "code"),
     [
-        (Reply("v", "failed"), "no reason is found in the provider's reply", None),
-        (Reply("v", "failed", payload={"oh": "Too dark"}), 'reply: {"oh": "Too dark"}', None),
+        (Reply("v", "failed"), "the provider's reply has no reason", None),
+        (Reply("v", "failed", payload={"oh": "Too dark"}), 'no reason: {"oh": "Too dark"}', None),
         (Reply("v", "failed", failure=ErrorBody("Too dark")), "Too dark", None),
         (
             Reply("v", "failed", failure=ErrorBody("Too dark", "moderation")),

@@ -101,7 +101,7 @@ def test_private_addresses_are_asked_where_the_api_is_private() -> None:
 
 
 def test_a_name_that_nobody_knows_is_no_connection() -> None:
-    with pytest.raises(httpx.ConnectError, match=r"nowhere\.example is not known"):
+    with pytest.raises(httpx.ConnectError, match=r"nowhere\.example can't be resolved"):
         client(Internet({}), {}).get("https://nowhere.example/v.mp4")
 
 

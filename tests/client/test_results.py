@@ -145,8 +145,8 @@ def test_the_type_is_told_by_the_first_bytes(
         (Page(b"<html>Sorry</html>", headers={"Content-Type": "text/html"}), "video", "text/html"),
         (Page(b'{"error": "expired"}'), "video", "expired"),
         (Page(b""), "video", "nothing"),
-        (Page(b"\xff\xd8\xff\xe0"), "video", "no video"),
-        (Page(MP4), "image", "no image"),
+        (Page(b"\xff\xd8\xff\xe0"), "video", "not a video"),
+        (Page(MP4), "image", "not an image"),
     ],
 )
 def test_what_is_something_else_is_noticed_at_once(
@@ -292,7 +292,7 @@ def test_an_error_names_host_and_status_and_not_the_url(host: Host, status: int)
 
 
 def test_an_error_without_an_answer_names_the_host() -> None:
-    with pytest.raises(Unavailable, match=r"could not be fetched from 127\.0\.0\.1:9: ConnectE"):
+    with pytest.raises(Unavailable, match=r"could not be downloaded from 127\.0\.0\.1:9: ConnectE"):
         opened("http://127.0.0.1:9/v.mp4?sig=ab12")
 
 

@@ -96,8 +96,8 @@ async def test_no_key_and_no_signature_in_logs_bucket_states_and_database(
     }
     assert sum("attempt" in place for place in kept) == 7
     assert "DEBUG" in kept["log"]
-    assert "no video" in kept["log"]
-    assert "no video" in kept["states"]
+    assert "not a video" in kept["log"]
+    assert "not a video" in kept["states"]
     leaks = {
         (place, secret) for place, text in kept.items() for secret in secrets if secret in text
     }

@@ -136,8 +136,8 @@ async def test_the_provider_s_test_shows_in_the_log_and_the_secret_never_does(
     receiver.process.send_signal(signal.SIGINT)
     assert receiver.process.wait(20) == 0
     log = receiver.log.read_text()
-    assert "address and secret are right" in log
-    assert "A webhook was refused" in log
+    assert "address and secret are correct" in log
+    assert "Webhook rejected" in log
     assert SECRET not in log
     assert "Traceback" not in log
     receiver.start()  # the fixture stops it

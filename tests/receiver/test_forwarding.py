@@ -15,14 +15,19 @@ SSO = {"Location": "https://sso.example/login?ticket=pnu_secret"}
 HTML = {"Content-Type": "text/html"}
 SECRETS_OF_OTHERS = ("pnu_secret", "sso.example", SECRET)
 ANSWERS: dict[str, tuple[int, dict[str, str], bytes, str]] = {
-    "no body": (200, {}, b"", "Prefect answered 200: see whether PREFECT_API_URL"),
-    "an SSO page": (200, HTML, b"<html>Sign in", "Prefect answered 200: see whether"),
-    "401": (401, {}, b'{"detail": "key pnu_secret"}', "Prefect answered 401: see PREFECT_API_KEY"),
-    "401 without a body": (401, {}, b"", "Prefect answered 401: see PREFECT_API_KEY"),
-    "403": (403, {}, b"<html>", "Prefect answered 403: see PREFECT_API_KEY"),
-    "404": (404, {}, b"", "Prefect answered 404: see whether PREFECT_API_URL"),
+    "no body": (200, {}, b"", "Prefect answered 200: check that PREFECT_API_URL"),
+    "an SSO page": (200, HTML, b"<html>Sign in", "Prefect answered 200: check that"),
+    "401": (
+        401,
+        {},
+        b'{"detail": "key pnu_secret"}',
+        "Prefect answered 401: check PREFECT_API_KEY",
+    ),
+    "401 without a body": (401, {}, b"", "Prefect answered 401: check PREFECT_API_KEY"),
+    "403": (403, {}, b"<html>", "Prefect answered 403: check PREFECT_API_KEY"),
+    "404": (404, {}, b"", "Prefect answered 404: check that PREFECT_API_URL"),
     "422": (422, {}, b'{"exception_detail": "sig=pnu_secret"}', "Prefect answered 422"),
-    "a redirect": (302, SSO, b"", "Prefect answered 302: see whether PREFECT_API_URL"),
+    "a redirect": (302, SSO, b"", "Prefect answered 302: check that PREFECT_API_URL"),
     "a permanent redirect": (308, {"Location": "/api/v2"}, b"", "Prefect answered 308"),
     "a gateway": (502, HTML, b"<h1>Bad gateway", "Prefect answered 502"),
     "away": (503, {"Retry-After": "600"}, b"", "Prefect answered 503"),
@@ -52,11 +57,17 @@ async def test_the_log_says_why_prefect_took_no_event(
 @pytest.mark.parametrize(
     ("token", "why"),
     [
-        ((200, b""), "Prefect's answer can't be read (JSONDecodeError): see whether"),
-        ((200, b"<html>Sign in to pnu_secret"), "Prefect's answer can't be read (JSONDecodeError)"),
-        ((200, b'{"token": ["pnu_secret"]}'), "Prefect's answer can't be read (ValidationError)"),
-        ((302, b""), "Prefect answered 302: see whether PREFECT_API_URL"),
-        ((401, b""), "Prefect answered 401: see PREFECT_API_KEY"),
+        ((200, b""), "Prefect's response can't be parsed (JSONDecodeError): check that"),
+        (
+            (200, b"<html>Sign in to pnu_secret"),
+            "Prefect's response can't be parsed (JSONDecodeError)",
+        ),
+        (
+            (200, b'{"token": ["pnu_secret"]}'),
+            "Prefect's response can't be parsed (ValidationError)",
+        ),
+        ((302, b""), "Prefect answered 302: check that PREFECT_API_URL"),
+        ((401, b""), "Prefect answered 401: check PREFECT_API_KEY"),
     ],
 )
 async def test_what_comes_in_place_of_a_csrf_token_is_said_too(

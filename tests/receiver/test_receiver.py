@@ -85,7 +85,7 @@ async def test_the_provider_s_test_is_answered_and_shows_in_the_log(
 ) -> None:
     caplog.set_level("INFO", "prefect_toapis")
     assert (await send(caller, b'{"type": "endpoint.test"}')).status_code == 204
-    assert "address and secret are right" in caplog.text
+    assert "address and secret are correct" in caplog.text
     assert prefect.events == []
 
 
@@ -120,7 +120,7 @@ async def test_what_is_no_webhook_is_refused_and_counted(
     refused = await caller.post("/webhook", content=body, headers=headers)
     assert refused.status_code == status
     assert await outcomes(caller) == {outcome: 1}
-    assert "A webhook was refused" in caplog.text
+    assert "Webhook rejected" in caplog.text
     signature = headers.get("X-ToAPIs-Webhook-Signature", "v1=none").removeprefix("v1=")
     for secret in (SECRET, signature):
         assert secret not in caplog.text + refused.text
@@ -194,7 +194,7 @@ async def test_an_event_that_prefect_refuses_is_to_be_sent_again(
     }
     prefect.status = 204
     assert (await send(caller, an_event())).status_code == 204
-    assert "Prefect takes events again" in caplog.text
+    assert "Prefect accepts events again" in caplog.text
     assert await outcomes(caller) == {"not_taken": 2, "taken": 1}
 
 

@@ -316,17 +316,17 @@ def test_a_prompt_that_its_roles_blow_up_is_a_fault() -> None:
             VideoRequest(prompt="A", image_urls=["https://m.example/\0"]),
             "it contains a NUL character",
         ),
-        (VideoRequest(prompt="A", model="new", extra={"x": {"y": ["\0"]}}), "the character NUL"),
-        (VideoRequest(prompt="A", model="new", extra={"\0": 1}), "the character NUL"),
+        (VideoRequest(prompt="A", model="new", extra={"x": {"y": ["\0"]}}), "a NUL character"),
+        (VideoRequest(prompt="A", model="new", extra={"\0": 1}), "a NUL character"),
         (VideoRequest(prompt="A", model="new", extra={"x": float("inf")}), "JSON can't represent"),
-        (VideoRequest(prompt="A", duration=10**400), "a number beyond"),
+        (VideoRequest(prompt="A", duration=10**400), "it exceeds 64 bits"),
         (VideoRequest(prompt="x" * 32_001), "32,001 characters exceed the limit of 32,000"),
         (VideoRequest(prompt="A", model="x" * 201), "201 characters exceed the limit of 200"),
         (
             VideoRequest(prompt="A", image_urls=[f"https://m.example/{'x' * 9000}"]),
-            "it has more than 8,192 characters",
+            "it exceeds 8,192 characters",
         ),
-        (RemixRequest(task_id="a\0", prompt="A"), "task_id='a\\x00' with sora-2: it holds"),
+        (RemixRequest(task_id="a\0", prompt="A"), "task_id='a\\x00' with sora-2: it contains"),
     ],
 )
 def test_a_request_of_code_is_checked_likewise(
