@@ -88,7 +88,10 @@ def changed(fields: dict[str, Any], **changes: Any) -> bytes:
         (changed(ATTEMPT).replace(b'"A dog"', b"1e999"), "it is not JSON"),
         (changed(ATTEMPT, labels=["\ud800", "", ""]), "it contains an unpaired surrogate"),
         (changed(ATTEMPT, request={"prompt": "\udfff"}), "it contains an unpaired surrogate"),
-        (changed(ATTEMPT, request={"x": json.loads("[" * 200 + "]" * 200)}), "more than 100 levels deep"),
+        (
+            changed(ATTEMPT, request={"x": json.loads("[" * 200 + "]" * 200)}),
+            "more than 100 levels deep",
+        ),
         (changed(ATTEMPT, state="rejected"), "it is rejected, but has a task_id"),
         (changed(ATTEMPT, state="sending"), "it is sending, but has a task_id"),
         (changed(ATTEMPT, folder=""), "its folder is outside the batch, or of another shot"),

@@ -118,7 +118,10 @@ def test_fewer_outputs_than_ordered_are_noted() -> None:
     (shot,) = shots_of(scenes=["A dog"], variants=[{"n": 3}])
     rows = built([shot], [stored(shot, 1)], {}).rows
     assert [row.note for row in rows] == [
-        "1 of 3 ordered videos were returned, 2 missing; `prefect-toapis reconcile b` requests the rest"
+        (
+            "1 of 3 ordered videos were returned, 2 missing; "
+            "`prefect-toapis reconcile b` requests the rest"
+        )
     ]
     assert [row.note for row in built([shot], [stored(shot, 3)], {}).rows] == [None] * 3
     assert [row.note for row in built([shot], [stored(shot, 4)], {}).rows] == [None] * 4

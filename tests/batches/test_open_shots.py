@@ -75,7 +75,10 @@ def test_the_latest_attempt_decides(states: list[State], expected: str | None) -
         ),
         (
             OpenShot(SHOT, attempt("accepted", task_id="video_1"), DONE),
-            "generation video_1 is completed; its result is available until 23 Nov 12:30 UTC (23.5 hours)",
+            (
+                "generation video_1 is completed; its result is available until "
+                "23 Nov 12:30 UTC (23.5 hours)"
+            ),
         ),
         (
             OpenShot(SHOT, attempt("accepted", task_id="video_1")),

@@ -90,8 +90,12 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
     "bytes of JSON": ("b.json", b" " * 33_000_000, "it has 33.0 MB, and may have 32 MB at most"),
     "bytes of a table": ("p.csv", b"x" * 65_000_000, "it has 65.0 MB, and may have 64 MB at most"),
     "values of JSON": ("b.json", "[" + "1," * 3_100_000 + "1]", "more than 3,000,000 values"),
-    "rows of CSV": ("p.csv", "prompt\n" + "A\n" * 100_001, "it has more than 100,000 rows"),
-    "cells of CSV": ("p.csv", "prompt\n" + "," * 11_000_000, "it has more than 10,000,000 cells"),
+    "rows of CSV": ("p.csv", "prompt\n" + "A\n" * 100_001, "it exceeds the limit of 100,000 rows"),
+    "cells of CSV": (
+        "p.csv",
+        "prompt\n" + "," * 11_000_000,
+        "it exceeds the limit of 10,000,000 cells",
+    ),
     "a cell": (
         "p.csv",
         "prompt\nA\n" + "x" * 200_000,
@@ -492,7 +496,7 @@ def test_the_size_of_a_picture_is_in_its_header(
 )
 def test_a_header_that_is_cut_off_has_no_size(content: bytes) -> None:
     assert image_size(content) is None
-    with pytest.raises(ValueError, match="there is no picture in it"):
+    with pytest.raises(ValueError, match="it has no picture"):
         small_poster(content)
 
 
@@ -519,7 +523,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: 
 
 
 def test_a_picture_in_a_video_is_no_frame() -> None:
-    with pytest.raises(ValueError, match="there is no picture in it"):
+    with pytest.raises(ValueError, match="it has no picture"):
         first_frame(io.BytesIO(png(4, 4)))
 
 
