@@ -53,7 +53,7 @@ def test_an_argument_with_a_control_character_is_refused_before_anything_is_aske
         main()
     assert ended.value.code == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.endswith("holds a control character: give it without.")
+    assert line.endswith("contains a control character; remove it.")
     assert line.isprintable()
 
 
