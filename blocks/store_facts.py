@@ -1,4 +1,4 @@
-"""What is known of a stored object, and of the store itself."""
+"""Metadata of stored objects, and capabilities of a store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class StoredObject(NamedTuple):
-    """What a HEAD tells of an object."""
+    """The metadata of an object, from a HEAD request."""
 
     size: int
     """In bytes."""
     etag: str
-    """As the store gives it, without quotes; stores differ in how they make it."""
+    """Without quotes; its meaning depends on the store."""
     content_type: str
     metadata: Mapping[str, str] = MappingProxyType({})
     """By lower-case names."""
 
 
 def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
-    """What a HEAD tells, as far as it is used here."""
+    """Convert the response to a HEAD request."""
     return StoredObject(
         size=answer["ContentLength"],
         etag=answer.get("ETag", "").strip('"'),
@@ -40,30 +40,31 @@ def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
 
 
 def contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
-    """What a page lists: one that is no list at all must not pass for an empty bucket.
+    """Return the objects of a page of a listing.
 
     Raises:
-        NotS3: It is no list.
+        NotS3: The response isn't a listing; it must not be mistaken for an empty bucket.
     """
     if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
-        raise NotS3(endpoint, "what is no list of objects")
+        raise NotS3(endpoint, "a body that is not a list of objects")
     return page.get("Contents", [])
 
 
 def as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
-    """The key of a listed object, and what the listing says of it; S3 leaves none of it out."""
-    # boto3's types call all of it optional.
+    """Return the key and the metadata of a listed object."""
+    # Optional in boto3's types, but always sent by S3.
     fields = cast("Mapping[str, Any]", item)
     return fields["Key"], Entry(fields["Size"], fields["LastModified"])
 
 
 @dataclass(frozen=True)
 class StoreCapabilities:
-    """What a write probe found out about a store.
+    """The capabilities of a store, from a write probe.
 
     Attributes:
-        conditional_create: `create` is safe between several writers. False: the store ignores
-            `If-None-Match` (or refuses it), and one run per batch at a time is the user's part.
+        conditional_create: Whether the store supports conditional writes (`If-None-Match`), so
+            that `create` is safe with concurrent writers. If not, the user must run each batch
+            from one process at a time.
     """
 
     conditional_create: bool

@@ -26,8 +26,8 @@ def test_says_what_each_command_does(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     overview = shown(monkeypatch, capsys, "--help")
-    assert "balance      Show what the account has left, in credits." in overview
-    assert "webhooks     Take the provider's webhooks." in overview
+    assert "balance      Show the remaining credits of the account." in overview
+    assert "webhooks     Receive the provider's webhooks." in overview
 
 
 @pytest.mark.parametrize("character", ["\0", "\x1b", "\n", "\x9b", "\u202e", "\udcff"])

@@ -79,7 +79,7 @@ def test_a_store_without_lifecycle_rules_is_told_of_and_fails_nothing(
     ("arguments", "environment", "said"),
     [
         (["--notify", "slack-webhook/ops"], {}, "--notify slack-webhook/ops: there is no such"),
-        ([], {"TOAPIS_API_KEY": "a key"}, "TOAPIS_API_KEY: the API key holds white space"),
+        ([], {"TOAPIS_API_KEY": "a key"}, "TOAPIS_API_KEY: the API key contains white space"),
         ([], {"TOAPIS_BUCKET": "videos"}, "TOAPIS_BUCKET: 'videos': give a bucket as s3://"),
         ([], {"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "http://127.0.0.1:9/api"),
     ],
