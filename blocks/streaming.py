@@ -60,9 +60,8 @@ class WholeReads:
         buffer = _ALLOCATOR.submit(_preallocate, size).result()
         buffer.write(small.getbuffer())
         if self._fill(buffer, size - _SMALL):
-            return buffer.getbuffer()[
-                : buffer.tell()
-            ].tobytes()  # so that the buffer is freed whole
+            used = buffer.getbuffer()[: buffer.tell()]
+            return used.tobytes()  # so that the buffer is freed whole
         return buffer.getvalue()  # without a copy
 
     def _fill(self, buffer: BytesIO, missing: int) -> int:
