@@ -105,7 +105,7 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
     "columns": (
         "p.csv",
         ",".join(f"c{n}" for n in range(1001)) + "\nA" + ",1" * 1000,
-        "more than 1,000 columns",
+        "exceeds the limit of 1,000 columns",
     ),
     "nesting in JSONL": ("p.jsonl", "[" * 100_000, "row 1: it can't be read: "),
     "rows of Parquet": (
