@@ -1,4 +1,4 @@
-"""What can be bought once, and where: the two protocols that buying is written against."""
+"""The protocols that buying depends on: what can be bought, and the API to submit it to."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,15 +13,15 @@ from prefect_toapis.client.requests import Request
 
 
 class Submissions(Protocol):
-    """What buying needs of the API; `client.account.Account` is one."""
+    """The API as buying needs it; `client.account.Account` implements it."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the account: two submissions with the same one are found by each other's look-ups."""
+        """Identifies the account: look-ups only find submissions with the same fingerprint."""
         ...
 
     async def ready(self) -> None:
-        """Wait until the allowance has room for one submission."""
+        """Wait until the rate limit allows another submission."""
         ...
 
     async def submit(
@@ -35,36 +35,36 @@ class Submissions(Protocol):
         ...
 
     async def find(self, business_id: str) -> Reply | None:
-        """Look a generation up."""
+        """Look up a generation by its business id; None if there is none."""
         ...
 
 
 class Buyable(Protocol):
-    """What can be bought once: a shot (a video or a remix), or a character that is made."""
+    """What can be bought once: a shot (a video or a remix), or a character."""
 
     @property
     def label(self) -> str:
-        """As people see it."""
+        """The display label."""
         ...
 
     @property
     def id(self) -> str:
-        """Its identity, from which the business ids are made."""
+        """Its id, from which the business ids are derived."""
         ...
 
     @property
     def folder(self) -> str:
-        """Where what is bought goes."""
+        """The folder of its files."""
         ...
 
     @property
     def record(self) -> str:
-        """Where its attempts are kept; empty: not looked up yet."""
+        """The folder of its attempts; empty: not looked up yet."""
         ...
 
     @property
     def labels(self) -> tuple[str, str, str]:
-        """Scene, variant and cast, or as much of that as it has."""
+        """Scene, variant and cast; empty where not applicable."""
         ...
 
     @property
@@ -73,23 +73,23 @@ class Buyable(Protocol):
         ...
 
     def placed(self, folder: str, record: str) -> Self:
-        """The same, where the bucket has it."""
+        """Return a copy with the folder and record that the bucket has for it."""
         ...
 
     @property
     def request(self) -> Request:
-        """What is sent."""
+        """The request to send."""
         ...
 
     @property
     def supports_lookup(self) -> bool:
-        """Whether the provider tells of it by its business id."""
+        """Whether the provider can look it up by its business id."""
         ...
 
     def business_id(self, attempt: int) -> str:
-        """The id of an attempt as the provider sees it."""
+        """Return the business id that the provider gets for an attempt."""
         ...
 
     def name_in(self, error: ToAPIsError) -> None:
-        """Have an error say what it is about."""
+        """Add this item's label to an error."""
         ...

@@ -1,4 +1,4 @@
-"""What a batch tells whoever listens: events for automations and other flows."""
+"""The events that a batch emits, for automations and other flows."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,18 +19,18 @@ _GENERATION: dict[Ending, str] = {
     "completed": GENERATION_COMPLETED,
     "failed": GENERATION_FAILED,
 }
-_WEBHOOKS = UUID("5d8f4c0e-6f0b-5a43-9a55-2f7be0b1c7a4")  # ours alone; a new one makes new ids
+_WEBHOOKS = UUID("5d8f4c0e-6f0b-5a43-9a55-2f7be0b1c7a4")  # namespace of the event ids
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, as Prefect takes it.
+    """An event in Prefect's form.
 
     Args:
         name: Such as `toapis.shot.stored`.
-        resource: What it happened to: its id and its name, under Prefect's labels.
-        payload: What is known of it.
-        related: What else it concerns.
+        resource: Id and name of the resource, under Prefect's labels.
+        payload: Details of the event.
+        related: Labels of related resources.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Event:
 
 
 def shot_stored(shot: Shot, batch_uri: str, videos: list[StoredVideo]) -> Event:
-    """A shot's videos are in the bucket.
+    """Return the event that a shot's videos were stored.
 
     Args:
         shot: The shot.
-        batch_uri: Where its batch is: `s3://bucket/prefix/batch`.
+        batch_uri: Of its batch: `s3://bucket/prefix/batch`.
         videos: Its outputs.
     """
     stored = [video.model_dump(include={"output", "uri", "size", "sha256"}) for video in videos]
@@ -52,13 +52,13 @@ def shot_stored(shot: Shot, batch_uri: str, videos: list[StoredVideo]) -> Event:
 
 
 def shot_failed(shot: Shot, batch_uri: str, why: Unstored) -> Event:
-    """A shot surely has no video; one that is open isn't told of here, as it may still get one."""
+    """Return the event that a shot failed; not for open shots, which may still succeed."""
     about = {"error": why.reason, "task_id": why.task_id, "business_id": why.business_id}
     return _of_shot(SHOT_FAILED, shot, batch_uri, about)
 
 
 def batch_completed(manifest: Manifest) -> Event:
-    """A run of a batch has ended; the counts say whether all of it is stored.
+    """Return the event that a run of a batch ended, with the number of shots by status.
 
     Example:
         >>> event = batch_completed(Manifest(batch="lisbon", uri="s3://studio/videos/lisbon"))
@@ -78,11 +78,13 @@ def batch_completed(manifest: Manifest) -> Event:
 
 
 def generation_ended(webhook: Webhook, ended: Ended) -> Event:
-    """A generation has ended, says a webhook. It is a hint: the status is the truth.
+    """Return the event that a generation ended according to a webhook.
+
+    It is only a hint: the status query is authoritative.
 
     Args:
-        webhook: It says so.
-        ended: What it says.
+        webhook: The webhook.
+        ended: Its content.
 
     Example:
         >>> ended = Ended("video_7497", "completed", business_id="pt1-1")
@@ -98,7 +100,7 @@ def generation_ended(webhook: Webhook, ended: Ended) -> Event:
 
 
 def event_id(webhook_id: str) -> UUID:
-    """The id of the event that a webhook makes, the same each time that the webhook is sent.
+    """Return the id of a webhook's event; the same for each delivery of the webhook.
 
     Example:
         >>> event_id("evt_01abcdef")

@@ -104,8 +104,8 @@ def foreign_files(spec: BatchSpec, folder: str) -> list[str]:
         ['scene "ride": /etc/tram.png: a spec in S3 can only name files in S3']
     """
     return [
-        f"{who}: {file.path}: a spec in S3 can only name files in S3"
-        for file, who in files_in(spec).items()
+        f"{source}: {file.path}: a spec in S3 can only name files in S3"
+        for file, source in files_in(spec).items()
         if escapes_to_local_disk(folder, file.path)
     ]
 
@@ -123,9 +123,9 @@ def joined(folder: str, path: str) -> str:
     return f"{scheme}{mark}{posixpath.normpath(posixpath.join(rest, path))}"
 
 
-def _noting(found: dict[File, str], who: str) -> Change:
+def _noting(found: dict[File, str], source: str) -> Change:
     def note(path: str, kind: Kind) -> str:
-        found.setdefault(File(path, kind), who)
+        found.setdefault(File(path, kind), source)
         return path
 
     return note

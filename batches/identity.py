@@ -1,4 +1,4 @@
-"""What makes a shot the same shot. Golden values in the tests hold this still across releases."""
+"""The identity of shots and characters. Golden values in the tests keep it stable."""
 
 import base64
 import hashlib
@@ -24,18 +24,18 @@ def shot_id(
     roles: dict[str, list[str]],
     take: int,
 ) -> str:
-    """The id of a shot: a hash of what is bought and where it goes.
+    """Return the id of a shot: a hash of what is bought and where it is stored.
 
-    Names of scenes, variants and casts and their order are labels, not identity. Fields that hold
-    their default count as not given, signatures in URLs don't count.
+    Names and order of scenes, variants and casts are labels, and not part of the identity. Fields
+    with their default value count as not given; signatures in URLs are ignored.
 
     Args:
         destination: Bucket and prefix, as `s3://bucket/prefix`.
         batch: The batch's name.
-        request: The request; its prompt is not looked at, because it has its roles resolved. Its
-            files are references to their content, a role in its `character_url` is unresolved.
+        request: The request; its prompt is ignored, because its roles are resolved. Its files are
+            references to their content, and a role in `character_url` is unresolved.
         template: The prompt as written, with its roles.
-        roles: Who plays each role the template names: a username, or what `made_from` tells.
+        roles: The characters of each role in the template, by username or `made_from`.
         take: 1, 2, ...
 
     Returns:
@@ -56,16 +56,16 @@ def shot_id(
 
 
 def character_id(request: CharacterRequest) -> str:
-    """The id of a character that is made: a hash of the clip and the part of it.
+    """Return the id of a created character: a hash of the clip and the timestamps.
 
-    Its name and the model are labels, and the same part may be written in several ways.
+    Its name and model are labels; different spellings of the same timestamps give the same id.
 
     Returns:
         26 characters of `a-z2-7`.
 
     Example:
-        >>> one = CharacterRequest(from_task="video_7497", timestamps="1,3")
-        >>> character_id(one) == character_id(one.model_copy(update={"timestamps": "1.0, 3"}))
+        >>> turbo = CharacterRequest(from_task="video_7497", timestamps="1,3")
+        >>> character_id(turbo) == character_id(turbo.model_copy(update={"timestamps": "1.0, 3"}))
         True
     """
     content = {
@@ -78,12 +78,11 @@ def character_id(request: CharacterRequest) -> str:
 
 
 def shown_character_id(task_id: str, username: str) -> str:
-    """The id of a character that a video brought along: a hash of both names.
+    """Return the id of a character that came with a video: a hash of task id and username.
 
     Args:
-        task_id: Of the generation that was ordered with `character_create` or
-            `character_from_task`.
-        username: The character's, at the provider.
+        task_id: Of the generation ordered with `character_create` or `character_from_task`.
+        username: Of the character, at the provider.
 
     Returns:
         26 characters of `a-z2-7`.
@@ -92,16 +91,16 @@ def shown_character_id(task_id: str, username: str) -> str:
 
 
 def made_from(character: str) -> str:
-    """How a shot's identity names a character that is made: not as any username is written.
+    """Return what a shot's identity calls a created character; never a valid username.
 
     Args:
-        character: What `character_id` told.
+        character: From `character_id`.
     """
     return f"made:{character}"
 
 
 def business_id(bought: str, attempt: int) -> str:
-    """The id of an attempt as the provider sees it (`client_business_id`, [D]).
+    """Return the business id that the provider gets for an attempt (`client_business_id`, [D]).
 
     Args:
         bought: The id of the shot or character.

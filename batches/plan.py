@@ -357,9 +357,11 @@ def _roles(scene: Scene) -> list[str]:
 
 def _scene_faults(part: _Part) -> list[str]:
     """Return the faults of a scene that can't be found in its requests."""
-    scene, who = part.scene, f'scene "{part.label}" with'
+    scene, where = part.scene, f'scene "{part.label}" with'
     faults = [
-        f"{who} {cast.label}: {fault}" for cast in part.casts for fault in _cast_faults(scene, cast)
+        f"{where} {cast.label}: {fault}"
+        for cast in part.casts
+        for fault in _cast_faults(scene, cast)
     ]
     if scene.remix_of is None:
         return faults
@@ -368,7 +370,7 @@ def _scene_faults(part: _Part) -> list[str]:
         if given := (asked.given().keys() - _REMIXED) | asked.extra.keys():
             fields = printable(", ".join(sorted(given)), _FIELDS_SHOWN)
             faults.append(
-                f"{who} {name}: {fields}: not allowed in a remix; "
+                f"{where} {name}: {fields}: not allowed in a remix; "
                 "it takes only prompt, model, duration and aspect_ratio"
             )
     return faults

@@ -1,4 +1,4 @@
-"""Posters: a video's first frame, and pictures made small, with PyAV (the extra `posters`)."""
+"""Posters: a video's first frame, and scaled-down images, with PyAV (the extra `posters`)."""
 
 import io
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 POSTER_TYPE = "image/jpeg"
 
 _POSTER = 640  # pixels
-# What is stored and nothing else: FFmpeg also knows playlists, which name other files and hosts.
-# Of its decoders, none for pictures inside of videos: a PNG's texts may unpack into gigabytes.
+# Only formats that are stored: FFmpeg also reads playlists, which name other files and hosts.
+# No decoders for images embedded in videos: a PNG's texts may decompress into gigabytes.
 _VIDEOS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
     "codec_whitelist": "h264,hevc,vp8,vp9,av1,libdav1d,libaom-av1,libvpx,libvpx-vp9,mpeg4,prores,"
@@ -28,25 +28,25 @@ _IMAGES = {
     "codec_whitelist": "mjpeg,png,webp,vp8,gif",
 }
 _BOUND = {"max_pixels": str(MOST_PIXELS)}  # for FFmpeg's decoders
-_FINE, _COARSE = 3, 6  # of JPEG's quantiser: 2 is the best, 31 the worst
+_FINE, _COARSE = 3, 6  # JPEG quantiser: 2 is best, 31 is worst
 
 
 def posters_can_be_made() -> bool:
-    """Whether PyAV is installed."""
+    """Return whether PyAV is installed."""
     return find_spec("av") is not None
 
 
 def first_frame(file: IO[bytes]) -> bytes:
-    """A video's first frame as a JPEG, 640 pixels wide at most.
+    """Return a video's first frame as a JPEG, at most 640 pixels wide.
 
     Args:
-        file: A seekable file; of a video with its index in front little more than the first
+        file: A seekable file; if the video's index is at the start, little more than the first
             frame is read.
 
     Raises:
         ImportError: PyAV isn't installed.
-        ValueError: There is no picture in it, or one with too many pixels.
-        Exception: What the file raises comes out unchanged.
+        ValueError: The file has no picture, or has too many pixels.
+        Exception: Exceptions raised by the file are propagated.
 
     Example:
         ```python
@@ -59,15 +59,15 @@ def first_frame(file: IO[bytes]) -> bytes:
 
 
 def small_poster(image: bytes, width: int = 240) -> bytes:
-    """A picture as a JPEG that is small enough for a `data:` URI: some 4 to 8 KB.
+    """Return an image as a JPEG small enough for a `data:` URI: about 4 to 8 KB.
 
     Args:
-        image: A JPEG, PNG, WebP or GIF, of 50 million pixels at most.
-        width: Of the square that it must fit in, in pixels.
+        image: A JPEG, PNG, WebP or GIF with at most 50 million pixels.
+        width: Width and height of the square that it must fit in, in pixels.
 
     Raises:
         ImportError: PyAV isn't installed.
-        ValueError: There is no picture in it, or one with too many pixels.
+        ValueError: The file has no picture, or has too many pixels.
 
     Example:
         ```python
@@ -91,19 +91,19 @@ def _first_picture(file: IO[bytes], allowed: dict[str, str]) -> "Iterator[VideoF
         with av.open(file, "r", options=allowed | _BOUND) as container:
             yield _first_frame(container)
     except FFmpegError as error:
-        raise ValueError(f"there is no picture in it: {error.strerror}") from error
+        raise ValueError(f"it has no picture: {error.strerror}") from error
 
 
 def _first_frame(container: "InputContainer") -> "VideoFrame":
     if not container.streams.video:
-        raise ValueError("there is no picture in it")
+        raise ValueError("it has no picture")
     codec = container.streams.video[0].codec_context
     if fault := pixels_fault(codec.width, codec.height):
         raise ValueError(fault)
-    codec.options = _BOUND  # opening decodes as well, by options of its own
+    codec.options = _BOUND  # opening also decodes, with separate options
     frame = next(container.decode(video=0), None)
     if frame is None:
-        raise ValueError("there is no picture in it")
+        raise ValueError("it has no picture")
     return frame
 
 

@@ -1,7 +1,6 @@
-"""Reading a file by its location, wherever that is.
+"""Reads a file by its location: a path or a URI.
 
-This folder knows disks only; who knows a store registers a reader for its scheme (the blocks do
-for `s3`).
+Other packages register readers for URI schemes (the blocks do for `s3`).
 """
 
 from collections.abc import Callable
@@ -17,25 +16,25 @@ _readers: dict[str, Reader] = {}
 
 
 def register(scheme: str, reader: Reader) -> None:
-    """Have locations of a scheme read by somebody.
+    """Register a reader for a URI scheme.
 
     Args:
         scheme: Such as `s3`, for `s3://...`.
-        reader: Brings the content at a location; None if there is nothing.
+        reader: Returns the content at a location; None if it doesn't exist.
     """
     _readers[scheme] = reader
 
 
 def read(location: str) -> bytes | None:
-    """What is at a location; None if there is nothing.
+    """Return the content at a location; None if it doesn't exist.
 
     Args:
         location: A path, or a URI of a registered scheme.
 
     Raises:
-        ValueError: Nobody reads such URIs, or it is no regular file, or an enormous one.
+        ValueError: The scheme isn't registered, or the path isn't a regular file or too large.
         OSError: The path can't be read.
-        StoreError: The store refuses, or does not answer.
+        StoreError: The store refuses, or is unavailable.
 
     Example:
         >>> read("no/such.file") is None
@@ -51,5 +50,5 @@ def read(location: str) -> bytes | None:
             raise ValueError(f"{shown_line(location)}: {error}") from None
     if scheme not in _readers:
         known = ", ".join(f"{name}://" for name in sorted(_readers))
-        raise ValueError(f"{shown_line(location)}: only a path or {known} can be read")
+        raise ValueError(f"{shown_line(location)}: unsupported scheme; use a path or {known}")
     return _readers[scheme](location)

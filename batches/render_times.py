@@ -1,4 +1,4 @@
-"""`render-times.json`: how long generations took in earlier batches, kept beside them."""
+"""`render-times.json`: how long generations took in earlier batches, stored next to them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from prefect_toapis.client.polling import SHORTEST_RENDER
 
 RENDER_TIMES_FILE = "render-times.json"
 
-_LONGEST = 7 * 24 * 3600.0  # seconds: nothing renders for longer
+_LONGEST = 7 * 24 * 3600.0  # seconds
 _KINDS = 1000
 
 
 def read_render_times(content: bytes | None) -> dict[str, list[float]]:
-    """Seconds by kind, the latest last: what can't be understood is left out, value by value.
+    """Parse render times in seconds by kind, the latest last; invalid values are ignored.
 
-    Without it the scheduler learns anew: that is no reason for a run to fail.
+    The data is only an optimisation, so damage must not fail a run.
 
     Example:
         >>> read_render_times(b'{"sora-2 10": [84.0, "soon", Infinity, 91.5]}')
@@ -33,8 +33,8 @@ def read_render_times(content: bytes | None) -> dict[str, list[float]]:
 
 
 def render_times_json(times: Mapping[str, Sequence[float]]) -> bytes:
-    """What is written: tenths of a second are enough."""
-    rounded = {kind: [round(second, 1) for second in seconds] for kind, seconds in times.items()}
+    """Return the JSON document, with times rounded to 0.1 s."""
+    rounded = {kind: [round(time, 1) for time in seconds] for kind, seconds in times.items()}
     return json.dumps(rounded).encode()
 
 

@@ -1,4 +1,4 @@
-"""A batch as Prefect's artifacts show it: a table, a gallery and a plan. Pure text."""
+"""The content of a batch's Prefect artifacts: table, gallery and plan. Pure."""
 
 import base64
 import re
@@ -14,19 +14,19 @@ from prefect_toapis.client.plain_text import printable
 ROWS_SHOWN = 500
 POSTERS_SHOWN = 48  # about 10 KB each, in one artifact
 _LEFT_SHOWN = 10
-_UNDER_WAY_SHOWN = 20  # the bucket's records have all
+_UNDER_WAY_SHOWN = 20  # all are in the bucket's records
 _COLUMNS = 3
 _CELL_SHOWN = 10_000  # characters
 _POSTER_WIDTH = 240  # pixels
-# Nothing of a name, a prompt or an error may become markup.
+# Escaped, so that no part of a name, prompt or error is rendered as markup.
 _MARKUP = re.compile(r"[\\`*_\[\](){}<>#|~&!:@\"'$]")
 
 
 def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
-    """The rows of the table artifact, those that need somebody's attention first.
+    """Return the rows of the table artifact, those that need attention first.
 
     Args:
-        manifest: The batch; rows of earlier plans are left out.
+        manifest: Of the batch; rows of earlier plans are omitted.
     """
     rows = sorted((row for row in manifest.rows if row.in_plan), key=_urgency)
     return [
@@ -43,7 +43,7 @@ def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def headline(manifest: Manifest) -> str:
-    """How a batch stands, in one line.
+    """Summarise the status of a batch in one line.
 
     Example:
         >>> headline(Manifest(batch="lisbon", uri="s3://studio/lisbon"))
@@ -55,7 +55,7 @@ def headline(manifest: Manifest) -> str:
 
 
 def shortfall(manifest: Manifest) -> str | None:
-    """What of a batch isn't stored, in one sentence; None if all of it is.
+    """Summarise the shots that aren't stored; None if all are stored.
 
     Example:
         >>> shortfall(Manifest(batch="lisbon", uri="s3://studio/lisbon")) is None
@@ -70,11 +70,11 @@ def shortfall(manifest: Manifest) -> str | None:
 
 
 def still_under_way(batch: str, task_ids: Mapping[str, str]) -> str:
-    """What to say when a run stops waiting.
+    """Return the message for a run that stops waiting.
 
     Args:
-        batch: Its name.
-        task_ids: The generations that are paid and not stored, by their shots' labels.
+        batch: Name of the batch.
+        task_ids: Generations that are paid and not stored, by the label of their shot.
 
     Example:
         >>> print(still_under_way("lisbon", {"chase / tall": "video_01K8"}))
@@ -96,27 +96,27 @@ Run batch "lisbon" again, or `prefect-toapis reconcile lisbon`, within 24 hours 
 
 
 def words_of_left(batch: str, left: Sequence[Shot]) -> str:
-    """What to say of shots that earlier plans sent, and that nobody waits for any more."""
+    """Return the message about orphaned shots of earlier plans."""
     labels = ", ".join(shot.label for shot in left[:_LEFT_SHOWN])
     more = f" and {len(left) - _LEFT_SHOWN} more" if len(left) > _LEFT_SHOWN else ""
     return (
-        f"Sent by an earlier plan, not stored, and not in this one: {labels}{more}. "
+        f"Sent by an earlier plan, not stored, and not in this plan: {labels}{more}. "
         f"`prefect-toapis reconcile {batch}` finishes them"
     )
 
 
 def shown_videos(manifest: Manifest) -> list[ManifestRow]:
-    """The videos that `gallery_markdown` shows."""
+    """Return the videos that `gallery_markdown` shows."""
     return _videos(manifest)[:POSTERS_SHOWN]
 
 
 def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Links | None) -> str:
-    """The gallery artifact: posters with links to the videos, and what failed.
+    """Render the gallery artifact: posters with links to the videos, and failures.
 
     Args:
-        manifest: The batch.
+        manifest: Of the batch.
         posters: Small JPEGs, by the key of the thumbnail.
-        links: Signed; None: the videos are named only, the table has their S3 URIs.
+        links: Signed links; None: videos are listed without links (the table has their S3 URIs).
     """
     page = printable(f"{manifest.uri}/{GALLERY_FILE}")
     shown, more = shown_videos(manifest), len(_videos(manifest)) - POSTERS_SHOWN
@@ -127,14 +127,14 @@ def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Li
         f"**{headline(manifest)}.** The page with players is `{page}`.",
         _how_long(links),
         _grid([_cell(row, posters, urls) for row in shown]),
-        f"And {more} more videos: see the page." if more > 0 else "",
+        f"And {more} more videos; see the page." if more > 0 else "",
         _reasons(missing[:ROWS_SHOWN]),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def plan_markdown(manifest: Manifest) -> str:
-    """The answer of a dry run: what is planned, what is stored, and the price."""
+    """Render the result of a dry run: planned and stored shots, and the price."""
     rows = [row for row in manifest.rows if row.in_plan]
     lines = [
         f"| {plain(row.label)} | {row.status} | {plain(row.model)} | {plain(_settings(row))} | "
@@ -150,7 +150,7 @@ def plan_markdown(manifest: Manifest) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown and HTML show as it is, in one line.
+    """Escape a text for Markdown and HTML, in one line.
 
     Example:
         >>> plain("<b>*a* | b")
@@ -161,7 +161,7 @@ def plain(text: str) -> str:
 
 
 def _missing(manifest: Manifest) -> dict[str, int]:
-    """How many shots aren't stored, in words of why."""
+    """Count the shots that aren't stored, by reason."""
     counts = {
         "failed": manifest.shots("failed"),
         "open": manifest.shots("open"),
@@ -180,9 +180,9 @@ def _videos(manifest: Manifest) -> list[ManifestRow]:
 
 def _how_long(links: Links | None) -> str:
     if links is None:
-        return "To have links to the videos here, set `link_hours` on the bucket's block."
-    end = f"until {shown_time(links.until)}{' at most' if links.at_most else ''}"
-    return f"The links work {end}; `prefect-toapis gallery` makes new ones in the page."
+        return "For links to the videos, set `link_hours` on the bucket's block."
+    end = f"until {shown_time(links.until)}{' at the latest' if links.at_most else ''}"
+    return f"The links are valid {end}; `prefect-toapis gallery` renews the links of the page."
 
 
 def _cell(row: ManifestRow, posters: Mapping[str, bytes], urls: Mapping[str, str]) -> str:

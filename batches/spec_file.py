@@ -1,4 +1,4 @@
-"""A batch from a file: YAML, JSON or a table of scenes; all faults in one go."""
+"""Reads a batch from a file: YAML, JSON or a table of scenes; reports all faults together."""
 
 import difflib
 from collections.abc import Callable, Iterator, Sequence
@@ -46,10 +46,10 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "settings.webhooks": WebhookSettings,
 }
 _INSIDE: dict[str, type[BaseModel]] = {"casts.roles": Role, "settings.purchases.prices": Price}
-# A prompt and its fields take some 10 values. YAML takes 600 bytes of memory for each of its own.
+# A scene has about 10 values. YAML takes 600 bytes of memory for each of its values.
 JSON_BOUNDS = Bounds(length=32_000_000, values=3_000_000, characters=64_000_000)
 YAML_BOUNDS = Bounds(length=8_000_000, values=500_000, characters=64_000_000)
-# What validation says of a value that was meant as text, and isn't.
+# Types of validation errors for values that should be text.
 _NOT_TEXT = {"string_type", "model_type", "model_attributes_type", "literal_error"}
 _NAME_SHOWN = 100  # characters of a field's name, which may be anything
 _FAULTS_SHOWN = 200
@@ -57,17 +57,17 @@ _FAULTS_SHOWN = 200
 
 @dataclass(frozen=True)
 class SpecFile:
-    """What a spec file holds; it isn't checked yet.
+    """The content of a spec file, not validated yet.
 
-    A table is a batch of scenes alone, made as the default variant. In YAML or JSON, `scenes` may
-    name a table beside the file, so that variants, characters, casts and settings go with it.
+    A table is a batch of scenes with the default variant. In YAML or JSON, `scenes` may name a
+    table next to the file, to combine it with variants, characters, casts and settings.
 
     Args:
         path: Of the file, or `s3://bucket/key`.
-        data: Its sections; empty where nothing could be read.
-        faults: What can't be read.
-        table: That the scenes are from.
-        hint: Given where a value is, how it came to be read as something other than text.
+        data: Its sections; empty if it couldn't be parsed.
+        faults: Parse errors.
+        table: The source of the scenes, if they are from a table.
+        hint: Returns why the value at a location was parsed as something other than text.
     """
 
     path: str
@@ -80,17 +80,17 @@ class SpecFile:
 
     @property
     def name(self) -> str:
-        """Of the file, for messages."""
+        """The file's name, for messages."""
         return self.path.rpartition("/")[2]
 
     @property
     def folder(self) -> str:
-        """Where the file lies."""
+        """The file's folder."""
         return self.path.rpartition("/")[0]
 
     @property
     def table_path(self) -> str | None:
-        """Where the table is that `scenes` names and that is to be read yet; None: there is none.
+        """The location of the table that `scenes` names and that isn't read yet; None if none.
 
         Example:
             >>> open_spec(b"scenes: prompts.csv", "s3://studio/specs/lisbon.yaml").table_path
@@ -104,15 +104,15 @@ class SpecFile:
         return joined(self.folder, scenes)
 
     def with_scenes(self, table: Table) -> "SpecFile":
-        """The file with the scenes of a table."""
+        """Return a copy with the scenes of a table."""
         faults = [*self.faults, *table.faults]
         return replace(self, data={**self.data, "scenes": table.rows}, faults=faults, table=table)
 
     def batch(self) -> tuple[BatchSpec, list[str]]:
-        """The batch, and all that is wrong with the file.
+        """Validate the file; return the batch and all faults.
 
-        What can be read is returned even where there are faults, so that the plan can tell of its
-        own faults in the same go. Relative paths in it are meant from where the file lies.
+        Valid parts are returned even if there are faults, so that the faults of the plan can be
+        reported together with them. Relative paths are resolved against the file's folder.
         """
         data, faults = dict(self.data), list(self.faults)
         if self.table:
@@ -128,7 +128,7 @@ class SpecFile:
             wrong = error.errors(include_url=False)
             faults += [self._fault(fault) for fault in wrong[:_FAULTS_SHOWN]]
             if more := len(wrong[_FAULTS_SHOWN:]):
-                faults.append(f"{self.name}: and {more:,} more of the kind")
+                faults.append(f"{self.name}: and {more:,} more faults")
             found = _without(data, error)
         if foreign := foreign_files(found, self.folder):
             return BatchSpec(batch=found.batch, settings=found.settings), [*faults, *foreign]
@@ -140,7 +140,7 @@ class SpecFile:
                 where = f"{self.table.name}: {self.table.places[number]}"
                 return f"{where}: {_place(*rest)}: {error['msg']}"
             case ("scenes",) if isinstance(self.data["scenes"], str):
-                what = f"give a list, or the name of a table ({', '.join(SUFFIXES)}) beside it"
+                what = f"give a list, or the name of a table ({', '.join(SUFFIXES)}) next to it"
                 return f"{self.name}: scenes: {what}"
         written = _as_written(error["loc"], self.data)
         hint = self.hint(written) if error["type"] in _NOT_TEXT else None
@@ -148,14 +148,15 @@ class SpecFile:
 
 
 def open_spec(content: bytes, path: str) -> SpecFile:
-    """What a spec file holds, to be checked by `batch`.
+    """Parse a spec file; `SpecFile.batch` validates it.
 
     Args:
-        content: YAML in UTF-8 or, where the name says so, JSON, CSV, JSONL or Parquet.
+        content: JSON, CSV, JSONL or Parquet, according to the suffix of the name, or else YAML;
+            text in UTF-8.
         path: Of the file, or `s3://bucket/key`.
 
     Raises:
-        ImportError: A Parquet file, and pyarrow isn't installed.
+        ImportError: It is a Parquet file, and pyarrow isn't installed.
 
     Example:
         >>> open_spec(b"{scenes: [A dog], variant: []}", "batch.yaml").batch()[1]
@@ -178,14 +179,14 @@ def open_spec(content: bytes, path: str) -> SpecFile:
 
 
 def _checked(spec: SpecFile, document: Document, text: str) -> SpecFile:
-    """The file with what its document holds, and with what nobody would want to hold."""
+    """Return the file with the data of its document, and faults for probable mistakes."""
     faults, root = document.faults, document.root
     if root is not None:
         faults = [*faults, *cut_texts(root, text)]
         spec = replace(spec, hint=lambda loc: reading_hint(root, loc, text))
     spec = replace(spec, faults=[f"{spec.name}: {fault}" for fault in faults])
     if not isinstance(document.data, dict):
-        what = "it should hold fields such as scenes: and variants:"
+        what = "expected fields such as scenes: and variants:"
         return replace(spec, faults=[*spec.faults, f"{spec.name}: {what}"])
     return replace(spec, data=document.data)
 
@@ -193,14 +194,14 @@ def _checked(spec: SpecFile, document: Document, text: str) -> SpecFile:
 def _unknown_columns(table: Table) -> Iterator[str]:
     for column in table.columns:
         if not column:
-            yield f"{table.name}: there is a column without a name"
+            yield f"{table.name}: a column has no name"
         elif column not in Scene.model_fields:
             what = f"there is no such field{_instead('scenes', 0, column)}"
             yield f"{table.name}: column {_shown(column)}: {what}"
 
 
 def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
-    """What is left without the fields that are wrong or, if it isn't enough, what holds them."""
+    """Return the batch without invalid fields or, if still invalid, without their list items."""
     for fault in error.errors():
         *path, last = _as_written(fault["loc"], data)
         place: Any = data
@@ -224,7 +225,10 @@ def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
 
 
 def _step(place: Any, step: int | str) -> Any:
-    """Errors also name what validation made, such as the roles of a mapping: not in the data."""
+    """Follow a step of an error's location, if the data has it.
+
+    Locations may contain steps that only exist after validation, such as roles from a mapping.
+    """
     try:
         return place[step]
     except (KeyError, IndexError, TypeError):
@@ -249,7 +253,7 @@ def _fault(error: Any, written: Sequence[int | str]) -> str:
 
 
 def _place(*loc: int | str) -> str:
-    """Where something is: `casts[0].roles[0].role`."""
+    """Format a location: `casts[0].roles[0].role`."""
     where = "".join(f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" for step in loc)
     return where.removeprefix(".")
 

@@ -1,4 +1,4 @@
-"""Scenes from a table: CSV, JSONL or Parquet, one row a scene."""
+"""Reads scenes from a table, a row per scene: CSV, JSONL or Parquet."""
 
 import csv
 import io
@@ -16,13 +16,13 @@ from prefect_toapis.client.urls import without_queries
 from prefect_toapis.client.yaml_json import Bounds, read_json
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-BETWEEN = "|"  # in a cell with several values; no URL holds it
+BETWEEN = "|"  # separates values in a cell; never part of a URL
 TABLE_BYTES = 64_000_000  # at most, of a file
 
 _COLUMNS = 1_000  # at most
 _CELLS = 10_000_000  # at most, of a CSV file
 _FAULTS_SHOWN = 200
-_SHOWN = 60  # characters of a column's name, which may be anything
+_SHOWN = 60  # characters of a column's name in a message
 _PARQUET = ParquetBounds(
     rows=MOST_SCENES,
     columns=_COLUMNS,
@@ -31,7 +31,7 @@ _PARQUET = ParquetBounds(
     characters=128_000_000,
 )
 _ROW = Bounds(length=1_000_000, values=10_000, characters=1_000_000)  # of JSONL
-# How a CSV file may say what stands between its cells. Spreadsheets don't count this line.
+# The optional first line of a CSV file that declares its separator; not counted as a row.
 _SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t,;]*(?:\n|$)', re.IGNORECASE)
 _LISTS = [
     name
@@ -44,14 +44,14 @@ Row = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it was read: its values aren't checked yet.
+    """A parsed table whose values aren't validated yet.
 
     Args:
         name: Of the file, for messages.
-        rows: The scenes; cells that are empty are left out.
-        places: Where each row is, as a person counts: "row 2".
-        columns: As they are named, each once.
-        faults: What can't be read.
+        rows: The scenes, without empty cells.
+        places: The location of each row, for messages: "row 2".
+        columns: The names of the columns, each once.
+        faults: Parse errors.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Table:
 
 
 def is_table(name: str) -> bool:
-    """Whether a file is a table, by its suffix.
+    """Return whether a file is a table, by its suffix.
 
     Example:
         >>> is_table("prompts.CSV"), is_table("lisbon.yaml")
@@ -72,19 +72,19 @@ def is_table(name: str) -> bool:
 
 
 def read_table(content: bytes, name: str) -> Table:
-    r"""Read a table.
+    r"""Parse a table.
 
-    Several values in one cell of text stand with `|` between them. Empty cells mean "not given",
-    and empty rows are left out. Names of columns count in any case, and without blanks around
-    them. Rows are counted as spreadsheets do: of a CSV file, the header is row 1; of the others,
-    the first scene is.
+    Multiple values in a text cell are separated by `|`. Empty cells mean "not given", and empty
+    rows are skipped. Column names are case-insensitive, and surrounding whitespace is ignored.
+    Rows are numbered as in spreadsheets: in CSV, the header is row 1; in other formats, the first
+    scene is.
 
     Args:
         content: UTF-8, with or without a byte order mark; or Parquet.
         name: Of the file, for messages and for its suffix: .csv, .jsonl or .parquet.
 
     Raises:
-        ImportError: A Parquet file, and pyarrow isn't installed.
+        ImportError: It is a Parquet file, and pyarrow isn't installed.
 
     Example:
         >>> read_table(b"name,prompt\ntram,A yellow tram\n", "prompts.csv").rows
@@ -94,11 +94,11 @@ def read_table(content: bytes, name: str) -> Table:
     try:
         _fill(table, content)
     except UnicodeDecodeError:
-        table.faults.append(f"{name}: it can't be read: it isn't in UTF-8")
+        table.faults.append(f"{name}: it can't be read: it isn't UTF-8")
     except ValueError as error:
         table.faults.append(f"{name}: it can't be read: {error}")
     if (more := len(table.faults) - _FAULTS_SHOWN) > 0:
-        table.faults[_FAULTS_SHOWN:] = [f"{name}: and {more:,} more of the kind"]
+        table.faults[_FAULTS_SHOWN:] = [f"{name}: and {more:,} more faults"]
     return table
 
 
@@ -113,9 +113,9 @@ def _fill(table: Table, content: bytes) -> None:
         known.update(new)
         table.columns.extend(new)
         if len(known) > _COLUMNS:
-            raise ValueError(f"it has more than {_COLUMNS:,} columns")
+            raise ValueError(f"it exceeds the limit of {_COLUMNS:,} columns")
         if given and len(table.rows) == MOST_SCENES:
-            raise ValueError(f"it has more than {MOST_SCENES:,} rows")
+            raise ValueError(f"it exceeds the limit of {MOST_SCENES:,} rows")
         if given:
             table.rows.append(given)
             table.places.append(place)
@@ -125,7 +125,7 @@ def _rows(content: bytes, table: Table) -> Iterator[Row]:
     suffix = table.name.lower().rpartition(".")[2]
     if suffix == "parquet":
         return _parquet_rows(content, table)
-    # However the lines end, it is the same prompt, and so the same video.
+    # Normalise line endings, which must not change a prompt and with it a shot's identity.
     text = content.decode("utf-8-sig").replace("\r\n", "\n")
     return _csv_rows(text, table) if suffix == "csv" else _jsonl_rows(text, table)
 
@@ -143,9 +143,9 @@ def _csv_rows(text: str, table: Table) -> Iterator[Row]:
     if separator := _SEPARATOR.match(text):
         between, text = separator[1], text[separator.end() :]
     else:
-        between = max(",;\t", key=text.partition("\n")[0].count)  # as the writer's country has it
+        between = max(",;\t", key=text.partition("\n")[0].count)  # depends on the writer's locale
     if text.count(between) + text.count("\n") > _CELLS:
-        raise ValueError(f"it has more than {_CELLS:,} cells")
+        raise ValueError(f"it exceeds the limit of {_CELLS:,} cells")
     lines = _counted(
         csv.reader(
             io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True, strict=True
@@ -156,8 +156,8 @@ def _csv_rows(text: str, table: Table) -> Iterator[Row]:
     for number, cells in lines:
         if any(map(_is, cells[len(header) :])):
             table.faults.append(
-                f"{table.name}: row {number}: it has {len(cells)} cells, and the header "
-                f"{len(header)}; text that holds {between!r} needs quotes around it"
+                f"{table.name}: row {number}: it has {len(cells)} cells, but the header has "
+                f"{len(header)}; quote texts that contain {between!r}"
             )
         else:
             yield f"row {number}", dict(zip(header, cells, strict=False))
@@ -173,7 +173,7 @@ def _counted(lines: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _jsonl_rows(text: str, table: Table) -> Iterator[Row]:
-    # Not splitlines: JSON leaves other kinds of line ends, such as U+2028, in its strings.
+    # Not splitlines: JSON strings may contain other line separators, such as U+2028.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -189,12 +189,12 @@ def _jsonl_rows(text: str, table: Table) -> Iterator[Row]:
                 _note_doubles([_column(name) for name in found.data], table, f"row {number}: ")
             yield f"row {number}", {_column(name): cell for name, cell in found.data.items()}
         else:
-            what = 'it should be an object such as {"prompt": "A dog"}'
+            what = 'expected an object such as {"prompt": "A dog"}'
             table.faults.append(f"{where}: {what}")
 
 
 def _column(name: str) -> str:
-    """The field that a column's name means, or the name itself."""
+    """Return the field that a column's name stands for, or else the name itself."""
     bare = name.strip()
     known = bare.lower()
     return known if known in Scene.model_fields else bare
@@ -202,15 +202,15 @@ def _column(name: str) -> str:
 
 def _note_doubles(names: Iterable[str], table: Table, where: str = "") -> None:
     table.faults.extend(
-        f"{table.name}: {where}{printable(without_queries(name), _SHOWN)!r} is the name of "
-        "several columns"
+        f"{table.name}: {where}several columns are named "
+        f"{printable(without_queries(name), _SHOWN)!r}"
         for name, count in Counter(names).items()
         if name and count > 1
     )
 
 
 def _is(cell: Any) -> bool:
-    """Whether something is given in a cell."""
+    """Return whether a cell has a value."""
     if isinstance(cell, str):
         return bool(cell.strip())
     return cell is not None and cell != []

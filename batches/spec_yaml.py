@@ -1,7 +1,7 @@
-"""YAML as people mean it: where it cuts a text short, or takes it for something else, that is said.
+"""Detects YAML values that are probably not parsed as their author intended.
 
-`A dog #1` is `A dog` and a comment, `no` is false, `007` is seven: nothing that a spec's author
-would notice before the video is paid.
+`A dog #1` is `A dog` and a comment, `no` is false, `007` is seven: the author of a spec would not
+notice before the video is paid.
 """
 
 import re
@@ -38,7 +38,7 @@ _QUOTES = "put it in quotes"
 
 
 class SpecLoader(BoundedLoader):
-    """16:9 is no number of minutes, and 2026-11-22 is a fine name."""
+    """Parses `16:9` and dates such as `2026-11-22` as text."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML declares it
         **yaml.SafeLoader.yaml_implicit_resolvers,
@@ -53,14 +53,14 @@ class SpecLoader(BoundedLoader):
 
 
 def cut_texts(root: yaml.Node, text: str) -> list[str]:
-    """The texts of a spec that an unquoted `#` cuts short, and values that aren't as written.
+    """Return faults for texts truncated by an unquoted `#`, and for misread values.
 
-    Comments stay possible: behind everything that isn't free text, and behind a name after two
-    blanks, as in `name: wide  # for the site`. A prompt takes none in its line.
+    Comments are allowed after values that aren't free text, and after names if preceded by two
+    spaces, as in `name: wide  # for the site`. They are not allowed on the line of a prompt.
 
     Args:
-        root: Of the document.
-        text: The document itself.
+        root: Root node of the document.
+        text: The document.
     """
     faults: list[str] = []
     for name, node in _scalars(root):
@@ -74,12 +74,12 @@ def cut_texts(root: yaml.Node, text: str) -> list[str]:
 
 
 def reading_hint(root: yaml.Node, loc: Sequence[int | str], text: str) -> str | None:
-    """How YAML came to read what validation refuses, where a text was meant; None otherwise.
+    """Return why YAML parsed a value as something other than text; None if unknown.
 
     Args:
-        root: Of the document.
-        loc: Where the value is, as validation names it.
-        text: The document itself.
+        root: Root node of the document.
+        loc: Location of the value in a validation error.
+        text: The document.
 
     Example:
         >>> text = "scenes: [{name: no}]"
@@ -99,7 +99,7 @@ def reading_hint(root: yaml.Node, loc: Sequence[int | str], text: str) -> str | 
 
 
 def _scalars(root: yaml.Node) -> Iterator[tuple[str, yaml.ScalarNode]]:
-    """Each scalar once, with the name of the field that it stands in."""
+    """Yield each scalar once, with the name of its field."""
     seen: set[int] = set()
     stack: list[tuple[str, yaml.Node]] = [("", root)]
     while stack:
@@ -126,14 +126,14 @@ def _is_cut(name: str, node: yaml.ScalarNode, text: str) -> bool:
     like_text = found[2] not in {"", " ", "\t"}
     if name in _NAMES:
         return like_text or (bool(node.value) and len(found[1].expandtabs(2)) < 2)
-    # `budget_credits: #100` would be no budget at all.
+    # `budget_credits: #100` would mean no budget.
     return like_text and (name in _OTHERS or not node.value)
 
 
 def _misread_as(name: str, node: yaml.ScalarNode) -> tuple[str, str] | None:
-    """What YAML takes a value for that is written as something else, and what to write for that.
+    """Return what YAML parses an ambiguous value as, and how to write that unambiguously.
 
-    Elsewhere validation knows what a field takes; in `extra`, everything is sent as it was read.
+    Other fields are validated; values in `extra` are sent as parsed.
     """
     written, digits = node.value, node.value.replace("_", "")
     free = name == "extra"
@@ -146,7 +146,7 @@ def _misread_as(name: str, node: yaml.ScalarNode) -> tuple[str, str] | None:
         truth = str(yaml.safe_load(written)).lower()
         return truth, truth
     if free and node.tag == _STR and _NUMBER_ELSEWHERE.fullmatch(written):
-        return "text", "all of its digits"
+        return "text", "all digits"
     return None
 
 
@@ -157,7 +157,7 @@ def _node_at(root: yaml.Node, loc: Sequence[int | str]) -> yaml.Node | None:
             node = node.value[step] if step < len(node.value) else None
         elif isinstance(node, yaml.MappingNode):
             node = _inside(node, step)
-        elif isinstance(node, tuple):  # a role, which validation made of a key and its value
+        elif isinstance(node, tuple):  # a role, created in validation from a key and its value
             node = node[step == "character"]
         else:
             return None
@@ -165,7 +165,7 @@ def _node_at(root: yaml.Node, loc: Sequence[int | str]) -> yaml.Node | None:
 
 
 def _inside(node: yaml.MappingNode, step: int | str) -> Any:
-    for key, value in reversed(node.value):  # what was merged comes first, and counts least
+    for key, value in reversed(node.value):  # merged keys come first, and have lowest precedence
         if isinstance(key, yaml.ScalarNode) and key.value == str(step):
             return value
     pairs: list[tuple[yaml.Node, yaml.Node]] = node.value
@@ -173,7 +173,7 @@ def _inside(node: yaml.MappingNode, step: int | str) -> Any:
 
 
 def _cut() -> str:
-    return "the # begins a comment, which ends the text; put it in quotes, or the # on its own line"
+    return "# starts a comment, which truncates the text; quote it, or move # to its own line"
 
 
 def _misread(node: yaml.ScalarNode, read_as: str, instead: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What was spent on a batch, in words that are true of each of its shots. Pure."""
+"""What was spent on the shots of a batch, as text. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Spending(NamedTuple):
-    """What a shot has cost, and how it stands."""
+    """Whether a shot was paid, and its status."""
 
     status: "RowStatus"
     money: Money
 
 
 class CharacterSpending(NamedTuple):
-    """What the making of a character has cost; its task id, where it has one."""
+    """Whether a character was paid; its task id, if known."""
 
     name: str
     money: Money
@@ -26,9 +26,9 @@ class CharacterSpending(NamedTuple):
 
 
 def spent_on(why: "Unstored | ManifestRow") -> Money:
-    """What a shot cost: as it is noted, or else by its status.
+    """Return whether a shot was paid: as recorded, or else by its status.
 
-    An open shot with a task id was accepted. A failed one isn't charged ([D]).
+    An open shot with a task id was accepted. Failed generations aren't charged ([D]).
     """
     if why.money:
         return why.money
@@ -40,12 +40,12 @@ def spent_on(why: "Unstored | ManifestRow") -> Money:
 
 
 def spending_of(rows: Iterable["ManifestRow"]) -> list[Spending]:
-    """What each shot of a manifest has cost; one with several outputs counts once."""
+    """Return the spending of each shot of a manifest; shots with several outputs count once."""
     return list({row.shot_id: Spending(row.status, spent_on(row)) for row in rows}.values())
 
 
 def most_spent(shots: Iterable[Spending], characters: Iterable[CharacterSpending] = ()) -> Money:
-    """The surest of what was spent.
+    """Return the most certain spending: "spent" before "maybe spent" before "not spent".
 
     Example:
         >>> most_spent([Spending("failed", "not spent"), Spending("open", "maybe spent")])
@@ -58,11 +58,11 @@ def most_spent(shots: Iterable[Spending], characters: Iterable[CharacterSpending
 
 
 def spent_in_words(shots: Iterable[Spending], characters: Iterable[CharacterSpending] = ()) -> str:
-    """What was spent, by how many shots.
+    """Describe what was spent, with the number of shots.
 
     Args:
-        shots: All of the batch.
-        characters: That were made for it in this run.
+        shots: All shots of the batch.
+        characters: Created for it in this run.
 
     Example:
         >>> spent_in_words([Spending("stored", "spent"), Spending("failed", "not spent")])

@@ -1,4 +1,4 @@
-"""What a batch needs of the place it is stored in."""
+"""The protocol of the store that a batch is written to."""
 
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -7,11 +7,11 @@ JSON = "application/json"  # the content type of records
 
 
 class Entry(NamedTuple):
-    """What a listing says of an object.
+    """The metadata of a listed object.
 
     Attributes:
         size: In bytes.
-        modified: When it was written last, by the store's clock.
+        modified: Time of the last write, by the store's clock.
     """
 
     size: int
@@ -19,31 +19,31 @@ class Entry(NamedTuple):
 
 
 class Store(Protocol):
-    """A flat space of keys. `VideoBucket` is one over S3; a test may be one over a dict.
+    """A flat key-value store. `BucketStore` implements it with S3; tests may use a dict.
 
     Every method but `uri` may raise `StoreAccessRefused`, `StoreMissing` or `StoreUnavailable`.
     """
 
     def uri(self, key: str = "") -> str:
-        """The whole address of a key, as `s3://bucket/prefix/key`."""
+        """Return the full URI of a key, as `s3://bucket/prefix/key`."""
         ...
 
     async def read(self, key: str) -> bytes | None:
-        """The content under a key; None if there is none."""
+        """Return the content of an object; None if it doesn't exist."""
         ...
 
     async def write(self, key: str, content: bytes, content_type: str) -> None:
-        """Put content under a key, over whatever is there."""
+        """Write an object, overwriting any existing object."""
         ...
 
     async def create(self, key: str, content: bytes, content_type: str) -> bool:
-        """Put content under a key unless there is some; False if there was."""
+        """Write an object unless it exists; return False if it does."""
         ...
 
     async def list_keys(self, prefix: str) -> list[str]:
-        """Every key that starts with a prefix."""
+        """Return all keys with a prefix."""
         ...
 
     async def list_entries(self, prefix: str) -> dict[str, Entry]:
-        """What is under every key that starts with a prefix."""
+        """Return the metadata of all objects with a prefix, by key."""
         ...

@@ -1,4 +1,4 @@
-"""The Prefect blocks: who pays for the videos, and where they are kept."""
+"""The Prefect blocks: credentials of the account, and the bucket for the videos."""
 
 from prefect_toapis.batches import reading
 from prefect_toapis.blocks.bucket_store import BucketStore

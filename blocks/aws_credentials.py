@@ -1,4 +1,4 @@
-"""prefect-aws's credentials in place of ours, whether or not prefect-aws is installed here."""
+"""Accepts credentials blocks of prefect-aws, whether or not prefect-aws is installed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,18 +32,18 @@ _INSTEAD = "use S3 Credentials (ToAPIs) instead"
 
 
 def as_s3_credentials(given: Any) -> Any:
-    """Our credentials with what prefect-aws's `AwsCredentials` hold; anything else as it is.
+    """Convert prefect-aws's `AwsCredentials` to our credentials; return anything else unchanged.
 
-    If they are a saved block, the result refers to that same block: a bucket saved with it keeps
-    the reference, and has the new keys when they are changed there.
+    If they are a saved block, the result refers to the same block: a bucket saved with it keeps
+    the reference, and gets new keys when they are changed there.
 
     Args:
-        given: A block, or the data of one as Prefect's server sends it.
+        given: A block, or the data of a block from Prefect's server.
 
     Raises:
-        ValueError: They hold what S3 credentials can't: TLS checks switched off, settings of
-            botocore other than the addressing style, of a role other than its session's name,
-            external id and duration, or a field that isn't known here.
+        ValueError: They have settings that our credentials don't support: disabled TLS checks,
+            botocore settings other than the addressing style, role settings other than session
+            name, external id and duration, or unknown fields.
 
     Example:
         >>> as_s3_credentials({"aws_client_parameters": {}, "profile_name": "film"}).profile_name
@@ -67,7 +67,7 @@ def _taken(given: Mapping[str, Any]) -> S3Credentials:
     parameters = _fields(given.get(_PARAMETERS), _PARAMETERS)
     _refuse_others(parameters, _OF_CLIENT, f"{_PARAMETERS}.")
     if parameters.get("api_version") not in _API_VERSIONS:
-        raise ValueError(f"{_PARAMETERS}.api_version can't be taken over; {_INSTEAD}")
+        raise ValueError(f"{_PARAMETERS}.api_version is not supported; {_INSTEAD}")
     return S3Credentials.model_validate(
         {
             **{name: given.get(name) for name in _SAME},
@@ -83,19 +83,19 @@ def _fields(value: Any, name: str) -> Mapping[str, Any]:
     if isinstance(value, BaseModel):
         return {**vars(value), **(value.model_extra or {})}
     if value is not None and not isinstance(value, Mapping):
-        raise ValueError(f"{name} is no object with fields")
+        raise ValueError(f"{name} is not an object")
     return value or {}
 
 
 def _refuse_others(given: Mapping[str, Any], known: Any, place: str) -> None:
-    """What we don't know may matter: it is not left out silently."""
+    """Refuse unknown settings, because ignoring them silently could be harmful."""
     others = [f"{place}{name}" for name, value in given.items() if name not in known and value]
     if others:
-        raise ValueError(f"{', '.join(others)} can't be taken over; {_INSTEAD}")
+        raise ValueError(f"{', '.join(others)}: not supported; {_INSTEAD}")
 
 
 def _role(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The role to assume; without one, its parameters mean nothing to prefect-aws either."""
+    """Return the role to assume; without a role, its parameters are ignored as in prefect-aws."""
     if not given.get(_ROLE):
         return {}
     parameters = _fields(given.get(_ROLE_PARAMETERS), _ROLE_PARAMETERS)
@@ -110,8 +110,8 @@ def _addressing_style(config: Any) -> Any:
     style = of_s3.get("addressing_style", "auto") if isinstance(of_s3, Mapping) else "auto"
     if config and config != {"s3": {"addressing_style": style}}:
         raise ValueError(
-            "of the AWS client parameters' botocore config, only the addressing style can be "
-            f"taken over; {_INSTEAD}"
+            "in the botocore config of the AWS client parameters, only the addressing style is "
+            f"supported; {_INSTEAD}"
         )
     return style
 
@@ -120,7 +120,7 @@ def _ca_bundle(parameters: Mapping[str, Any]) -> str | None:
     verify = parameters.get("verify")
     if verify is False or not (parameters.get("use_ssl", True) or parameters.get("endpoint_url")):
         raise ValueError(
-            "the AWS client parameters switch TLS or its checks off, which can't be taken over; "
+            "the AWS client parameters disable TLS or its checks, which is not supported; "
             "give the path of a certificate instead"
         )
     path = parameters.get("verify_cert_path") or (None if verify is True else verify)

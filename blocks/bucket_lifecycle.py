@@ -1,7 +1,7 @@
-"""What a bucket does with uploads that nobody finished: they cost money and can't be seen.
+"""The lifecycle rule that removes incomplete multipart uploads, which are invisible but charged.
 
-An upload in parts that ends with its process leaves its parts behind, until a lifecycle rule of
-the bucket removes them.
+If a process dies during a multipart upload, its parts stay until a lifecycle rule of the bucket
+removes them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,13 @@ from prefect_toapis.blocks.video_bucket import VideoBucket
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-DAYS = 7  # no upload of ours takes so long
+DAYS = 7  # longer than any upload takes
 
 Rule = dict[str, Any]
 
 
 def aborts_uploads(rule: Rule, prefix: str) -> bool:
-    """Whether a rule removes the unfinished uploads of everything under a prefix.
+    """Return whether a rule removes all incomplete uploads under a prefix.
 
     Example:
         >>> aborts_uploads(abort_rule("videos"), "videos/spring")
@@ -30,14 +30,14 @@ def aborts_uploads(rule: Rule, prefix: str) -> bool:
         False
     """
     where: Rule = rule.get("Filter") or {"Prefix": rule.get("Prefix", "")}
-    narrower = set(where) - {"Prefix"}  # by tag or size, which no upload in parts has
+    narrower = set(where) - {"Prefix"}  # tag or size filters, which don't match incomplete uploads
     covered = _folder(prefix).startswith(where.get("Prefix", ""))
     switched_on = rule.get("Status") == "Enabled" and "AbortIncompleteMultipartUpload" in rule
     return switched_on and covered and not narrower
 
 
 def abort_rule(prefix: str) -> Rule:
-    """A lifecycle rule that removes unfinished uploads under a prefix after a week."""
+    """Return a lifecycle rule that removes incomplete uploads under a prefix after a week."""
     return {
         "ID": f"prefect-toapis: abort unfinished uploads to {_folder(prefix) or 'the bucket'}",
         "Status": "Enabled",
@@ -47,19 +47,19 @@ def abort_rule(prefix: str) -> Rule:
 
 
 def has_abort_rule(bucket: VideoBucket) -> bool:
-    """Whether the bucket removes unfinished uploads under the block's prefix.
+    """Return whether the bucket removes incomplete uploads under the block's prefix.
 
     Raises:
-        StoreError: The bucket refuses or does not answer, or its store has no such rules.
+        StoreError: The bucket refuses, is unavailable, or doesn't support lifecycle rules.
     """
     return any(aborts_uploads(rule, bucket.prefix) for rule in _read(bucket))
 
 
 def add_abort_rule(bucket: VideoBucket) -> None:
-    """Have the bucket remove unfinished uploads under the block's prefix; other rules stay.
+    """Add a rule that removes incomplete uploads under the block's prefix; other rules stay.
 
     Raises:
-        StoreError: As `has_abort_rule`.
+        StoreError: As for `has_abort_rule`.
     """
     rules = [*_read(bucket), abort_rule(bucket.prefix)]
     try:
@@ -69,8 +69,8 @@ def add_abort_rule(bucket: VideoBucket) -> None:
         )
     except boto_errors() as error:
         raise _translated(error, "set lifecycle rules of", bucket) from error
-    if not has_abort_rule(bucket):  # some stores take the request for another
-        raise StoreError(f"The store behind {bucket.uri()} keeps no lifecycle rules")
+    if not has_abort_rule(bucket):  # some stores misinterpret the request
+        raise StoreError(f"The store of {bucket.uri()} does not support lifecycle rules")
 
 
 def _read(bucket: VideoBucket) -> list[Rule]:

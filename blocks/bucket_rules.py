@@ -1,4 +1,4 @@
-"""What S3 takes as the name of a bucket, as a prefix, as tags and as settings of an object."""
+"""S3's rules for bucket names, prefixes, tags and object settings."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlencode
 from prefect_toapis.client.urls import without_query
 
 Encryption = Literal["none", "AES256", "aws:kms"]
-# The archive classes are missing on purpose: a record in one of them could not be read again.
+# Archive classes are excluded: a record in an archive could not be read again.
 StorageClass = Literal["STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]
 CannedACL = Literal[
     "private",
@@ -24,7 +24,7 @@ _TAG = re.compile(r"[\w +=.:/@-]*")
 
 
 def _shown(text: str) -> str:
-    """A name or URI that is none, unless a password may be in it."""
+    """Return an invalid name or URI for a message, or a description if it may hold a password."""
     if "@" in unquote(text):
         return "a URL with a user name"
     is_other = "://" in text and not text.strip().lower().startswith("s3://")
@@ -32,10 +32,10 @@ def _shown(text: str) -> str:
 
 
 def checked_name(name: str) -> str:
-    """The name of a bucket, if it is one.
+    """Check the name of a bucket.
 
     Raises:
-        ValueError: It isn't, with the rule.
+        ValueError: The name is invalid.
 
     Example:
         >>> checked_name("studio-videos")
@@ -43,22 +43,22 @@ def checked_name(name: str) -> str:
     """
     if "/" in name:
         raise ValueError(
-            f"{_shown(name)}: give the bucket's name alone, and the folder as prefix "
-            "(VideoBucket.from_uri takes s3://name/prefix)"
+            f"{_shown(name)}: give only the bucket's name, and the folder as prefix "
+            "(VideoBucket.from_uri accepts s3://name/prefix)"
         )
     if not _NAME.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
         raise ValueError(
-            f"{_shown(name)} is no name of a bucket: 3 to 63 lower-case letters, digits, "
+            f"{_shown(name)} is not a valid bucket name: 3 to 63 lower-case letters, digits, "
             "hyphens and single dots, with a letter or digit at both ends, and not an IP address"
         )
     return name
 
 
 def bucket_and_prefix(uri: str) -> tuple[str, str]:
-    """The name of a bucket and a prefix in it, from `s3://name/prefix`.
+    """Split `s3://name/prefix` into the name of a bucket and a prefix.
 
     Raises:
-        ValueError: It is no such URI.
+        ValueError: The URI is invalid.
 
     Example:
         >>> bucket_and_prefix("s3://studio/videos")
@@ -72,10 +72,10 @@ def bucket_and_prefix(uri: str) -> tuple[str, str]:
 
 
 def normalised_prefix(prefix: str) -> str:
-    """A prefix without slashes at its ends and without empty parts.
+    """Remove leading, trailing and repeated slashes from a prefix.
 
     Raises:
-        ValueError: It is a URL, or holds control characters or a `.` or `..` part.
+        ValueError: It is a URL, or contains control characters or a `.` or `..` part.
 
     Example:
         >>> normalised_prefix("/videos//spring/")
@@ -84,26 +84,28 @@ def normalised_prefix(prefix: str) -> str:
     if "://" in prefix:  # it may hold a password
         raise ValueError("it is a URL; give a folder of the bucket, such as videos/spring")
     if not prefix.isprintable():
-        raise ValueError(f"{prefix!r} holds control characters")
+        raise ValueError(f"{prefix!r} contains control characters")
     parts = [part for part in prefix.strip().split("/") if part]
     if any(part in {".", ".."} for part in parts):
-        raise ValueError(f"{prefix!r} holds a . or .. part, which S3 takes literally")
+        raise ValueError(f"{prefix!r} contains a . or .. part, which S3 takes literally")
     return "/".join(parts)
 
 
 def checked_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Tags, if S3 takes them.
+    """Check tags against S3's rules.
 
     Raises:
-        ValueError: It doesn't, with the rule.
+        ValueError: A tag is invalid, or there are too many.
     """
     if len(tags) > 10:
-        raise ValueError(f"{len(tags)} tags: S3 takes ten at most")
+        raise ValueError(f"{len(tags)} tags exceed S3's limit of 10")
     for name, text in tags.items():
         if not 1 <= len(name) <= 128 or len(text) > 256:
-            raise ValueError(f"tag {name!r}: 1 to 128 characters, its value 256 at most")
+            raise ValueError(
+                f"tag {name!r}: must have 1 to 128 characters, and its value up to 256"
+            )
         if not _TAG.fullmatch(name + text):
-            raise ValueError(f"tag {name!r}: letters, digits, spaces and + - = . _ : / @ only")
+            raise ValueError(f"tag {name!r}: only letters, digits, spaces and + - = . _ : / @")
     return tags
 
 

@@ -1,4 +1,4 @@
-"""A video bucket for async code."""
+"""The async store of a batch over a video bucket."""
 
 from datetime import datetime
 from functools import partial
@@ -44,14 +44,14 @@ class BucketStore:
 
     @classmethod
     def for_uri(cls, uri: str, credentials: S3Credentials | None) -> tuple[Self, str]:
-        """The store that an object is in, and the object's key in it.
+        """Return the store of an object, and the object's key in it.
 
         Args:
             uri: `s3://bucket/key`.
-            credentials: None: boto3's own chain.
+            credentials: None: boto3's default chain.
 
         Raises:
-            ValueError: It is no such URI.
+            ValueError: The URI is invalid.
         """
         folder, _, key = uri.rpartition("/")
         if not key:

@@ -1,4 +1,4 @@
-"""Putting an object only where there is none, at a store that can't always say at once."""
+"""Conditional creation of an object, with retries while the store's response is inconclusive."""
 
 import random
 import time
@@ -10,7 +10,7 @@ from prefect_toapis.blocks.s3_errors import error_code
 RETRY_SECONDS = 20.0
 
 _TAKEN = frozenset({"412", "PreconditionFailed"})
-# S3 asks to try again after a 409: another request for the key isn't decided yet.
+# S3 requires a retry after a 409: a concurrent request for the key is still pending.
 _UNCLEAR = frozenset({*_TAKEN, "409", "ConditionalRequestConflict", "OperationAborted"})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
 
@@ -18,22 +18,22 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
 def put_if_absent(
     put: Callable[[], None], is_ours: Callable[[], bool | None], retry_seconds: float
 ) -> bool | None:
-    """Whether it was put; None if the store refuses the condition.
+    """Create an object; return whether it was created, or None if conditions aren't supported.
 
     Args:
-        put: One conditional request, with a mark of its own.
-        is_ours: Whether what is under the key has this mark; None if there is nothing.
-        retry_seconds: How long to try again while the store can't say whether the key is taken, or
-            says so of a key with nothing under it.
+        put: Sends a conditional request, with a unique mark in the object.
+        is_ours: Returns whether the existing object has this mark; None if there is no object.
+        retry_seconds: How long to retry while the store can't decide whether the key is taken, or
+            reports it as taken although there is no object.
 
     Raises:
-        botocore.exceptions.ClientError: It still can't; or it refuses for another reason.
+        botocore.exceptions.ClientError: It is still undecided, or was refused for another reason.
     """
     pauses = _pauses(retry_seconds)
     while True:
         try:
             put()
-        except boto_errors() as error:  # noqa: PERF203 - one request a turn
+        except boto_errors() as error:  # noqa: PERF203 - a request per iteration
             code = error_code(error)
             if code == "NotImplemented":
                 return None
@@ -49,7 +49,7 @@ def put_if_absent(
 
 
 def _pauses(budget: float) -> Iterator[float]:
-    """Seconds to wait after each try, with jitter, as long as there is time."""
+    """Yield the seconds to wait after each try, with jitter, until the budget is spent."""
     spent, pause = 0.0, _FIRST_PAUSE
     while spent + pause <= budget:
         yield random.uniform(0.5, 1) * pause  # noqa: S311 - no secret

@@ -1,4 +1,4 @@
-"""Reading the images and clips that are to be uploaded, from a disk or from S3."""
+"""Reads images and clips for upload, from disk or S3."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -22,11 +22,11 @@ _LARGEST = 50 * 1024 * 1024  # bytes, of a clip ([D])
 
 @dataclass(frozen=True)
 class MediaFile:
-    """An image or a clip that the API takes.
+    """An image or a clip that the API accepts.
 
     Args:
         name: Of the file, without its folder.
-        content: All of it.
+        content: Of the file.
     """
 
     name: str
@@ -34,22 +34,22 @@ class MediaFile:
 
     @property
     def reference(self) -> str:
-        """To the content, whatever the file is called and wherever it lies."""
+        """The reference to the content, independent of the file's path."""
         return reference(sha256(self.content).hexdigest())
 
 
 async def read_media(path: str, kind: Kind, credentials: S3Credentials | None = None) -> MediaFile:
-    """Read an image or a clip, and check by its content that the API takes it.
+    """Read an image or a clip, and check its content against the limits of the API.
 
     Args:
         path: A local path, or `s3://bucket/key`.
-        kind: What it should be. The provider takes images of 10 MB and clips of 50 MB ([D]), so
-            that one fits into memory.
-        credentials: For S3; None: boto3's own chain.
+        kind: The expected kind. The limits of 10 MB for images and 50 MB for clips ([D]) ensure
+            that the file fits into memory.
+        credentials: For S3; None: boto3's default chain.
 
     Raises:
-        InvalidRequest: It isn't there, can't be read, or is nothing that the API takes.
-        StoreError: The bucket refuses, or does not answer.
+        InvalidRequest: The file doesn't exist, can't be read, or isn't accepted by the API.
+        StoreError: The bucket refuses, or is unavailable.
 
     Example:
         ```python
@@ -63,19 +63,19 @@ async def read_media(path: str, kind: Kind, credentials: S3Credentials | None = 
     )
     if fault := media_fault(content[:HEAD], len(content), kind):
         raise InvalidRequest([f"{path}: {fault}"])
-    # The name goes out with the upload, and is kept with it.
+    # The name is sent with the upload, and stored with it.
     return MediaFile(without_query(path).rpartition("/")[2], content)
 
 
 def read_object(uri: str) -> bytes | None:
-    """The content of an S3 object, with boto3's own credentials; None if there is none.
+    """Read an S3 object with boto3's default credentials; None if it doesn't exist.
 
     Args:
         uri: `s3://bucket/key`.
 
     Raises:
-        ValueError: It is no such URI, or the object is enormous.
-        StoreError: The bucket refuses, or does not answer.
+        ValueError: The URI is invalid, or the object is too large.
+        StoreError: The bucket refuses, or is unavailable.
     """
     store, key = BucketStore.for_uri(uri, None)
     return store.bucket.read(key, LONGEST)

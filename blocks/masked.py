@@ -1,10 +1,10 @@
-"""Secrets that Prefect has masked."""
+"""Detects secrets that Prefect masked."""
 
 from pydantic import SecretStr
 
 
 def is_masked(secret: SecretStr) -> bool:
-    """Whether a secret is only the mask that stands for one.
+    """Return whether a secret is only Prefect's mask.
 
     Prefect stores a block that is passed as a flow parameter from Python with `**********` in
     place of its secrets; a later retry of that run gets the mask instead of the secret.
@@ -17,10 +17,10 @@ def is_masked(secret: SecretStr) -> bool:
 
 
 def why_masked(secret: str) -> str:
-    """What a user can do about a masked secret.
+    """Return the message about a masked secret, with what to do.
 
     Args:
-        secret: What the secret is called: "API key".
+        secret: Name of the secret: "API key".
     """
     return (
         f"the {secret} is masked (**********), because the block was passed as a flow parameter "

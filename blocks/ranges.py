@@ -1,4 +1,4 @@
-"""Reading a part of a stored object here and there, without loading the whole of it."""
+"""Random access to stored objects with Range requests, without loading them whole."""
 
 import hashlib
 import io
@@ -11,17 +11,17 @@ from prefect_toapis.client.media import HEAD, media_type
 if TYPE_CHECKING:
     from prefect_toapis.blocks.video_bucket import VideoBucket
 
-_AT_ONCE = 256 * 1024  # bytes: what one request brings, and what is in memory
+_AT_ONCE = 256 * 1024  # bytes per request, and in memory
 _HASHED_AT_ONCE = 4 * 1024 * 1024  # bytes
 
 
 def open_stored(bucket: "VideoBucket", key: str, size: int) -> io.BufferedReader:
-    """A stored object as a file that can seek, for reading in a thread.
+    """Open a stored object as a seekable file, for reading in a thread.
 
-    Each read beyond what is in memory (256 KB) is one Range request. Raises as `VideoBucket.read`.
+    Each read outside the buffer (256 KB) is a Range request. Raises like `VideoBucket.read`.
 
     Args:
-        bucket: Where it is.
+        bucket: Of the object.
         key: Of the object.
         size: Of the object, in bytes.
 
@@ -36,12 +36,12 @@ def open_stored(bucket: "VideoBucket", key: str, size: int) -> io.BufferedReader
 
 @dataclass(frozen=True)
 class Inspected:
-    """What reading a stored video found.
+    """The result of inspecting a stored video.
 
     Attributes:
-        content_type: By its first bytes; None: it is no video.
+        content_type: Detected from its first bytes; None: not a video.
         sha256: Of the content, in hex.
-        fault: Why it isn't whole; None if nothing shows.
+        fault: Why it is incomplete; None if no fault was found.
     """
 
     content_type: str | None
@@ -50,7 +50,7 @@ class Inspected:
 
 
 def inspect_video(bucket: "VideoBucket", key: str, size: int) -> Inspected:
-    """Read a stored object, and check that it is a whole video; see `sha256_of`."""
+    """Read a stored object, and check that it is a complete video; see `sha256_of`."""
     found, check, content_type = hashlib.sha256(), None, None
     for start in range(0, size, _HASHED_AT_ONCE):
         piece = bucket.read_part(key, start, min(start + _HASHED_AT_ONCE, size))
@@ -64,10 +64,10 @@ def inspect_video(bucket: "VideoBucket", key: str, size: int) -> Inspected:
 
 
 def sha256_of(bucket: "VideoBucket", key: str, size: int) -> str:
-    """The hash of a stored object, in hex; a few MB of it are in memory at a time.
+    """Return the hash of a stored object in hex, reading a few MB at a time.
 
     Args:
-        bucket: Where it is.
+        bucket: Of the object.
         key: Of the object.
         size: Of the object, in bytes.
     """

@@ -1,4 +1,4 @@
-"""One boto3 client for each block, and what sends its uploads, made on first use."""
+"""A boto3 client and transfer manager for each block, created on first use."""
 
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class ClientOnce:
-    """Makes a client once and keeps it; thread-safe.
+    """Creates a client on first use and caches it; thread-safe.
 
-    Blocks are copied, compared and pickled by Prefect, and boto3's clients can be none of that:
-    so a copy of this starts empty, and all are equal.
+    Prefect copies, compares and pickles blocks, which boto3's clients don't support. So copies
+    start without a client, and all instances are equal.
     """
 
     def __init__(self) -> None:
@@ -26,13 +26,13 @@ class ClientOnce:
         self._transfers: TransferManager | None = None
 
     def get(self, credentials: S3Credentials | None) -> "S3Client":
-        """The client for these credentials (None: boto3's own chain).
+        """Return the client for these credentials (None: boto3's default chain).
 
         Raises:
             StoreAccessRefused: The secret is masked.
-            botocore.exceptions.BotoCoreError: The configuration is no good.
+            botocore.exceptions.BotoCoreError: The configuration is invalid.
         """
-        with self._lock:  # making clients is not thread-safe, using them is
+        with self._lock:  # creating clients is not thread-safe, using them is
             if self._client is None or self._made_with is not credentials:
                 self._client = (credentials or S3Credentials()).get_client()
                 self._made_with = credentials
@@ -40,7 +40,7 @@ class ClientOnce:
             return self._client
 
     def transfers(self, credentials: S3Credentials | None) -> "TransferManager":
-        """What sends the uploads of this client. Raises as `get`."""
+        """Return the transfer manager of this client. Raises like `get`."""
         client = self.get(credentials)
         with self._lock:
             if self._transfers is None:
@@ -48,11 +48,11 @@ class ClientOnce:
             return self._transfers
 
     def __eq__(self, other: object) -> bool:
-        """All are equal: two blocks are the same whether or not they were used."""
+        """Return True for all instances: blocks are equal whether or not they were used."""
         return isinstance(other, ClientOnce)
 
     def __hash__(self) -> int:
-        """As `__eq__` asks for."""
+        """Return the same hash for all instances."""
         return hash(ClientOnce)
 
     def __reduce__(self) -> tuple[type["ClientOnce"], tuple[()]]:
@@ -61,7 +61,7 @@ class ClientOnce:
 
 
 def boto_errors() -> tuple[type[Exception], ...]:
-    """What boto3 (and our hook in it) raises: for `except` clauses, without importing it early."""
+    """Return the errors raised by boto3 and our hook, for `except` clauses; imported lazily."""
     from boto3.exceptions import Boto3Error  # noqa: PLC0415 - 0.4 s, so only when needed
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
     from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above

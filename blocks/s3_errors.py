@@ -1,4 +1,4 @@
-"""What S3 and boto3 raise, in the words of this package."""
+"""Translates errors of S3 and boto3 into those of this package."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _UNAVAILABLE_CODES = frozenset(
         "ConditionalRequestConflict",
         "InternalError",
         "OperationAborted",
-        "PreconditionFailed",  # of a key that is taken, though there is nothing under it
+        "PreconditionFailed",  # for a key reported as taken although it has no object
         "RequestLimitExceeded",
         "RequestTimeout",
         "RequestTimeoutException",
@@ -37,13 +37,13 @@ _UNAVAILABLE_CODES = frozenset(
 READ = "read"  # the operation that fetches an object
 _UNAUTHENTICATED = 401
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
-_REDIRECTS = frozenset({302, 303, 308})  # which S3 itself never answers with
-# S3's answers are XML or empty.
+_REDIRECTS = frozenset({302, 303, 308})  # never sent by S3
+# Responses of S3 are XML or empty.
 _PAGE = re.compile(
     rb"\s*(?:[^<\s]|<(?:\?[^>]*>\s*<)?(?:!doctype\s+html|html|head|body|script)\b)", re.IGNORECASE
 )
 _WITH_ETAG = frozenset({"GetObject", "HeadObject", "PutObject", "UploadPart"})
-_REFUSED_CODES = frozenset(  # those that don't come with 401 or 403 everywhere
+_REFUSED_CODES = frozenset(  # codes that some stores send without status 401 or 403
     {
         "AccessDenied",
         "ExpiredToken",
@@ -56,7 +56,7 @@ _REFUSED_CODES = frozenset(  # those that don't come with 401 or 403 everywhere
         "UnrecognizedClientException",
     }
 )
-# Answers to a read that are about the bucket, the account or the request, not about the object.
+# Errors of a read caused by the bucket, the account or the request, not by the object.
 _NOT_ABOUT_THE_OBJECT = frozenset(
     {
         "AccountProblem",
@@ -70,9 +70,9 @@ _NOT_ABOUT_THE_OBJECT = frozenset(
     }
 ) | (_REFUSED_CODES - {"AccessDenied"})
 
-# By name along the class's ancestors, because boto3 is imported on first use only.
+# By the names of the class and its ancestors, because boto3 is only imported on first use.
 _BY_CLASS: dict[str, type[StoreError]] = {
-    # No credentials, or none that can be used.
+    # Missing or unusable credentials.
     "CredentialRetrievalError": StoreAccessRefused,
     "LoginError": StoreAccessRefused,
     "MetadataRetrievalError": StoreAccessRefused,
@@ -96,35 +96,35 @@ GONE = frozenset({"404", "NoSuchKey"})
 
 
 class NotS3(Exception):
-    """What answers in the store's place isn't S3: a login page, a proxy, another service.
+    """The endpoint isn't S3: a login page, a proxy, another service.
 
     Args:
-        endpoint: The URL that was asked.
-        what: How it answered.
+        endpoint: The requested URL.
+        what: How it responded.
     """
 
     def __init__(self, endpoint: str, what: str) -> None:
         host = urlsplit(endpoint).netloc.rpartition("@")[2]
         super().__init__(
-            f"{host} does not answer as S3 does, but with {what}: check the endpoint URL, and "
-            "whether a proxy or a login page is in between"
+            f"{host} does not respond like S3, but with {what}: check the endpoint URL, and "
+            "whether a proxy or a login page intercepts requests"
         )
 
 
 def page_in_place(operation: str, status: int, headers: Mapping[str, str], body: Any) -> str | None:
-    """How an answer shows that it isn't S3's; None if nothing speaks against it.
+    """Return how a response shows that it isn't from S3; None if it may be.
 
     Args:
         operation: Such as `GetObject`.
         status: Of the HTTP response.
-        headers: Likewise, by any case.
-        body: Its bytes; something else for one that is still to be read.
+        headers: Of the HTTP response; case-insensitive.
+        body: Its bytes; another type if it is streamed.
 
     Example:
         >>> page_in_place("PutObject", 302, {"location": "https://login.example/?t=1"}, b"")
         'a redirect to login.example'
     """
-    if status >= 500 or status == 429:  # by whatever stands before it: it may pass
+    if status >= 500 or status == 429:  # temporary, even if sent by a proxy
         return None
     if status in _REDIRECTS or (status in {301, 307} and _is_page(body)):
         return f"a redirect to {urlsplit(headers.get('location', '')).hostname or 'nowhere'}"
@@ -143,18 +143,18 @@ def _is_page(body: Any) -> bool:
 
 
 def translate(error: Exception, *, operation: str, uri: str, credentials: str) -> StoreError:
-    """One of boto3's errors as one of ours.
+    """Translate an error of boto3.
 
     Args:
-        error: What boto3 raised.
-        operation: What was being done: "write".
-        uri: To what: `s3://bucket/key`.
-        credentials: Which credentials were in use, without secrets.
+        error: Raised by boto3.
+        operation: What was attempted: "write".
+        uri: Of the object or bucket: `s3://bucket/key`.
+        credentials: Describes the credentials in use, without secrets.
 
     Returns:
-        `StoreMissing`, `StoreAccessRefused`, `ObjectRefused` (this object can't be read, others
-        may), `StoreUnavailable` (safe to try again), or a plain `StoreError` where the
-        configuration must be changed.
+        `StoreMissing`, `StoreAccessRefused`, `ObjectRefused` (only this object can't be read),
+        `StoreUnavailable` (safe to retry), or a plain `StoreError` if the configuration must be
+        changed.
 
     Example:
         ```python
@@ -184,9 +184,9 @@ def translate(error: Exception, *, operation: str, uri: str, credentials: str) -
 
 
 def error_code(error: Exception) -> str:
-    """The code of S3's answer, "" if there was none.
+    """Return the error code of S3's response, "" if there was none.
 
-    A HEAD has no body, so its code is the status: `"404"`.
+    A response to HEAD has no body, so its code is the status: `"404"`.
     """
     response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
@@ -203,7 +203,7 @@ def _of_answer(code: str, status: int) -> type[StoreError]:
 
 
 def _is_about_the_object(kind: type[StoreError], code: str, status: int) -> bool:
-    """Whether an answer refuses one object: archived, denied, or encrypted with a foreign key."""
+    """Return whether only this object is refused: archived, denied, or of another KMS key."""
     by_kind = kind in {StoreAccessRefused, StoreError} and code not in _NOT_ABOUT_THE_OBJECT
     return by_kind and _CLIENT_ERROR <= status < _SERVER_ERROR and status != _UNAUTHENTICATED
 
@@ -211,7 +211,7 @@ def _is_about_the_object(kind: type[StoreError], code: str, status: int) -> bool
 def _of_class(error: Exception) -> type[StoreError]:
     names = [ancestor.__name__ for ancestor in type(error).__mro__]
     if "SSLError" in names and "EOF" not in str(error):
-        return StoreError  # a matter of certificates or protocols: trying again won't help
+        return StoreError  # caused by certificates or protocols: a retry doesn't help
     return next((_BY_CLASS[name] for name in names if name in _BY_CLASS), StoreError)
 
 

@@ -1,4 +1,4 @@
-"""Links that anybody can follow for a while, by S3's signature version 4."""
+"""Presigned links to objects (S3 signature version 4)."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -7,31 +7,32 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MOST_HOURS = 168
-"""S3's own limit for links signed by version 4."""
+"""S3's limit for links with signature version 4."""
 
 
 def get_link(client: "S3Client", bucket: str, key: str, seconds: float) -> str:
-    """A link to an object.
+    """Create a presigned link to an object.
 
     Args:
-        client: Whose credentials sign.
-        bucket: Its name.
-        key: The whole of it.
-        seconds: How long it works.
+        client: With the credentials to sign with.
+        bucket: Name of the bucket.
+        key: The full key.
+        seconds: Lifetime of the link.
 
     Raises:
-        ValueError: S3 signs nothing for so long.
+        ValueError: The lifetime is out of range.
         botocore.exceptions.BotoCoreError: There are no credentials.
     """
     if not 1 <= seconds <= MOST_HOURS * 3600:
-        raise ValueError(f"{seconds:g} s: a link works for 1 to {MOST_HOURS * 3600} seconds")
+        limit = MOST_HOURS * 3600
+        raise ValueError(f"{seconds:g} s: the lifetime of a link must be 1 to {limit} seconds")
     return client.generate_presigned_url(
         "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=int(seconds)
     )
 
 
 def ends_with_credentials(link: str) -> bool:
-    """Whether temporary credentials signed a link: it ends when they do, if that is earlier.
+    """Return whether temporary credentials signed a link, which then expires with them.
 
     Example:
         >>> ends_with_credentials("https://s3.example/a.mp4?X-Amz-Security-Token=t")

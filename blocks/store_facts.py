@@ -1,4 +1,4 @@
-"""What is known of a stored object, and of the store itself."""
+"""Metadata of stored objects, and capabilities of a store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 class StoredObject(NamedTuple):
-    """What a HEAD tells of an object."""
+    """The metadata of an object, from a HEAD request."""
 
     size: int
     """In bytes."""
     etag: str
-    """As the store gives it, without quotes; stores differ in how they make it."""
+    """Without quotes; its meaning depends on the store."""
     content_type: str
     metadata: Mapping[str, str] = MappingProxyType({})
     """By lower-case names."""
 
 
 def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
-    """What a HEAD tells, as far as it is used here."""
+    """Convert the response to a HEAD request."""
     return StoredObject(
         size=answer["ContentLength"],
         etag=answer.get("ETag", "").strip('"'),
@@ -60,7 +60,7 @@ def list_objects(client: "S3Client", bucket: str, prefix: str) -> dict[str, Entr
 def _contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
     """The objects of a page; an answer that is not a list must not count as an empty bucket."""
     if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
-        raise NotS3(endpoint, "what is no list of objects")
+        raise NotS3(endpoint, "a body that is not a list of objects")
     return page.get("Contents", [])
 
 
@@ -73,11 +73,12 @@ def _as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
 
 @dataclass(frozen=True)
 class StoreCapabilities:
-    """What a write probe found out about a store.
+    """The capabilities of a store, from a write probe.
 
     Attributes:
-        conditional_create: `create` is safe between several writers. False: the store ignores
-            `If-None-Match` (or refuses it), and one run per batch at a time is the user's part.
+        conditional_create: Whether the store supports conditional writes (`If-None-Match`), so
+            that `create` is safe with concurrent writers. If not, the user must run each batch
+            from one process at a time.
     """
 
     conditional_create: bool

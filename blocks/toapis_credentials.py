@@ -69,7 +69,7 @@ class ToAPIsCredentials(CredentialsBlock):
         return cls(api_key=key, base_url=base_url)
 
     def problem(self) -> str | None:
-        """Why the key can't be one, judged by its look; None if nothing speaks against it.
+        """Return why the key can't be valid, judging by its form; None if it may be.
 
         Example:
             >>> ToAPIsCredentials(api_key="").problem()
@@ -81,11 +81,11 @@ class ToAPIsCredentials(CredentialsBlock):
         if is_masked(self.api_key):
             return why_masked("API key")
         if not key.isascii() or not key.isprintable() or " " in key:
-            return "the API key holds white space or other characters that no key has"
+            return "the API key contains white space or other invalid characters"
         return None
 
     def get_client(self) -> "ToAPIsClient":
-        """A client of the API with this key."""
+        """Return an API client with this key."""
         # On first use: workers that only register blocks need no HTTP client.
         from prefect_toapis.client.transport import ToAPIsClient  # noqa: PLC0415
 

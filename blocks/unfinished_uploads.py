@@ -1,6 +1,6 @@
-"""Multipart uploads that nobody will finish: a process died in the middle of them.
+"""Aborts incomplete multipart uploads of processes that died.
 
-Their parts are in no listing of objects, and are paid for.
+Their parts don't appear in listings of objects, but are charged for.
 """
 
 from datetime import datetime
@@ -12,21 +12,21 @@ from prefect_toapis.blocks.s3_errors import error_code
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Of stores that don't know the calls; a HEAD-like answer has its status for a code.
+# From stores that don't support the calls; without a body, the code is the status.
 _UNKNOWN = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405", "404", "NoSuchUpload"})
 
 
 def abort_unfinished(client: "S3Client", bucket: str, prefix: str, before: datetime) -> list[str]:
-    """Abort the multipart uploads below a prefix that began before a moment.
+    """Abort the multipart uploads below a prefix that started before a time.
 
     Args:
         client: Of the store.
-        bucket: Its name.
-        prefix: Of the keys, the whole of it.
-        before: A younger one may be under way in another process.
+        bucket: Name of the bucket.
+        prefix: The full prefix of the keys.
+        before: Later uploads may be in progress in another process.
 
     Returns:
-        The keys they were for; none where the store doesn't list uploads.
+        The keys of the uploads; empty if the store doesn't list uploads.
 
     Raises:
         botocore.exceptions.ClientError: The store refuses.
@@ -49,7 +49,7 @@ def abort_unfinished(client: "S3Client", bucket: str, prefix: str, before: datet
 
 
 def _abort(client: "S3Client", bucket: str, key: str, upload_id: str) -> bool:
-    """Whether it was there to be aborted: another process may have been quicker."""
+    """Abort an upload; return False if another process aborted it first."""
     try:
         client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
     except boto_errors() as error:

@@ -10,7 +10,7 @@ from cyclopts import App
 from prefect_toapis.cli.output import keep_output
 from prefect_toapis.client.plain_text import printable
 
-_COMMANDS = {  # each is imported when it is called: most need little of the others
+_COMMANDS = {  # imported when called, because most need few of the others' imports
     "balance": "account",
     "characters": "characters",
     "demo": "demo",
@@ -23,9 +23,9 @@ _COMMANDS = {  # each is imported when it is called: most need little of the oth
     "webhooks": "webhooks",
 }
 
-_INTERRUPTED = 130  # the exit code that shells expect
+_INTERRUPTED = 130  # conventional exit code
 _USAGE = 2  # likewise
-_SHOWN = 100  # characters of an argument that is refused
+_SHOWN = 100  # characters of an argument in a message
 
 app = App(
     name="prefect-toapis",
@@ -38,35 +38,35 @@ for name, module in _COMMANDS.items():
 
 
 def argument_fault(arguments: Sequence[str]) -> str | None:
-    r"""Which argument no flow can be given, in a sentence; None if all are well.
+    r"""Return the fault of the first invalid argument; None if all are valid.
 
-    Prefect keeps them in its database and shows them in terminals and logs: of a name with a
-    control character one refuses to keep it, and the others act upon it.
+    Prefect stores arguments in its database and shows them in terminals and logs; control
+    characters can be rejected by the database and interpreted by terminals.
 
     Args:
-        arguments: As the shell gives them.
+        arguments: Command line arguments.
 
     Example:
         >>> argument_fault(["gallery", "b\0"])
-        'The argument b\\x00 holds a control character: give it without.'
+        'The argument b\\x00 contains a control character; remove it.'
     """
     for argument in arguments:
         if printable(argument, len(argument)) != argument:
             shown = printable(argument, _SHOWN)
-            return f"The argument {shown} holds a control character: give it without."
+            return f"The argument {shown} contains a control character; remove it."
     return None
 
 
 def main() -> None:
-    """What the `prefect-toapis` script calls."""
-    os.umask(0o077)  # prompts, plans and videos are the user's own, and so is Prefect's database
-    os.environ.setdefault("TOAPIS_TUNE_INTERPRETER", "1")  # the process is the command's own
+    """Run the `prefect-toapis` command."""
+    os.umask(0o077)  # prompts, plans, videos and Prefect's database are private
+    os.environ.setdefault("TOAPIS_TUNE_INTERPRETER", "1")  # this process is the command's own
     keep_output()
     if fault := argument_fault(sys.argv[1:]):
         print(fault, file=sys.stderr)
         raise SystemExit(_USAGE)
     if not {*_COMMANDS, *app.version_flags} & {*sys.argv[1:]}:
-        app.resolved_commands()  # the overview says what each does
+        app.resolved_commands()  # the overview needs the description of each
     try:
         app()
     except KeyboardInterrupt:  # while a command is being imported

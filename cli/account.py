@@ -1,4 +1,4 @@
-"""`prefect-toapis balance` and `prefect-toapis models`: what the account has, and may use."""
+"""`prefect-toapis balance` and `prefect-toapis models`: the account's credits and models."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def balance() -> None:
-    """Show what the account has left, in credits.
+    """Show the remaining credits of the account.
 
     The key comes from the Prefect block named "default", or else from TOAPIS_API_KEY.
     """
@@ -35,7 +35,7 @@ def balance() -> None:
 
 
 def models() -> None:
-    """Show the models that the key may use, beside what the catalogue knows of them.
+    """Show the models that the key may use, with their rules in the catalogue.
 
     The key comes from the Prefect block named "default", or else from TOAPIS_API_KEY.
     """
@@ -49,12 +49,12 @@ def models() -> None:
     table.add_column("aspect ratio")
     for name in [*offered, *(name for name in known if name not in offered)]:
         fields = known[name].fields if name in known else {}
-        about = [
+        rules = [
             ", ".join(map(str, fields[field].choices)) if field in fields else ""
             for field in ("duration", "aspect_ratio")
         ]
-        unknown = [] if name in known else ["its rules are unchecked"]
-        table.add_row(name, "✓" if name in offered else "", *(unknown or about))
+        unknown = [] if name in known else ["rules unknown, not checked"]
+        table.add_row(name, "✓" if name in offered else "", *(unknown or rules))
     console.print(table)
 
 

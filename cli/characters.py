@@ -1,4 +1,4 @@
-"""`prefect-toapis characters`: who was made, and from what."""
+"""`prefect-toapis characters`: lists the created characters."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ from prefect_toapis.flows.default_blocks import bucket_or_default
 
 
 def characters() -> None:
-    """Show the characters that were made, as the registry in the bucket remembers them.
+    """Show the created characters in the bucket's registry.
 
     The bucket comes from the Prefect block named "default", or else from
     TOAPIS_BUCKET=s3://name/prefix.
@@ -27,7 +27,7 @@ def characters() -> None:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(1) from None
     if not made:
-        console.print("No character was made yet.")
+        console.print("No characters yet.")
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("name")

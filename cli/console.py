@@ -1,4 +1,4 @@
-"""The terminal: nothing that is printed can do more to it than be read."""
+"""A console that makes control characters visible, so that output can't control the terminal."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,11 @@ from prefect_toapis.client.plain_text import visible
 
 
 class Console(rich.console.Console):
-    """Rich's console, for texts from elsewhere: Rich itself lets ESC and overrides pass."""
+    """Rich's console for untrusted texts: Rich itself passes ESC and bidi overrides through."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """What is printed, with the characters that a terminal acts upon made visible."""
+        """Render with control characters made visible."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=visible(segment.text))

@@ -1,4 +1,4 @@
-"""`prefect-toapis demo`: everything at once, without an account."""
+"""`prefect-toapis demo`: a whole batch, without an account."""
 
 import os
 import signal
@@ -19,17 +19,17 @@ BUCKET = "videos"
 
 
 def demo(*, folder: Path = Path("demo-videos")) -> None:
-    """See a batch of videos being made and stored, without an account: about half a minute.
+    """Generate and store a batch of videos without an account, in about half a minute.
 
     It runs `prefect-toapis generate` on a shipped spec (2 scenes x 2 variants x 2 casts), with the
-    provider simulated on localhost, a real S3 server over a folder, and a Prefect server of its
-    own: your profile and your database stay as they are.
+    provider simulated on localhost, a real S3 server over a folder, and a separate Prefect server:
+    your Prefect profile and database aren't changed.
 
     Args:
-        folder: Where the S3 server keeps the bucket; made if it isn't there.
+        folder: Where the S3 server stores the bucket; created if missing.
     """
     console = Console()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the S3 server ends, too
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the S3 server is stopped, too
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         require_rclone()
@@ -49,7 +49,7 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
         console.print(
             "2 scenes x 2 variants x 2 casts: 8 videos.\n"
             f"The provider is simulated at {simulator.url}, the S3 bucket is a folder,\n"
-            "and a Prefect server of its own is starting (10 seconds or so).\n",
+            "and a separate Prefect server is starting (about 10 seconds).\n",
             highlight=False,
         )
         code = _generate(spec, _environment(simulator, s3, home))
@@ -58,30 +58,30 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
     if code:
         raise SystemExit(code)
     console.print(
-        f"Paid, by the simulator's own count: {len(paid)} submissions, {spent:g} credits.\n\n"
-        f"Look at the videos:    {folder / BUCKET}/*/*/video-1.mp4\n"
-        f"the table of them:     {folder / BUCKET}/*/manifest.jsonl\n"
-        f"and what was asked:    {Path(__file__).with_name('demo.yaml')}",
+        f"Paid, as counted by the simulator: {len(paid)} submissions, {spent:g} credits.\n\n"
+        f"Videos:      {folder / BUCKET}/*/*/video-1.mp4\n"
+        f"Manifest:    {folder / BUCKET}/*/manifest.jsonl\n"
+        f"Spec:        {Path(__file__).with_name('demo.yaml')}",
         highlight=False,
         soft_wrap=True,
     )
 
 
 def _generate(spec: Path, environment: dict[str, str]) -> int:
-    """Run `prefect-toapis generate` to its end, which signals may bring about."""
+    """Run `prefect-toapis generate`, pass signals on to it, and return its exit code."""
     command = [sys.executable, "-m", "prefect_toapis.cli", "generate", str(spec)]
-    running = subprocess.Popen(command, env=environment)  # noqa: S603 - this very program
+    running = subprocess.Popen(command, env=environment)  # noqa: S603 - this program
 
     def pass_on(*_: object) -> None:
         running.terminate()
 
-    # A terminal sends Ctrl-C to both. Handlers, as what is ignored here would be ignored there.
+    # A terminal sends Ctrl-C to both. Handlers, because ignored signals would be inherited.
     handlers = {signal.SIGINT: _nothing, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     code = running.wait()
     for number, handler in before.items():
         signal.signal(number, handler)
-    return code if code >= 0 else 128 - code  # as shells count a signal
+    return code if code >= 0 else 128 - code  # the conventional exit code of a signal
 
 
 def _nothing(*_: object) -> None:
@@ -89,7 +89,7 @@ def _nothing(*_: object) -> None:
 
 
 def _environment(simulator: Simulator, s3: S3Credentials, home: str) -> dict[str, str]:
-    """A user's environment, with the account and the bucket replaced, and Prefect's left out."""
+    """Return the user's environment with another account, bucket and Prefect profile."""
     own = {name: value for name, value in os.environ.items() if not _is_theirs(name)}
     secret = s3.aws_secret_access_key
     return own | {
@@ -102,7 +102,7 @@ def _environment(simulator: Simulator, s3: S3Credentials, home: str) -> dict[str
         "AWS_REGION": s3.region_name or "",
         "PREFECT_HOME": home,
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 is little on a busy machine
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 isn't enough under load
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "NO_PROXY": "127.0.0.1,localhost",

@@ -1,4 +1,4 @@
-"""What the command line shows: bars while it waits, a table at the end."""
+"""Terminal output of runs: progress bars while running, a table at the end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from rich.text import Text
 from prefect_toapis.batches.manifest import Manifest, ManifestRow, RowStatus
 from prefect_toapis.flows.progress import ENDED, Phase, Progress
 
-_SHOTS_SHOWN = 16  # more are summed up
+_SHOTS_SHOWN = 16  # with more shots, only a total is shown
 _BAR = 30  # columns
 
 _COLOURS: dict[Phase | RowStatus, str] = {
@@ -36,7 +36,7 @@ _MARKS: dict[RowStatus, str] = {
 
 @contextmanager
 def bars(console: Console, progress: Progress) -> Iterator[None]:
-    """Show a batch's progress while it runs; it disappears at the end."""
+    """Show a batch's progress while it runs, and remove it at the end."""
     spinner = Spinner("dots", "Preparing")
 
     def shown() -> RenderableType:
@@ -47,12 +47,12 @@ def bars(console: Console, progress: Progress) -> Iterator[None]:
 
 
 def outcome(manifest: Manifest, progress: Progress, seconds: float) -> RenderableType:
-    """What landed where, and what did not.
+    """Render the stored videos and the shots that aren't stored.
 
     Args:
-        manifest: The batch.
-        progress: Of the run: what it paid for.
-        seconds: How long the run took.
+        manifest: Of the batch.
+        progress: Of the run, with its purchases.
+        seconds: Duration of the run.
     """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("shot")
@@ -77,7 +77,7 @@ def outcome(manifest: Manifest, progress: Progress, seconds: float) -> Renderabl
 
 
 def planned(manifest: Manifest) -> RenderableType:
-    """What a dry run found: the shots, and in the last line what it would buy and its cost."""
+    """Render the result of a dry run: the shots, and what a run would buy at what cost."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("shot")
     table.add_column("")
@@ -86,16 +86,16 @@ def planned(manifest: Manifest) -> RenderableType:
         if row.in_plan:
             status = Text(_MARKS[row.status], style=_COLOURS[row.status])
             table.add_row(Text(row.label), status, Text(row.model))
-    plan = f"A dry run, nothing was bought: {manifest.plan}"
+    plan = f"Dry run, nothing was bought: {manifest.plan}"
     return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{plan}"))
 
 
 def reconciled(manifest: Manifest, progress: Progress) -> RenderableType:
-    """What was open, and what became of it.
+    """Render the shots that were open, with their outcome.
 
     Args:
-        manifest: The batch.
-        progress: Of the shots that the run went on with; of none in a dry run.
+        manifest: Of the batch.
+        progress: Of the shots that the run resumed; empty in a dry run.
     """
     rows = [row for row in manifest.rows if row.label in progress.phases or row.status == "open"]
     if not rows:
@@ -123,7 +123,7 @@ def _where(manifest: Manifest, row: ManifestRow) -> str:
 
 
 def progress_bars(progress: Progress) -> RenderableType:
-    """A bar for each shot, or one for all where there are many."""
+    """Render a bar for each shot, or only a total if there are many."""
     counts = progress.counts()
     total = len(progress.phases)
     done = progress.ended

@@ -1,4 +1,4 @@
-"""`prefect-toapis gallery`: the page of a batch anew, with fresh links."""
+"""`prefect-toapis gallery`: rewrites the page of a batch with new links."""
 
 import asyncio
 
@@ -15,13 +15,13 @@ from prefect_toapis.flows.publish import page_key, sign_links, write_gallery
 
 
 def gallery(batch: str) -> None:
-    """Write a batch's index.html anew, and link to it where the bucket gives links a lifetime.
+    """Rewrite a batch's index.html, and print a link to it if the bucket has a link lifetime.
 
     The bucket comes from the Prefect block named "default", or else from
-    TOAPIS_BUCKET=s3://name/prefix. Nothing but the page is changed.
+    TOAPIS_BUCKET=s3://name/prefix. Only the page is changed.
 
     Args:
-        batch: Its name.
+        batch: Name of the batch.
     """
     console = Console()
     try:
@@ -30,13 +30,13 @@ def gallery(batch: str) -> None:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(1) from None
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)  # a link can be copied
+        console.print(line, highlight=False, markup=False, soft_wrap=True)  # keep links in one line
 
 
 async def _rewrite(batch: str) -> list[str]:
-    """What is to be said: where the page is, and its link."""
+    """Rewrite the page; return the lines to print: its URI and its link."""
     if not is_batch_name(batch):
-        raise ValueError(f"{batch!r} is no name of a batch")
+        raise ValueError(f"{batch!r} is not a valid batch name")
     bucket = await bucket_or_default(None)
     file, page = f"{batch}/{MANIFEST_FILE}", page_key(batch)
     manifest = Manifest.from_file(await BucketStore(bucket).read(file), bucket.uri(file))
@@ -44,5 +44,5 @@ async def _rewrite(batch: str) -> list[str]:
     links = await sign_links(bucket, [page])
     if links is None:
         return [uri]
-    end = "; it ends before, if its temporary credentials do" if links.at_most else ""
-    return [uri, "", links.urls[page], f"Its links work until {shown_time(links.until)}{end}."]
+    end = ", or until its temporary credentials expire" if links.at_most else ""
+    return [uri, "", links.urls[page], f"Links are valid until {shown_time(links.until)}{end}."]

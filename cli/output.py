@@ -1,4 +1,4 @@
-"""Standard output and error that nothing can break: their reader may go, or stop to read."""
+"""Standard output and error that survive a reader that closes them, or stops reading."""
 
 import errno
 import io
@@ -11,17 +11,17 @@ from pathlib import Path
 
 from typing_extensions import Buffer
 
-_PATIENCE_SECONDS = 5.0  # how long a run waits, once, for a reader that has stopped to read
-_AT_ONCE = 4096  # bytes: a pipe that takes any takes these without blocking (PIPE_BUF)
+_STALL_SECONDS = 5.0  # how long a run waits, once, for a reader that stopped reading
+_AT_ONCE = 4096  # bytes: a writable pipe accepts these without blocking (PIPE_BUF)
 _STDOUT, _STDERR = 1, 2
-_LEFT_OUT = b"\n[lines are missing here: they were not read in time]\n"
+_GAP = b"\n[lines are missing here: they were not read in time]\n"
 
 
 class LastingOutput(io.RawIOBase):
-    """Writes to a file descriptor for as long as that is possible, and drops the rest.
+    """Writes to a file descriptor as long as possible, and drops the rest.
 
-    A pipe that nothing reads any more, a full disk and a closed terminal end no program: what is
-    written to them is lost. While `waits` is off, so is what a reader leaves unread for seconds.
+    A closed pipe, a full disk or a closed terminal doesn't end the program; output is dropped.
+    While `waits` is off, output that isn't read within seconds is dropped, too.
 
     Args:
         descriptor: Of an open file; it stays open.
@@ -36,27 +36,27 @@ class LastingOutput(io.RawIOBase):
 
     @property
     def name(self) -> str:
-        """As `TextIOWrapper` shows it."""
+        """The name that `TextIOWrapper` shows."""
         return f"<descriptor {self._descriptor}>"
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def fileno(self) -> int:
-        """The file descriptor."""
+        """Return the file descriptor."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Return whether it is a terminal."""
         return os.isatty(self._descriptor)
 
     def write(self, data: Buffer, /) -> int:
-        """Write all of it, or drop what can't be written."""
+        """Write all data, or drop what can't be written."""
         content = memoryview(data).cast("B")
         try:
             was_stalled, ready = self._stalled, self._is_ready()
-            rest = memoryview(_LEFT_OUT + bytes(content)) if was_stalled and ready else content
+            rest = memoryview(_GAP + bytes(content)) if was_stalled and ready else content
             while rest and self._is_ready():
                 rest = rest[self._write_some(rest[:_AT_ONCE]) :]
         except OSError as error:
@@ -64,10 +64,10 @@ class LastingOutput(io.RawIOBase):
             self._report(error)
         return len(content)
 
-    def _write_some(self, some: memoryview) -> int:
+    def _write_some(self, chunk: memoryview) -> int:
         try:
-            return os.write(self._descriptor, some)
-        except BlockingIOError:  # another program has set the shared terminal to this mode
+            return os.write(self._descriptor, chunk)
+        except BlockingIOError:  # another program set the shared terminal to non-blocking mode
             return 0
 
     def _is_ready(self) -> bool:
@@ -75,20 +75,20 @@ class LastingOutput(io.RawIOBase):
             return False
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
-        seconds = None if self.waits else 0 if self._stalled else _PATIENCE_SECONDS
+        seconds = None if self.waits else 0 if self._stalled else _STALL_SECONDS
         self._stalled = not poll.poll(None if seconds is None else seconds * 1000)
         return not self._stalled
 
     def _report(self, error: OSError) -> None:
-        """On standard error, if that is another; a reader that is gone is no fault."""
+        """Report lost output on standard error; a closed pipe isn't an error."""
         if error.errno != errno.EPIPE and self._descriptor == _STDOUT:
             print(f"The output is lost: {error.strerror}", file=sys.stderr)
 
 
 def keep_output() -> None:
-    """Make standard output and error last, and able to show any text.
+    """Replace standard output and error by robust streams that can encode any text.
 
-    Those of a test or of another program's are left alone.
+    Streams that a test or another program replaced are not changed.
     """
     _open_missing()
     if sys.stdout is sys.__stdout__:
@@ -99,7 +99,7 @@ def keep_output() -> None:
 
 @contextmanager
 def unblocked() -> Iterator[None]:
-    """Let nothing here wait for a slow reader of the output, as videos are being paid for."""
+    """Don't let a slow reader of the output delay a run that pays for videos."""
     streams = [getattr(stream, "buffer", None) for stream in (sys.stdout, sys.stderr)]
     lasting = [stream for stream in streams if isinstance(stream, LastingOutput)]
     for stream in lasting:
@@ -112,8 +112,8 @@ def unblocked() -> Iterator[None]:
 
 
 def _lasting(descriptor: int, given: io.TextIOBase | None) -> io.TextIOWrapper:
-    """A text stream for a descriptor, in the encoding of the one that Python made."""
-    if given is None:  # it was closed, and its number may be another file's by now
+    """Return a text stream for a descriptor, with the encoding of Python's original stream."""
+    if given is None:  # it was closed, and its number may have been reused
         return Path(os.devnull).open("w", encoding="utf-8")
     raw = LastingOutput(descriptor)
     encoding = given.encoding or "utf-8"
@@ -121,7 +121,7 @@ def _lasting(descriptor: int, given: io.TextIOBase | None) -> io.TextIOWrapper:
 
 
 def _open_missing() -> None:
-    """Give 0, 1 and 2 to nothing: a socket that had one of them would get what is printed."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:  # the lowest that is free
+    """Occupy descriptors 0, 1 and 2: a socket with one of them would receive printed output."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:  # the lowest free number
         pass
     os.close(descriptor)

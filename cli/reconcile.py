@@ -1,4 +1,4 @@
-"""`prefect-toapis reconcile`: what of a batch is open, and finishing it."""
+"""`prefect-toapis reconcile`: shows and finishes the open shots of a batch."""
 
 from typing import Annotated
 
@@ -16,16 +16,16 @@ def reconcile(
     dry_run: bool = False,
     verbose: Annotated[bool, Parameter(alias="-v")] = False,
 ) -> None:
-    """Show what of a batch is open and until when it can be had, and finish it.
+    """Show the open shots of a batch and until when their videos are available, and finish them.
 
-    Nothing is bought: what was sent is looked up, waited for and stored, that of earlier plans
-    too. Key and bucket come from the Prefect blocks named "default", or else from TOAPIS_API_KEY
-    and TOAPIS_BUCKET=s3://name/prefix.
+    Nothing is bought: earlier submissions are looked up, awaited and stored, including those of
+    earlier plans. Key and bucket come from the Prefect blocks named "default", or else from
+    TOAPIS_API_KEY and TOAPIS_BUCKET=s3://name/prefix.
 
     Args:
-        batch: Its name.
-        dry_run: Only show it.
-        verbose: Show Prefect's log, too.
+        batch: Name of the batch.
+        dry_run: Only show the open shots.
+        verbose: Also show Prefect's log.
     """
     console = Console()
     run = run_shown(

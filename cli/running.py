@@ -1,4 +1,4 @@
-"""Running a flow in a terminal: bars while it runs, its errors as sentences."""
+"""Runs a flow in a terminal, with progress bars, and errors as sentences."""
 
 import atexit
 import logging
@@ -26,9 +26,10 @@ class Run:
     """A run that ended with a manifest.
 
     Args:
-        progress: What it bought and stored.
-        seconds: How long it took.
-        failed: Whether it ended with shots that aren't stored.
+        manifest: Of the batch.
+        progress: What the run bought and stored.
+        seconds: Its duration.
+        failed: Whether some shots aren't stored.
     """
 
     manifest: Manifest
@@ -40,16 +41,16 @@ class Run:
 def run_shown(
     console: Console, work: Callable[[Progress], Awaitable[Manifest]], *, verbose: bool
 ) -> Run:
-    """Run a flow and show how it goes.
+    """Run a flow and show its progress.
 
     Args:
-        console: Where to.
+        console: To print to.
         work: Calls the flow, which keeps the progress that it is given.
-        verbose: Show Prefect's whole log, too; warnings are shown in any case.
+        verbose: Also show Prefect's whole log; warnings are always shown.
 
     Raises:
-        SystemExit: It could not be carried out (2: nothing was bought; 1), or was interrupted
-            (130 by Ctrl-C, 143 by SIGTERM); what happened was printed.
+        SystemExit: The run failed (2: nothing was bought; 1: any other reason), or was interrupted
+            (130 by Ctrl-C, 143 by SIGTERM); the reason was printed.
     """
     progress, started, failed = Progress(), time.monotonic(), False
     running = Interruptible(lambda: work(progress))
@@ -59,7 +60,7 @@ def run_shown(
             manifest = running.run()
     except BatchFailed as error:
         manifest, failed = error.manifest, True
-        if isinstance(error, ManifestNotWritten):  # the table is all that is left of it
+        if isinstance(error, ManifestNotWritten):  # the manifest exists nowhere else
             console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
     except ToAPIsError as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
@@ -68,26 +69,26 @@ def run_shown(
         text = f"Interrupted. {what_goes_on(progress)}"
         with unblocked():
             console.print(text, highlight=False, markup=False, soft_wrap=True)
-        atexit.register(_kill_temporary_server)  # runs before Prefect's own, which was there first
+        atexit.register(_kill_temporary_server)  # runs before Prefect's own, registered earlier
         running.exit(error)
     return Run(manifest, progress, time.monotonic() - started, failed)
 
 
 def what_goes_on(progress: Progress) -> str:
-    """What is paid and not stored when a run is interrupted, and how to go on.
+    """Return what is paid but not stored when a run is interrupted, and how to resume.
 
     Example:
         >>> what_goes_on(Progress(batch="lisbon"))
-        'Run batch "lisbon" again to go on: nothing is bought twice.'
+        'Run batch "lisbon" again to resume: nothing is bought twice.'
     """
     if under_way := progress.under_way():
         return still_under_way(progress.batch, under_way)
     again = f'Run batch "{progress.batch}" again' if progress.batch else "Run it again"
-    return f"{again} to go on: nothing is bought twice."
+    return f"{again} to resume: nothing is bought twice."
 
 
 def _kill_temporary_server() -> None:
-    """End the server of a run without one: asked to end, it prints what it was about to do."""
+    """Kill the temporary server: on SIGTERM it would print tracebacks of pending work."""
     if module := sys.modules.get("prefect.server.api.server"):
         process = module.SubprocessASGIServer().server_process
         if process:
@@ -97,9 +98,9 @@ def _kill_temporary_server() -> None:
 def _log_above_the_bars(console: Console, running: Interruptible[Manifest], verbose: bool) -> None:
     def is_shown(record: logging.LogRecord) -> bool:
         if running.interrupted and (record.exc_info or hasattr(record, "under_way")):
-            return False  # said below, once
-        # Unless verbose, the bars and the table say the rest, errors included; once interrupted,
-        # Prefect's errors are that each task crashed.
+            return False  # already printed after the interruption
+        # Unless verbose, bars and table show the rest, including errors; after an interruption,
+        # Prefect logs an error for each crashed task.
         return (verbose and not running.interrupted) or record.levelno == logging.WARNING
 
     for handler in logging.getLogger().handlers:

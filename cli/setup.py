@@ -1,4 +1,4 @@
-"""`prefect-toapis setup`: a Prefect server and a bucket, made ready for the deployments."""
+"""`prefect-toapis setup`: prepares a Prefect server and a bucket for the deployments."""
 
 import asyncio
 import json
@@ -18,26 +18,26 @@ from prefect_toapis.deployments.resources import Line, Outcome
 from prefect_toapis.deployments.setting_up import default_bucket, set_up
 
 _SHOWN: dict[Outcome, tuple[str, str]] = {
-    "made": ("made", "green"),
-    "changed": ("changed", "green"),
-    "there": ("there already", "dim"),
-    "kept": ("kept as it is", "yellow"),
-    "left out": ("left out", "yellow"),
+    "created": ("created", "green"),
+    "updated": ("updated", "green"),
+    "unchanged": ("unchanged", "dim"),
+    "kept": ("kept as is", "yellow"),
+    "skipped": ("skipped", "yellow"),
 }
 _COLUMN = 15
 
 
 def setup(*, notify: str | None = None, account_group: AccountGroup | None = None) -> None:
-    """Make a Prefect server and the bucket ready for the deployments, in one go.
+    """Prepare a Prefect server and the bucket for the deployments.
 
-    Registers the blocks, saves those named "default" from TOAPIS_API_KEY and TOAPIS_BUCKET, makes
-    the work pool, the rate limit, two automations and the bucket's rule for unfinished uploads.
-    It can be run again at any time: what exists is left as it is, and said.
+    Registers the blocks, saves those named "default" from TOAPIS_API_KEY and TOAPIS_BUCKET, creates
+    the work pool, the rate limit, two automations and the bucket's rule for incomplete uploads.
+    It can be run again at any time: existing resources are kept and reported.
 
     Args:
-        notify: Whom to tell when a batch failed: a saved notification block, as slack-webhook/ops.
-        account_group: The provider's group of the account: how much all workers together may
-            submit. Without it, an existing limit stays; a new one is that of "default".
+        notify: A saved notification block, such as slack-webhook/ops, for failed batches.
+        account_group: The provider's group of the account, which determines the rate limit of all
+            workers together. Without it, an existing limit is kept; a new limit is "default".
     """
     console = Console()
     try:
@@ -54,7 +54,7 @@ async def _set_up(console: Console, notify: str | None, group: AccountGroup | No
         async for line in set_up(client, notify, group):
             _show(console, line)
             outcomes.append(line.outcome)
-        changed = sum(outcome in {"made", "changed"} for outcome in outcomes)
+        changed = sum(outcome in {"created", "updated"} for outcome in outcomes)
         console.print(f"\n{_summary(changed)}", highlight=False)
         await _show_policy(console, client)
     console.print(
@@ -75,10 +75,10 @@ def _show(console: Console, line: Line) -> None:
 def _summary(changed: int) -> str:
     if not changed:
         return "Nothing was changed."
-    return f"{changed} {'thing was' if changed == 1 else 'things were'} made or changed."
+    return f"{changed} {'resource was' if changed == 1 else 'resources were'} created or updated."
 
 
 async def _show_policy(console: Console, client: PrefectClient) -> None:
     if bucket := await default_bucket(client):
-        console.print("\nAll that workers need to do with the bucket, as an IAM policy:")
+        console.print("\nThe IAM policy that workers need for the bucket:")
         console.print(json.dumps(worker_policy(bucket), indent=2), soft_wrap=True, highlight=False)

@@ -21,37 +21,37 @@ def simulator(  # noqa: PLR0913 - each is an option
     seed: int = 0,
     fault: Annotated[tuple[str, ...], Parameter(negative="")] = (),
 ) -> None:
-    """Run the ToAPIs video API on localhost, to try things without an account.
+    """Simulate the ToAPIs video API on localhost, for use without an account.
 
-    It answers with real MP4s, and counts what was paid at /_simulator/ledger.
+    It returns real MP4s, and lists what was paid at /_simulator/ledger.
 
-    A fault is written OPERATION:ACTION, then what else it needs, each after a colon: before or
-    after (the request is carried out), and NAME=VALUE. Some examples:
+    The syntax of a fault is OPERATION:ACTION, followed by options, each after a colon: before or
+    after (the request is executed), and NAME=VALUE. Examples:
 
-    submit:drop:after - the first submission is accepted, and its reply is lost
+    submit:drop:after - the first submission is accepted, but its reply is lost
 
     status:refuse:status=500:times=3 - three queries are answered with an error
 
-    lookup:refuse:status=404:times=all - no query by client_business_id finds anything
+    lookup:refuse:status=404:times=all - queries by client_business_id never find anything
 
-    media:truncate:at_bytes=1000:framing=chunked - a video is cut, and nothing shows it
+    media:truncate:at_bytes=1000:framing=chunked - a video is truncated without any indication
 
-    submit:drop:prompt=dog - only where the prompt has this text
+    submit:drop:prompt=dog - only if the prompt contains this text
 
     Operations: submit, character, remix, status, lookup, media, upload, balance, models.
     Actions: conflict, delay, drop, flood, hide, hold, mixup, partial, redirect, refuse, replace,
     rewrite, same_task, trickle, truncate, untidy. The reference of the simulator describes each.
-    A fault may be given as JSON, too.
+    A fault can also be given as JSON.
 
     Args:
         port: Of the API.
-        render_seconds: The shortest and the longest time a video takes, in seconds.
+        render_seconds: The minimum and maximum render time of a video, in seconds.
         key: The API key that it accepts.
-        balance: What the account has, in credits (a video costs 20); unlimited without.
-        dialect: How replies are worded: as documented, as a gateway in the wild words them, or
-            each generation in its own way.
-        seed: Of what is drawn: a random dialect, and the times a video takes.
-        fault: What goes wrong; may be given several times.
+        balance: Credits of the account (a video costs 20); unlimited by default.
+        dialect: Form of the replies: as documented, as of a gateway in the wild, or different for
+            each generation.
+        seed: Of random values: dialects and render times.
+        fault: To inject; can be given several times.
     """
     console = Console()
     try:
@@ -67,16 +67,16 @@ def simulator(  # noqa: PLR0913 - each is an option
         )
         _serve(console, settings, port, faults)
     except ValidationError as error:
-        for said in _said(error):
-            console.print(f"[red]{escape(said)}[/red]", soft_wrap=True)
+        for message in _messages(error):
+            console.print(f"[red]{escape(message)}[/red]", soft_wrap=True)
         raise SystemExit(1) from None
     except (ImportError, OSError, ValueError) as error:
         console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         raise SystemExit(1) from error
 
 
-def _said(error: ValidationError) -> list[str]:
-    """What is wrong with each option; of several reasons the last, which is the most exact."""
+def _messages(error: ValidationError) -> list[str]:
+    """Return a message for each invalid option, from its last and most specific error."""
     names = {"balance_credits": "balance"}
     found = {str(fault["loc"][0]): fault["msg"] for fault in error.errors()}
     return [
@@ -89,9 +89,9 @@ def _serve(console: Console, settings: SimulatorSettings, port: int, faults: lis
     def announce(running: Simulator) -> None:
         running.faults.add(*faults)
         console.print(
-            f"The simulator listens. In another terminal:\n\n"
+            f"The simulator is running. In another terminal:\n\n"
             f"  export TOAPIS_BASE_URL={running.url} TOAPIS_API_KEY={running.api_key}\n\n"
-            f"What was paid: {running.url}/_simulator/ledger   Stop with Ctrl-C.",
+            f"Paid submissions: {running.url}/_simulator/ledger   Stop with Ctrl-C.",
             highlight=False,
             soft_wrap=True,
         )

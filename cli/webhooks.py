@@ -1,4 +1,4 @@
-"""`prefect-toapis webhooks`: the receiver as a server."""
+"""`prefect-toapis webhooks`: runs the webhook receiver as a server."""
 
 import logging
 import socket
@@ -15,10 +15,10 @@ from prefect_toapis.receiver import secrets_from_environment, webhook_app
 from prefect_toapis.receiver.connections import SECONDS, TimedProtocol
 from prefect_toapis.receiver.secrets_from_env import PREVIOUS_SECRET, SECRET
 
-_GRACE_SECONDS = 10  # an answer takes no longer
+_GRACE_SECONDS = 10  # longer than any response takes
 _BACKLOG = 2048
 
-webhooks = App(name="webhooks", help="Take the provider's webhooks.")
+webhooks = App(name="webhooks", help="Receive the provider's webhooks.")
 
 
 @webhooks.command
@@ -29,16 +29,17 @@ def serve(
     secret_variable: str = SECRET,
     previous_secret_variable: str = PREVIOUS_SECRET,
 ) -> None:
-    """Take the provider's webhooks at /webhook, and hand them to Prefect as events.
+    """Receive the provider's webhooks at /webhook, and emit them as Prefect events.
 
-    It speaks plain HTTP: put it behind a proxy that speaks HTTPS and hands on /webhook alone;
-    /health and /metrics are for you. The secret is read from the environment.
+    It serves plain HTTP: run it behind an HTTPS proxy that forwards only /webhook; /health and
+    /metrics are for internal use. The secret is read from the environment.
 
     Args:
-        host: The address to listen at.
-        port: The port to listen at; 0 for any free one.
-        secret_variable: The environment variable that holds the secret.
-        previous_secret_variable: The one that holds the secret before, for a day after a change.
+        host: The address to listen on.
+        port: The port to listen on; 0 for any free port.
+        secret_variable: The environment variable with the secret.
+        previous_secret_variable: The environment variable with the previous secret, for a day
+            after a change.
     """
     console = Console()
     try:
@@ -51,7 +52,7 @@ def serve(
     _show_our_log()
     bound = listening.getsockname()
     console.print(
-        f"Webhooks are taken at http://{_shown(bound[0])}:{bound[1]}/webhook. Stop with Ctrl-C.",
+        f"Receiving webhooks at http://{_shown(bound[0])}:{bound[1]}/webhook. Stop with Ctrl-C.",
         highlight=False,
         soft_wrap=True,
     )
@@ -60,11 +61,11 @@ def serve(
 
 def _require_a_server() -> None:
     if not PREFECT_API_URL.value():
-        raise ValueError("PREFECT_API_URL is not set: name the Prefect server")
+        raise ValueError("PREFECT_API_URL is not set: set it to the URL of the Prefect server")
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # asyncio sets TCP_NODELAY only where the protocol is named, as getaddrinfo does.
+    # asyncio sets TCP_NODELAY only if the protocol is given, as by getaddrinfo.
     [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM
     )
@@ -93,7 +94,7 @@ def _serve(app: ASGIApp, listening: socket.socket) -> None:
     )
     try:
         uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:  # uvicorn has ended in order, and passes it on
+    except KeyboardInterrupt:  # raised again by uvicorn after a graceful shutdown
         return
 
 

@@ -1,6 +1,6 @@
-"""What a Prefect server and the bucket need besides the flows: `prefect-toapis setup` makes it.
+"""Setup of a Prefect server and the bucket, as done by `prefect-toapis setup`.
 
-`prefect.yaml`, beside this file, holds the deployments themselves.
+`prefect.yaml`, next to this file, defines the deployments.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Automations: one tells somebody when a batch failed, one ends runs whose worker is gone."""
+"""Automations: notify when a batch failed, and end runs whose worker is gone."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,9 +14,9 @@ from prefect_toapis.deployments.resources import Outcome, Resource
 FAILED = "toapis: a batch failed"
 SILENT = "toapis: a run's worker is gone"
 TAG = "prefect-toapis"
-"""On each deployment of `prefect.yaml`, and so on each of their runs."""
+"""The tag of every deployment in `prefect.yaml`, and so of their runs."""
 SILENCE = timedelta(minutes=10)
-"""Three heartbeats and some: a run sends one each 3 minutes, unless told otherwise."""
+"""More than three heartbeats: by default, a run sends a heartbeat every 3 minutes."""
 
 _RUNS = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
 _OURS = ResourceSpecification(
@@ -26,15 +26,15 @@ _BEAT = "prefect.flow-run.heartbeat"
 _ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 
 
-def telling(notify: BlockDocument) -> AutomationCore:
-    """Tells somebody that a run of our deployments failed.
+def failure_automation(notify: BlockDocument) -> AutomationCore:
+    """Return the automation that sends a notification when a run of our deployments failed.
 
     Args:
-        notify: A notification block: whom to tell, and how.
+        notify: The notification block.
     """
     return AutomationCore(
         name=FAILED,
-        description="Tells somebody that a run with the tag prefect-toapis failed or crashed.",
+        description="Notifies when a run with the tag prefect-toapis failed or crashed.",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
             match=_RUNS,
@@ -54,16 +54,16 @@ def telling(notify: BlockDocument) -> AutomationCore:
 
 
 def zombie_run_automation(after: timedelta = SILENCE) -> AutomationCore:
-    """Ends a run of our deployments that has gone silent: its machine is gone.
+    """Return the automation that ends runs of our deployments without heartbeat.
 
-    As Prefect's documentation on zombie flows has it, for our runs only.
+    As in Prefect's documentation on zombie flows, restricted to our runs.
 
     Args:
-        after: How long without a heartbeat.
+        after: Time without a heartbeat.
     """
     return AutomationCore(
         name=SILENT,
-        description="Ends a run with the tag prefect-toapis that sends no heartbeat any more.",
+        description="Ends runs with the tag prefect-toapis that no longer send heartbeats.",
         trigger=EventTrigger(
             after={_BEAT},
             expect={_BEAT, *_ENDS},
@@ -78,8 +78,7 @@ def zombie_run_automation(after: timedelta = SILENCE) -> AutomationCore:
             ChangeFlowRunState(
                 name="Crashed",
                 state=StateType.CRASHED,
-                message="No heartbeat any more: its worker is gone. Run the batch again: "
-                "it goes on where it stopped.",
+                message="No heartbeat: the worker is gone. Run the batch again to resume it.",
                 force=False,
             )
         ],
@@ -87,7 +86,7 @@ def zombie_run_automation(after: timedelta = SILENCE) -> AutomationCore:
 
 
 class Alarm(Resource[AutomationCore]):
-    """An automation, known by its name."""
+    """An automation, identified by its name."""
 
     def __init__(
         self,
@@ -95,18 +94,18 @@ class Alarm(Resource[AutomationCore]):
         wanted: AutomationCore | None,
         notes: Mapping[Outcome, str],
         *,
-        asked: bool = False,
+        explicit: bool = False,
     ) -> None:
-        super().__init__(f'automation "{name}"', wanted, notes, asked=asked)
+        super().__init__(f'automation "{name}"', wanted, notes, explicit=explicit)
         self.name = name
 
     async def find(self, client: PrefectClient) -> AutomationCore | None:
-        """What it heeds, and what it does then."""
+        """Return its current trigger and actions."""
         found = await client.read_automations_by_name(self.name)
         return AutomationCore.model_validate(found[0].model_dump()) if found else None
 
     async def put(self, client: PrefectClient, wanted: AutomationCore) -> None:
-        """Create it, or change it."""
+        """Create or update it."""
         if found := await client.read_automations_by_name(self.name):
             await client.update_automation(found[0].id, wanted)
         else:
@@ -114,23 +113,24 @@ class Alarm(Resource[AutomationCore]):
 
 
 def failure_alarm(notify: BlockDocument | None) -> Alarm:
-    """An alarm that tells somebody when a run of our deployments failed.
+    """Return the alarm that sends a notification when a run of our deployments failed.
 
     Args:
-        notify: A notification block: whom to tell, and how; None: nobody has said.
+        notify: The notification block; None: not configured.
     """
     notes: dict[Outcome, str] = {
-        "left out": "Save a notification block, such as Slack Webhook, in the UI (Blocks), then: "
+        "skipped": "Save a notification block, such as Slack Webhook, in the UI (Blocks), then: "
         "prefect-toapis setup --notify slack-webhook/NAME",
     }
-    return Alarm(FAILED, telling(notify) if notify else None, notes, asked=notify is not None)
+    wanted = failure_automation(notify) if notify else None
+    return Alarm(FAILED, wanted, notes, explicit=notify is not None)
 
 
 def zombie_alarm() -> Alarm:
-    """An alarm that ends runs of our deployments that have gone silent."""
+    """Return the alarm that ends runs of our deployments without heartbeat."""
     notes: dict[Outcome, str] = {
-        "made": f"After {SILENCE.seconds // 60} minutes without a heartbeat. Where workers set "
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY, let it be 180 (seconds) or less.",
-        "kept": "It was changed by hand, or switched off.",
+        "created": f"Ends runs after {SILENCE.seconds // 60} minutes without a heartbeat. If "
+        "workers set PREFECT_FLOWS_HEARTBEAT_FREQUENCY, it must be at most 180 (seconds).",
+        "kept": "It was changed manually, or disabled.",
     }
     return Alarm(SILENT, zombie_run_automation(), notes)

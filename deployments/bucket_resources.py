@@ -1,4 +1,4 @@
-"""What the bucket needs: a lifecycle rule, and a policy for those who write to it."""
+"""Setup of the bucket: a lifecycle rule, and the IAM policy of workers."""
 
 import asyncio
 from typing import Any
@@ -11,15 +11,15 @@ from prefect_toapis.deployments.resources import Resource
 
 
 class AbortRule(Resource[bool]):
-    """The bucket removes uploads that nobody finished."""
+    """The lifecycle rule that removes incomplete multipart uploads."""
 
     def __init__(self, bucket: VideoBucket) -> None:
-        what = f"Uploads that nobody finished are removed after {DAYS} days."
-        super().__init__(f"lifecycle rule for {bucket.uri()}", True, {"made": what})
+        what = f"Incomplete multipart uploads are removed after {DAYS} days."
+        super().__init__(f"lifecycle rule for {bucket.uri()}", True, {"created": what})
         self.bucket = bucket
 
     async def find(self, client: PrefectClient) -> bool | None:
-        """Whether there is one."""
+        """Return True if the bucket has such a rule, or else None."""
         del client
         return await asyncio.to_thread(has_abort_rule, self.bucket) or None
 
@@ -30,12 +30,12 @@ class AbortRule(Resource[bool]):
 
 
 def worker_policy(bucket: VideoBucket) -> dict[str, Any]:
-    """The IAM policy of a worker: what the code does with the bucket, and nothing else.
+    """Return the minimal IAM policy of a worker for a bucket.
 
-    Nothing is ever deleted. Tags, ACLs and a KMS key are there only where the block sets them.
+    It doesn't allow deletion. Tags, ACLs and a KMS key are included if the block uses them.
 
     Args:
-        bucket: Where the videos go.
+        bucket: The bucket for the videos.
 
     Example:
         >>> worker_policy(VideoBucket(bucket_name="studio"))["Statement"][0]["Resource"]
@@ -50,8 +50,8 @@ def worker_policy(bucket: VideoBucket) -> dict[str, Any]:
         objects.append("s3:PutObjectAcl")
     listing: dict[str, Any] = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn}
     if bucket.prefix:
-        # IfExists: a GET of a key that isn't there names no prefix, and without the right to
-        # list it would be answered by 403 in place of 404.
+        # IfExists: a GET has no prefix, and without permission to list, S3 answers 403 instead of
+        # 404 if the key doesn't exist.
         listing["Condition"] = {"StringLikeIfExists": {"s3:prefix": under}}
     statements = [
         {"Effect": "Allow", "Action": objects, "Resource": f"{arn}/{under}"},
@@ -62,7 +62,7 @@ def worker_policy(bucket: VideoBucket) -> dict[str, Any]:
 
 
 def _key_rights(key: str | None) -> list[dict[str, Any]]:
-    """The account's own key for S3 (None) asks for none."""
+    """Return the statement for a KMS key; the AWS-managed key (None) needs none."""
     if key is None:
         return []
     rights = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"]}

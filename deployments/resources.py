@@ -1,4 +1,4 @@
-"""One way to set anything up: look whether it is there, decide, make or change it, say so."""
+"""Idempotent setup of a resource: find it, decide, create or update it, report the outcome."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from prefect_toapis.batches.errors import StoreError
 
 T = TypeVar("T")
 
-Outcome = Literal["made", "changed", "there", "kept", "left out"]
+Outcome = Literal["created", "updated", "unchanged", "kept", "skipped"]
 
 
 @dataclass(frozen=True)
 class Line:
-    """What became of a piece.
+    """The outcome of setting up a resource.
 
     Args:
-        what: The piece: "work pool videos".
-        outcome: `there`: just as wanted. `kept`: there, but otherwise, and nobody asked to change
-            it. `left out`: not there, and not made.
-        note: What to know or to do, in a sentence; empty if nothing.
+        what: The resource: "work pool videos".
+        outcome: `unchanged`: it was as wanted. `kept`: it differs, but changing it was not
+            requested explicitly. `skipped`: it doesn't exist, and wasn't created.
+        note: Explanation or instruction, in a sentence; empty if not needed.
     """
 
     what: str
@@ -31,64 +31,64 @@ class Line:
 
 
 class Resource(ABC, Generic[T]):
-    """Something that a server, or the bucket, should have.
+    """A resource that a Prefect server, or the bucket, should have.
 
     Args:
-        what: As people see it.
-        wanted: As it should be; None where nobody has said how.
-        asked: Whether it was asked for just so: then one that is otherwise is changed.
-        notes: What to know or to do about an outcome, in a sentence.
+        what: Display name.
+        wanted: Its desired state; None if not configured.
+        notes: Explanation or instruction for each outcome, in a sentence.
+        explicit: Whether the user requested this state, so that a different state is updated.
     """
 
     def __init__(
-        self, what: str, wanted: T | None, notes: Mapping[Outcome, str], *, asked: bool = False
+        self, what: str, wanted: T | None, notes: Mapping[Outcome, str], *, explicit: bool = False
     ) -> None:
         self.what = what
         self.wanted = wanted
         self.notes = notes
-        self.asked = asked
+        self.explicit = explicit
 
     @abstractmethod
     async def find(self, client: PrefectClient) -> T | None:
-        """As it is, to compare with what is wanted; None if it isn't there."""
+        """Return its current state, comparable with the desired state; None if it is missing."""
 
     @abstractmethod
     async def put(self, client: PrefectClient, wanted: T) -> None:
-        """Make it, or change it, as wanted."""
+        """Create or update it."""
 
 
-def decide(found: object | None, wanted: object | None, *, asked: bool) -> Outcome:
-    """What to do about a piece.
+def decide(found: object | None, wanted: object | None, *, explicit: bool) -> Outcome:
+    """Decide what to do about a resource.
 
-    What exists is never changed, but where it was asked for.
+    An existing resource is only changed if that was requested explicitly.
 
     Args:
-        found: As it is; None if it isn't there.
-        wanted: As it should be; None where nobody has said how.
-        asked: Whether an option asks for it just so.
+        found: Its current state; None if it is missing.
+        wanted: Its desired state; None if not configured.
+        explicit: Whether an option requests this state.
 
     Example:
-        >>> decide(None, "50 at once", asked=False)
-        'made'
-        >>> decide("10 at once", "50 at once", asked=False)
+        >>> decide(None, "50 at once", explicit=False)
+        'created'
+        >>> decide("10 at once", "50 at once", explicit=False)
         'kept'
     """
     if found is None:
-        return "left out" if wanted is None else "made"
+        return "skipped" if wanted is None else "created"
     if wanted is None or found == wanted:
-        return "there"
-    return "changed" if asked else "kept"
+        return "unchanged"
+    return "updated" if explicit else "kept"
 
 
-async def set_up_resource(piece: Resource[Any], client: PrefectClient) -> Line:
-    """Have a piece as it is wanted, if it isn't already.
+async def set_up_resource(resource: Resource[Any], client: PrefectClient) -> Line:
+    """Create or update a resource if necessary.
 
-    A bucket that refuses is told of in the line: the rest can do without.
+    If the bucket refuses, that is reported in the line, because the rest works without it.
     """
     try:
-        outcome = decide(await piece.find(client), piece.wanted, asked=piece.asked)
-        if outcome in {"made", "changed"}:
-            await piece.put(client, piece.wanted)
+        outcome = decide(await resource.find(client), resource.wanted, explicit=resource.explicit)
+        if outcome in {"created", "updated"}:
+            await resource.put(client, resource.wanted)
     except StoreError as error:
-        return Line(piece.what, "left out", str(error))
-    return Line(piece.what, outcome, piece.notes.get(outcome, ""))
+        return Line(resource.what, "skipped", str(error))
+    return Line(resource.what, outcome, resource.notes.get(outcome, ""))

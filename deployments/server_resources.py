@@ -1,4 +1,4 @@
-"""What a Prefect server needs: types of blocks, the blocks themselves, a work pool, a limit."""
+"""Setup of a Prefect server: block types, default blocks, a work pool and a rate limit."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ WORK_POOL = "videos"
 
 
 class BlockType(Resource[str]):
-    """A type of block as the UI offers it, by the checksum of its fields.
+    """A block type, identified by the checksum of its schema.
 
-    A later version of the package changes it.
+    The checksum changes with later versions of the package.
     """
 
     def __init__(self, block: type[Block]) -> None:
         checksum = schema_checksum(block)
-        super().__init__(f"block type {block.get_block_type_slug()}", checksum, {}, asked=True)
+        super().__init__(f"block type {block.get_block_type_slug()}", checksum, {}, explicit=True)
         self.block = block
         self.checksum = checksum
 
     async def find(self, client: PrefectClient) -> str | None:
-        """The checksum, if the server knows it; empty if it knows another one."""
+        """Return the checksum if it is registered; empty if another version is."""
         try:
             await client.read_block_type_by_slug(self.block.get_block_type_slug())
         except ObjectNotFound:
@@ -52,12 +52,13 @@ class BlockType(Resource[str]):
 
 
 class DefaultBlock(Resource[B]):
-    """A block that the flows use where they are given none.
+    """A block that the flows use by default.
 
     Args:
-        wanted: As the environment has it; None if it says nothing.
-        essence: What of a saved block is compared with the environment's.
-        notes: As for all pieces.
+        kind: The class of the block.
+        wanted: The block from the environment; None if not configured.
+        essence: Reduces a saved block to the fields that the environment can set.
+        notes: As for all resources.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class DefaultBlock(Resource[B]):
         self.essence = essence
 
     async def find(self, client: PrefectClient) -> B | None:
-        """What is saved."""
+        """Return the comparable fields of the saved block."""
         found = await default_block(self.kind, client)
         return found and self.essence(found)
 
@@ -82,7 +83,7 @@ class DefaultBlock(Resource[B]):
 
 
 async def default_block(kind: type[B], client: PrefectClient) -> B | None:
-    """The block of a kind that the flows use by default; None if it isn't saved."""
+    """Load the default block of a class; None if it isn't saved."""
     try:
         return cast("B", await kind.aload(DEFAULT, client=client))
     except ValueError:
@@ -90,48 +91,48 @@ async def default_block(kind: type[B], client: PrefectClient) -> B | None:
 
 
 def account_block(wanted: ToAPIsCredentials | None) -> DefaultBlock[ToAPIsCredentials]:
-    """The key, as the environment has it."""
+    """Return the credentials block from the environment."""
 
     def essence(found: ToAPIsCredentials) -> ToAPIsCredentials:
         return ToAPIsCredentials(api_key=found.api_key, base_url=found.base_url)
 
     notes: dict[Outcome, str] = {
-        "made": "With the key in TOAPIS_API_KEY.",
-        "kept": "It isn't what TOAPIS_API_KEY and TOAPIS_BASE_URL say, which were not used.",
-        "left out": "Set TOAPIS_API_KEY and run this again, or save the block in the UI.",
+        "created": "With the key in TOAPIS_API_KEY.",
+        "kept": "It differs from TOAPIS_API_KEY and TOAPIS_BASE_URL, which were ignored.",
+        "skipped": "Set TOAPIS_API_KEY and run this again, or save the block in the UI.",
     }
     return DefaultBlock(ToAPIsCredentials, wanted, essence, notes)
 
 
 def bucket_block(wanted: VideoBucket | None) -> DefaultBlock[VideoBucket]:
-    """The bucket, as the environment has it."""
+    """Return the bucket block from the environment."""
 
     def essence(found: VideoBucket) -> VideoBucket:
-        return VideoBucket.from_uri(found.uri())  # the environment tells its place alone
+        return VideoBucket.from_uri(found.uri())  # the environment only sets the URI
 
-    place = wanted.uri() if wanted else ""
+    uri = wanted.uri() if wanted else ""
     notes: dict[Outcome, str] = {
-        "made": f"{place}, with the AWS credentials that a worker finds by itself: its IAM role, "
+        "created": f"{uri}, with the default AWS credentials of the worker: its IAM role, "
         "or AWS_ variables.",
-        "kept": f"It is another bucket than TOAPIS_BUCKET={place}, which was not used.",
-        "left out": "Set TOAPIS_BUCKET=s3://name/prefix and run this again, "
+        "kept": f"Its bucket differs from TOAPIS_BUCKET={uri}, which was ignored.",
+        "skipped": "Set TOAPIS_BUCKET=s3://name/prefix and run this again, "
         "or save the block in the UI.",
     }
     return DefaultBlock(VideoBucket, wanted, essence, notes)
 
 
 class WorkPool(Resource[str]):
-    """Where the deployments of `prefect.yaml` wait for a worker, by its type."""
+    """The work pool of the deployments in `prefect.yaml`, by its type."""
 
     def __init__(self) -> None:
         notes: dict[Outcome, str] = {
-            "made": f"Of type process: prefect worker start --pool {WORK_POOL}",
-            "kept": "It isn't of type process: have this package in its image.",
+            "created": f"Of type process: prefect worker start --pool {WORK_POOL}",
+            "kept": "It isn't of type process: its image must include this package.",
         }
         super().__init__(f"work pool {WORK_POOL}", ProcessWorker.type, notes)
 
     async def find(self, client: PrefectClient) -> str | None:
-        """Its type."""
+        """Return its type."""
         try:
             return (await client.read_work_pool(WORK_POOL)).type
         except ObjectNotFound:
@@ -146,11 +147,11 @@ class WorkPool(Resource[str]):
 
 @dataclass(frozen=True)
 class Rate:
-    """How much a rate limit lets through.
+    """The size of a rate limit.
 
     Args:
-        slots: At once.
-        per_second: How many come back.
+        slots: Maximum burst.
+        per_second: Refill rate.
     """
 
     slots: int
@@ -158,33 +159,33 @@ class Rate:
 
     @classmethod
     def of(cls, group: AccountGroup) -> "Rate":
-        """What an account may submit: the provider's bucket holds ten seconds' worth ([D])."""
+        """Return the submission limit of an account; the burst is ten seconds' worth ([D])."""
         burst = ALLOWANCES[group].submissions
         return cls(slots=int(burst), per_second=burst / BURST_SECONDS)
 
     def __str__(self) -> str:
-        """As people see it."""
+        """Return the display text."""
         return f"{self.slots} submissions at once, then {self.per_second:g} a second"
 
 
 class RateLimit(Resource[Rate]):
-    """What the account may submit, shared by all workers.
+    """The account's submission limit, shared by all workers.
 
     Args:
-        group: The account's; None: nobody has said, so that it is `default`.
+        group: The account group; None: not configured, `default` is used.
     """
 
     def __init__(self, group: AccountGroup | None) -> None:
         rate = Rate.of(group or "default")
         notes: dict[Outcome, str] = {
-            "made": f"{rate}.",
-            "changed": f"Now {rate}.",
-            "kept": "Of another account group, or made by hand; --account-group changes it.",
+            "created": f"{rate}.",
+            "updated": f"Now {rate}.",
+            "kept": "Of another account group, or created manually; --account-group changes it.",
         }
-        super().__init__(f"rate limit {SUBMISSIONS}", rate, notes, asked=group is not None)
+        super().__init__(f"rate limit {SUBMISSIONS}", rate, notes, explicit=group is not None)
 
     async def find(self, client: PrefectClient) -> Rate | None:
-        """Its rate."""
+        """Return its rate."""
         try:
             limit = await client.read_global_concurrency_limit_by_name(SUBMISSIONS)
         except ObjectNotFound:
@@ -192,7 +193,7 @@ class RateLimit(Resource[Rate]):
         return Rate(limit.limit, limit.slot_decay_per_second)
 
     async def put(self, client: PrefectClient, wanted: Rate) -> None:
-        """Create it, or change its rate."""
+        """Create it, or update its rate."""
         await client.upsert_global_concurrency_limit_by_name(
             SUBMISSIONS, wanted.slots, wanted.per_second
         )

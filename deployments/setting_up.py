@@ -1,4 +1,4 @@
-"""All that is set up, in its order."""
+"""Sets up all resources, in order."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -25,47 +25,47 @@ from prefect_toapis.deployments.server_resources import (
 async def set_up(
     client: PrefectClient, notify: str | None, account_group: AccountGroup | None
 ) -> AsyncIterator[Line]:
-    """Set up a Prefect server and the bucket, piece by piece, and tell what became of each.
+    """Set up a Prefect server and the bucket, and yield the outcome for each resource.
 
     Args:
         client: Of the server.
-        notify: A saved notification block, as `slack-webhook/ops`; None: nobody is told.
-        account_group: The provider's; None: as it is, or else `default`.
+        notify: A saved notification block, such as `slack-webhook/ops`; None: no notifications.
+        account_group: The provider's group; None: keep the current limit, or else `default`.
 
     Raises:
-        ValueError: There is no such notification block, or the environment holds a key or a
-            bucket that can't be one. Nothing was changed.
+        ValueError: The notification block doesn't exist, or the key or bucket in the environment
+            is invalid. Nothing was changed.
     """
-    told = await _notification_block(client, notify) if notify else None
+    notification = await _notification_block(client, notify) if notify else None
     account = ToAPIsCredentials.from_environment()
     if account and (problem := account.problem()):
         raise ValueError(f"TOAPIS_API_KEY: {problem}")
-    pieces: list[Resource[Any]] = [
+    resources: list[Resource[Any]] = [
         *(BlockType(block) for block in (ToAPIsCredentials, S3Credentials, VideoBucket)),
         account_block(account),
         bucket_block(VideoBucket.from_environment()),
         WorkPool(),
         RateLimit(account_group),
-        failure_alarm(told),
+        failure_alarm(notification),
         zombie_alarm(),
     ]
-    for piece in pieces:
-        yield await set_up_resource(piece, client)
+    for resource in resources:
+        yield await set_up_resource(resource, client)
     if bucket := await default_bucket(client):
         yield await set_up_resource(AbortRule(bucket), client)
 
 
 async def default_bucket(client: PrefectClient) -> VideoBucket | None:
-    """The bucket that the flows use by default; None if no such block is saved."""
+    """Load the default bucket block; None if it isn't saved."""
     return await default_block(VideoBucket, client)
 
 
-async def _notification_block(client: PrefectClient, place: str) -> BlockDocument:
-    slug, _, name = place.partition("/")
+async def _notification_block(client: PrefectClient, block: str) -> BlockDocument:
+    slug, _, name = block.partition("/")
     try:
         return await client.read_block_document_by_name(name, slug, include_secrets=False)
     except ObjectNotFound:
         raise ValueError(
-            f"--notify {place}: there is no such block; save one in the UI (Blocks), "
-            "and name it as type/name: slack-webhook/ops"
+            f"--notify {block}: there is no such block; save a notification block in the UI "
+            "(Blocks), and give it as type/name: slack-webhook/ops"
         ) from None

@@ -139,7 +139,9 @@ def test_other_places_have_readers_of_their_own(
 def test_what_cannot_be_loaded_says_why(folder: Path) -> None:
     with pytest.raises(FileNotFoundError, match="A batch writes it at the end of a run"):
         Manifest.load(str(folder.parent))
-    with pytest.raises(ValueError, match=r"gs://x/manifest.jsonl: only a path or s3:// can be"):
+    with pytest.raises(
+        ValueError, match=r"gs://x/manifest.jsonl: unsupported scheme; use a path or s3://"
+    ):
         Manifest.load("gs://x")
     for name, content in (("manifest.jsonl", b'{"batch": '), ("manifest.parquet", b"PAR1")):
         (folder / name).write_bytes(content)

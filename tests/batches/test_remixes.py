@@ -50,8 +50,8 @@ def test_a_shot_is_named_by_its_label_or_its_id(name: str) -> None:
     [
         ([], 'batch "b" has no shot "tram / wide / Turbo"'),
         ([row("a", scene="market")], "its shots: market / wide / Turbo"),
-        ([row("a"), row("c")], f"name one by its id: {'a' * 12}, {'c' * 12}"),
-        ([row("a", request={"private": True})], "a private video can't be remixed"),
+        ([row("a"), row("c")], f"use an id instead: {'a' * 12}, {'c' * 12}"),
+        ([row("a", request={"private": True})], "private videos can't be remixed"),
         ([row("a", status="failed", task_id=None)], "its shot is failed"),
         ([row("a", status="planned", task_id=None)], "its shot is planned"),
     ],

@@ -71,9 +71,9 @@ def test_everything_they_hold_is_taken_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "why"),
     [
-        ({"verify": False}, "switch TLS or its checks off"),
-        ({"use_ssl": False}, "switch TLS or its checks off"),
-        ({"config": {"proxies": {}}}, "only the addressing style can be taken over"),
+        ({"verify": False}, "disable TLS or its checks"),
+        ({"use_ssl": False}, "disable TLS or its checks"),
+        ({"config": {"proxies": {}}}, "only the addressing style is supported"),
         ({"config": {"s3": {"use_accelerate_endpoint": True}}}, "only the addressing style"),
         ({"config": {"s3": {"addressing_style": "path"}, "retries": {}}}, "only the addressing"),
     ],
@@ -143,7 +143,7 @@ def test_their_role_is_assumed(
 def test_what_we_do_not_know_of_theirs_is_refused_by_name(
     fields: dict[str, Any], name: str, number: int
 ) -> None:
-    with pytest.raises(ValidationError, match=f"{name} can't be taken over"):
+    with pytest.raises(ValidationError, match=f"{name}: not supported"):
         taken(newer(**fields)[number])
 
 

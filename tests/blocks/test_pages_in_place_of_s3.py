@@ -91,7 +91,7 @@ def failed(bucket: VideoBucket, operation: str) -> StoreError:
     with pytest.raises(StoreError) as raised:
         operations(bucket)[operation]()
     assert not isinstance(raised.value, (StoreUnavailable, StoreMissing))
-    assert "does not answer as S3 does" in str(raised.value)
+    assert "does not respond like S3" in str(raised.value)
     assert "check the endpoint URL" in str(raised.value)
     assert "127.0.0.1" in str(raised.value)
     return raised.value

@@ -40,7 +40,7 @@ def test_signature_version_4_is_used_in_every_region() -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, 168 * 3600 + 1])
 def test_what_s3_does_not_sign_is_refused(seconds: float) -> None:
-    with pytest.raises(ValueError, match="a link works for 1 to 604800 seconds"):
+    with pytest.raises(ValueError, match="the lifetime of a link must be 1 to 604800 seconds"):
         at_aws().signed_url("a.mp4", seconds)
     assert at_aws().signed_url("a.mp4", 168 * 3600)
 

@@ -13,7 +13,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def test_shows_who_was_made_from_what_and_when(run: Run, bucket: VideoBucket) -> None:
     empty = run("characters")
-    assert (empty.returncode, empty.stdout) == (0, "No character was made yet.\n")
+    assert (empty.returncode, empty.stdout) == (0, "No characters yet.\n")
     for name, hour, source in [
         ("Baron", 13, {"from_task": "video_7497"}),
         ("Turbo", 12, {"url": "https://media.example/turbo.mp4"}),

@@ -26,8 +26,8 @@ def test_says_what_each_command_does(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     overview = shown(monkeypatch, capsys, "--help")
-    assert "balance      Show what the account has left, in credits." in overview
-    assert "webhooks     Take the provider's webhooks." in overview
+    assert "balance      Show the remaining credits of the account." in overview
+    assert "webhooks     Receive the provider's webhooks." in overview
 
 
 @pytest.mark.parametrize("character", ["\0", "\x1b", "\n", "\x9b", "\u202e", "\udcff"])
@@ -53,7 +53,7 @@ def test_an_argument_with_a_control_character_is_refused_before_anything_is_aske
         main()
     assert ended.value.code == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.endswith("holds a control character: give it without.")
+    assert line.endswith("contains a control character; remove it.")
     assert line.isprintable()
 
 

@@ -71,7 +71,7 @@ def test_signs_links_where_the_bucket_gives_them_a_lifetime(
     assert ended.returncode == 0, ended.stdout + ended.stderr
     uri, _, link, until = ended.stdout.splitlines()
     assert uri == stored.uri(PAGE)
-    assert re.fullmatch(r"Its links work until \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", until)
+    assert re.fullmatch(r"Links are valid until \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", until)
     page = httpx.get(link).text
     (video,) = re.findall(r'"video":"(http[^"]*)"', page)
     assert httpx.get(video.replace("\\u0026", "&")).content == b"video"

@@ -39,10 +39,10 @@ def lines(ended: "subprocess.CompletedProcess[str]") -> list[str]:
 
 def test_what_the_environment_does_not_say_is_left_out_with_what_to_do(run: Run) -> None:
     printed = lines(run("setup", TOAPIS_API_KEY="", TOAPIS_BUCKET=""))
-    assert "left out       block toapis-credentials/default" in printed
-    assert "left out       block toapis-video-bucket/default" in printed
+    assert "skipped        block toapis-credentials/default" in printed
+    assert "skipped        block toapis-video-bucket/default" in printed
     assert any("Set TOAPIS_BUCKET=s3://name/prefix" in line for line in printed)
-    assert "made           work pool videos" in printed
+    assert "created        work pool videos" in printed
     assert not any("IAM policy" in line for line in printed)
     assert "prefect deploy --all" in printed[-1]
 
@@ -52,13 +52,13 @@ def test_what_exists_is_kept_unless_an_option_asks_for_something_else(
 ) -> None:
     elsewhere = VideoBucket(bucket_name="elsewhere", credentials=s3_server)
     elsewhere.save("default")
-    assert "made           rate limit toapis-submissions" in lines(run("setup"))
+    assert "created        rate limit toapis-submissions" in lines(run("setup"))
     vip = lines(run("setup", "--account-group", "vip"))
-    assert "changed        rate limit toapis-submissions" in vip
+    assert "updated        rate limit toapis-submissions" in vip
     assert any("166 submissions at once, then 16.6 a second" in line for line in vip)
     last = lines(run("setup"))
-    assert "kept as it is  rate limit toapis-submissions" in last
-    assert "kept as it is  block toapis-video-bucket/default" in last
+    assert "kept as is     rate limit toapis-submissions" in last
+    assert "kept as is     block toapis-video-bucket/default" in last
     loaded = VideoBucket.load("default")
     assert isinstance(loaded, VideoBucket)
     assert loaded.bucket_name == "elsewhere"
@@ -71,7 +71,7 @@ def test_a_store_without_lifecycle_rules_is_told_of_and_fails_nothing(
     run: Run, bucket: VideoBucket
 ) -> None:
     printed = lines(run("setup", COLUMNS="80"))
-    assert f"left out       lifecycle rule for {bucket.uri()}" in printed
+    assert f"skipped        lifecycle rule for {bucket.uri()}" in printed
     assert all(len(line) <= 80 for line in printed if not line.startswith("  prefect deploy"))
 
 
@@ -79,7 +79,7 @@ def test_a_store_without_lifecycle_rules_is_told_of_and_fails_nothing(
     ("arguments", "environment", "said"),
     [
         (["--notify", "slack-webhook/ops"], {}, "--notify slack-webhook/ops: there is no such"),
-        ([], {"TOAPIS_API_KEY": "a key"}, "TOAPIS_API_KEY: the API key holds white space"),
+        ([], {"TOAPIS_API_KEY": "a key"}, "TOAPIS_API_KEY: the API key contains white space"),
         ([], {"TOAPIS_BUCKET": "videos"}, "TOAPIS_BUCKET: 'videos': give a bucket as s3://"),
         ([], {"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "http://127.0.0.1:9/api"),
     ],
@@ -91,5 +91,5 @@ def test_what_is_wrong_is_said_before_anything_is_made(
     ended = run("setup", *arguments, **environment)
     assert ended.returncode == 1
     assert said in ended.stdout
-    assert "made " not in ended.stdout
+    assert "created " not in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr

@@ -106,9 +106,9 @@ async def test_a_run_of_ours_that_falls_silent_crashes_and_somebody_is_told(
     )
     async with PrefectClient(server["PREFECT_API_URL"]) as asynchronous:
         await ops.asave("ops", client=asynchronous)
-    assert (await outcome(server, "custom-webhook/ops", FAILED)).outcome == "made"
-    assert (await outcome(server, "custom-webhook/ops", FAILED)).outcome == "there"
-    assert (await outcome(server, None, FAILED)).outcome == "there"
+    assert (await outcome(server, "custom-webhook/ops", FAILED)).outcome == "created"
+    assert (await outcome(server, "custom-webhook/ops", FAILED)).outcome == "unchanged"
+    assert (await outcome(server, None, FAILED)).outcome == "unchanged"
     assert (await outcome(server, None, SILENT)).outcome == "kept"  # as it was changed here
 
     run = client.create_flow_run(ours, tags=[TAG], state=Running())

@@ -55,7 +55,7 @@ def test_setup_makes_it_all_and_the_second_time_changes_nothing(
     set_up_twice: tuple[str, str], studio: "Studio"
 ) -> None:
     first, second = set_up_twice
-    for piece in (
+    for resource in (
         "block toapis-credentials/default",
         "block toapis-video-bucket/default",
         "work pool videos",
@@ -63,12 +63,12 @@ def test_setup_makes_it_all_and_the_second_time_changes_nothing(
         'automation "toapis: a run\'s worker is gone"',
         f"lifecycle rule for {studio.bucket.uri()}",
     ):
-        assert f"made           {piece}\n" in first
-        assert f"there already  {piece}\n" in second
+        assert f"created        {resource}\n" in first
+        assert f"unchanged      {resource}\n" in second
     assert "Nothing was changed." in second
     assert "Nothing was changed." not in first
     for output in set_up_twice:
-        assert 'left out       automation "toapis: a batch failed"' in output
+        assert 'skipped        automation "toapis: a batch failed"' in output
         assert "--notify slack-webhook/NAME" in output
         assert f"arn:aws:s3:::{studio.bucket.bucket_name}/videos/*" in output
         assert "test-key" not in output

@@ -9,23 +9,23 @@ from prefect_toapis.deployments.server_resources import Rate
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "asked", "outcome"),
+    ("found", "wanted", "explicit", "outcome"),
     [
-        (None, "a", False, "made"),
-        (None, "a", True, "made"),
-        ("a", "a", False, "there"),
-        ("a", "a", True, "there"),
+        (None, "a", False, "created"),
+        (None, "a", True, "created"),
+        ("a", "a", False, "unchanged"),
+        ("a", "a", True, "unchanged"),
         ("b", "a", False, "kept"),
-        ("b", "a", True, "changed"),
-        (None, None, False, "left out"),
-        ("b", None, False, "there"),
-        ("", "a", True, "changed"),  # empty is something
+        ("b", "a", True, "updated"),
+        (None, None, False, "skipped"),
+        ("b", None, False, "unchanged"),
+        ("", "a", True, "updated"),  # empty is something
     ],
 )
 def test_what_exists_is_changed_only_where_it_was_asked_for(
-    found: str | None, wanted: str | None, asked: bool, outcome: Outcome
+    found: str | None, wanted: str | None, explicit: bool, outcome: Outcome
 ) -> None:
-    assert decide(found, wanted, asked=asked) == outcome
+    assert decide(found, wanted, explicit=explicit) == outcome
 
 
 class Refusing(Resource[str]):
@@ -39,13 +39,13 @@ class Refusing(Resource[str]):
 
 async def test_a_bucket_that_refuses_is_told_of_and_stops_nothing(prefect_server: None) -> None:
     async with get_client() as client:
-        line = await set_up_resource(Refusing("rule", "it", {"made": "never said"}), client)
-    assert (line.what, line.outcome) == ("rule", "left out")
+        line = await set_up_resource(Refusing("rule", "it", {"created": "never said"}), client)
+    assert (line.what, line.outcome) == ("rule", "skipped")
     assert "the bucket refuses it" in line.note
 
 
 def test_a_line_needs_no_note() -> None:
-    assert Line("work pool videos", "there").note == ""
+    assert Line("work pool videos", "unchanged").note == ""
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ async def test_a_login_page_in_place_of_the_store_is_no_store(
     path: str,
 ) -> None:
     store.refusal = Refusal(method, path, status=200, page="<html>Please sign in</html>")
-    with pytest.raises(ManifestNotWritten, match="does not answer as S3 does") as failed:
+    with pytest.raises(ManifestNotWritten, match="does not respond like S3") as failed:
         await make(SCENES, bucket=troubled)
     errors = [row.error or "" for row in failed.value.manifest.open]
     assert errors

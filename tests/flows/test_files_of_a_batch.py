@@ -174,7 +174,7 @@ async def test_a_remix_is_bought_once_and_a_private_video_is_refused(
     with pytest.raises(InvalidBatch) as raised:
         await make(scenes, variants=plain, batch="not remixed")
     faults = "\n".join(raised.value.faults)
-    assert "a private video can't be remixed" in faults
+    assert "private videos can't be remixed" in faults
     assert 'batch "b" has no shot "cat"' in faults
     assert "never/manifest.jsonl" in faults
     with pytest.raises(InvalidBatch, match="not allowed in a remix"):

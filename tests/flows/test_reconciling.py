@@ -60,7 +60,7 @@ async def test_shots_of_an_earlier_plan_are_finished_too(
         ("a-bigger-dog", "stored", True),
         ("a-dog", "open", False),
     ]
-    assert "not in this one: a-dog / short. `prefect-toapis reconcile b` finishes them" in log.text
+    assert "not in this plan: a-dog / short. `prefect-toapis reconcile b` finishes them" in log.text
     manifest = await reconcile()
     assert [(row.scene, row.status, row.in_plan) for row in manifest.rows] == [
         ("a-bigger-dog", "stored", True),

@@ -94,7 +94,7 @@ async def test_links_are_signed_where_a_lifetime_is_set(make: Make, bucket: Vide
     await make(["a dog"], batch="signed", bucket=lasting)
     gallery = str((await only_artifact("gallery-signed")).data)
     assert "X-Amz-Signature" in gallery
-    assert "The links work until" in gallery
+    assert "The links are valid until" in gallery
     assert "X-Amz" not in str((await only_artifact("shots-signed")).data)
     assert b"X-Amz" not in (bucket.read("signed/manifest.jsonl") or b"")
 

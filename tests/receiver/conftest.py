@@ -172,7 +172,7 @@ class Served:
             )
         assert self.process.stdout
         said = self.process.stdout.readline().decode()
-        assert "Webhooks are taken at" in said, said + self.log.read_text()
+        assert "Receiving webhooks at" in said, said + self.log.read_text()
         self.port = int(said.split("/webhook")[0].rpartition(":")[2])
 
     def kill(self) -> None:

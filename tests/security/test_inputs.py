@@ -94,8 +94,12 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
     "bytes of JSON": ("b.json", b" " * 33_000_000, "33.0 MB exceeds the limit of 32 MB"),
     "bytes of a table": ("p.csv", b"x" * 65_000_000, "65.0 MB exceeds the limit of 64 MB"),
     "values of JSON": ("b.json", "[" + "1," * 3_100_000 + "1]", "more than 3,000,000 values"),
-    "rows of CSV": ("p.csv", "prompt\n" + "A\n" * 100_001, "it has more than 100,000 rows"),
-    "cells of CSV": ("p.csv", "prompt\n" + "," * 11_000_000, "it has more than 10,000,000 cells"),
+    "rows of CSV": ("p.csv", "prompt\n" + "A\n" * 100_001, "it exceeds the limit of 100,000 rows"),
+    "cells of CSV": (
+        "p.csv",
+        "prompt\n" + "," * 11_000_000,
+        "it exceeds the limit of 10,000,000 cells",
+    ),
     "a cell": (
         "p.csv",
         "prompt\nA\n" + "x" * 200_000,
@@ -105,7 +109,7 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
     "columns": (
         "p.csv",
         ",".join(f"c{n}" for n in range(1001)) + "\nA" + ",1" * 1000,
-        "more than 1,000 columns",
+        "exceeds the limit of 1,000 columns",
     ),
     "nesting in JSONL": ("p.jsonl", "[" * 100_000, "row 1: it can't be read: "),
     "rows of Parquet": (
@@ -496,7 +500,7 @@ def test_the_size_of_a_picture_is_in_its_header(
 )
 def test_a_header_that_is_cut_off_has_no_size(content: bytes) -> None:
     assert image_size(content) is None
-    with pytest.raises(ValueError, match="there is no picture in it"):
+    with pytest.raises(ValueError, match="it has no picture"):
         small_poster(content)
 
 
@@ -523,7 +527,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: 
 
 
 def test_a_picture_in_a_video_is_no_frame() -> None:
-    with pytest.raises(ValueError, match="there is no picture in it"):
+    with pytest.raises(ValueError, match="it has no picture"):
         first_frame(io.BytesIO(png(4, 4)))
 
 

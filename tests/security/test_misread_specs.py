@@ -60,13 +60,13 @@ TWICE: dict[str, tuple[str, str, str]] = {
         '{"prompt": "a"}\n{"prompt": "b", "prompt": "c"}',
         "row 2: 'prompt' is given twice",
     ),
-    "CSV": ("p.csv", "prompt,name,prompt\na,b,c", "'prompt' is the name of several columns"),
+    "CSV": ("p.csv", "prompt,name,prompt\na,b,c", "several columns are named 'prompt'"),
     "CSV, in another case": (
         "p.csv",
         "prompt,Prompt \na,b",
-        "'prompt' is the name of several columns",
+        "several columns are named 'prompt'",
     ),
-    "Parquet": ("p.parquet", "", "'prompt' is the name of several columns"),
+    "Parquet": ("p.parquet", "", "several columns are named 'prompt'"),
 }
 
 
@@ -125,16 +125,16 @@ MEANT_AS_TEXT: list[tuple[str, str]] = [
     ("scenes: [a]\nmax_videos: 1e3", "max_videos: Input should be a valid integer"),
     (
         "scenes:\n- A dog #1 runs",
-        "line 2: scenes: the # begins a comment, which ends the text; put it in quotes",
+        "line 2: scenes: # starts a comment, which truncates the text; quote it",
     ),
-    ("scenes:\n- prompt: A dog  # 1", "line 2: prompt: the # begins a comment"),
-    ("scenes:\n- prompt: #1 dog", "the # begins a comment, which ends the text; put it in quotes"),
-    ("scenes:\n- {prompt: a,\n   name: dog #1\n  }", "line 3: name: the # begins a comment"),
-    ("scenes: [a]\nbatch: lisbon #2", "line 2: batch: the # begins a comment"),
-    ("scenes: [a]\nbatch: #2", "line 2: batch: the # begins a comment"),
-    ("scenes: [a]\nbudget_credits: #100", "line 2: budget_credits: the # begins a comment"),
-    ("scenes: [a]\nsettings:\n  keep_credits:  #9", "line 3: keep_credits: the # begins a comment"),
-    ("scenes: [a]\nvariants:\n- style: #noir", "line 3: style: the # begins a comment"),
+    ("scenes:\n- prompt: A dog  # 1", "line 2: prompt: # starts a comment"),
+    ("scenes:\n- prompt: #1 dog", "# starts a comment, which truncates the text; quote it"),
+    ("scenes:\n- {prompt: a,\n   name: dog #1\n  }", "line 3: name: # starts a comment"),
+    ("scenes: [a]\nbatch: lisbon #2", "line 2: batch: # starts a comment"),
+    ("scenes: [a]\nbatch: #2", "line 2: batch: # starts a comment"),
+    ("scenes: [a]\nbudget_credits: #100", "line 2: budget_credits: # starts a comment"),
+    ("scenes: [a]\nsettings:\n  keep_credits:  #9", "line 3: keep_credits: # starts a comment"),
+    ("scenes: [a]\nvariants:\n- style: #noir", "line 3: style: # starts a comment"),
     ("scenes: [{prompt: A dog #1}]", "put it in quotes if it is text"),
 ]
 

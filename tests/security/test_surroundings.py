@@ -223,6 +223,6 @@ def test_before_anything_is_bought_an_interrupted_run_says_how_to_go_on(
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM
     assert (
-        'Run batch "dogs" again to go on: nothing is bought twice.'
+        'Run batch "dogs" again to resume: nothing is bought twice.'
         in (tmp_path / "said").read_text()
     )

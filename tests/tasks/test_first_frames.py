@@ -77,7 +77,7 @@ async def test_a_video_without_a_frame_is_stored_all_the_same(
     simulator.faults.add(Replace(operation="media", status=200, body=broken))
     [video] = await made(credentials, bucket, quick)
     assert (bucket.read(video.key), video.thumbnail_key) == (broken.encode(), None)
-    assert "a-dog / sora-2-vip: no first frame: there is no picture in it" in log.text
+    assert "a-dog / sora-2-vip: no first frame: it has no picture" in log.text
     assert bucket.head(f"{video.key.rpartition('/')[0]}/shot.json")
 
 
