@@ -1,14 +1,14 @@
 """The Prefect blocks: credentials of the account, and the bucket for the videos."""
 
-from prefect_toapis.batches import reading
 from prefect_toapis.blocks.bucket_store import BucketStore
-from prefect_toapis.blocks.files import read_object
+from prefect_toapis.blocks.media_files import read_object
+from prefect_toapis.blocks.s3_client import StoreCapabilities, StoredObject
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.store_facts import StoreCapabilities, StoredObject
 from prefect_toapis.blocks.toapis_credentials import ToAPIsCredentials
 from prefect_toapis.blocks.video_bucket import VideoBucket
+from prefect_toapis.records import store
 
-reading.register("s3", read_object)  # for Manifest.load
+store.register("s3", read_object)  # for Manifest.load
 
 __all__ = [
     "BucketStore",

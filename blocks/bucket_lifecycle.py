@@ -6,11 +6,11 @@ removes them.
 
 from typing import TYPE_CHECKING, Any
 
-from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.blocks.s3_client import boto_errors
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import error_code, translate
 from prefect_toapis.blocks.video_bucket import VideoBucket
+from prefect_toapis.errors import StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -1,14 +1,27 @@
-"""A boto3 client and transfer manager for each block, created on first use."""
+"""The S3 client, and the calls that take more than a line of it: conditional creates, links."""
 
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import parse_qs, urlsplit
 
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import NotS3
+from prefect_toapis.blocks.s3_errors import NotS3, error_code
 from prefect_toapis.blocks.streaming import new_transfers
+from prefect_toapis.records.store import Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        HeadObjectOutputTypeDef,
+        ListObjectsV2OutputTypeDef,
+        ObjectTypeDef,
+    )
     from s3transfer.manager import TransferManager
 
 
@@ -67,3 +80,202 @@ def boto_errors() -> tuple[type[Exception], ...]:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above
 
     return BotoCoreError, ClientError, Boto3Error, ResponseParserError, NotS3
+
+
+class StoredObject(NamedTuple):
+    """The metadata of an object, from a HEAD request."""
+
+    size: int
+    """In bytes."""
+    etag: str
+    """Without quotes; its meaning depends on the store."""
+    content_type: str
+    metadata: Mapping[str, str] = MappingProxyType({})
+    """By lower-case names."""
+
+
+def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
+    """Convert the response to a HEAD request."""
+    return StoredObject(
+        size=answer["ContentLength"],
+        etag=answer.get("ETag", "").strip('"'),
+        content_type=answer.get("ContentType", ""),
+        # Some stores return the names in title case.
+        metadata={name.lower(): text for name, text in answer.get("Metadata", {}).items()},
+    )
+
+
+def list_objects(client: "S3Client", bucket: str, prefix: str) -> dict[str, Entry]:
+    """List every object whose key starts with a prefix.
+
+    Args:
+        client: Of the store.
+        bucket: Its name.
+        prefix: Of the whole keys.
+
+    Raises:
+        NotS3: The answer is not a list of objects.
+        botocore.exceptions.ClientError: The store refuses.
+    """
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    items = [item for page in pages for item in _contents(page, client.meta.endpoint_url)]
+    return dict(map(_as_entry, items))
+
+
+def _contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
+    """The objects of a page; an answer that is not a list must not count as an empty bucket."""
+    if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
+        raise NotS3(endpoint, "a body that is not a list of objects")
+    return page.get("Contents", [])
+
+
+def _as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
+    """The key of a listed object, and what the listing says of it; S3 leaves none of it out."""
+    # boto3's types call all of it optional.
+    fields = cast("Mapping[str, Any]", item)
+    return fields["Key"], Entry(fields["Size"], fields["LastModified"])
+
+
+@dataclass(frozen=True)
+class StoreCapabilities:
+    """The capabilities of a store, from a write probe.
+
+    Attributes:
+        conditional_create: Whether the store supports conditional writes (`If-None-Match`), so
+            that `create` is safe with concurrent writers. If not, the user must run each batch
+            from one process at a time.
+    """
+
+    conditional_create: bool
+
+
+RETRY_SECONDS = 20.0
+
+_TAKEN = frozenset({"412", "PreconditionFailed"})
+# S3 requires a retry after a 409: a concurrent request for the key is still pending.
+_UNCLEAR = frozenset({*_TAKEN, "409", "ConditionalRequestConflict", "OperationAborted"})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
+
+
+def put_if_absent(
+    put: Callable[[], None], is_ours: Callable[[], bool | None], retry_seconds: float
+) -> bool | None:
+    """Create an object; return whether it was created, or None if conditions aren't supported.
+
+    Args:
+        put: Sends a conditional request, with a unique mark in the object.
+        is_ours: Returns whether the existing object has this mark; None if there is no object.
+        retry_seconds: How long to retry while the store can't decide whether the key is taken, or
+            reports it as taken although there is no object.
+
+    Raises:
+        botocore.exceptions.ClientError: It is still undecided, or was refused for another reason.
+    """
+    pauses = _pauses(retry_seconds)
+    while True:
+        try:
+            put()
+        except boto_errors() as error:  # noqa: PERF203 - a request per iteration
+            code = error_code(error)
+            if code == "NotImplemented":
+                return None
+            ours = is_ours() if code in _TAKEN else None
+            if ours is not None:
+                return ours
+            pause = next(pauses, None) if code in _UNCLEAR else None
+            if pause is None:
+                raise
+            time.sleep(pause)
+        else:
+            return True
+
+
+def _pauses(budget: float) -> Iterator[float]:
+    """Yield the seconds to wait after each try, with jitter, until the budget is spent."""
+    spent, pause = 0.0, _FIRST_PAUSE
+    while spent + pause <= budget:
+        yield random.uniform(0.5, 1) * pause  # noqa: S311 - no secret
+        spent += pause
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+MOST_HOURS = 168
+"""S3's limit for links with signature version 4."""
+
+
+def get_link(client: "S3Client", bucket: str, key: str, seconds: float) -> str:
+    """Create a presigned link to an object.
+
+    Args:
+        client: With the credentials to sign with.
+        bucket: Name of the bucket.
+        key: The full key.
+        seconds: Lifetime of the link.
+
+    Raises:
+        ValueError: The lifetime is out of range.
+        botocore.exceptions.BotoCoreError: There are no credentials.
+    """
+    if not 1 <= seconds <= MOST_HOURS * 3600:
+        limit = MOST_HOURS * 3600
+        raise ValueError(f"{seconds:g} s: the lifetime of a link must be 1 to {limit} seconds")
+    return client.generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=int(seconds)
+    )
+
+
+def ends_with_credentials(link: str) -> bool:
+    """Return whether temporary credentials signed a link, which then expires with them.
+
+    Example:
+        >>> ends_with_credentials("https://s3.example/a.mp4?X-Amz-Security-Token=t")
+        True
+    """
+    return "X-Amz-Security-Token" in parse_qs(urlsplit(link).query)
+
+
+# From stores that don't support the calls; without a body, the code is the status.
+_UNKNOWN = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405", "404", "NoSuchUpload"})
+
+
+def abort_unfinished(client: "S3Client", bucket: str, prefix: str, before: datetime) -> list[str]:
+    """Abort the multipart uploads below a prefix that started before a time.
+
+    Args:
+        client: Of the store.
+        bucket: Name of the bucket.
+        prefix: The full prefix of the keys.
+        before: Later uploads may be in progress in another process.
+
+    Returns:
+        The keys of the uploads; empty if the store doesn't list uploads.
+
+    Raises:
+        botocore.exceptions.ClientError: The store refuses.
+    """
+    try:
+        pages = client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=bucket, Prefix=prefix
+        )
+        uploads: list[dict[str, Any]] = [
+            dict(upload) for page in pages for upload in page.get("Uploads", [])
+        ]
+    except boto_errors() as error:
+        if error_code(error) in _UNKNOWN:
+            return []
+        raise
+    found = [
+        (upload["Key"], upload["UploadId"]) for upload in uploads if upload["Initiated"] < before
+    ]
+    return [key for key, upload_id in found if _abort(client, bucket, key, upload_id)]
+
+
+def _abort(client: "S3Client", bucket: str, key: str, upload_id: str) -> bool:
+    """Abort an upload; return False if another process aborted it first."""
+    try:
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except boto_errors() as error:
+        if error_code(error) == "NoSuchUpload":
+            return False
+        raise
+    return True

@@ -9,14 +9,14 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
-from prefect_toapis.batches.errors import StoreAccessRefused
-from prefect_toapis.blocks import logos
-from prefect_toapis.blocks.masked import is_masked, why_masked
+from prefect_toapis.blocks import block_fields
+from prefect_toapis.blocks.block_fields import is_masked, why_masked
 from prefect_toapis.blocks.s3_errors import NotS3, page_in_place
-from prefect_toapis.blocks.thread_pools import async_twin
+from prefect_toapis.blocks.streaming import async_twin
 from prefect_toapis.client.local_files import file_fault
 from prefect_toapis.client.request_logs import filter_loggers
 from prefect_toapis.client.urls import base_url_fault, without_query
+from prefect_toapis.errors import StoreAccessRefused
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -80,7 +80,7 @@ class S3Credentials(CredentialsBlock):
 
     _block_type_name = "S3 Credentials (ToAPIs)"
     _block_type_slug = "toapis-s3-credentials"
-    _logo_url = logos.AWS
+    _logo_url = block_fields.AWS
 
     aws_access_key_id: str | None = Field(
         default=None,

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from prefect_toapis.batches.errors import (
+from prefect_toapis.client.errors import Facts
+from prefect_toapis.client.urls import without_queries
+from prefect_toapis.errors import (
     ObjectRefused,
     StoreAccessRefused,
     StoreError,
     StoreMissing,
     StoreUnavailable,
 )
-from prefect_toapis.client.errors import Facts
-from prefect_toapis.client.urls import without_queries
 
 _UNAVAILABLE_CODES = frozenset(
     {

@@ -7,8 +7,8 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 from typing_extensions import Self
 
-from prefect_toapis.blocks import logos
-from prefect_toapis.blocks.masked import is_masked, why_masked
+from prefect_toapis.blocks import block_fields
+from prefect_toapis.blocks.block_fields import is_masked, why_masked
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root, without_query
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ToAPIsCredentials(CredentialsBlock):
 
     _block_type_name = "ToAPIs Credentials"
     _block_type_slug = "toapis-credentials"
-    _logo_url = logos.KEY
+    _logo_url = block_fields.KEY
 
     api_key: SecretStr = Field(
         title="API key", description="From the provider's API Key Management Page."

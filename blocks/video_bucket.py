@@ -19,10 +19,7 @@ from pydantic import (
 )
 from typing_extensions import Self
 
-from prefect_toapis.batches.errors import StoreError
-from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
-from prefect_toapis.batches.store import Entry
-from prefect_toapis.blocks import logos, store_facts
+from prefect_toapis.blocks import block_fields
 from prefect_toapis.blocks.aws_credentials import as_s3_credentials
 from prefect_toapis.blocks.bucket_rules import (
     CannedACL,
@@ -35,17 +32,28 @@ from prefect_toapis.blocks.bucket_rules import (
     normalised_prefix,
     put_settings,
 )
-from prefect_toapis.blocks.conditional_put import RETRY_SECONDS, put_if_absent
-from prefect_toapis.blocks.s3_client import ClientOnce, boto_errors
+from prefect_toapis.blocks.s3_client import (
+    MOST_HOURS,
+    RETRY_SECONDS,
+    ClientOnce,
+    StoreCapabilities,
+    StoredObject,
+    abort_unfinished,
+    as_object,
+    boto_errors,
+    get_link,
+    list_objects,
+    put_if_absent,
+)
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import GONE, READ, NotS3, error_code, translate
-from prefect_toapis.blocks.signed_links import MOST_HOURS, get_link
-from prefect_toapis.blocks.store_facts import StoreCapabilities, StoredObject
-from prefect_toapis.blocks.streaming import Reader, WholeReads
-from prefect_toapis.blocks.thread_pools import async_twin, upload_in_thread
-from prefect_toapis.blocks.unfinished_uploads import abort_unfinished
+from prefect_toapis.blocks.streaming import Reader, WholeReads, async_twin, upload_in_thread
 from prefect_toapis.client.key import without_frames
 from prefect_toapis.client.local_files import length_fault
+from prefect_toapis.errors import StoreError
+from prefect_toapis.records.layout import MANIFEST_FILE
+from prefect_toapis.records.store import Entry
+from prefect_toapis.reports.manifest import Manifest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -56,9 +64,9 @@ PROBE_KEY = ".prefect-toapis-probe"
 class VideoBucket(Block):
     """The S3 bucket (or a folder of one) in which videos and the records of batches are kept.
 
-    Works with AWS and with stores that speak S3's language. It needs the rights to read, write
-    and list under its prefix; nothing is ever deleted. Each operation raises a `StoreError`, or one
-    of its kinds, and has an async twin: `aread` is `read`, in a thread.
+    Works with AWS and S3-compatible stores. It needs permission to read, write and list under its
+    prefix; nothing is ever deleted. Each operation raises `StoreError` or a subclass, and has an
+    async twin: `aread` is `read`, in a thread.
 
     Args:
         bucket_name: The bucket's name alone.
@@ -87,7 +95,7 @@ class VideoBucket(Block):
 
     _block_type_name = "Video Bucket"
     _block_type_slug = "toapis-video-bucket"
-    _logo_url = logos.FOLDER
+    _logo_url = block_fields.FOLDER
 
     bucket_name: Annotated[str, AfterValidator(checked_name)] = Field(
         title="Bucket", description="The bucket's name alone."
@@ -277,7 +285,7 @@ class VideoBucket(Block):
     def list_entries(self, prefix: str = "") -> dict[str, Entry]:
         """What is under every key that starts with a prefix; see `list_keys`."""
         with self._translated("list", prefix):
-            found = store_facts.list_objects(self._s3, self.bucket_name, self._full(prefix))
+            found = list_objects(self._s3, self.bucket_name, self._full(prefix))
         own = len(self._full(""))
         return {key[own:]: entry for key, entry in found.items()}
 
@@ -292,7 +300,7 @@ class VideoBucket(Block):
                 raise
             if "ContentLength" not in answer:
                 raise NotS3(self._s3.meta.endpoint_url, "an object without a length")
-        return store_facts.as_object(answer)
+        return as_object(answer)
 
     def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None

@@ -7,13 +7,13 @@ from typing import TypeVar
 from rich.markup import escape
 from rich.table import Table
 
-from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.default_blocks import credentials_or_default
-from prefect_toapis.tasks.steps import account_of
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.tasks.options import account_of
 
 T = TypeVar("T")
 

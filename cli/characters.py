@@ -6,12 +6,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from prefect_toapis.batches.characters import MadeCharacter
-from prefect_toapis.batches.registry import read_all
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.records.characters import MadeCharacter, read_all
 
 
 def characters() -> None:

@@ -10,8 +10,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from prefect_toapis.batches.manifest import Manifest, ManifestRow, RowStatus
 from prefect_toapis.flows.progress import ENDED, Phase, Progress
+from prefect_toapis.reports.manifest import Manifest, ManifestRow, RowStatus
 
 _SHOTS_SHOWN = 16  # with more shots, only a total is shown
 _BAR = 30  # columns

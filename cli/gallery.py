@@ -4,14 +4,15 @@ import asyncio
 
 from rich.markup import escape
 
-from prefect_toapis.batches.gallery import shown_time
-from prefect_toapis.batches.manifest import MANIFEST_FILE, Manifest
-from prefect_toapis.batches.naming import is_batch_name
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.default_blocks import bucket_or_default
 from prefect_toapis.flows.publish import page_key, sign_links, write_gallery
+from prefect_toapis.planning.labels import is_batch_name
+from prefect_toapis.records.layout import MANIFEST_FILE
+from prefect_toapis.reports.gallery import shown_time
+from prefect_toapis.reports.manifest import Manifest
 
 
 def gallery(batch: str) -> None:

@@ -11,14 +11,14 @@ from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
 from rich.markup import escape
 
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch, ManifestNotWritten
-from prefect_toapis.batches.manifest import Manifest
-from prefect_toapis.batches.reports import still_under_way
 from prefect_toapis.cli.display import bars
 from prefect_toapis.cli.interruption import Interrupted, Interruptible
 from prefect_toapis.cli.output import unblocked
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.errors import BatchFailed, InvalidBatch, ManifestNotWritten
 from prefect_toapis.flows.progress import Progress
+from prefect_toapis.reports.artifacts import still_under_way
+from prefect_toapis.reports.manifest import Manifest
 
 
 @dataclass(frozen=True)

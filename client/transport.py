@@ -19,9 +19,14 @@ from pydantic import SecretStr
 from typing_extensions import Self
 
 from prefect_toapis.client import request_logs  # noqa: F401 - its filters
-from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
+from prefect_toapis.client.account_replies import (
+    Balance,
+    read_balance,
+    read_models,
+    read_upload,
+)
 from prefect_toapis.client.addresses import is_private_host
-from prefect_toapis.client.bodies import ACCEPTED, Bounds, read_text
+from prefect_toapis.client.bodies import Bounds, read_text
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import (
     Accepted,
@@ -41,13 +46,23 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     UnreadableReply,
 )
-from prefect_toapis.client.key import KeyAuth, is_possible_key, without_frames
-from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
+from prefect_toapis.client.http_pool import (
+    _TIMEOUT,
+    REQUESTS_AT_ONCE,
+    UPLOAD_TIMEOUT,
+    http_client,
+)
+from prefect_toapis.client.key import is_possible_key, without_frames
+from prefect_toapis.client.media import (
+    HEAD,
+    Kind,
+    media_fault,
+    media_type,
+)
 from prefect_toapis.client.pressure import LONGEST_PAUSE, CircuitBreaker
 from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import Answer, Reply
 from prefect_toapis.client.requests import GENERATIONS, Request, names_task
-from prefect_toapis.client.result_host import UNUSABLE_PROXY
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.rules import check, not_uploaded, unchecked
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root, path_segment
@@ -58,22 +73,6 @@ _Part = tuple[str, IO[bytes], str | None]  # file name, content, media type
 logger = logging.getLogger("prefect_toapis")
 
 CHARACTER_TASKS = "/v1/characters_tasks"
-
-# Further requests wait outside of httpx, whose pool's cost grows quadratically with waiting ones.
-REQUESTS_AT_ONCE = 64
-
-# The retry budget and the longest last attempt stay below the lookup window of a submission:
-# 60 + 10 + 45 (`Bounds.seconds`) of 120 seconds.
-_TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
-_UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-# If the server closes a connection just as a submission is sent, its outcome is unknown: so idle
-# connections are dropped earlier than servers do. The expiry is even shorter because httpx's pool
-# polls each idle connection on every request, which took a tenth of the time after bursts.
-_LIMITS = httpx.Limits(
-    max_connections=REQUESTS_AT_ONCE,
-    max_keepalive_connections=REQUESTS_AT_ONCE,
-    keepalive_expiry=0.2,
-)
 
 
 class ToAPIsClient:
@@ -124,7 +123,7 @@ class ToAPIsClient:
         self.submissions = CircuitBreaker(time.monotonic)
         self.queries = CircuitBreaker(time.monotonic)
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._http = _http_client(api_key)
+        self._http = http_client(api_key)
 
     def with_retry(self, retry: RetryPolicy) -> Self:
         """A copy with another retry policy; connections and circuit breakers are shared.
@@ -426,7 +425,7 @@ class ToAPIsClient:
             headers=None if body is None else {"Content-Type": "application/json"},
             content=None if body is None else json.dumps(body).encode(),
             files={"file": upload} if upload else None,
-            timeout=_UPLOAD_TIMEOUT if upload else _TIMEOUT,
+            timeout=UPLOAD_TIMEOUT if upload else _TIMEOUT,
         )
         size = int(request.headers.get("content-length", 0)) if upload else 0
         with anyio.fail_after(self._bounds.deadline(size)):
@@ -436,15 +435,3 @@ class ToAPIsClient:
             finally:
                 await response.aclose()
         return response.status_code, dict(response.headers), text
-
-
-def _http_client(api_key: SecretStr) -> httpx.AsyncClient:
-    try:
-        return httpx.AsyncClient(
-            timeout=_TIMEOUT,
-            limits=_LIMITS,
-            auth=KeyAuth(api_key),
-            headers={"User-Agent": "prefect-toapis", "Accept-Encoding": ACCEPTED},
-        )
-    except (ValueError, httpx.InvalidURL):  # its text and frames may contain a password
-        raise ValueError(UNUSABLE_PROXY) from None

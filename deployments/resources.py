@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from prefect.client.orchestration import PrefectClient
 
-from prefect_toapis.batches.errors import StoreError
+from prefect_toapis.errors import StoreError
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from prefect_toapis.blocks.prefect_internals import schema_checksum
 from prefect_toapis.client.allowance import ALLOWANCES, BURST_SECONDS, AccountGroup
 from prefect_toapis.deployments.resources import Outcome, Resource
 from prefect_toapis.flows.default_blocks import DEFAULT
-from prefect_toapis.tasks.allowance import SUBMISSIONS
+from prefect_toapis.tasks.account import SUBMISSIONS
 
 B = TypeVar("B", bound=Block)
 

@@ -7,31 +7,31 @@ from dataclasses import dataclass, field, replace
 from prefect.logging import get_run_logger
 from stamina import BoundAsyncRetryingCaller
 
-from prefect_toapis.batches.casting import Made
-from prefect_toapis.batches.characters import distinct
-from prefect_toapis.batches.errors import DocumentDamaged
-from prefect_toapis.batches.inventory import SHOT_FILE, Inventory, take_inventory
-from prefect_toapis.batches.manifest import StoredShot, shot_key
-from prefect_toapis.batches.plan import Plan, Shot
-from prefect_toapis.batches.plan_file import (
-    PlanFile,
-    orphaned_shots,
-    plan_from_record,
-    plan_key,
-    read_plan,
-)
-from prefect_toapis.batches.prices import Cost
-from prefect_toapis.batches.record_reading import read_record
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.spec import Character
-from prefect_toapis.batches.store import Entry
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.retrying import RetryPolicy
+from prefect_toapis.errors import DocumentDamaged
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.flows.stored_shots import read_stored_shots
-from prefect_toapis.tasks.steps import Bind, account_of, bind_to
+from prefect_toapis.planning.casting import Made
+from prefect_toapis.planning.plan import Plan, Shot
+from prefect_toapis.planning.pricing import Cost
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.planning.spec import Character
+from prefect_toapis.records.attempts import read_record
+from prefect_toapis.records.characters import distinct
+from prefect_toapis.records.inventory import Inventory, take_inventory
+from prefect_toapis.records.layout import SHOT_FILE, plan_key, shot_key
+from prefect_toapis.records.plan_file import (
+    PlanFile,
+    orphaned_shots,
+    plan_from_record,
+    read_plan,
+)
+from prefect_toapis.records.store import Entry
+from prefect_toapis.records.stored_shots import StoredShot
+from prefect_toapis.tasks.options import Bind, account_of, bind_to
 
 
 @dataclass(frozen=True)

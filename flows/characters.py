@@ -6,22 +6,27 @@ from typing import Annotated
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.casting import faults_of
-from prefect_toapis.batches.characters import MadeCharacter, distinct, id_of
-from prefect_toapis.batches.errors import InvalidBatch
-from prefect_toapis.batches.files import File
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.spec import BatchSpec, Character
-from prefect_toapis.batches.spending import CharacterSpending
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.form_schema import OrEmpty
+from prefect_toapis.errors import InvalidBatch
 from prefect_toapis.flows.default_blocks import blocks_or_faults
 from prefect_toapis.flows.inputs import Sources, read_sources, upload_files
 from prefect_toapis.flows.progress import Progress
-from prefect_toapis.tasks.calling import async_flow, sync_flow
+from prefect_toapis.planning.casting import faults_of
+from prefect_toapis.planning.file_references import File
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.planning.spec import BatchSpec, Character
+from prefect_toapis.planning.spending import CharacterSpending
+from prefect_toapis.records.characters import MadeCharacter, distinct, id_of
 from prefect_toapis.tasks.characters import apoll_character, create_in_run
-from prefect_toapis.tasks.steps import Bind, account_of, bind_to, is_private
+from prefect_toapis.tasks.options import (
+    Bind,
+    account_of,
+    bind_to,
+    is_private,
+)
+from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 
 async def make_characters(

@@ -6,37 +6,48 @@ from dataclasses import replace
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.casting import creation_request
-from prefect_toapis.batches.characters import CHARACTERS, order_of, registered
-from prefect_toapis.batches.errors import DocumentTooNew, InvalidBatch, ObjectRefused
-from prefect_toapis.batches.naming import batch_name
-from prefect_toapis.batches.plan import Plan, plan_batch
-from prefect_toapis.batches.plan_file import PlanFile
-from prefect_toapis.batches.prices import (
+from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.client.account_replies import Balance
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.errors import APIError, Transient, Unauthorized
+from prefect_toapis.client.requests import Request
+from prefect_toapis.errors import DocumentTooNew, InvalidBatch, ObjectRefused
+from prefect_toapis.flows.batch import (
+    Batch,
+    list_batch,
+    open_batch,
+    read_earlier_plan,
+)
+from prefect_toapis.flows.default_blocks import blocks_or_faults
+from prefect_toapis.flows.inputs import Sources, read_sources
+from prefect_toapis.flows.progress import Progress
+from prefect_toapis.flows.run_names import run_facts
+from prefect_toapis.flows.shards import shard_faults
+from prefect_toapis.planning.casting import creation_request
+from prefect_toapis.planning.labels import batch_name
+from prefect_toapis.planning.plan import Plan, plan_batch
+from prefect_toapis.planning.pricing import (
     Cost,
     budget_faults,
     cost_of,
     generation_credits,
     price_of,
 )
-from prefect_toapis.batches.record import Attempt, Submit, may_be_paid, next_step
-from prefect_toapis.batches.record_reading import latest, read_record
-from prefect_toapis.batches.registry import read_known
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.spec import BatchSpec, Character
-from prefect_toapis.batches.store import Entry, Store
-from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
-from prefect_toapis.client.account_replies import Balance
-from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.errors import APIError, Transient, Unauthorized
-from prefect_toapis.client.requests import Request
-from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
-from prefect_toapis.flows.default_blocks import blocks_or_faults
-from prefect_toapis.flows.inputs import Sources, read_sources
-from prefect_toapis.flows.progress import Progress
-from prefect_toapis.flows.run_names import run_facts
-from prefect_toapis.flows.shards import shard_faults
-from prefect_toapis.tasks.steps import account_of, is_private
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.planning.spec import BatchSpec, Character
+from prefect_toapis.records.attempts import (
+    Attempt,
+    Submit,
+    latest,
+    may_be_paid,
+    next_step,
+    read_record,
+)
+from prefect_toapis.records.characters import order_of, read_known, registered
+from prefect_toapis.records.layout import CHARACTERS
+from prefect_toapis.records.plan_file import PlanFile
+from prefect_toapis.records.store import Entry, Store
+from prefect_toapis.tasks.options import account_of, is_private
 
 _UNNAMED = "batch"  # to plan with, where the name is one of the faults
 

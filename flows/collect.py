@@ -21,17 +21,10 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from prefect_toapis.batches.errors import BatchFailed, ManifestNotWritten
-from prefect_toapis.batches.events import GENERATION_COMPLETED, GENERATION_FAILED
-from prefect_toapis.batches.manifest import Manifest, shot_key
-from prefect_toapis.batches.open_shots import OpenShot, unstored_attempts
-from prefect_toapis.batches.plan_file import PLAN_FILE, plan_key
-from prefect_toapis.batches.record import Attempt, lookup_is_conclusive
-from prefect_toapis.batches.record_reading import latest, read_attempts
-from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.form_schema import OrEmpty
+from prefect_toapis.errors import BatchFailed, ManifestNotWritten
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.generate import SUBMIT_BATCH
@@ -40,7 +33,13 @@ from prefect_toapis.flows.outcomes import Outcomes, accounting, conclude
 from prefect_toapis.flows.progress import Progress, best_effort
 from prefect_toapis.flows.publish import publish, publish_so_far
 from prefect_toapis.flows.runner import run_shots
-from prefect_toapis.tasks.calling import async_flow, sync_flow
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.records.attempts import Attempt, latest, lookup_is_conclusive, read_attempts
+from prefect_toapis.records.layout import PLAN_FILE, plan_key, shot_key
+from prefect_toapis.records.open_shots import OpenShot, unstored_attempts
+from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILED
+from prefect_toapis.reports.manifest import Manifest
+from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 _EVENTS_A_PAGE = 50  # a Prefect server gives no more
 

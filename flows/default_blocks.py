@@ -6,9 +6,9 @@ from typing import TypeVar
 from prefect.blocks.core import Block
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import InvalidBatch, StoreError
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
-from prefect_toapis.tasks.steps import run_logger
+from prefect_toapis.errors import InvalidBatch, StoreError
+from prefect_toapis.tasks.options import run_logger
 
 DEFAULT = "default"
 

@@ -8,26 +8,20 @@ from typing import Annotated, Any, Literal
 from prefect import Flow
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.characters import id_of
-from prefect_toapis.batches.errors import BatchFailed
-from prefect_toapis.batches.gallery import GALLERY_FILE
-from prefect_toapis.batches.manifest import Manifest, Unstored
-from prefect_toapis.batches.open_shots import open_shots
-from prefect_toapis.batches.plan_file import plan_key
-from prefect_toapis.batches.record_reading import read_record
-from prefect_toapis.batches.reports import headline, shortfall, words_of_left
-from prefect_toapis.batches.settings import RunSettings, ShardSettings
-from prefect_toapis.batches.spec import BatchSpec, CastLike, Character, SceneLike, Variant
-from prefect_toapis.batches.spending import spent_on
-from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.client.references import references_in
+from prefect_toapis.errors import BatchFailed
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.characters import first_failure, make_characters, spending_on
 from prefect_toapis.flows.checks import checked_batch
 from prefect_toapis.flows.inputs import read_spec_file, upload_files
-from prefect_toapis.flows.outcomes import Outcomes, accounting, conclude, gather_manifest
+from prefect_toapis.flows.outcomes import (
+    Outcomes,
+    accounting,
+    conclude,
+    gather_manifest,
+)
 from prefect_toapis.flows.progress import (
     Progress,
     progress_artifact,
@@ -38,7 +32,24 @@ from prefect_toapis.flows.publish import publish, publish_plan, publish_so_far
 from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.runner import run_shots
 from prefect_toapis.flows.shards import run_in_shards
-from prefect_toapis.tasks.calling import async_flow, sync_flow
+from prefect_toapis.planning.settings import RunSettings, ShardSettings
+from prefect_toapis.planning.spec import (
+    BatchSpec,
+    CastLike,
+    Character,
+    SceneLike,
+    Variant,
+)
+from prefect_toapis.planning.spending import spent_on
+from prefect_toapis.records.attempts import read_record
+from prefect_toapis.records.characters import id_of
+from prefect_toapis.records.layout import GALLERY_FILE, plan_key
+from prefect_toapis.records.open_shots import open_shots
+from prefect_toapis.records.store import JSON
+from prefect_toapis.records.stored_shots import Unstored
+from prefect_toapis.reports.artifacts import headline, shortfall, words_of_left
+from prefect_toapis.reports.manifest import Manifest
+from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 SUBMIT_BATCH = "submit-batch"
 

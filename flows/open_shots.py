@@ -7,20 +7,24 @@ from dataclasses import replace
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import InvalidBatch, StoreError
-from prefect_toapis.batches.manifest import Unstored
-from prefect_toapis.batches.open_shots import OpenShot, failed_shots, open_shots
-from prefect_toapis.batches.plan import Plan
-from prefect_toapis.batches.plan_file import plan_key
-from prefect_toapis.batches.record import attempt_key
-from prefect_toapis.batches.record_reading import read_attempts
-from prefect_toapis.batches.settings import PurchaseSettings, RetrySettings, RunSettings
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
+from prefect_toapis.errors import InvalidBatch, StoreError
+from prefect_toapis.flows.batch import (
+    Batch,
+    list_batch,
+    open_batch,
+    read_earlier_plan,
+)
 from prefect_toapis.flows.progress import Progress
+from prefect_toapis.planning.plan import Plan
+from prefect_toapis.planning.settings import PurchaseSettings, RetrySettings, RunSettings
+from prefect_toapis.records.attempts import read_attempts
+from prefect_toapis.records.layout import attempt_key, plan_key
+from prefect_toapis.records.open_shots import OpenShot, failed_shots, open_shots
+from prefect_toapis.records.stored_shots import Unstored
 
 _QUERIES_AT_ONCE = 16
 

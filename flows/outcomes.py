@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import GenerationShared, ManifestNotWritten, StoreMissing
-from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.inventory import SHOT_FILE
-from prefect_toapis.batches.manifest import Manifest, StoredShot, Unstored, shot_key
-from prefect_toapis.batches.manifest_rows import build_manifest
-from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.reports import headline
-from prefect_toapis.batches.spending import CharacterSpending, spent_on
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.errors import GenerationShared, ManifestNotWritten, StoreMissing
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.publish import publish
 from prefect_toapis.flows.stored_shots import read_stored_shots
+from prefect_toapis.planning.plan import Shot
+from prefect_toapis.planning.spending import CharacterSpending, spent_on
+from prefect_toapis.records.generations import Generation
+from prefect_toapis.records.layout import SHOT_FILE, shot_key
+from prefect_toapis.records.stored_shots import StoredShot, Unstored
+from prefect_toapis.reports.artifacts import headline
+from prefect_toapis.reports.manifest import Manifest, build_manifest
 
 _IDS_A_LINE = 50  # of the log: Prefect drops lines that are too long
 

@@ -20,18 +20,15 @@ from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifa
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.naming import slug
-from prefect_toapis.batches.render_times import (
-    RENDER_TIMES_FILE,
-    read_render_times,
-    render_times_json,
-)
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.tasks.calling import async_flow
+from prefect_toapis.planning.labels import slug
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.records.generations import read_render_times, render_times_json
+from prefect_toapis.records.layout import RENDER_TIMES_FILE
+from prefect_toapis.records.store import JSON
+from prefect_toapis.tasks.sync_async import async_flow
 
 P = ParamSpec("P")
 R = TypeVar("R")

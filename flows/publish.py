@@ -11,26 +11,27 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from prefect.logging import get_run_logger
 
-from prefect_toapis.batches.errors import StoreError
-from prefect_toapis.batches.events import Event, batch_completed
-from prefect_toapis.batches.gallery import GALLERY_FILE, GALLERY_TYPE, Links, gallery_html
-from prefect_toapis.batches.manifest import MANIFEST_FILE, MANIFEST_PARQUET, Manifest, ManifestRow
-from prefect_toapis.batches.manifest_tables import has_pyarrow
-from prefect_toapis.batches.naming import slug
-from prefect_toapis.batches.posters import posters_can_be_made, small_poster
-from prefect_toapis.batches.reports import (
+from prefect_toapis.blocks import BucketStore, VideoBucket
+from prefect_toapis.blocks.s3_client import ends_with_credentials
+from prefect_toapis.errors import StoreError
+from prefect_toapis.flows.batch import Batch
+from prefect_toapis.flows.progress import best_effort
+from prefect_toapis.planning.labels import slug
+from prefect_toapis.planning.spending import most_spent, spending_of, spent_in_words
+from prefect_toapis.records.layout import GALLERY_FILE, MANIFEST_FILE, MANIFEST_PARQUET
+from prefect_toapis.reports.artifacts import (
     gallery_markdown,
     headline,
     plan_markdown,
     shot_table,
     shown_videos,
 )
-from prefect_toapis.batches.spending import most_spent, spending_of, spent_in_words
-from prefect_toapis.blocks import BucketStore, VideoBucket
-from prefect_toapis.blocks.signed_links import ends_with_credentials
-from prefect_toapis.flows.batch import Batch
-from prefect_toapis.flows.progress import best_effort
-from prefect_toapis.tasks.steps import is_transient
+from prefect_toapis.reports.events import Event, batch_completed
+from prefect_toapis.reports.gallery import GALLERY_TYPE, Links, gallery_html
+from prefect_toapis.reports.manifest import Manifest, ManifestRow
+from prefect_toapis.reports.manifest_tables import has_pyarrow
+from prefect_toapis.reports.thumbnails import posters_can_be_made, small_poster
+from prefect_toapis.tasks.options import is_transient
 
 JSONL = "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"

@@ -8,15 +8,18 @@ from prefect import Flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from prefect_toapis.batches.errors import BatchFailed
-from prefect_toapis.batches.manifest import Manifest
-from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
+from prefect_toapis.errors import BatchFailed
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.open_shots import open_recorded_batch, read_open, refresh_statuses
-from prefect_toapis.flows.outcomes import Outcomes, accounting, conclude, gather_manifest
+from prefect_toapis.flows.outcomes import (
+    Outcomes,
+    accounting,
+    conclude,
+    gather_manifest,
+)
 from prefect_toapis.flows.progress import (
     Progress,
     best_effort,
@@ -25,7 +28,9 @@ from prefect_toapis.flows.progress import (
 )
 from prefect_toapis.flows.repairs import find_short_shots, log_short_shots, store_missing_videos
 from prefect_toapis.flows.runner import run_shots
-from prefect_toapis.tasks.calling import async_flow, sync_flow
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.reports.manifest import Manifest
+from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 _STALE_UPLOAD_AGE = timedelta(hours=1)  # an upload that takes longer was abandoned
 

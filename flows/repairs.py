@@ -9,19 +9,19 @@ from functools import partial
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
-from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.record import Attempt
-from prefect_toapis.batches.store import JSON, Entry
-from prefect_toapis.batches.stored_shots import stored_names
-from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore
-from prefect_toapis.blocks.ranges import inspect_video
-from prefect_toapis.blocks.thread_pools import in_transfer_thread
+from prefect_toapis.blocks.bucket_store import inspect_video
+from prefect_toapis.blocks.streaming import in_transfer_thread
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.outcomes import Outcomes
+from prefect_toapis.planning.plan import Shot
+from prefect_toapis.records.attempts import Attempt
+from prefect_toapis.records.generations import Generation
+from prefect_toapis.records.layout import shot_key
+from prefect_toapis.records.purchases import Buyer
+from prefect_toapis.records.store import JSON, Entry
+from prefect_toapis.records.stored_shots import StoredShot, StoredVideo, stored_names
 from prefect_toapis.tasks.download import download_in_run
 
 _REQUESTS_AT_ONCE = 16

@@ -7,9 +7,9 @@ from typing import Any
 
 from prefect.runtime import flow_run
 
-from prefect_toapis.batches.naming import RunFacts, batch_name
-from prefect_toapis.batches.settings import RunSettings
 from prefect_toapis.client.plain_text import printable
+from prefect_toapis.planning.labels import RunFacts, batch_name
+from prefect_toapis.planning.settings import RunSettings
 
 _NEW = "a new batch"
 _SHOWN = 200  # characters of a batch or file in a name

@@ -7,12 +7,6 @@ from typing import Literal
 from prefect.logging import get_run_logger
 from prefect.utilities.annotations import quote
 
-from prefect_toapis.batches.errors import StoreError, StoreMissing
-from prefect_toapis.batches.events import shot_failed, shot_stored
-from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.manifest import StoredShot, Unstored, shot_key
-from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.reports import still_under_way
 from prefect_toapis.blocks.prefect_internals import without_result_storage
 from prefect_toapis.client.errors import (
     ACCOUNT_REFUSED,
@@ -23,11 +17,18 @@ from prefect_toapis.client.errors import (
     ToAPIsError,
 )
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.errors import StoreError, StoreMissing
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.interpreter import tuned_interpreter
 from prefect_toapis.flows.outcomes import BUCKET_LOST, Outcomes
 from prefect_toapis.flows.publish import emit
 from prefect_toapis.flows.repairs import rebuild_shot
+from prefect_toapis.planning.plan import Shot
+from prefect_toapis.records.generations import Generation
+from prefect_toapis.records.layout import shot_key
+from prefect_toapis.records.stored_shots import StoredShot, Unstored
+from prefect_toapis.reports.artifacts import still_under_way
+from prefect_toapis.reports.events import shot_failed, shot_stored
 from prefect_toapis.tasks.download import download_in_run
 from prefect_toapis.tasks.poll import poll_in_run
 from prefect_toapis.tasks.submit import submit_in_run

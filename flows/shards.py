@@ -18,25 +18,31 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Cancelling
 
-from prefect_toapis.batches.errors import InvalidBatch, ShardFailed
-from prefect_toapis.batches.inventory import take_inventory
-from prefect_toapis.batches.manifest import Unstored
-from prefect_toapis.batches.plan import Plan, Shot
-from prefect_toapis.batches.plan_file import plan_key, read_plan
-from prefect_toapis.batches.settings import LimitSettings, RunSettings
-from prefect_toapis.batches.store import JSON
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import saved_name
 from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.flows.batch import Batch, list_batch, open_batch, shard_count
+from prefect_toapis.errors import InvalidBatch, ShardFailed
+from prefect_toapis.flows.batch import (
+    Batch,
+    list_batch,
+    open_batch,
+    shard_count,
+)
 from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.open_shots import open_recorded_batch, read_open
 from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.flows.progress import Progress, progress_artifact, render_time_history
 from prefect_toapis.flows.run_names import shard_name
 from prefect_toapis.flows.runner import run_shots
-from prefect_toapis.tasks.calling import async_flow, sync_flow
+from prefect_toapis.planning.plan import Plan, Shot
+from prefect_toapis.planning.settings import LimitSettings, RunSettings
+from prefect_toapis.records.inventory import take_inventory
+from prefect_toapis.records.layout import plan_key
+from prefect_toapis.records.plan_file import read_plan
+from prefect_toapis.records.store import JSON
+from prefect_toapis.records.stored_shots import Unstored
+from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 _LOOK_EVERY_SECONDS = 5
 _PREFECT_FILE = files("prefect_toapis") / "deployments" / "prefect.yaml"

@@ -7,19 +7,24 @@ from dataclasses import dataclass, field
 from prefect.logging import get_run_logger
 from stamina import BoundAsyncRetryingCaller
 
-from prefect_toapis.batches.errors import (
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.errors import (
     DocumentDamaged,
     DocumentTooNew,
     ObjectRefused,
     StoreError,
 )
-from prefect_toapis.batches.inventory import Inventory
-from prefect_toapis.batches.manifest import StoredShot, shot_key
-from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.record_reading import lost
-from prefect_toapis.batches.store import Entry, Store
-from prefect_toapis.batches.stored_shots import missing_files, read_stored, with_posters_there
-from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.planning.plan import Shot
+from prefect_toapis.records.attempts import lost
+from prefect_toapis.records.inventory import Inventory
+from prefect_toapis.records.layout import shot_key
+from prefect_toapis.records.store import Entry, Store
+from prefect_toapis.records.stored_shots import (
+    StoredShot,
+    missing_files,
+    read_stored,
+    with_posters_there,
+)
 
 _READS_AT_ONCE = 16
 

@@ -13,8 +13,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from prefect_toapis.batches.errors import EventNotTaken
-from prefect_toapis.batches.events import event_id, generation_ended
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.webhooks import (
     TEST,
@@ -29,9 +27,17 @@ from prefect_toapis.client.webhooks import (
     read_webhook,
     verify,
 )
-from prefect_toapis.receiver.forwarding import USUAL, Bounds, Connect, Forwarder, connected
+from prefect_toapis.errors import EventNotTaken
+from prefect_toapis.receiver.forwarding import (
+    USUAL,
+    Bounds,
+    Connect,
+    Forwarder,
+    connected,
+)
 from prefect_toapis.receiver.metrics import Metrics
 from prefect_toapis.receiver.secrets_from_env import secrets_from_environment
+from prefect_toapis.reports.events import event_id, generation_ended
 
 logger = logging.getLogger("prefect_toapis")
 

@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.events import Event
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from prefect_toapis.batches.errors import EventNotTaken
+from prefect_toapis.errors import EventNotTaken
 
 logger = logging.getLogger("prefect_toapis")
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from itertools import product
 
-from prefect_toapis.simulator.clips import Caption, ClipSpec
+from prefect_toapis.simulator.clip_spec import Caption, ClipSpec
 
 _FIRST = ("Turbo", "Baron", "Captain", "Velvet", "Cosmic", "Lucky", "Sunny", "Midnight")
 _LAST = ("Whiskers", "Barkington", "Feathers", "Marmalade", "Pebble", "Bramble", "Comet", "Otter")

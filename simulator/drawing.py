@@ -6,7 +6,7 @@ import re
 
 from PIL import Image, ImageDraw, ImageFont
 
-from prefect_toapis.simulator.clips import Caption, ClipSpec
+from prefect_toapis.simulator.clip_spec import Caption, ClipSpec
 
 Colour = tuple[int, int, int]
 

@@ -12,7 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from prefect_toapis.simulator.clips import ClipSpec
+from prefect_toapis.simulator.clip_spec import ClipSpec
 from prefect_toapis.simulator.drawing import Scenery
 
 _FPS = 12

@@ -8,7 +8,7 @@ from typing import Any
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.simulator.characters import Character
-from prefect_toapis.simulator.clips import Caption, ClipSpec
+from prefect_toapis.simulator.clip_spec import Caption, ClipSpec
 from prefect_toapis.simulator.dialects import DOCUMENTED, Status, Wording
 from prefect_toapis.simulator.ledger import Kind
 

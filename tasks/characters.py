@@ -4,28 +4,36 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from prefect_toapis.batches.casting import faults_of
-from prefect_toapis.batches.characters import (
-    CharacterCreation,
-    MadeCharacter,
-    character_key,
-    name_in,
-    unsigned,
-)
-from prefect_toapis.batches.files import File
-from prefect_toapis.batches.record_reading import refuse_lost
-from prefect_toapis.batches.registry import read_made, with_existing_folder
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.spec import Character
-from prefect_toapis.batches.store import JSON
-from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
 from prefect_toapis.client.polling import CHARACTER_POLL_POLICY, Expected, PollPolicy
 from prefect_toapis.client.references import is_file
-from prefect_toapis.tasks.calling import sync_task
-from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, run_logger, step
+from prefect_toapis.planning.casting import faults_of
+from prefect_toapis.planning.file_references import File
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.planning.spec import Character
+from prefect_toapis.records.attempts import refuse_lost
+from prefect_toapis.records.characters import (
+    CharacterCreation,
+    MadeCharacter,
+    name_in,
+    read_made,
+    unsigned,
+    with_existing_folder,
+)
+from prefect_toapis.records.layout import character_key
+from prefect_toapis.records.purchases import Buyer
+from prefect_toapis.records.store import JSON
+from prefect_toapis.tasks.options import (
+    account_of,
+    keep_reply,
+    named,
+    pace_of,
+    run_logger,
+    step,
+)
 from prefect_toapis.tasks.submit import buyer_of
+from prefect_toapis.tasks.sync_async import sync_task
 from prefect_toapis.tasks.uploads import upload
 
 

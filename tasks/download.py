@@ -10,20 +10,9 @@ from itertools import count
 from prefect.runtime import flow_run
 from pydantic import SecretStr
 
-from prefect_toapis.batches.characters import character_from_reply
-from prefect_toapis.batches.errors import DocumentDamaged, StoreError
-from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.manifest import StoredShot, StoredVideo, shot_key
-from prefect_toapis.batches.naming import as_metadata, task_folder
-from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.posters import POSTER_TYPE, first_frame, posters_can_be_made
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.store import JSON
-from prefect_toapis.batches.stored_shots import read_stored
-from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
-from prefect_toapis.blocks.ranges import open_stored
-from prefect_toapis.blocks.thread_pools import in_transfer_thread
+from prefect_toapis.blocks.bucket_store import open_stored
+from prefect_toapis.blocks.streaming import in_transfer_thread
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.decisions import kept
 from prefect_toapis.client.errors import (
@@ -38,8 +27,25 @@ from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
 from prefect_toapis.client.results import ResultReader, ResumePolicy
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.tasks.calling import sync_task
-from prefect_toapis.tasks.steps import account_of, keep_reply, named, run_logger, step
+from prefect_toapis.errors import DocumentDamaged, StoreError
+from prefect_toapis.planning.labels import as_metadata, task_folder
+from prefect_toapis.planning.plan import Shot
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.records.characters import character_from_reply
+from prefect_toapis.records.generations import Generation
+from prefect_toapis.records.layout import shot_key
+from prefect_toapis.records.purchases import Buyer
+from prefect_toapis.records.store import JSON
+from prefect_toapis.records.stored_shots import StoredShot, StoredVideo, read_stored
+from prefect_toapis.reports.thumbnails import POSTER_TYPE, first_frame, posters_can_be_made
+from prefect_toapis.tasks.options import (
+    account_of,
+    keep_reply,
+    named,
+    run_logger,
+    step,
+)
+from prefect_toapis.tasks.sync_async import sync_task
 
 _PIECE = 1024 * 1024  # bytes
 

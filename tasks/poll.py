@@ -4,19 +4,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from prefect_toapis.batches.errors import StoreError
-from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.plan import Shot
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import GenerationFailed, ToAPIsError
 from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.replies import Reply
-from prefect_toapis.tasks.calling import sync_task
-from prefect_toapis.tasks.notices import notices
-from prefect_toapis.tasks.steps import account_of, keep_reply, named, pace_of, run_logger, step
+from prefect_toapis.errors import StoreError
+from prefect_toapis.planning.plan import Shot
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.records.generations import Generation
+from prefect_toapis.records.purchases import Buyer
+from prefect_toapis.tasks.options import (
+    account_of,
+    keep_reply,
+    named,
+    pace_of,
+    run_logger,
+    step,
+)
+from prefect_toapis.tasks.sync_async import sync_task
+from prefect_toapis.tasks.webhook_listener import notices
 
 _WHEN_TOLD = 300.0  # seconds between two queries of what a webhook will tell of
 

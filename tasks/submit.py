@@ -8,17 +8,21 @@ from uuid import uuid4
 
 from prefect.runtime import flow_run
 
-from prefect_toapis.batches.buyable import Submissions
-from prefect_toapis.batches.generation import Generation
-from prefect_toapis.batches.plan import Shot, single_shot
-from prefect_toapis.batches.record_reading import refuse_lost
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.submission import Buyer
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
-from prefect_toapis.tasks.allowance import submissions_of
-from prefect_toapis.tasks.calling import sync_task
-from prefect_toapis.tasks.steps import api_is_private, named, run_logger, step
+from prefect_toapis.planning.plan import Shot, single_shot
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.records.attempts import Submissions, refuse_lost
+from prefect_toapis.records.generations import Generation
+from prefect_toapis.records.purchases import Buyer
+from prefect_toapis.tasks.account import submissions_of
+from prefect_toapis.tasks.options import (
+    api_is_private,
+    named,
+    run_logger,
+    step,
+)
+from prefect_toapis.tasks.sync_async import sync_task
 from prefect_toapis.tasks.uploads import with_uploads
 
 
@@ -169,3 +173,46 @@ async def _buy_unrecorded(
     accepted = await api.submit(request, business_id, uploads=uploads)
     run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
     return Generation(task_id=accepted.task_id, business_id=business_id, n=request.n)
+
+
+@step("remix_video", named("remix", "request"))
+async def aremix_video(
+    request: RemixRequest,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None = None,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
+) -> Generation:
+    """Remix a finished video, or go on with what was bought of it before. This spends money.
+
+    As `submit_video`: with a bucket the same remix is bought once, without one no record is kept.
+    No source says that a remix can be looked up by its business id ([A]), so that one without
+    an answer always stops with an error.
+
+    Args:
+        request: Which video, and what is to change.
+        credentials: Whose account pays.
+        bucket: Where the record is kept.
+        settings: Account group, settling, retries.
+
+    Returns:
+        The generation, for `poll_video` and `download_video`.
+
+    Raises:
+        InvalidRequest: It breaks rules of its model; nothing was sent.
+        APIError: The API refuses it, as it does for a private video.
+        Transient: It could not be sent; Prefect tries this task again.
+        GenerationFailed: An earlier attempt failed, and isn't to be tried again.
+        CreationUnresolved: It may have been accepted, and can't be looked up: see its advice.
+
+    Example:
+        ```python
+        request = RemixRequest(task_id=generation.task_id, prompt="The same, at night")
+        generation = await aremix_video(request, credentials=credentials, bucket=bucket)
+        ```
+    """
+    return await buy(request, credentials, bucket, settings)
+
+
+remix_video = sync_task(aremix_video)
+"""`aremix_video` for sync code."""

@@ -3,14 +3,20 @@
 from datetime import datetime, timezone
 from pathlib import Path
 
-from prefect_toapis.batches.files import File, files_of, map_request
-from prefect_toapis.batches.settings import RunSettings
-from prefect_toapis.batches.uploads import Upload, find_upload, remember
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
-from prefect_toapis.blocks.files import read_media
+from prefect_toapis.blocks.media_files import read_media
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.tasks.calling import sync_task
-from prefect_toapis.tasks.steps import account_of, api_is_private, named, run_logger, step
+from prefect_toapis.planning.file_references import File, files_of, map_request
+from prefect_toapis.planning.settings import RunSettings
+from prefect_toapis.records.uploads import Upload, find_upload, remember
+from prefect_toapis.tasks.options import (
+    account_of,
+    api_is_private,
+    named,
+    run_logger,
+    step,
+)
+from prefect_toapis.tasks.sync_async import sync_task
 
 
 @step("upload_image", named("upload", "file"))

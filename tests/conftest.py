@@ -29,14 +29,14 @@ from pydantic import SecretStr
 from tests.environments import COVERAGE, unmeasured
 from tests.provider_clock import ProviderClock
 
-from prefect_toapis.batches.settings import (
+from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
+from prefect_toapis.cli.local_s3 import local_s3
+from prefect_toapis.planning.settings import (
     PollingSettings,
     PurchaseSettings,
     RetrySettings,
     RunSettings,
 )
-from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
-from prefect_toapis.cli.local_s3 import local_s3
 from prefect_toapis.simulator import Simulator, SimulatorSettings
 
 

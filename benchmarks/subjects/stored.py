@@ -10,9 +10,9 @@ from benchmarks.subjects.reporting import measured
 from prefect import flow
 
 from prefect_toapis import Generation, adownload_video
-from prefect_toapis.batches.plan import plan_batch
-from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.client.replies import Output, Reply
+from prefect_toapis.planning.plan import plan_batch
+from prefect_toapis.planning.spec import BatchSpec
 
 assert ours  # it leaves the optional packages out
 

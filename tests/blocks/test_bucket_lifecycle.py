@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.batches.errors import StoreAccessRefused, StoreError, StoreMissing
 from prefect_toapis.blocks import S3Credentials, VideoBucket
 from prefect_toapis.blocks.bucket_lifecycle import (
     abort_rule,
@@ -13,6 +12,7 @@ from prefect_toapis.blocks.bucket_lifecycle import (
     add_abort_rule,
     has_abort_rule,
 )
+from prefect_toapis.errors import StoreAccessRefused, StoreError, StoreMissing
 
 ABORT = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 3}}
 

@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from prefect_toapis.batches.errors import DocumentDamaged, StoreMissing
-from prefect_toapis.batches.store import Store
 from prefect_toapis.blocks import BucketStore, S3Credentials, VideoBucket
 from prefect_toapis.blocks.bucket_store import LONGEST_DOCUMENT
 from prefect_toapis.blocks.streaming import PART, UPLOADS_AT_ONCE
+from prefect_toapis.errors import DocumentDamaged, StoreMissing
+from prefect_toapis.records.store import Store
 
 
 async def test_it_does_what_a_store_must(aws_bucket: VideoBucket) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from prefect_toapis import Manifest, VideoBucket
-from prefect_toapis.batches.errors import StoreMissing
-from prefect_toapis.batches.manifest import ManifestRow
+from prefect_toapis.errors import StoreMissing
+from prefect_toapis.reports.manifest import ManifestRow
 
 ROWS = [
     ManifestRow(

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.batches.errors import StoreError, StoreMissing, StoreUnavailable
 from prefect_toapis.blocks import S3Credentials, VideoBucket
 from prefect_toapis.blocks.s3_errors import page_in_place
 from prefect_toapis.blocks.streaming import PART
+from prefect_toapis.errors import StoreError, StoreMissing, StoreUnavailable
 
 HTML = "<!DOCTYPE html><html><body><p>Sign in<br></body></html>"
 XHTML = '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body/></html>'

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from prefect_toapis.batches.errors import StoreError
 from prefect_toapis.blocks import VideoBucket
-from prefect_toapis.blocks.ranges import open_stored
+from prefect_toapis.blocks.bucket_store import open_stored
+from prefect_toapis.errors import StoreError
 
 CONTENT = random.Random(1).randbytes(1_000_000)
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from prefect_toapis.batches.errors import StoreAccessRefused
 from prefect_toapis.blocks import S3Credentials, VideoBucket
+from prefect_toapis.errors import StoreAccessRefused
 
 KEYS: dict[str, Any] = {
     "aws_access_key_id": "AKIAABCDEFGHIJKL1234",

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from prefect_toapis.batches.errors import StoreAccessRefused
 from prefect_toapis.blocks import S3Credentials, VideoBucket
-from prefect_toapis.blocks.signed_links import ends_with_credentials
+from prefect_toapis.blocks.s3_client import ends_with_credentials
+from prefect_toapis.errors import StoreAccessRefused
 
 KEYS = {"aws_access_key_id": "AKIAEXAMPLE0000TEST1", "aws_secret_access_key": SecretStr("s" * 40)}
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.batches.errors import StoreAccessRefused
 from prefect_toapis.blocks import BucketStore, S3Credentials, VideoBucket
+from prefect_toapis.errors import StoreAccessRefused
 
 
 def begin(bucket: VideoBucket, key: str) -> None:

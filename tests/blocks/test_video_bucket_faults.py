@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.batches.errors import StoreUnavailable
 from prefect_toapis.blocks import BucketStore, S3Credentials, VideoBucket
+from prefect_toapis.errors import StoreUnavailable
 
 
 class MoodyStore(ThreadingHTTPServer):

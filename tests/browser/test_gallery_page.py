@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, Request
 
-from prefect_toapis.batches.gallery import GALLERY_FILE, Links, gallery_html
-from prefect_toapis.batches.manifest import Manifest, ManifestRow
-from prefect_toapis.batches.posters import first_frame
 from prefect_toapis.blocks import VideoBucket
 from prefect_toapis.flows.publish import sign_links, write_gallery
-from prefect_toapis.simulator.clips import ClipSpec
+from prefect_toapis.records.layout import GALLERY_FILE
+from prefect_toapis.reports.gallery import Links, gallery_html
+from prefect_toapis.reports.manifest import Manifest, ManifestRow
+from prefect_toapis.reports.thumbnails import first_frame
+from prefect_toapis.simulator.clip_spec import ClipSpec
 from prefect_toapis.simulator.encoding import encode_video
 
 HOSTILE = "</script><script>window.ran = 1</script><img src=x onerror='window.ran = 2'>"

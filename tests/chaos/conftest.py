@@ -22,7 +22,7 @@ from prefect_toapis import (
     VideoBucket,
     agenerate_videos,
 )
-from prefect_toapis.batches.spec import Variant
+from prefect_toapis.planning.spec import Variant
 
 SHORT = Variant(name="short", model="sora-2-vip", duration=1)
 

@@ -21,7 +21,7 @@ from prefect_toapis import (
     Variant,
     VideoBucket,
 )
-from prefect_toapis.batches.manifest import ManifestRow
+from prefect_toapis.reports.manifest import ManifestRow
 from prefect_toapis.simulator import (
     Conflict,
     Dialect,

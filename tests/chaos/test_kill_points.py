@@ -12,8 +12,8 @@ from tests.chaos.faulty_store import FaultyStore
 from tests.chaos.faulty_store import Hold as HoldStore
 
 from prefect_toapis import Manifest, Scene, VideoBucket
-from prefect_toapis.batches.plan import plan_batch
-from prefect_toapis.batches.spec import BatchSpec
+from prefect_toapis.planning.plan import plan_batch
+from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.simulator import Hold, Simulator, SimulatorSettings
 
 

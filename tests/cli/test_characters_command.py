@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from prefect_toapis import MadeCharacter, VideoBucket
-from prefect_toapis.batches.identity import character_id
 from prefect_toapis.client.requests import CharacterRequest
+from prefect_toapis.planning.identity import character_id
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from prefect_toapis import Manifest, S3Credentials, VideoBucket
-from prefect_toapis.batches.manifest import ManifestRow
+from prefect_toapis.reports.manifest import ManifestRow
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

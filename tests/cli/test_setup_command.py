@@ -11,7 +11,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect_toapis import S3Credentials, ToAPIsCredentials, VideoBucket
 from prefect_toapis.deployments.alarms import SILENT
 from prefect_toapis.deployments.server_resources import WORK_POOL
-from prefect_toapis.tasks.allowance import SUBMISSIONS
+from prefect_toapis.tasks.account import SUBMISSIONS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

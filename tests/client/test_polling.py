@@ -36,7 +36,13 @@ from prefect_toapis.client.polling import (
     verdict,
 )
 from prefect_toapis.client.pressure import CircuitBreaker
-from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status, read_reply
+from prefect_toapis.client.replies import (
+    CharacterReply,
+    Output,
+    Reply,
+    Status,
+    read_reply,
+)
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient

@@ -7,12 +7,17 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.client import transport
+from prefect_toapis.client import http_pool
 from prefect_toapis.client.errors import SubmissionUnknown, Unavailable, UnreadableReply
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
-from prefect_toapis.simulator import Drop, Hold, Replace, Simulator
+from prefect_toapis.simulator import (
+    Drop,
+    Hold,
+    Replace,
+    Simulator,
+)
 
 DOG = VideoRequest(prompt="A dog")
 
@@ -77,7 +82,7 @@ async def test_a_redirect_is_not_followed_and_gets_no_key(
 async def test_a_reply_that_never_comes_ends_by_the_timeout(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr(http_pool, "_TIMEOUT", httpx.Timeout(0.2))
     simulator.faults.add(Hold(operation="submit"), Hold(operation="status", times=None))
     retry = RetryPolicy(budget=0.05, first=0.01)
     async with ToAPIsClient(SecretStr(simulator.api_key), simulator.url, retry=retry) as client:
@@ -89,7 +94,7 @@ async def test_a_reply_that_never_comes_ends_by_the_timeout(
 
 
 def test_every_timeout_has_an_end() -> None:
-    limits = transport._TIMEOUT.as_dict()
+    limits = http_pool._TIMEOUT.as_dict()
     assert limits.keys() == {"connect", "read", "write", "pool"}
     assert all(seconds is not None and 0 < seconds <= 60 for seconds in limits.values())
 

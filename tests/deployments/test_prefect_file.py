@@ -9,11 +9,11 @@ from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 
 import prefect_toapis
-from prefect_toapis.batches.events import GENERATION_COMPLETED, GENERATION_FAILED
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.alarms import TAG
-from prefect_toapis.deployments.server_pieces import WORK_POOL
+from prefect_toapis.deployments.server_resources import WORK_POOL
 from prefect_toapis.flows.interpreter import SWITCH
+from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILED
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
 [NIGHTLY] = [one for one in DEPLOYMENTS if one["name"] == "nightly"]

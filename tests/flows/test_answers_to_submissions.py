@@ -15,9 +15,9 @@ from prefect_toapis import (
     VideoBucket,
     asubmit_batch,
 )
-from prefect_toapis.batches.errors import BatchFailed, ManifestNotWritten
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.transport import ToAPIsClient
+from prefect_toapis.errors import BatchFailed, ManifestNotWritten
 from prefect_toapis.flows import progress, publish
 from prefect_toapis.simulator import Replace, Simulator
 

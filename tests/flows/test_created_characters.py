@@ -16,9 +16,9 @@ from prefect_toapis import (
     acreate_characters,
     create_characters,
 )
-from prefect_toapis.batches.characters import id_of
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch, SubmissionUnresolved
 from prefect_toapis.client.errors import GenerationFailed
+from prefect_toapis.errors import BatchFailed, InvalidBatch, SubmissionUnresolved
+from prefect_toapis.records.characters import id_of
 from prefect_toapis.simulator import Drop, Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]

@@ -17,7 +17,7 @@ from prefect_toapis import (
     acollect_batch,
     areconcile_batch,
 )
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
+from prefect_toapis.errors import BatchFailed, InvalidBatch
 from prefect_toapis.simulator import Simulator
 
 Make = Callable[..., Awaitable[Any]]

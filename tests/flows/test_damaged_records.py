@@ -22,7 +22,7 @@ from prefect_toapis import (
     areconcile_batch,
     asubmit_video,
 )
-from prefect_toapis.batches.errors import InvalidBatch, StoreError
+from prefect_toapis.errors import InvalidBatch, StoreError
 from prefect_toapis.simulator import Drop, Simulator
 
 Make = Callable[..., Awaitable[Any]]

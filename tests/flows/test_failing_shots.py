@@ -11,8 +11,14 @@ from prefect import get_client
 from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
-from prefect_toapis import LimitSettings, RetrySettings, RunSettings, ToAPIsCredentials, VideoBucket
-from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis import (
+    LimitSettings,
+    RetrySettings,
+    RunSettings,
+    ToAPIsCredentials,
+    VideoBucket,
+)
+from prefect_toapis.errors import BatchFailed
 from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings
 
 Make = Callable[..., Awaitable[Any]]

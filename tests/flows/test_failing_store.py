@@ -18,8 +18,8 @@ from prefect_toapis import (
     arun_shard,
     asubmit_batch,
 )
-from prefect_toapis.batches.errors import BatchFailed, ManifestNotWritten, ShardFailed
-from prefect_toapis.batches.plan_file import read_plan
+from prefect_toapis.errors import BatchFailed, ManifestNotWritten, ShardFailed
+from prefect_toapis.records.plan_file import read_plan
 from prefect_toapis.simulator import Simulator
 
 Make = Callable[..., Awaitable[Any]]

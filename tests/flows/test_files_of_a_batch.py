@@ -21,10 +21,10 @@ from prefect_toapis import (
     aupload_clip,
     aupload_image,
 )
-from prefect_toapis.batches.errors import InvalidBatch
-from prefect_toapis.batches.registry import read_all
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.errors import InvalidRequest
+from prefect_toapis.errors import InvalidBatch
+from prefect_toapis.records.characters import read_all
 from prefect_toapis.simulator import Simulator
 
 Make = Callable[..., Awaitable[Any]]

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from prefect_toapis.flows.interpreter import SEARCHES, SWITCH, TURN, tuned_interpreter
+from prefect_toapis.flows.interpreter import (
+    SEARCHES,
+    SWITCH,
+    TURN,
+    tuned_interpreter,
+)
 
 USUAL_TURN, USUAL_SEARCHES = 0.005, (700, 10, 10)
 

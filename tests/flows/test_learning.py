@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from prefect_toapis import RunSettings, ToAPIsCredentials, VideoBucket
-from prefect_toapis.batches.render_times import RENDER_TIMES_FILE
+from prefect_toapis.records.layout import RENDER_TIMES_FILE
 from prefect_toapis.simulator import Simulator
-from prefect_toapis.tasks.steps import account_of
+from prefect_toapis.tasks.options import account_of
 
 Make = Callable[..., Awaitable[Any]]
 KIND = "sora-2-vip 1"

@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from prefect_toapis import LimitSettings, RunSettings, ToAPIsCredentials, aget_balance
+from prefect_toapis import (
+    LimitSettings,
+    RunSettings,
+    ToAPIsCredentials,
+    aget_balance,
+)
 from prefect_toapis.simulator import Hold, Simulator
-from prefect_toapis.tasks.steps import account_of
+from prefect_toapis.tasks.options import account_of
 
 
 async def test_a_careful_batch_is_not_reset_by_get_balance(

@@ -13,8 +13,13 @@ from prefect_toapis import (
     VideoBucket,
     areconcile_batch,
 )
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
-from prefect_toapis.simulator import Drop, Hide, Replace, Simulator
+from prefect_toapis.errors import BatchFailed, InvalidBatch
+from prefect_toapis.simulator import (
+    Drop,
+    Hide,
+    Replace,
+    Simulator,
+)
 
 Make = Callable[..., Awaitable[Any]]
 

@@ -21,7 +21,7 @@ from prefect_toapis import (
     reconcile_batch,
     submit_video,
 )
-from prefect_toapis.batches.errors import InvalidBatch, ObjectRefused, StoreError
+from prefect_toapis.errors import InvalidBatch, ObjectRefused, StoreError
 from prefect_toapis.simulator import Simulator
 
 Make = Callable[..., Awaitable[Any]]

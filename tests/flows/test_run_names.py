@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from prefect_toapis import RunSettings
-from prefect_toapis.batches.naming import RunFacts
 from prefect_toapis.flows.run_names import name_of
+from prefect_toapis.planning.labels import RunFacts
 
 FACTS = RunFacts(
     now=datetime(2026, 11, 25, 1, tzinfo=timezone.utc),

@@ -7,13 +7,19 @@ from uuid import uuid4
 import pytest
 from prefect import get_client
 
-from prefect_toapis import RunSettings, ShardSettings, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.batches.errors import InvalidBatch, ShardFailed
-from prefect_toapis.batches.plan import plan_batch
-from prefect_toapis.batches.plan_file import PlanFile, read_plan
-from prefect_toapis.batches.spec import BatchSpec
+from prefect_toapis import (
+    RunSettings,
+    ShardSettings,
+    ToAPIsCredentials,
+    Variant,
+    VideoBucket,
+)
+from prefect_toapis.errors import InvalidBatch, ShardFailed
 from prefect_toapis.flows.generate import asubmit_batch
 from prefect_toapis.flows.shards import arun_shard, run_shard, split
+from prefect_toapis.planning.plan import plan_batch
+from prefect_toapis.planning.spec import BatchSpec
+from prefect_toapis.records.plan_file import PlanFile, read_plan
 from prefect_toapis.simulator import Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]

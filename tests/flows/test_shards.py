@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.batches.plan import plan_batch
-from prefect_toapis.batches.spec import BatchSpec
 from prefect_toapis.flows.batch import shard_count
 from prefect_toapis.flows.shards import split, unplannable
+from prefect_toapis.planning.plan import plan_batch
+from prefect_toapis.planning.spec import BatchSpec
 
 
 @pytest.mark.parametrize(

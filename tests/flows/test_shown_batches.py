@@ -13,7 +13,7 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.events.schemas.events import Event
 
 from prefect_toapis import Manifest, Variant, VideoBucket
-from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis.errors import BatchFailed
 from prefect_toapis.simulator import Replace, Simulator
 
 Make = Callable[..., Awaitable[Manifest]]

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from prefect_toapis import Manifest, ToAPIsCredentials, VideoBucket
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
+from prefect_toapis.errors import BatchFailed, InvalidBatch
 from prefect_toapis.flows.generate import agenerate_from_spec, agenerate_videos
 from prefect_toapis.simulator import Simulator
 

@@ -14,7 +14,7 @@ from prefect_toapis import (
     VideoBucket,
     asubmit_batch,
 )
-from prefect_toapis.batches.errors import BatchFailed
+from prefect_toapis.errors import BatchFailed
 from prefect_toapis.simulator import Drop, Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.batches.spec_file import open_spec
-from prefect_toapis.batches.spec_tables import Table
 from prefect_toapis.cli import app
+from prefect_toapis.planning.spec import BatchSpec
+from prefect_toapis.planning.spec_files import open_spec
+from prefect_toapis.planning.spec_tables import Table
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

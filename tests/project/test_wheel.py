@@ -9,16 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (
-    "client",
-    "batches",
-    "blocks",
-    "tasks",
-    "flows",
-    "cli",
-    "simulator",
-    "receiver",
-    "deployments",
+FOLDERS = tuple(
+    path.name for path in sorted((ROOT / "src/prefect_toapis").iterdir()) if path.is_symlink()
 )
 
 
@@ -48,7 +40,7 @@ def tracked(*folders: str) -> set[str]:
 def test_the_wheel_holds_each_file_of_the_folders_and_nothing_else(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    top = {"prefect_toapis/__init__.py", "prefect_toapis/py.typed"}
+    top = {f"prefect_toapis/{name}" for name in ("__init__.py", "__init__.pyi", "py.typed")}
     assert inside == {f"prefect_toapis/{name}" for name in tracked(*FOLDERS)} | top
 
 

@@ -17,7 +17,7 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFi
 from pydantic import SecretStr
 from tests.receiver.conftest import SECRET, Served
 
-from prefect_toapis.batches.events import event_id
+from prefect_toapis.reports.events import event_id
 from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 
 OURS = EventFilter(event=EventNameFilter(prefix=["toapis.generation."]))

@@ -20,8 +20,8 @@ from prefect_toapis import (
 )
 from prefect_toapis.flows.generate import agenerate_videos
 from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
-from prefect_toapis.tasks.notices import notices
-from prefect_toapis.tasks.steps import account_of
+from prefect_toapis.tasks.options import account_of
+from prefect_toapis.tasks.webhook_listener import notices
 
 HOUR = 3600.0
 

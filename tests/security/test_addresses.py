@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from tests.batches.conftest import MemoryStore
+from tests.records.conftest import MemoryStore
 
-from prefect_toapis.batches.characters import MadeCharacter
-from prefect_toapis.batches.plan import plan_batch
-from prefect_toapis.batches.registry import read_made
-from prefect_toapis.batches.spec import BatchSpec, Character, Scene
-from prefect_toapis.batches.uploads import find_upload, upload_key
-from prefect_toapis.client.addresses import is_metadata, is_public, may_be_asked, reachable
+from prefect_toapis.client.addresses import (
+    is_metadata,
+    is_public,
+    may_be_asked,
+    reachable,
+)
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import BadRequest, InvalidRequest, ResultRefused
 from prefect_toapis.client.references import reference
@@ -26,6 +26,11 @@ from prefect_toapis.client.result_host import GuardedTransport
 from prefect_toapis.client.rules import check
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import why_not_public
+from prefect_toapis.planning.plan import plan_batch
+from prefect_toapis.planning.spec import BatchSpec, Character, Scene
+from prefect_toapis.records.characters import MadeCharacter, read_made
+from prefect_toapis.records.layout import upload_key
+from prefect_toapis.records.uploads import find_upload
 from prefect_toapis.simulator import Simulator
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)

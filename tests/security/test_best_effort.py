@@ -21,8 +21,8 @@ from prefect_toapis import (
     VideoBucket,
     acollect_batch,
 )
-from prefect_toapis.batches.render_times import RENDER_TIMES_FILE
 from prefect_toapis.flows.progress import Progress, progress_artifact
+from prefect_toapis.records.layout import RENDER_TIMES_FILE
 from prefect_toapis.simulator import Rewrite, Simulator
 
 __all__ = ["account", "at_a_server", "leave", "make"]  # fixtures

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from prefect_toapis import Manifest, VideoBucket
-from prefect_toapis.batches.documents import is_below
-from prefect_toapis.batches.errors import DocumentDamaged
-from prefect_toapis.batches.manifest import ManifestRow, StoredShot, StoredVideo, outside_of
-from prefect_toapis.batches.plan import plan_batch, single_shot
-from prefect_toapis.batches.plan_file import PlanFile, read_plan
-from prefect_toapis.batches.record import Attempt, attempt_key, read_attempt, record_folder
-from prefect_toapis.batches.spec import BatchSpec, Scene
-from prefect_toapis.batches.stored_shots import read_stored
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.errors import DocumentDamaged
 from prefect_toapis.flows.inputs import read_sources
+from prefect_toapis.planning.plan import plan_batch, single_shot
+from prefect_toapis.planning.spec import BatchSpec, Scene
+from prefect_toapis.records.attempts import Attempt, read_attempt
+from prefect_toapis.records.layout import attempt_key, is_below, record_folder
+from prefect_toapis.records.plan_file import PlanFile, read_plan
+from prefect_toapis.records.stored_shots import StoredShot, StoredVideo, read_stored
+from prefect_toapis.reports.manifest import ManifestRow, outside_of
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -13,23 +13,23 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.security.tally import INPUTS
 
-from prefect_toapis.batches.files import files_in
-from prefect_toapis.batches.gallery import gallery_html
-from prefect_toapis.batches.manifest import Manifest
-from prefect_toapis.batches.plan import Plan, plan_batch
-from prefect_toapis.batches.plan_file import PlanFile, read_plan
-from prefect_toapis.batches.prices import price_of
-from prefect_toapis.batches.reports import (
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.planning.file_references import files_in
+from prefect_toapis.planning.plan import Plan, plan_batch
+from prefect_toapis.planning.pricing import price_of
+from prefect_toapis.planning.spec import BatchSpec
+from prefect_toapis.planning.spec_files import open_spec
+from prefect_toapis.records.plan_file import PlanFile, read_plan
+from prefect_toapis.reports.artifacts import (
     gallery_markdown,
     headline,
     plan_markdown,
     shortfall,
     shot_table,
 )
-from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.batches.spec_file import open_spec
-from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.plain_text import printable
+from prefect_toapis.reports.gallery import gallery_html
+from prefect_toapis.reports.manifest import Manifest
 
 MODELS = ["sora-2", "sora-2-pro", "kling-v3", "veo3.1-fast", "seedance-2", "new", "sora*", "["]
 NASTY = st.sampled_from(

@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.security.tally import INPUTS
 
-from prefect_toapis.batches.errors import StoreError
-from prefect_toapis.batches.gallery import gallery_html
-from prefect_toapis.batches.manifest_rows import build_manifest
-from prefect_toapis.batches.plan import plan_batch
-from prefect_toapis.batches.plan_file import PlanFile, read_plan
-from prefect_toapis.batches.record import may_be_paid, next_step, read_attempt
-from prefect_toapis.batches.registry import read_made
-from prefect_toapis.batches.reports import shot_table
-from prefect_toapis.batches.spec import BatchSpec, Scene
-from prefect_toapis.batches.store import Entry
-from prefect_toapis.batches.stored_shots import read_stored
-from prefect_toapis.batches.uploads import find_upload
+from prefect_toapis.errors import StoreError
+from prefect_toapis.planning.plan import plan_batch
+from prefect_toapis.planning.spec import BatchSpec, Scene
+from prefect_toapis.records.attempts import may_be_paid, next_step, read_attempt
+from prefect_toapis.records.characters import read_made
+from prefect_toapis.records.plan_file import PlanFile, read_plan
+from prefect_toapis.records.store import Entry
+from prefect_toapis.records.stored_shots import read_stored
+from prefect_toapis.records.uploads import find_upload
+from prefect_toapis.reports.artifacts import shot_table
+from prefect_toapis.reports.gallery import gallery_html
+from prefect_toapis.reports.manifest import build_manifest
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 

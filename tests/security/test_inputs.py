@@ -17,20 +17,24 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, PngImagePlugin
 
-from prefect_toapis import Manifest, S3Credentials, Scene, Variant
-from prefect_toapis.batches.image_size import MOST_PIXELS, image_size
-from prefect_toapis.batches.parquet_rows import ParquetBounds, parquet_rows
-from prefect_toapis.batches.plan import MOST_SHOTS, Plan, plan_batch
-from prefect_toapis.batches.posters import first_frame, small_poster
-from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.batches.spec_file import open_spec
-from prefect_toapis.blocks.files import read_media
+from prefect_toapis import (
+    Manifest,
+    S3Credentials,
+    Scene,
+    Variant,
+)
+from prefect_toapis.blocks.media_files import read_media
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import InvalidCatalogue, InvalidRequest
 from prefect_toapis.client.local_files import read_file
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.client.rules import check
 from prefect_toapis.flows.inputs import read_spec_file
+from prefect_toapis.planning.plan import MOST_SHOTS, Plan, plan_batch
+from prefect_toapis.planning.spec import BatchSpec
+from prefect_toapis.planning.spec_files import open_spec
+from prefect_toapis.planning.spec_tables import ParquetBounds, parquet_rows
+from prefect_toapis.reports.thumbnails import MOST_PIXELS, first_frame, image_size, small_poster
 
 MEMORY = 700_000_000  # bytes of address space that a process may add while it refuses a bomb
 
@@ -205,7 +209,7 @@ def test_a_bomb_is_refused_in_little_memory(kind: str, tmp_path: Path) -> None:
     file = tmp_path / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     bounded_run(
-        "from prefect_toapis.batches.spec_file import open_spec\nimport pyarrow.parquet\n",
+        "from prefect_toapis.planning.spec_files import open_spec\nimport pyarrow.parquet\n",
         f"content = open({str(file)!r}, 'rb').read()\n"
         f"assert open_spec(content, {name!r}).batch()[1]",
     )
@@ -228,7 +232,7 @@ def planned(**spec: Any) -> Plan:
 def test_max_videos_is_reckoned_before_a_product_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
     monkeypatch.setattr(
-        "prefect_toapis.batches.plan.business_id", lambda *_: made.append(None), raising=True
+        "prefect_toapis.planning.plan.business_id", lambda *_: made.append(None), raising=True
     )
     plan = planned(
         scenes=[f"{{hero}} number {number}" for number in range(1000)],
@@ -269,7 +273,7 @@ def test_a_large_batch_is_planned_by_work_that_grows_with_it() -> None:
 
         __hash__ = str.__hash__
 
-    from prefect_toapis.batches.naming import _distinct
+    from prefect_toapis.planning.labels import _distinct
 
     names = [Counted(f"s{number % 1000}") for number in range(2000)]
     assert len(set(_distinct(list(names), "scene"))) == 2000
@@ -513,7 +517,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: 
     (tmp_path / "bomb.png").write_bytes(bomb)
     (tmp_path / "text.png").write_bytes(with_a_large_text())
     bounded_run(
-        "import av, io\nfrom prefect_toapis.batches.posters import first_frame, small_poster\n",
+        "import av, io\nfrom prefect_toapis.reports.thumbnails import first_frame, small_poster\n",
         f"place = {str(tmp_path)!r}\n"
         "bomb, text = (open(f'{place}/{name}.png', 'rb').read() for name in ('bomb', 'text'))\n"
         "assert small_poster(text)\n"

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 from tests.security.test_inputs import faults_of, parquet
 
 from prefect_toapis import RunSettings, Scene, Variant
-from prefect_toapis.batches.prices import Price
-from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.batches.spec_file import open_spec
+from prefect_toapis.planning.pricing import Price
+from prefect_toapis.planning.spec import BatchSpec
+from prefect_toapis.planning.spec_files import open_spec
 
 TWICE: dict[str, tuple[str, str, str]] = {
     "at the top": (

@@ -16,14 +16,14 @@ from prefect_toapis import (
     VideoBucket,
     WebhookSettings,
 )
-from prefect_toapis.batches.errors import InvalidBatch
 from prefect_toapis.client.catalogue import VARIABLE, Catalogue
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.result_host import proxy_for, result_client
 from prefect_toapis.client.results import ResultReader, ResumePolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import api_root, without_queries, without_query
-from prefect_toapis.flows.spec_files import read_spec_file
+from prefect_toapis.errors import InvalidBatch
+from prefect_toapis.flows.inputs import read_spec_file
 
 PASSWORDS = [  # in a URL, in every form that a parser takes another way
     f"https://me:{SECRET}@api.example",

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from prefect_toapis import VideoBucket
-from prefect_toapis.batches.errors import StoreUnavailable
 from prefect_toapis.client.request_logs import without_secrets
+from prefect_toapis.errors import StoreUnavailable
 
 TOKEN = "t0ken-4f1e9c"
 LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3")

@@ -21,22 +21,25 @@ from prefect.exceptions import ParameterTypeError
 from pydantic import BaseModel, SecretStr, ValidationError
 from rich.console import Console
 from rich.traceback import Traceback
-from tests.batches.conftest import MemoryStore
+from tests.records.conftest import MemoryStore
 
 import prefect_toapis
-from prefect_toapis import RunSettings, S3Credentials, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.batches.errors import InvalidBatch
-from prefect_toapis.batches.manifest import StoredShot
-from prefect_toapis.batches.manifest_rows import build_manifest
-from prefect_toapis.batches.plan import plan_batch
-from prefect_toapis.batches.plan_file import PlanFile
-from prefect_toapis.batches.spec import BatchSpec, Character, Scene
-from prefect_toapis.batches.submission import Buyer
-from prefect_toapis.batches.uploads import Upload
+from prefect_toapis import (
+    RunSettings,
+    S3Credentials,
+    ToAPIsCredentials,
+    Variant,
+    VideoBucket,
+)
 from prefect_toapis.client.account import account
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.decisions import Accepted
-from prefect_toapis.client.errors import InvalidRequest, NotAVideo, NotSent, ToAPIsError
+from prefect_toapis.client.errors import (
+    InvalidRequest,
+    NotAVideo,
+    NotSent,
+    ToAPIsError,
+)
 from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.request_logs import without_secrets
@@ -48,10 +51,18 @@ from prefect_toapis.client.rules import check
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import without_queries, without_query
 from prefect_toapis.client.webhooks import WebhookForged, WebhookSecrets, verify
+from prefect_toapis.errors import InvalidBatch
 from prefect_toapis.flows.shards import unplannable
-from prefect_toapis.receiver.secrets_given import secrets_from_environment
+from prefect_toapis.planning.plan import plan_batch
+from prefect_toapis.planning.spec import BatchSpec, Character, Scene
+from prefect_toapis.receiver.secrets_from_env import secrets_from_environment
+from prefect_toapis.records.plan_file import PlanFile
+from prefect_toapis.records.purchases import Buyer
+from prefect_toapis.records.stored_shots import StoredShot
+from prefect_toapis.records.uploads import Upload
+from prefect_toapis.reports.manifest import build_manifest
 from prefect_toapis.simulator import Simulator
-from prefect_toapis.tasks.calling import async_flow, sync_flow
+from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 SECRET = "s3cr3t-4f1e9c"
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)

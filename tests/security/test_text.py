@@ -15,19 +15,31 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from rich.text import Text
 
-from prefect_toapis import Manifest, RunSettings, Scene, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.batches.errors import BatchFailed, InvalidBatch
-from prefect_toapis.batches.gallery import gallery_html
-from prefect_toapis.batches.manifest import ManifestRow
-from prefect_toapis.batches.naming import RunFacts, shot_label
-from prefect_toapis.batches.reports import gallery_markdown, plan_markdown, shot_table
+from prefect_toapis import (
+    Manifest,
+    RunSettings,
+    Scene,
+    ToAPIsCredentials,
+    Variant,
+    VideoBucket,
+)
 from prefect_toapis.cli.console import Console
 from prefect_toapis.cli.display import outcome, planned, reconciled
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
-from prefect_toapis.client.plain_text import LinesOfOurs, printable, printable_lines, visible
+from prefect_toapis.client.plain_text import (
+    LinesOfOurs,
+    printable,
+    printable_lines,
+    visible,
+)
+from prefect_toapis.errors import BatchFailed, InvalidBatch
 from prefect_toapis.flows.generate import agenerate_videos
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.flows.run_names import name_of, shard_name
+from prefect_toapis.planning.labels import RunFacts, shot_label
+from prefect_toapis.reports.artifacts import gallery_markdown, plan_markdown, shot_table
+from prefect_toapis.reports.gallery import gallery_html
+from prefect_toapis.reports.manifest import ManifestRow
 from prefect_toapis.simulator import Replace, Simulator
 
 ACTIVE = [

@@ -12,7 +12,8 @@ from PIL import Image
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.simulator.clips import Caption, Clips, ClipSpec, ServedFile
+from prefect_toapis.simulator.clip_spec import Caption, ClipSpec
+from prefect_toapis.simulator.clips import Clips, ServedFile
 from prefect_toapis.simulator.drawing import Scenery, lettering
 from prefect_toapis.simulator.encoding import encode_thumbnail, encode_video
 from prefect_toapis.simulator.generations import clip_specs, frame_size

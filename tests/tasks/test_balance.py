@@ -4,10 +4,16 @@ import pytest
 from prefect import flow
 from tests.at_once import taken_at_once
 
-from prefect_toapis import LimitSettings, RunSettings, ToAPIsCredentials, aget_balance, get_balance
+from prefect_toapis import (
+    LimitSettings,
+    RunSettings,
+    ToAPIsCredentials,
+    aget_balance,
+    get_balance,
+)
 from prefect_toapis.client.errors import Unauthorized
 from prefect_toapis.simulator import Simulator, SimulatorSettings
-from prefect_toapis.tasks.steps import account_of
+from prefect_toapis.tasks.options import account_of
 
 
 def test_a_sync_flow_gets_the_balance(prefect_server: None) -> None:

@@ -18,7 +18,7 @@ from prefect_toapis import (
     apoll_video,
     asubmit_video,
 )
-from prefect_toapis.batches.errors import StoreUnavailable
+from prefect_toapis.errors import StoreUnavailable
 from prefect_toapis.simulator import Replace, Simulator
 
 DOG = VideoRequest(prompt="A dog", model="sora-2-vip", duration=1)

@@ -25,7 +25,6 @@ from prefect_toapis import (
     poll_video,
     submit_video,
 )
-from prefect_toapis.batches.plan import single_shot
 from prefect_toapis.client.errors import (
     DownloadFailed,
     GenerationFailed,
@@ -37,8 +36,9 @@ from prefect_toapis.client.errors import (
     ToAPIsError,
     Unauthorized,
 )
+from prefect_toapis.planning.plan import single_shot
 from prefect_toapis.simulator import Drop, Replace, Simulator
-from prefect_toapis.tasks.steps import RETRY_DELAYS, account_of, is_transient
+from prefect_toapis.tasks.options import RETRY_DELAYS, account_of, is_transient
 
 DOG = VideoRequest(prompt="A dog on the beach", model="sora-2-vip", duration=1)
 STEPS: list[Task[Any, Any]] = [submit_video, poll_video, download_video]

@@ -4,18 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_toapis import RunSettings, Scene, ToAPIsCredentials, Variant, VideoBucket
-from prefect_toapis.batches.manifest import StoredShot, shot_key
-from prefect_toapis.batches.plan import Shot, plan_batch
-from prefect_toapis.batches.spec import BatchSpec
-from prefect_toapis.batches.stored_shots import read_stored
-from prefect_toapis.batches.submission import Buyer
+from prefect_toapis import (
+    RunSettings,
+    Scene,
+    ToAPIsCredentials,
+    Variant,
+    VideoBucket,
+)
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.planning.plan import Shot, plan_batch
+from prefect_toapis.planning.spec import BatchSpec
+from prefect_toapis.records.layout import shot_key
+from prefect_toapis.records.purchases import Buyer
+from prefect_toapis.records.stored_shots import StoredShot, read_stored
 from prefect_toapis.simulator import Simulator
 from prefect_toapis.tasks.download import store_shot
+from prefect_toapis.tasks.options import account_of, pace_of
 from prefect_toapis.tasks.poll import wait_for
-from prefect_toapis.tasks.steps import account_of, pace_of
 from prefect_toapis.tasks.submit import submit_shot
 
 

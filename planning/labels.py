@@ -1,0 +1,208 @@
+"""Human-readable names: slugs, labels, the names of batches."""
+
+import hashlib
+import re
+import string
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.planning.spec import Cast, Scene, Variant
+
+_SLUG = 40  # characters at most
+_PROMPT_WORDS = 5
+_LABEL = 1000  # characters of a scene, variant or cast in a shot's label
+_TEMPLATE = 200  # maximum length of a batch's name before placeholders are filled in
+# Folders next to those of the batches.
+RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
+
+_BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_DATE = re.compile(r"\{(date|scheduled)(?::([^{}]*))?\}")
+
+
+def slug(text: str) -> str:
+    """Return a short ASCII name for use in a key; empty if no character can be kept.
+
+    Example:
+        >>> slug("Café in Lisbon!")
+        'cafe-in-lisbon'
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower())
+    return words[:_SLUG].strip("-")
+
+
+def scene_labels(scenes: Sequence[Scene]) -> list[str]:
+    """Return each scene's name, or else the first words of its prompt, or its number."""
+    return _distinct([scene.name.strip() or slug(_first_words(scene)) for scene in scenes], "scene")
+
+
+def variant_labels(variants: Sequence[Variant]) -> list[str]:
+    """Return each variant's name, or else a short form of it: `sora-2-pro-15s-9x16-hd`."""
+    return _distinct(
+        [variant.name.strip() or slug(_settings(variant)) for variant in variants], "variant"
+    )
+
+
+def cast_labels(casts: Sequence[Cast]) -> list[str]:
+    """Return each cast's name, or else the names of its characters."""
+    return _distinct([cast.name.strip() or _characters(cast) for cast in casts], "cast")
+
+
+def shot_label(scene: str, variant: str, cast: str, take: int) -> str:
+    """Return the display label of a shot.
+
+    Example:
+        >>> shot_label("chase", "tall", "Turbo", 2)
+        'chase / tall / Turbo, take 2'
+    """
+    label = " / ".join(printable(part, _LABEL) for part in (scene, variant, cast) if part)
+    return f"{label}, take {take}" if take > 1 else label
+
+
+def _distinct(labels: list[str], what: str) -> list[str]:
+    """Append the position to labels that are empty or duplicates."""
+    given = set(labels)
+    distinct: dict[str, None] = {}  # in order
+    for place, label in enumerate(labels, 1):
+        name = label
+        while not name or name in distinct or (name != label and name in given):
+            name = f"{name or what}-{place}"
+        distinct[name] = None
+    return list(distinct)
+
+
+def _first_words(scene: Scene) -> str:
+    return " ".join(re.sub(r"[{}@]", " ", scene.prompt).split()[:_PROMPT_WORDS])
+
+
+def _settings(variant: Variant) -> str:
+    parts = [
+        variant.model,
+        f"{variant.duration}s" if variant.duration else "",
+        (variant.aspect_ratio or "").replace(":", "x"),
+        variant.style or "",
+        "hd" if variant.hd else "",
+        f"n{variant.n}" if variant.n != 1 else "",
+    ]
+    return "-".join(filter(None, parts))
+
+
+def _characters(cast: Cast) -> str:
+    return " + ".join(role.character for role in cast.roles)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The values of placeholders in a batch's name.
+
+    Args:
+        now: When the run started.
+        scheduled: When it was scheduled; the start time if it wasn't.
+        run: The id of the flow run.
+    """
+
+    now: datetime
+    scheduled: datetime
+    run: str
+
+
+def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
+    """Fill in the placeholders of a batch's name.
+
+    Args:
+        template: May contain `{date}` (of the run), `{scheduled}` (the scheduled date) and
+            `{run}`. `{scheduled:Europe/Lisbon}` is the date in that time zone. None: a new batch,
+            named `{date}-` and the first characters of the run's id.
+        facts: The values of the placeholders.
+        time_zone: For placeholders without a time zone.
+
+    Raises:
+        ValueError: The name isn't valid in a key, or the time zone is unknown.
+
+    Example:
+        >>> from datetime import timezone
+        >>> noon = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+        >>> batch_name("nightly-{scheduled}", RunFacts(noon, noon, "8f3c"), "Europe/Lisbon")
+        'nightly-2026-11-22'
+    """
+    if template is not None and len(template) > _TEMPLATE:
+        raise ValueError(
+            f"batch={template[:_SLUG]!r}...: exceeds the limit of {_TEMPLATE} characters for names"
+        )
+    zone = _zone(time_zone)
+    moments = {"date": facts.now, "scheduled": facts.scheduled}
+
+    def date(word: re.Match[str]) -> str:
+        there = _zone(word[2]) if word[2] else zone
+        return f"{moments[word[1]].astimezone(there):%Y-%m-%d}"
+
+    name = template if template is not None else f"{{date}}-{facts.run[:8]}"
+    name = _DATE.sub(date, name).replace("{run}", facts.run)
+    if name in RESERVED:
+        raise ValueError(f"batch={template!r}: the name is reserved; choose another")
+    if not _BATCH.fullmatch(name):
+        raise ValueError(
+            f"batch={template!r}: use letters, digits, '.', '_' and '-' (80 at most), "
+            "and {date}, {scheduled} or {run}"
+        )
+    return name
+
+
+def is_batch_name(name: str) -> bool:
+    """Return whether a name is valid for a batch, after placeholders are filled in.
+
+    Example:
+        >>> is_batch_name("nightly-2026-11-22"), is_batch_name("../x")
+        (True, False)
+    """
+    return _BATCH.fullmatch(name) is not None and name not in RESERVED
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"time_zone={name!r}: unknown time zone; use a name such as Europe/Lisbon"
+        ) from None
+
+
+_DIGEST = 24  # characters
+_HASHED = re.compile(r"(.*-)?[0-9a-f]{24}")  # what `task_folder` returns for ids that aren't slugs
+_HEADER_SAFE = string.punctuation.replace("%", "")
+_METADATA = 1_000  # characters: S3 keeps 2 KB in all
+
+
+def task_folder(task_id: str) -> str:
+    """Return the folder name of a generation without a shot, unique for each id.
+
+    Args:
+        task_id: The provider's id; it may contain any characters.
+
+    Example:
+        >>> task_folder("a-b"), task_folder("A/B")
+        ('a-b', 'a-b-998d3ed8983acf3905221679')
+    """
+    name = slug(task_id)
+    if name and name == task_id and not _HASHED.fullmatch(name):
+        return name
+    digest = hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return "-".join(filter(None, [name, digest]))
+
+
+def as_metadata(text: str) -> str:
+    """Encode a text for S3 object metadata: printable ASCII, the rest percent-encoded.
+
+    Args:
+        text: Any text; the result is cut to 1,000 characters.
+
+    Example:
+        >>> as_metadata("video_1"), as_metadata("für 1%")
+        ('video_1', 'f%C3%BCr%201%25')
+    """
+    return quote(text, safe=_HEADER_SAFE, errors="replace")[:_METADATA]

@@ -1,0 +1,440 @@
+"""Planning: turns a batch spec into shots, and reports all faults together. Pure."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.requests import (
+    RemixRequest,
+    SceneFields,
+    VariantFields,
+    VideoRequest,
+)
+from prefect_toapis.client.rules import MOST_CHARACTERS, check, unchecked
+from prefect_toapis.planning.casting import (
+    Filling,
+    Made,
+    ResolvedCast,
+    known_as,
+    resolve,
+    resolve_casts,
+    resolve_url,
+    resolved_length,
+    role_of_url,
+    roles_in,
+    unfilled,
+    url_fault,
+)
+from prefect_toapis.planning.file_references import File
+from prefect_toapis.planning.identity import FOLDER_ID, business_id, shot_id
+from prefect_toapis.planning.labels import (
+    scene_labels,
+    shot_label,
+    slug,
+    variant_labels,
+)
+from prefect_toapis.planning.spec import (
+    BatchSpec,
+    Character,
+    Scene,
+    Variant,
+)
+
+SINGLE = "requests"  # the folder of requests that belong to no batch
+MOST_SHOTS = 100_000  # of a batch
+
+_MOST_TRIED = 500_000  # casts times distinct sets of roles: takes a few seconds
+_SAMPLE = 2_000  # shots of a plan that is too large, checked for other faults
+_FIELDS_SHOWN = 200  # characters of a list of fields
+_REMIXED = {"prompt", "model", "duration", "aspect_ratio"}
+
+
+class Shot(BaseModel):
+    """Scene x variant x cast (x take): a `Buyable`, submitted and paid once.
+
+    Args:
+        shot_id: Its identity; see `identity.shot_id`.
+        batch: The batch it belongs to.
+        scene, variant, cast: Labels; the cast is empty for a scene without roles.
+        take: 1, 2, ...
+        request: What is sent, with the roles resolved, and references in place of files.
+        folder: Where the bucket keeps its videos, below the bucket's prefix.
+        record: Where the bucket keeps its attempts; empty: not looked up yet.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
+
+    shot_id: str
+    batch: str
+    scene: str
+    variant: str
+    cast: str = ""
+    take: int = 1
+    request: VideoRequest | RemixRequest
+    folder: str
+    record: str = Field(default="", exclude=True)
+
+    @property
+    def label(self) -> str:
+        """The display label: `chase / tall / Turbo, take 2`."""
+        return shot_label(self.scene, self.variant, self.cast, self.take)
+
+    @property
+    def id(self) -> str:
+        """Its identity."""
+        return self.shot_id
+
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        """Scene, variant and cast."""
+        return self.scene, self.variant, self.cast
+
+    def placed(self, folder: str, record: str) -> "Shot":
+        """Return a copy with the folder and record that the bucket has for it."""
+        return self.model_copy(update={"folder": folder, "record": record})
+
+    @property
+    def supports_lookup(self) -> bool:
+        """Whether it can be looked up by its business id; undocumented for remixes ([A])."""
+        return isinstance(self.request, VideoRequest)
+
+    def name_in(self, error: ToAPIsError) -> None:
+        """Add this shot's label to an error."""
+        error.add_context(shot=self.label)
+
+    def unsigned(self) -> "Shot":
+        """Return a copy whose request can be rebuilt without signatures; see `VideoRequest`."""
+        return self.model_copy(update={"request": self.request.unsigned()})
+
+    def shown(self) -> "Shot":
+        """Return a copy safe to show and store: the URLs in its request have no queries."""
+        return self.model_copy(update={"request": self.request.shown()})
+
+    def business_id(self, attempt: int) -> str:
+        """Return the business id that the provider gets for an attempt."""
+        return business_id(self.shot_id, attempt)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The shots of a batch, with faults and notes.
+
+    Args:
+        batch: Name of the batch.
+        shots: All shots, in the order of the spec.
+        faults: What must be changed before anything can be submitted.
+        notes: What the user should know; doesn't block the batch.
+        missing: The characters that must be made before a shot can be, by the shot's id.
+        spec: What the shots were made of; one without scenes if the bucket's plan has them.
+        destination: Bucket and prefix.
+        made: The characters that were made, by name.
+        files: Where the contents are that the spec refers to, by reference.
+    """
+
+    batch: str
+    shots: list[Shot] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    missing: dict[str, list[Character]] = field(default_factory=dict)
+    spec: BatchSpec = field(default_factory=BatchSpec)
+    destination: str = ""
+    made: Mapping[str, Made] = field(default_factory=dict)
+    files: Mapping[str, File] = field(default_factory=dict)
+
+    def with_characters(self, made: Mapping[str, Made]) -> "Plan":
+        """The same shots, planned with more characters that were made, by name."""
+        known = {**self.made, **made}
+        return replace(plan_batch(self.spec, self.batch, self.destination, known), files=self.files)
+
+    @property
+    def videos(self) -> int:
+        """The number of videos: `n` for each shot."""
+        return sum(max(shot.request.n, 0) for shot in self.shots)
+
+
+def plan_batch(
+    spec: BatchSpec,
+    batch: str,
+    destination: str,
+    made: Mapping[str, Made] | None = None,
+    *,
+    private: bool = False,
+) -> Plan:
+    """Plan a batch.
+
+    Args:
+        spec: The spec, with files replaced by references and remixes by task ids.
+        batch: The batch's name.
+        destination: Bucket and prefix, as `s3://bucket/prefix`: part of the shots' identity.
+        made: The characters that were made, by name. Without them the shots are the same, but
+            their requests can't be sent yet.
+        private: Whether the API is at a private address, so that private URLs are allowed.
+
+    Returns:
+        The plan; it can be run if it has no faults.
+
+    Example:
+        >>> plan = plan_batch(BatchSpec(scenes=[Scene(prompt="A dog")]), "b", "s3://videos")
+        >>> [shot.label for shot in plan.shots]
+        ['a-dog / sora-2']
+    """
+    catalogue = Catalogue.current()
+    known = made or {}
+    casts, faults = resolve_casts(spec.characters, spec.casts, known, private=private)
+    unmade = {
+        known_as(character): character
+        for character in spec.characters
+        if not character.exists and character.name not in known
+    }
+    if not spec.scenes:
+        faults.append("scenes: empty; give at least one prompt")
+    if not spec.variants:
+        faults.append("variants: empty; omit the field to use the default")
+    casting = Filling(casts)
+    product = _product(spec, casting, faults)
+    too_much = _too_much(spec, product, casting)
+    shots: list[Shot] = []
+    missing: dict[str, list[Character]] = {}
+    for part in product:
+        if too_much and len(shots) >= _SAMPLE:
+            break
+        faults += _scene_faults(part)
+        for shot, cast in _shots(part, batch, destination):
+            shots.append(shot)
+            if needed := _needed(cast, unmade):
+                missing[shot.shot_id] = needed
+            if too_much and len(shots) >= _SAMPLE:
+                break
+    notes = _notes(spec, shots, catalogue)
+    plan = Plan(batch, shots, faults, notes, missing, spec, destination, known)
+    faults += _request_faults(shots, catalogue, private=private)
+    faults += _duplicates(shots)
+    if too_much:
+        faults.append(too_much)
+    return plan
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A scene with the casts and variants that it is multiplied by."""
+
+    label: str
+    scene: Scene
+    casts: Sequence[ResolvedCast]
+    variants: Sequence[tuple[str, Variant]]
+
+    @property
+    def videos(self) -> int:
+        """The number of videos."""
+        remix = self.scene.remix_of is not None
+        return len(self.casts) * sum(
+            variant.takes * (1 if remix else max(variant.n, 0)) for _, variant in self.variants
+        )
+
+    @property
+    def shots(self) -> int:
+        """The number of shots."""
+        return len(self.casts) * sum(variant.takes for _, variant in self.variants)
+
+
+def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part]:
+    """Return the scenes with their casts and variants, not yet multiplied."""
+    variants = list(zip(variant_labels(spec.variants), spec.variants, strict=True))
+    parts: list[_Part] = []
+    for label, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
+        if filling.tried > _MOST_TRIED:
+            break
+        roles = _roles(scene)
+        casts = filling.of(roles)
+        if not casts:
+            faults.append(_unfilled(label, roles, filling.roles))
+            casts = [unfilled(roles)]
+        parts.append(_Part(label, scene, casts, variants))
+    return parts
+
+
+def _too_much(spec: BatchSpec, product: Sequence[_Part], filling: Filling) -> str | None:
+    """Return why a plan is too large, without building it; None if it isn't."""
+    videos, is_cut = sum(part.videos for part in product), filling.tried > _MOST_TRIED
+    if videos > spec.max_videos:
+        count = f"at least {videos}" if is_cut else f"{videos}"
+        return f"max_videos={spec.max_videos}: the plan has {count} videos; raise it if intended"
+    if is_cut:
+        return (
+            "too many combinations of roles and casts to try "
+            f"(limit: {_MOST_TRIED:,}); split the batch"
+        )
+    shots = sum(part.shots for part in product)
+    if shots > MOST_SHOTS:
+        return f"{shots:,} shots exceed the limit of {MOST_SHOTS:,} per batch; split the batch"
+    return None
+
+
+def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
+    """Return the shot of a request outside any batch, stored under `requests/`.
+
+    Args:
+        request: What to submit; the same request is the same shot.
+        destination: Bucket and prefix, as `s3://bucket/prefix`.
+    """
+    scene = Scene(prompt=request.prompt.replace("{", "{{").replace("}", "}}"))
+    variant = Variant(model=request.model)
+    identity = shot_id(
+        destination=destination,
+        batch=SINGLE,
+        request=request,
+        template=request.prompt,
+        roles={},
+        take=1,
+    )
+    labels = (scene_labels([scene])[0], variant_labels([variant])[0], "")
+    return _shot(request, labels, SINGLE, identity, 1)
+
+
+def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, ResolvedCast]]:
+    """Yield the shots of a scene, each with its cast."""
+    for variant_name, variant in part.variants:
+        asked = _asked(part.scene, variant)
+        to_send = _as_sent(part.scene, asked)
+        for cast in part.casts:
+            request = _as_sent(part.scene, _resolved(asked, cast))
+            for take in range(1, variant.takes + 1):
+                identity = shot_id(
+                    destination=destination,
+                    batch=batch,
+                    request=to_send,
+                    template=part.scene.prompt,
+                    roles=cast.roles,
+                    take=take,
+                )
+                labels = (part.label, variant_name, cast.label)
+                yield _shot(request, labels, batch, identity, take), cast
+
+
+def _asked(scene: Scene, variant: Variant) -> VideoRequest:
+    """Combine the fields of a scene and a variant, roles unresolved."""
+    fields = {
+        **{name: getattr(scene, name) for name in SceneFields.model_fields},
+        **{name: getattr(variant, name) for name in VariantFields.model_fields},
+    }
+    return VideoRequest.model_validate(fields)
+
+
+def _resolved(asked: VideoRequest, cast: ResolvedCast) -> VideoRequest:
+    url = resolve_url(asked.character_url, cast)
+    return asked.model_copy(update={"prompt": resolve(asked.prompt, cast), "character_url": url})
+
+
+def _as_sent(scene: Scene, request: VideoRequest) -> VideoRequest | RemixRequest:
+    """Return the request, or the remix request if the scene is a remix."""
+    if scene.remix_of is None:
+        return request
+    given = request.given().keys() & _REMIXED
+    fields = {name: getattr(request, name) for name in given}  # not as `extra` would have them
+    return RemixRequest(task_id=scene.remix_of, **fields)
+
+
+def _shot(
+    request: VideoRequest | RemixRequest,
+    labels: tuple[str, str, str],
+    batch: str,
+    identity: str,
+    take: int,
+) -> Shot:
+    scene, variant, cast = labels
+    names = [slug(label) for label in labels] + [identity[:FOLDER_ID]]
+    return Shot(
+        shot_id=identity,
+        batch=batch,
+        scene=scene,
+        variant=variant,
+        cast=cast,
+        take=take,
+        request=request,
+        folder=f"{batch}/{'-'.join(filter(None, names))}",
+    )
+
+
+def _roles(scene: Scene) -> list[str]:
+    """Return the roles that a scene names in its prompt or `character_url`."""
+    by_url = role_of_url(scene.character_url)
+    return list(dict.fromkeys([*roles_in(scene.prompt), *([by_url] if by_url else [])]))
+
+
+def _scene_faults(part: _Part) -> list[str]:
+    """Return the faults of a scene that can't be found in its requests."""
+    scene, where = part.scene, f'scene "{part.label}" with'
+    faults = [
+        f"{where} {cast.label}: {fault}"
+        for cast in part.casts
+        for fault in _cast_faults(scene, cast)
+    ]
+    if scene.remix_of is None:
+        return faults
+    for name, variant in part.variants:
+        asked = _asked(scene, variant)
+        if given := (asked.given().keys() - _REMIXED) | asked.extra.keys():
+            fields = printable(", ".join(sorted(given)), _FIELDS_SHOWN)
+            faults.append(
+                f"{where} {name}: {fields}: not allowed in a remix; "
+                "it takes only prompt, model, duration and aspect_ratio"
+            )
+    return faults
+
+
+def _cast_faults(scene: Scene, cast: ResolvedCast) -> Iterator[str]:
+    if fault := url_fault(scene.character_url, cast):
+        yield f"character_url: {fault}"
+    if (length := resolved_length(scene.prompt, cast)) > MOST_CHARACTERS:
+        yield f"prompt: {length:,} characters exceed the limit of {MOST_CHARACTERS:,}"
+
+
+def _needed(cast: ResolvedCast, unmade: Mapping[str, Character]) -> list[Character]:
+    playing = dict.fromkeys(name for role in cast.roles.values() for name in role)
+    return [unmade[name] for name in playing if name in unmade]
+
+
+def _request_faults(shots: Sequence[Shot], catalogue: Catalogue, *, private: bool) -> list[str]:
+    """Return each broken rule once, with the shots that break it."""
+    broken: dict[str, list[str]] = {}
+    for shot in shots:
+        for fault in check(shot.request, catalogue, private=private):
+            broken.setdefault(str(fault), []).append(shot.label)
+    return [
+        f"{labels[0]}{f' (and {len(labels) - 1} more)' if labels[1:] else ''}: {fault}"
+        for fault, labels in broken.items()
+    ]
+
+
+def _duplicates(shots: Sequence[Shot]) -> list[str]:
+    first: dict[str, Shot] = {}
+    faults: list[str] = []
+    for shot in shots:
+        other = first.setdefault(shot.shot_id, shot)
+        if other is not shot:
+            faults.append(
+                f"{other.label} and {shot.label}: duplicate shot; "
+                "to buy several takes, set takes on the variant"
+            )
+    return faults
+
+
+def _unfilled(label: str, roles: Sequence[str], filled: Collection[str]) -> str:
+    missing = [role for role in roles if role not in filled] or roles
+    names = ", ".join(f"{{{role}}}" for role in missing)
+    return (
+        f'scene "{label}": no cast fills {names}; add the role to a cast, '
+        f"or write {{{{{missing[0]}}}}} for literal braces"
+    )
+
+
+def _notes(spec: BatchSpec, shots: Sequence[Shot], catalogue: Catalogue) -> list[str]:
+    sentences = [unchecked(shot.request, catalogue) for shot in shots]
+    notes = [sentence for sentence in dict.fromkeys(sentences) if sentence]
+    if (spec.characters or spec.casts) and not any(shot.cast for shot in shots):
+        notes.append("no scene names a role such as {character}: no character will appear")
+    return notes

@@ -1,0 +1,286 @@
+"""The cost of a batch, from prices that the user provides; no prices are built in.
+
+All amounts are in credits, 200 to the US dollar ([D]).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from prefect_toapis.client.account_replies import CREDITS_PER_USD, Balance
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.requests import (
+    CharacterRequest,
+    Request,
+    VideoRequest,
+    not_boolean,
+)
+
+MAX_CREDITS = 1e12  # of a budget
+_DECIMALS = 6  # of a credit: 3 * 0.1 is 0.3, without floating-point noise
+
+
+class Price(BaseModel):
+    """The price of a model, as provided by the user.
+
+    Example:
+        ```python
+        Price(model="sora-2*", credits=40, character_credits=10)
+        Price(model="sora-2-official", credits=20, per="second")
+        ```
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", protected_namespaces=())
+
+    model: str = Field(
+        min_length=1,
+        description="A model's name, or a pattern such as sora-2*. An exact name takes precedence "
+        "over patterns, and a longer pattern over a shorter one.",
+    )
+    credits: float = Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="Per video or per second of video, in credits (200 to the US dollar).",
+    )
+    per: Literal["video", "second"] = Field(
+        default="video", description="Whether the price is per video or per second of video."
+    )
+    times_n: bool = Field(
+        default=True, description="Whether a generation of n videos costs n times the price."
+    )
+    character_credits: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Price of creating a character, in credits. Empty: unknown.",
+    )
+
+    _numbers = field_validator("credits", "character_credits", mode="before")(not_boolean)
+
+
+@dataclass(frozen=True)
+class Unpriced:
+    """A purchase of unknown price.
+
+    Args:
+        reason: The model and the missing setting, in a sentence.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of a batch, as far as prices are known.
+
+    Args:
+        spent: On submissions of earlier runs of the batch, in credits.
+        to_pay: On submissions of this run, in credits.
+        unpriced: Reasons why purchases have no price, each once; the amounts exclude them.
+    """
+
+    spent: float = 0
+    to_pay: float = 0
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> float:
+        """The cost of all runs together, in credits."""
+        return _rounded(self.spent + self.to_pay)
+
+    @property
+    def in_words(self) -> str:
+        """The cost as display text.
+
+        Example:
+            >>> f"4 to buy for {Cost(spent=320, to_pay=160).in_words}"
+            '4 to buy for 160 credits ($0.80), 320 spent before'
+        """
+        if not self.unpriced:
+            words = f"{_amount(self.to_pay)} credits"
+        elif self.to_pay:
+            words = f"at least {_amount(self.to_pay)} credits"
+        else:
+            words = "an unknown number of credits"
+        if (dollars := self.to_pay / CREDITS_PER_USD) >= 0.01:
+            words += f" (${dollars:,.2f})"
+        if self.spent:
+            least = "at least " if self.unpriced else ""
+            words += f", {least}{_amount(self.spent)} spent before"
+        return words
+
+
+def price_of(request: Request, prices: Sequence[Price], catalogue: Catalogue) -> float | Unpriced:
+    """Return the price of a submission, in credits.
+
+    Args:
+        request: For a video, a remix (priced like a video of its model) or a character.
+        prices: The user's prices.
+        catalogue: Provides default durations.
+
+    Example:
+        >>> dog = VideoRequest(prompt="A dog", n=2)
+        >>> price_of(dog, [Price(model="sora-2*", credits=40)], Catalogue.shipped())
+        80.0
+        >>> price_of(dog, [], Catalogue.shipped())
+        Unpriced(reason='sora-2: settings.purchases.prices has no price for it')
+    """
+    if isinstance(request, CharacterRequest):
+        return creation_credits(request.given(), prices)
+    if isinstance(request, VideoRequest):  # prices don't depend on `extra`, which is unchecked
+        request = request.model_copy(update={"extra": {}})
+    return generation_credits(request.given(), prices, catalogue)
+
+
+def generation_credits(
+    sent: Mapping[str, Any], prices: Sequence[Price], catalogue: Catalogue
+) -> float | Unpriced:
+    """Return the price of a generation, in credits.
+
+    A price per second is multiplied by the requested duration, even if the video is shorter
+    ([A]).
+
+    Args:
+        sent: The fields of a video or remix request, from its `given()`.
+        prices: The user's prices.
+        catalogue: Provides default durations.
+    """
+    if "model" not in sent:
+        return Unpriced("an earlier submission: its record doesn't contain the request")
+    model = sent["model"]
+    price = _price_for(model, "price", prices)
+    if isinstance(price, Unpriced):
+        return price
+    videos = max(sent.get("n", 1), 1) if price.times_n else 1
+    if price.per == "video":
+        return price.credits * videos
+    seconds = _seconds(sent, catalogue)
+    if seconds is None:
+        return Unpriced(f"{model}: its price is per second; set a duration on the variant")
+    return price.credits * seconds * videos
+
+
+def creation_credits(sent: Mapping[str, Any], prices: Sequence[Price]) -> float | Unpriced:
+    """Return the price of creating a character, in credits.
+
+    Args:
+        sent: The fields of the request, from `CharacterRequest.given`.
+        prices: The user's prices.
+    """
+    price = _price_for(sent["model"], "character_credits", prices)
+    if isinstance(price, Unpriced):
+        return price
+    if price.character_credits is None:
+        return _missing(sent["model"], "character_credits")
+    return price.character_credits
+
+
+def cost_of(spent: Iterable[float | Unpriced], to_pay: Iterable[float | Unpriced]) -> Cost:
+    """Add up the cost of a batch.
+
+    Args:
+        spent: The price of each submission recorded by earlier runs.
+        to_pay: The price of each submission of this run.
+
+    Example:
+        >>> cost_of([40.0], [40.0, 40.0, Unpriced("kling-v3: ...")])
+        Cost(spent=40.0, to_pay=80.0, unpriced=('kling-v3: ...',))
+    """
+    before, now = list(spent), list(to_pay)
+    reasons = dict.fromkeys(price.reason for price in before + now if isinstance(price, Unpriced))
+    return Cost(_sum(before), _sum(now), tuple(reasons))
+
+
+def budget_faults(
+    cost: Cost,
+    budget_credits: float | None,
+    min_remaining_credits: float | None,
+    balance: Balance | None,
+) -> list[str]:
+    """Return which spending limits a batch would exceed.
+
+    A run that buys nothing is always allowed: it only collects what was paid before.
+
+    Args:
+        cost: Of the batch.
+        budget_credits: Maximum spending of all its runs together; None: no limit.
+        min_remaining_credits: What the account must have left afterwards; None: no limit.
+        balance: What the account has; looked at for `min_remaining_credits` alone. None: not known.
+
+    Example:
+        >>> budget_faults(Cost(to_pay=400), 300, min_remaining_credits=None, balance=None)
+        ['budget_credits=300: this run would spend 400 credits; raise it, or plan less']
+    """
+    if not cost.to_pay and not cost.unpriced:
+        return []
+    faults: list[str] = []
+    if budget_credits is not None:
+        faults += [*cost.unpriced, *_over_budget(cost, budget_credits)]
+    if min_remaining_credits is not None and not (balance and balance.unlimited):
+        faults += [*cost.unpriced, *_below_floor(cost, min_remaining_credits, balance)]
+    return list(dict.fromkeys(faults))
+
+
+def _price_for(model: str, what: str, prices: Sequence[Price]) -> Price | Unpriced:
+    fitting = [price for price in prices if price.model == model]
+    fitting = fitting or [price for price in prices if fnmatchcase(model, price.model)]
+    if not fitting:
+        return _missing(model, what)
+    best = max(fitting, key=lambda price: len(price.model))
+    if [price.model for price in fitting].count(best.model) > 1:  # ambiguous
+        return Unpriced(
+            f"{model}: settings.purchases.prices has {best.model} more than once; leave one"
+        )
+    return best
+
+
+def _missing(model: str, what: str) -> Unpriced:
+    return Unpriced(f"{model}: settings.purchases.prices has no {what} for it")
+
+
+def _seconds(sent: Mapping[str, Any], catalogue: Catalogue) -> float | None:
+    rules = catalogue.rules_of(sent["model"])
+    seconds = sent.get("duration", rules.defaults.get("duration") if rules else None)
+    return seconds if isinstance(seconds, (int, float)) and seconds > 0 else None
+
+
+def _over_budget(cost: Cost, budget: float) -> list[str]:
+    if budget >= cost.total:
+        return []
+    if cost.spent:
+        sums = (
+            f"{_amount(cost.spent)} credits were spent before and this run would spend "
+            f"{_amount(cost.to_pay)}, {_amount(cost.total)} in total"
+        )
+    else:
+        sums = f"this run would spend {_amount(cost.to_pay)} credits"
+    return [f"budget_credits={budget:.15g}: {sums}; raise it, or plan less"]
+
+
+def _below_floor(cost: Cost, keep: float, balance: Balance | None) -> list[str]:
+    limit = f"settings.purchases.min_remaining_credits={keep:.15g}"
+    if balance is None or balance.remain_credits is None:
+        return [f"{limit}: what the account has isn't known; leave it empty to go on"]
+    left = _rounded(balance.remain_credits - cost.to_pay)
+    if left >= keep:
+        return []
+    has, pays = _amount(balance.remain_credits), _amount(cost.to_pay)
+    leave = f" and leave {_amount(left)}" if left >= 0 else ""
+    sums = f"the account has {has} credits, this run would spend {pays}{leave}"
+    return [f"{limit}: {sums}; top it up, or plan less"]
+
+
+def _sum(amounts: Iterable[float | Unpriced]) -> float:
+    return _rounded(sum(amount for amount in amounts if not isinstance(amount, Unpriced)))
+
+
+def _rounded(amount: float) -> float:
+    return round(float(amount), _DECIMALS) + 0.0  # never -0.0
+
+
+def _amount(amount: float) -> str:
+    whole, _, part = f"{_rounded(amount):,.{_DECIMALS}f}".partition(".")
+    return f"{whole}.{part.rstrip('0')}".rstrip(".")

@@ -1,0 +1,213 @@
+"""The models of a batch spec: scenes, variants, characters and casts.
+
+They are flat, because the Prefect UI draws its form from them; spec files and code use them, too.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from prefect_toapis.client.form_schema import form
+from prefect_toapis.client.requests import SceneFields, VariantFields, not_boolean
+from prefect_toapis.client.sendable import Name, Text, require_sendable
+from prefect_toapis.planning.pricing import MAX_CREDITS
+from prefect_toapis.planning.settings import RunSettings
+
+ROLE_OF_ONE = "character"  # the role in a cast of a single character
+MOST_SCENES = 100_000  # of a batch
+
+_MOST = 10_000  # variants, characters and casts of a batch
+_ROLES = 100  # of a cast
+
+
+class Scene(SceneFields):
+    """What the video shows: a prompt with its reference images.
+
+    A plain string is accepted as a scene's prompt.
+
+    Example:
+        ```python
+        Scene(name="chase", prompt="{hero} chases a tram through Lisbon")
+        ```
+    """
+
+    name: Name = Field(
+        default="", description="Used in labels. Empty: the first words of the prompt."
+    )
+    remix_of: Text | None = Field(
+        default=None,
+        description="Remix this video with the prompt: its task id, or batch/shot, with the "
+        "shot's label or id from the manifest of an earlier batch.",
+    )
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_sent(cls, value: Any) -> Any:
+        return require_sendable(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_prompt(cls, value: Any) -> Any:
+        return {"prompt": value} if isinstance(value, str) else value
+
+
+class Variant(VariantFields):
+    """The parameters of a video: model, duration, aspect ratio, style and so on.
+
+    Example:
+        ```python
+        Variant(name="tall", model="sora-2-pro", duration=15, aspect_ratio="9:16", hd=True)
+        ```
+    """
+
+    name: Name = Field(default="", description="Used in labels. Empty: from the parameters.")
+    takes: int = Field(default=1, ge=1, le=100, description="How many times to buy the same shot.")
+
+    _takes_number = field_validator("takes", mode="before")(not_boolean)
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_sent(cls, value: Any) -> Any:
+        return require_sendable(value)
+
+
+class Character(BaseModel):
+    """A character in a video: an existing character, or a new character made from a clip.
+
+    Give exactly one of `username`, `url` and `from_task`; `url` and `from_task` require
+    `timestamps`. `url` may also name a file: a local path, or an S3 object.
+
+    Example:
+        ```python
+        Character(name="Turbo", username="@duksvfkf.turbo_whis")
+        Character(name="Baron", url="https://media.example/baron.mp4", timestamps="1,3")
+        Character(name="Duke", url="clips/duke.mp4", timestamps="0,2.5")
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+
+    name: Name = Field(description="The name that casts use.")
+    username: Name | None = Field(
+        default=None,
+        description="Of an existing character: its name at the provider, with or without @.",
+    )
+    url: Text | None = Field(
+        default=None,
+        repr=False,  # may be signed
+        description="To make it from a clip: a video with sound that clearly shows the character "
+        "(public http(s) URL, or a file: a local path or s3://bucket/key).",
+    )
+    from_task: Name | None = Field(
+        default=None,
+        description="To make it from a generation: the task id of the finished video.",
+    )
+    timestamps: Name | None = Field(
+        default=None,
+        description='To make it: the part of the clip, as "start,end" in seconds, 1 to 3 seconds '
+        'long: "1,3".',
+    )
+    model: Name = Field(default="sora-2", description="To make it: the model to use.")
+
+    @field_validator("username")
+    @classmethod
+    def _without_at(cls, value: str | None) -> str | None:
+        return value if value is None else value.strip().removeprefix("@")
+
+    @property
+    def label(self) -> str:
+        """The display label."""
+        return self.name
+
+    @property
+    def exists(self) -> bool:
+        """Whether it exists at the provider, so that nothing is made or paid."""
+        return self.username is not None
+
+
+class Role(BaseModel):
+    """The character that plays a role."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+
+    role: Name = Field(default=ROLE_OF_ONE, description="As in prompts, without the braces.")
+    character: Name = Field(description="The name of a character.")
+
+
+class Cast(BaseModel):
+    """Assigns characters to roles.
+
+    `roles` also accepts a mapping. A string is accepted as a cast of that character alone. A role
+    given twice is played by both characters.
+
+    Example:
+        ```python
+        Cast(name="both", roles={"hero": "Turbo", "sidekick": "Baron"})
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+
+    name: Name = Field(default="", description="Used in labels. Empty: from its characters.")
+    roles: list[Role] = Field(
+        default=[], max_length=_ROLES, description="The character of each role."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"roles": {ROLE_OF_ONE: value}} if isinstance(value, str) else value
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _from_mapping(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return [{"role": role, "character": character} for role, character in value.items()]
+
+
+class BatchSpec(BaseModel):
+    """The content of a spec file: the parameters of `generate_videos`, except the blocks.
+
+    Example:
+        ```yaml
+        batch: lisbon
+        scenes:
+          - {name: chase, prompt: "{hero} chases a tram through Lisbon"}
+        variants:
+          - {name: wide, duration: 10, aspect_ratio: "16:9"}
+        characters:
+          - {name: Turbo, username: duksvfkf.turbo_whis}
+        casts:
+          - {roles: {hero: Turbo}}
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    scenes: list[Scene] = Field(default=[], max_length=MOST_SCENES)
+    variants: list[Variant] = Field(default=[Variant()], max_length=_MOST)
+    characters: list[Character] = Field(default=[], max_length=_MOST)
+    casts: list[Cast] = Field(default=[], max_length=_MOST)
+    batch: Text | None = None
+    max_videos: int = 100
+    budget_credits: float | None = Field(default=None, ge=0, le=MAX_CREDITS, allow_inf_nan=False)
+    on_failure: Literal["fail", "tolerate"] = "fail"
+    settings: RunSettings = RunSettings()
+
+    _numbers = field_validator("max_videos", "budget_credits", mode="before")(not_boolean)
+
+
+# Validation accepts strings, but the form in the UI should show only the model.
+if TYPE_CHECKING:
+    SceneLike = Scene | str
+    CastLike = Cast | str
+else:
+    SceneLike = Scene
+    CastLike = Cast

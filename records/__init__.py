@@ -1,0 +1,1 @@
+"""What the bucket knows: every key, every JSON document, and what was bought."""

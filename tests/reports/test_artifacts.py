@@ -1,0 +1,134 @@
+"""A batch as Prefect's artifacts show it."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_toapis.reports.artifacts import (
+    POSTERS_SHOWN,
+    ROWS_SHOWN,
+    gallery_markdown,
+    headline,
+    plain,
+    plan_markdown,
+    shortfall,
+    shot_table,
+    shown_videos,
+)
+from prefect_toapis.reports.gallery import Links
+from prefect_toapis.reports.manifest import Manifest, ManifestRow
+
+URI = "s3://studio/videos/lisbon"
+NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+
+
+def row(number: int = 1, status: str = "stored", **told: Any) -> ManifestRow:
+    usual: dict[str, Any] = {
+        "batch": "lisbon",
+        "shot_id": f"shot{number}",
+        "scene": f"scene {number}",
+        "variant": "wide",
+        "status": status,
+        "model": "sora-2",
+        "prompt": "A tram",
+    }
+    if status == "stored":
+        key = f"lisbon/{number}/video-1.mp4"
+        usual |= {"output": 1, "key": key, "uri": f"s3://studio/videos/{key}", "size": 2_500_000}
+        usual |= {"submitted_at": NOON, "stored_at": NOON + timedelta(seconds=43)}
+        usual |= {"thumbnail_key": f"lisbon/{number}/thumbnail-1.jpg"}
+    return ManifestRow(**usual | told)
+
+
+def batch(*rows: ManifestRow, **told: Any) -> Manifest:
+    return Manifest(batch="lisbon", uri=URI, rows=list(rows), **told)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "line", "short"),
+    [
+        (["stored", "stored"], "2 of 2 shots stored", None),
+        (["stored", "failed"], "1 of 2 shots stored, 1 failed", "1 of 2 shots failed"),
+        (
+            ["failed", "open", "planned"],
+            "0 of 3 shots stored, 1 failed, 1 open, 1 not submitted",
+            "1 of 3 shots failed, 1 open, 1 not submitted",
+        ),
+        (["open", "stored"], "1 of 2 shots stored, 1 open", "1 of 2 shots open"),
+    ],
+)
+def test_how_a_batch_stands_in_a_line(statuses: list[str], line: str, short: str | None) -> None:
+    manifest = batch(*[row(number, status) for number, status in enumerate(statuses)])
+    assert (headline(manifest), shortfall(manifest)) == (line, short)
+
+
+def test_the_table_begins_with_what_needs_somebody() -> None:
+    manifest = batch(
+        row(1), row(2, "planned"), row(3, "open", error="unknown"), row(4, "failed", error="no")
+    )
+    table = shot_table(manifest)
+    assert [line["status"] for line in table] == ["failed", "open", "planned", "stored"]
+    assert table[0]["reason"] == "no"
+    assert table[-1] == {
+        "shot": "scene 1 / wide",
+        "status": "stored",
+        "took": "43 s",
+        "size": "2.5 MB",
+        "video": f"{URI}/1/video-1.mp4",
+        "reason": "",
+    }
+
+
+def test_rows_of_earlier_plans_are_left_out() -> None:
+    manifest = batch(row(1), row(2, in_plan=False))
+    assert len(shot_table(manifest)) == len(shown_videos(manifest)) == 1
+
+
+def test_posters_stand_in_the_gallery_with_links_and_when_they_end() -> None:
+    links = Links({"lisbon/1/video-1.mp4": "https://s3.example/1?X-Amz-Signature=a"}, NOON)
+    page = gallery_markdown(batch(row(1), row(2)), {"lisbon/1/thumbnail-1.jpg": b"jpeg"}, links)
+    assert '<img src="data:image/jpeg;base64,anBlZw=="' in page
+    assert "[scene 1 / wide](https://s3.example/1?X-Amz-Signature=a)" in page
+    assert "2026-11-24 12:00 UTC" in page
+    assert "scene 2 / wide" in page
+
+
+def test_without_links_the_gallery_says_how_to_have_them() -> None:
+    page = gallery_markdown(batch(row(1)), {}, None)
+    assert "link_hours" in page
+    assert "](http" not in page
+
+
+def test_what_failed_stands_in_the_gallery_with_its_reason() -> None:
+    page = gallery_markdown(batch(row(1), row(2, "failed", error="refused: [content]")), {}, None)
+    assert "## Not stored" in page
+    assert f"| scene 2 / wide | failed | {plain('refused: [content]')} |" in page
+
+
+def test_a_big_batch_is_shown_in_part_and_says_so() -> None:
+    many = batch(*[row(number) for number in range(ROWS_SHOWN + 100)])
+    page = gallery_markdown(many, {}, None)
+    assert f"And {ROWS_SHOWN + 100 - POSTERS_SHOWN} more videos" in page
+    assert len(shown_videos(many)) == POSTERS_SHOWN
+    assert len(shot_table(many)) == ROWS_SHOWN
+    assert "And 100 more." in plan_markdown(many)
+
+
+def test_a_plan_says_what_it_would_buy_and_for_how_much() -> None:
+    manifest = batch(
+        row(1, "planned", request={"duration": 10}),
+        plan="1 shot: 0 stored, 1 to buy; for 20 credits",
+    )
+    page = plan_markdown(manifest)
+    assert "**1 shot&#58; 0 stored, 1 to buy; for 20 credits.** Nothing was bought." in page
+    assert "| scene 1 / wide | planned | sora-2 | duration=10 | A tram |" in page
+
+
+@given(st.text())
+def test_text_never_becomes_markup_or_leaves_its_cell(text: str) -> None:
+    shown = plain(text)
+    assert not set("<>|`*_[]()") & set(shown)
+    assert len(shown.splitlines()) <= 1
