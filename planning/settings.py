@@ -352,6 +352,9 @@ class RunSettings(BaseModel):
 def _grouped(given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with the values of flat names moved into their groups.
 
+    A default in a group counts as not given: the form of the UI sends all of them, beside the flat
+    names that a deployment has stored.
+
     Raises:
         ValueError: A setting is given by both of its names, with different values.
     """
@@ -363,7 +366,8 @@ def _grouped(given: Mapping[str, Any]) -> dict[str, Any]:
         fields = _set_fields(present) if isinstance(present, BaseModel) else present
         if not isinstance(fields, dict):
             continue  # the group itself is refused
-        if field in fields and fields[field] != given[flat]:
+        default = getattr(RunSettings.model_fields[group].default, field)
+        if field in fields and fields[field] not in (given[flat], default):
             raise ValueError(
                 f"{flat} and {group}.{field} are the same setting, with different values here; "
                 f"keep {group}.{field} only"

@@ -140,10 +140,18 @@ def test_both_names_may_be_given_if_they_agree(
 ) -> None:
     both = {flat: value, group: {field: value}}
     assert RunSettings.model_validate(both) == RunSettings.model_validate({flat: value})
-    default = RunSettings.model_fields[group].default.model_dump()[field]
-    differ = {flat: value, group: {field: default}}
+    differ = {flat: value, group: {field: {"no": "such value"}}}
     with pytest.raises(ValidationError, match=rf"{flat} and {group}\.{field} are the same setting"):
         RunSettings.model_validate(differ)
+
+
+@pytest.mark.parametrize(("flat", "group", "field", "value"), FLAT)
+def test_the_defaults_of_a_form_leave_a_stored_flat_name_as_it_is(
+    flat: str, group: str, field: str, value: Any
+) -> None:
+    defaults = RunSettings.model_fields[group].default.model_dump(mode="json")
+    filled_in = {flat: value, group: defaults}
+    assert RunSettings.model_validate(filled_in) == RunSettings.model_validate({flat: value})
 
 
 def test_flat_names_join_the_groups_that_are_given() -> None:
