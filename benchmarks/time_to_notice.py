@@ -16,9 +16,9 @@ from benchmarks.report import Outcome, Row, at_most
 from tests.virtual_time import in_virtual_time
 
 from prefect_toapis.client.allowance import ALLOWANCES, Bucket
+from prefect_toapis.client.circuit_breaker import CircuitBreaker
 from prefect_toapis.client.pacing import KEPT, RenderTimes
 from prefect_toapis.client.polling import Expected, Poller, PollPolicy
-from prefect_toapis.client.pressure import CircuitBreaker
 from prefect_toapis.client.replies import Output, Reply
 from prefect_toapis.client.retrying import RetryPolicy
 

@@ -12,8 +12,8 @@ from prefect_toapis.blocks.s3_client import RETRY_SECONDS, StoreCapabilities, St
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.streaming import Reader, in_request_thread, in_transfer_thread
 from prefect_toapis.blocks.video_bucket import VideoBucket
-from prefect_toapis.client.containers import container_check
 from prefect_toapis.client.media import HEAD, media_type
+from prefect_toapis.client.media_containers import container_check
 from prefect_toapis.client.urls import without_query
 from prefect_toapis.errors import DocumentDamaged
 from prefect_toapis.records.store import Entry

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from cyclopts import App
 
-from prefect_toapis.cli.output import keep_output
+from prefect_toapis.cli.standard_output import keep_output
 from prefect_toapis.client.plain_text import printable
 
 _COMMANDS = {  # imported when called, because most need few of the others' imports

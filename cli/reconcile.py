@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from prefect_toapis.cli.console import Console
-from prefect_toapis.cli.display import reconciled
+from prefect_toapis.cli.progress_bars import reconciled
 from prefect_toapis.cli.running import run_shown
 from prefect_toapis.flows.reconcile import reconciliation_flow
 

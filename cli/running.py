@@ -11,9 +11,9 @@ from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
 from rich.markup import escape
 
-from prefect_toapis.cli.display import bars
 from prefect_toapis.cli.interruption import Interrupted, Interruptible
-from prefect_toapis.cli.output import unblocked
+from prefect_toapis.cli.progress_bars import bars
+from prefect_toapis.cli.standard_output import unblocked
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.errors import BatchFailed, InvalidBatch, ManifestNotWritten
 from prefect_toapis.flows.progress import Progress

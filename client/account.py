@@ -19,7 +19,6 @@ from pydantic import SecretStr
 
 from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.allowance import Bucket, LimitRequest, strictest
-from prefect_toapis.client.decisions import Accepted, Category
 from prefect_toapis.client.errors import ACCOUNT_REFUSED, APIError
 from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.media import Kind
@@ -32,6 +31,7 @@ from prefect_toapis.client.polling import (
 )
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
+from prefect_toapis.client.response_decisions import Accepted, Category
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import api_root

@@ -7,7 +7,7 @@ from typing import Literal
 
 from aiolimiter import AsyncLimiter
 
-from prefect_toapis.client.pressure import CircuitBreaker
+from prefect_toapis.client.circuit_breaker import CircuitBreaker
 
 AccountGroup = Literal["default", "vip", "svip"]
 

@@ -4,8 +4,8 @@ import httpx
 from pydantic import SecretStr
 
 from prefect_toapis.client import request_logs  # noqa: F401 - its filters
-from prefect_toapis.client.bodies import ACCEPTED
 from prefect_toapis.client.key import KeyAuth
+from prefect_toapis.client.response_bodies import ACCEPTED
 from prefect_toapis.client.result_host import UNUSABLE_PROXY
 
 # Further requests wait outside of httpx, whose pool's cost grows quadratically with waiting ones.

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from prefect_toapis.client.allowance import Bucket
-from prefect_toapis.client.decisions import failure_error, foreign, kept
 from prefect_toapis.client.errors import (
     NotFound,
     ResultMissing,
@@ -25,6 +24,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.pacing import RenderTimes, next_age, worth_of
 from prefect_toapis.client.replies import Reply
+from prefect_toapis.client.response_decisions import failure_error, foreign, kept
 from prefect_toapis.client.retrying import RetryPolicy
 
 Wanted = Literal["outputs", "characters"]

@@ -20,9 +20,9 @@ from prefect_toapis.client.json_values import (
     parsed,
     text_of,
 )
+from prefect_toapis.client.reply_envelopes import find_task
 from prefect_toapis.client.result_urls import Output, read_outputs
 from prefect_toapis.client.status_words import Status, read_status
-from prefect_toapis.client.wrapped_tasks import find_task
 
 __all__ = ["Answer", "CharacterReply", "Output", "Reply", "Status", "read_reply"]
 

@@ -15,9 +15,6 @@ import httpx
 from pydantic import SecretStr
 from typing_extensions import Self
 
-from prefect_toapis.client.bodies import decompressed
-from prefect_toapis.client.containers import ContainerCheck, container_check
-from prefect_toapis.client.decisions import retry_after
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
 from prefect_toapis.client.excerpts import excerpt
 from prefect_toapis.client.key import without_frames
@@ -27,6 +24,9 @@ from prefect_toapis.client.media import (
     Kind,
     media_type,
 )
+from prefect_toapis.client.media_containers import ContainerCheck, container_check
+from prefect_toapis.client.response_bodies import decompressed
+from prefect_toapis.client.response_decisions import retry_after
 from prefect_toapis.client.result_host import (
     LeastSpeed,
     ResultSource,

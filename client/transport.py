@@ -26,17 +26,8 @@ from prefect_toapis.client.account_replies import (
     read_upload,
 )
 from prefect_toapis.client.addresses import is_private_host
-from prefect_toapis.client.bodies import Bounds, read_text
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.decisions import (
-    Accepted,
-    Category,
-    kept,
-    query_reply,
-    query_result,
-    remaining_in,
-    submission_outcome,
-)
+from prefect_toapis.client.circuit_breaker import LONGEST_PAUSE, CircuitBreaker
 from prefect_toapis.client.errors import (
     APIError,
     BadRequest,
@@ -59,12 +50,21 @@ from prefect_toapis.client.media import (
     media_fault,
     media_type,
 )
-from prefect_toapis.client.pressure import LONGEST_PAUSE, CircuitBreaker
 from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import Answer, Reply
+from prefect_toapis.client.request_rules import check, not_uploaded, unchecked
 from prefect_toapis.client.requests import GENERATIONS, Request, names_task
+from prefect_toapis.client.response_bodies import Bounds, read_text
+from prefect_toapis.client.response_decisions import (
+    Accepted,
+    Category,
+    kept,
+    query_reply,
+    query_result,
+    remaining_in,
+    submission_outcome,
+)
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.client.rules import check, not_uploaded, unchecked
 from prefect_toapis.client.urls import DEFAULT_BASE_URL, api_root, path_segment
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.errors import DocumentDamaged
+from prefect_toapis.flows.batch_contents import read_stored_shots
 from prefect_toapis.flows.progress import Progress
-from prefect_toapis.flows.stored_shots import read_stored_shots
 from prefect_toapis.planning.casting import Made
 from prefect_toapis.planning.plan import Plan, Shot
 from prefect_toapis.planning.pricing import Cost

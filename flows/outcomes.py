@@ -9,8 +9,8 @@ from prefect.logging import get_run_logger
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.errors import GenerationShared, ManifestNotWritten, StoreMissing
 from prefect_toapis.flows.batch import Batch
+from prefect_toapis.flows.batch_contents import read_stored_shots
 from prefect_toapis.flows.publish import publish
-from prefect_toapis.flows.stored_shots import read_stored_shots
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.planning.spending import CharacterSpending, spent_on
 from prefect_toapis.records.generations import Generation

@@ -13,7 +13,7 @@ from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.errors import BatchFailed
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import checked_blocks
-from prefect_toapis.flows.open_shots import open_recorded_batch, read_open, refresh_statuses
+from prefect_toapis.flows.open_batches import open_recorded_batch, read_open, refresh_statuses
 from prefect_toapis.flows.outcomes import (
     Outcomes,
     accounting,

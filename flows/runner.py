@@ -19,7 +19,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.errors import StoreError, StoreMissing
 from prefect_toapis.flows.batch import Batch
-from prefect_toapis.flows.interpreter import tuned_interpreter
+from prefect_toapis.flows.interpreter_tuning import tuned_interpreter
 from prefect_toapis.flows.outcomes import BUCKET_LOST, Outcomes
 from prefect_toapis.flows.publish import emit
 from prefect_toapis.flows.repairs import rebuild_shot

@@ -30,7 +30,7 @@ from prefect_toapis.flows.batch import (
     shard_count,
 )
 from prefect_toapis.flows.default_blocks import checked_blocks
-from prefect_toapis.flows.open_shots import open_recorded_batch, read_open
+from prefect_toapis.flows.open_batches import open_recorded_batch, read_open
 from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.flows.progress import Progress, progress_artifact, render_time_history
 from prefect_toapis.flows.run_names import shard_name

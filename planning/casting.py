@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import CharacterRequest
-from prefect_toapis.client.rules import check
 from prefect_toapis.planning.identity import character_id, made_from
 from prefect_toapis.planning.labels import cast_labels
 from prefect_toapis.planning.spec import (

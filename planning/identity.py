@@ -5,8 +5,8 @@ import hashlib
 import json
 from typing import Any
 
+from prefect_toapis.client.request_rules import segment_seconds
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, VideoRequest
-from prefect_toapis.client.rules import segment_seconds
 from prefect_toapis.client.urls import without_signature
 
 IDENTITY_VERSION = 1

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.request_rules import MOST_CHARACTERS, check, unchecked
 from prefect_toapis.client.requests import (
     RemixRequest,
     SceneFields,
     VariantFields,
     VideoRequest,
 )
-from prefect_toapis.client.rules import MOST_CHARACTERS, check, unchecked
 from prefect_toapis.planning.casting import (
     Filling,
     Made,

@@ -15,7 +15,7 @@ from pydantic import (
 
 from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.requests import SceneFields, VariantFields, not_boolean
-from prefect_toapis.client.sendable import Name, Text, require_sendable
+from prefect_toapis.client.sendable_values import Name, Text, require_sendable
 from prefect_toapis.planning.pricing import MAX_CREDITS
 from prefect_toapis.planning.settings import RunSettings
 

@@ -14,10 +14,10 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from typing_extensions import Self
 
-from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
+from prefect_toapis.client.response_decisions import Accepted
 from prefect_toapis.errors import (
     DocumentDamaged,
     DocumentTooNew,

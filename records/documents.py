@@ -13,7 +13,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, ValidationError
 
-from prefect_toapis.client.sendable import too_deep
+from prefect_toapis.client.sendable_values import too_deep
 from prefect_toapis.client.urls import without_query
 from prefect_toapis.errors import DocumentDamaged, DocumentTooNew
 

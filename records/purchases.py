@@ -25,8 +25,8 @@ from prefect_toapis.client.errors import (
     Transient,
 )
 from prefect_toapis.client.refusals import read_refusal
+from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import RemixRequest
-from prefect_toapis.client.rules import check
 from prefect_toapis.errors import (
     CreationUnresolved,
     DocumentDamaged,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from prefect_toapis.client.errors import Money
 from prefect_toapis.client.requests import RemixRequest
-from prefect_toapis.client.sendable import too_deep
+from prefect_toapis.client.sendable_values import too_deep
 from prefect_toapis.planning.labels import is_batch_name, shot_label
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.planning.spending import spent_on

@@ -3,8 +3,8 @@
 from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.rules import check
 from prefect_toapis.simulator.refusals import Refusal
 from prefect_toapis.simulator.wire import unknown_fields, video_request
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from prefect_toapis.simulator.creations import is_creation
+from prefect_toapis.simulator.dialect_replies import Surroundings, speak
 from prefect_toapis.simulator.endpoints import (
     Headers,
     Simulation,
@@ -31,7 +32,6 @@ from prefect_toapis.simulator.faults import (
 from prefect_toapis.simulator.generations import Generation, Handling
 from prefect_toapis.simulator.ledger import Kind, Submission
 from prefect_toapis.simulator.refusals import Refusal
-from prefect_toapis.simulator.spoken import Surroundings, speak
 from prefect_toapis.simulator.wire import business_id_of, show
 
 _GENERATIONS = "/v1/videos/generations"

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.references import references_by_place
+from prefect_toapis.client.request_rules import check, is_known
 from prefect_toapis.client.requests import IN_METADATA, VideoRequest
-from prefect_toapis.client.rules import check, is_known
 from prefect_toapis.simulator.characters import Character
 from prefect_toapis.simulator.generations import Generation
 from prefect_toapis.simulator.media import Links

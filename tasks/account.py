@@ -17,10 +17,10 @@ from prefect.runtime import flow_run, task_run
 from prefect_toapis.blocks import ToAPIsCredentials
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.account_replies import Balance
-from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import Transient
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
+from prefect_toapis.client.response_decisions import Accepted
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.records.attempts import Submissions
 from prefect_toapis.tasks.options import account_of, step

@@ -14,7 +14,6 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.bucket_store import open_stored
 from prefect_toapis.blocks.streaming import in_transfer_thread
 from prefect_toapis.client.account import Account
-from prefect_toapis.client.decisions import kept
 from prefect_toapis.client.errors import (
     DownloadFailed,
     ResultExpired,
@@ -25,6 +24,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.polling import result_missing
 from prefect_toapis.client.replies import CharacterReply, Output
+from prefect_toapis.client.response_decisions import kept
 from prefect_toapis.client.results import ResultReader, ResumePolicy
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.errors import DocumentDamaged, StoreError

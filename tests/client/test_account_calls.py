@@ -12,7 +12,6 @@ import pytest
 from pydantic import SecretStr
 
 from prefect_toapis.client.account_replies import read_models
-from prefect_toapis.client.decisions import query_result
 from prefect_toapis.client.errors import (
     BadRequest,
     InvalidRequest,
@@ -33,6 +32,7 @@ from prefect_toapis.client.requests import (
     Request,
     VideoRequest,
 )
+from prefect_toapis.client.response_decisions import query_result
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import (
     Drop,

@@ -17,8 +17,8 @@ from prefect_toapis.client.allowance import (
     strictest,
     usable,
 )
-from prefect_toapis.client.decisions import remaining_in
-from prefect_toapis.client.pressure import CircuitBreaker
+from prefect_toapis.client.circuit_breaker import CircuitBreaker
+from prefect_toapis.client.response_decisions import remaining_in
 
 
 @pytest.mark.parametrize(

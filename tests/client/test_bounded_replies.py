@@ -11,8 +11,6 @@ import pytest
 from pydantic import SecretStr
 from tests.hostile import answering, trickle
 
-from prefect_toapis.client.bodies import REPLY_BYTES, Bounds, decompressed
-from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import (
     SubmissionUnknown,
     ToAPIsError,
@@ -21,6 +19,8 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.response_bodies import REPLY_BYTES, Bounds, decompressed
+from prefect_toapis.client.response_decisions import Accepted
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
 

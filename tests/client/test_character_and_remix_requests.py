@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.references import references_in
+from prefect_toapis.client.request_rules import check, unchecked
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request
-from prefect_toapis.client.rules import check, unchecked
 
 SHIPPED = Catalogue.shipped()
 CLIP = "https://media.example/clip.mp4"

@@ -12,6 +12,7 @@ import pytest
 from tests.virtual_time import in_virtual_time
 
 from prefect_toapis.client.allowance import Bucket
+from prefect_toapis.client.circuit_breaker import CircuitBreaker
 from prefect_toapis.client.error_bodies import ErrorBody
 from prefect_toapis.client.errors import (
     GenerationFailed,
@@ -35,7 +36,6 @@ from prefect_toapis.client.polling import (
     stretched,
     verdict,
 )
-from prefect_toapis.client.pressure import CircuitBreaker
 from prefect_toapis.client.replies import (
     CharacterReply,
     Output,

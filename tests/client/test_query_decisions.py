@@ -8,13 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.client.decisions import (
-    Rejected,
-    failure_error,
-    query_reply,
-    retry_after,
-    submission_outcome,
-)
 from prefect_toapis.client.error_bodies import ErrorBody
 from prefect_toapis.client.errors import (
     BadRequest,
@@ -30,6 +23,13 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 from prefect_toapis.client.replies import Answer, Reply, read_reply
+from prefect_toapis.client.response_decisions import (
+    Rejected,
+    failure_error,
+    query_reply,
+    retry_after,
+    submission_outcome,
+)
 
 QUEUED = {"id": "video_1", "object": "generation.task", "model": "sora-2", "status": "queued"}
 API_ERROR = {"error": {"code": "some_code", "message": "The reason", "type": "some_type"}}

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.client.decisions import BOUGHT_NOTHING, Rejected, submission_outcome
 from prefect_toapis.client.error_bodies import SHOWN, readable
 from prefect_toapis.client.errors import (
     BadRequest,
@@ -23,6 +22,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.refusals import read_refusal
 from prefect_toapis.client.replies import Answer
+from prefect_toapis.client.response_decisions import BOUGHT_NOTHING, Rejected, submission_outcome
 
 
 def refused(status: int, body: Any) -> ToAPIsError:

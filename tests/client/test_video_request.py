@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import IN_METADATA, VideoRequest
-from prefect_toapis.client.rules import check
 
 FIELDS = set(VideoRequest.model_fields) - {"extra"}
 

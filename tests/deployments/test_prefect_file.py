@@ -12,7 +12,7 @@ import prefect_toapis
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.alarms import TAG
 from prefect_toapis.deployments.server_resources import WORK_POOL
-from prefect_toapis.flows.interpreter import SWITCH
+from prefect_toapis.flows.interpreter_tuning import SWITCH
 from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILED
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]

@@ -9,9 +9,9 @@ import pytest
 from tests.provider_clock import ProviderClock
 from tests.records.conftest import SENT, SETTLED
 
-from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request, VideoRequest
+from prefect_toapis.client.response_decisions import Accepted
 from prefect_toapis.errors import SubmissionAbsent, SubmissionUnresolved
 from prefect_toapis.planning.plan import Shot, single_shot
 from prefect_toapis.records.attempts import Attempt

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, PolicyRefused
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request, VideoRequest
+from prefect_toapis.client.response_decisions import Accepted
 from prefect_toapis.errors import SubmissionAbsent, SubmissionUnresolved
 from prefect_toapis.planning.plan import single_shot
 from prefect_toapis.planning.settings import PurchaseSettings, RunSettings

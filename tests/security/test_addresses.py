@@ -21,9 +21,9 @@ from prefect_toapis.client.addresses import (
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import BadRequest, InvalidRequest, ResultRefused
 from prefect_toapis.client.references import reference
+from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
 from prefect_toapis.client.result_host import GuardedTransport
-from prefect_toapis.client.rules import check
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import why_not_public
 from prefect_toapis.planning.plan import plan_batch

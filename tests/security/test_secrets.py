@@ -33,7 +33,6 @@ from prefect_toapis import (
 )
 from prefect_toapis.client.account import account
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.decisions import Accepted
 from prefect_toapis.client.errors import (
     InvalidRequest,
     NotAVideo,
@@ -43,11 +42,12 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.request_logs import without_secrets
+from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
+from prefect_toapis.client.response_decisions import Accepted
 from prefect_toapis.client.result_urls import Output
 from prefect_toapis.client.results import ResultReader, ResumePolicy
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.client.rules import check
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import without_queries, without_query
 from prefect_toapis.client.webhooks import WebhookForged, WebhookSecrets, verify

@@ -24,7 +24,7 @@ from prefect_toapis import (
     VideoBucket,
 )
 from prefect_toapis.cli.console import Console
-from prefect_toapis.cli.display import outcome, planned, reconciled
+from prefect_toapis.cli.progress_bars import outcome, planned, reconciled
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
 from prefect_toapis.client.plain_text import (
     LinesOfOurs,

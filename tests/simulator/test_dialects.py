@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
+from prefect_toapis.simulator.dialect_replies import Surroundings, placed, speak
 from prefect_toapis.simulator.dialects import (
     DOCUMENTED,
     GATEWAY,
@@ -27,7 +28,6 @@ from prefect_toapis.simulator.error_bodies import (
     draw_error,
     error_reply,
 )
-from prefect_toapis.simulator.spoken import Surroundings, placed, speak
 
 FIRST = {"url": "https://files/1.mp4", "format": "mp4", "thumbnail_url": "https://files/1.jpg"}
 SECOND = {"url": "https://files/2.mp4", "format": "mp4"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prefect_toapis.flows.interpreter import (
+from prefect_toapis.flows.interpreter_tuning import (
     SEARCHES,
     SWITCH,
     TURN,

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from prefect_toapis.client.circuit_breaker import (
+    IN_A_ROW,
+    LONGEST_ASKED,
+    LONGEST_PAUSE,
+    BackoffState,
+    CircuitBreaker,
+)
 from prefect_toapis.client.errors import (
     BadRequest,
     NotFound,
     RateLimited,
     ToAPIsError,
     Unavailable,
-)
-from prefect_toapis.client.pressure import (
-    IN_A_ROW,
-    LONGEST_ASKED,
-    LONGEST_PAUSE,
-    BackoffState,
-    CircuitBreaker,
 )
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient

@@ -42,7 +42,7 @@ from prefect_toapis.client.refusals import (
     says_no_balance,
 )
 from prefect_toapis.client.replies import Answer, Reply, read_reply
-from prefect_toapis.client.wrapped_tasks import find_task
+from prefect_toapis.client.reply_envelopes import find_task
 
 T = TypeVar("T")
 

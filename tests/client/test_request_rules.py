@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.client.rules import (
+from prefect_toapis.client.request_rules import (
     check,
     is_known,
     not_uploaded,
     segment_seconds,
     unchecked,
 )
+from prefect_toapis.client.requests import VideoRequest
 
 SHIPPED = Catalogue.shipped()
 KNOWN = [name for name, rules in SHIPPED.models.items() if not rules.open]

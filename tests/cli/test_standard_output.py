@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_toapis.cli.output import LastingOutput
+from prefect_toapis.cli.standard_output import LastingOutput
 
 
 def test_all_is_written_however_much_it_is() -> None:
@@ -45,7 +45,7 @@ def test_a_full_disk_is_no_error(path: str) -> None:
 def test_what_is_not_read_in_time_is_missing_and_the_rest_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("prefect_toapis.cli.output._STALL_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_toapis.cli.standard_output._STALL_SECONDS", 0.01)
     reading, writing = os.pipe()
     output = LastingOutput(writing)
     output.waits = False

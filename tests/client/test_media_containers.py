@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.boxes import FTYP, box
 
-from prefect_toapis.client.containers import (
+from prefect_toapis.client.media_containers import (
     Boxes,
     ContainerCheck,
     Elements,

@@ -21,7 +21,7 @@ from prefect_toapis.client.requests import (
     Request,
     VideoRequest,
 )
-from prefect_toapis.client.sendable import unsendable
+from prefect_toapis.client.sendable_values import unsendable
 from prefect_toapis.client.urls import why_not_public, without_queries, without_query
 
 _SEGMENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from prefect_toapis import Manifest
-from prefect_toapis.cli.display import bars, outcome, progress_bars
+from prefect_toapis.cli.progress_bars import bars, outcome, progress_bars
 from prefect_toapis.flows.progress import Phase, Progress
 from prefect_toapis.reports.manifest import ManifestRow
 

@@ -8,15 +8,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from prefect_toapis.client.decisions import (
-    BOUGHT_NOTHING,
-    NOT_SENT,
-    Accepted,
-    Rejected,
-    Unknown,
-    query_reply,
-    submission_outcome,
-)
 from prefect_toapis.client.errors import (
     BadRequest,
     Forbidden,
@@ -31,6 +22,15 @@ from prefect_toapis.client.errors import (
     Unavailable,
 )
 from prefect_toapis.client.replies import Answer, read_reply
+from prefect_toapis.client.response_decisions import (
+    BOUGHT_NOTHING,
+    NOT_SENT,
+    Accepted,
+    Rejected,
+    Unknown,
+    query_reply,
+    submission_outcome,
+)
 
 QUEUED = {"id": "video_1", "object": "generation.task", "model": "sora-2", "status": "queued"}
 API_ERROR = {"error": {"code": "some_code", "message": "The reason", "type": "some_type"}}
