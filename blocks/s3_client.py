@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qs, urlsplit
 
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import NotS3, error_code
+from prefect_toapis.blocks.s3_errors import GONE, NotS3, error_code
 from prefect_toapis.blocks.streaming import new_transfers
 from prefect_toapis.records.store import Entry
 
@@ -188,6 +188,27 @@ def put_if_absent(
             time.sleep(pause)
         else:
             return True
+
+
+def has_mark(client: "S3Client", bucket: str, key: str, mark: str) -> bool | None:
+    """Return whether an object has a mark in its metadata; None if there is no object.
+
+    Args:
+        client: Of the store.
+        bucket: Its name.
+        key: The whole of it.
+        mark: The value of a metadata field.
+
+    Raises:
+        botocore.exceptions.ClientError: The store refuses.
+    """
+    try:
+        answer = client.head_object(Bucket=bucket, Key=key)
+    except boto_errors() as error:
+        if error_code(error) in GONE:
+            return None
+        raise
+    return mark in answer.get("Metadata", {}).values()
 
 
 def _pauses(budget: float) -> Iterator[float]:

@@ -42,6 +42,7 @@ from prefect_toapis.blocks.s3_client import (
     as_object,
     boto_errors,
     get_link,
+    has_mark,
     list_objects,
     put_if_absent,
 )
@@ -428,21 +429,12 @@ class VideoBucket(Block):
         mark = {"call": call}
         put = partial(self._put, key, content, content_type, IfNoneMatch="*", Metadata=mark)
         with self._translated("create", key):
-            return put_if_absent(put, partial(self._made_by, key, call), retry_seconds)
+            is_ours = partial(has_mark, self._s3, self.bucket_name, self._full(key), call)
+            return put_if_absent(put, is_ours, retry_seconds)
 
     def _put_settings(self) -> dict[str, Any]:
         sse = None if self.sse == "none" else self.sse
         return put_settings(sse, self.kms_key_id, self.storage_class, self.tags, self.canned_acl)
-
-    def _made_by(self, key: str, call: str) -> bool | None:
-        """Whether a call made what is under a key; None if there is nothing."""
-        try:
-            answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
-        except boto_errors() as error:
-            if error_code(error) in GONE:
-                return None
-            raise
-        return call in answer.get("Metadata", {}).values()
 
     @contextmanager
     def _translated(self, operation: str, key: str) -> Iterator[None]:

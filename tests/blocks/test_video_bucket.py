@@ -66,7 +66,7 @@ def test_names_of_buckets_are_taken(name: str) -> None:
         ("192.168.0.1", "IP address"),
         ("videos\n", "3 to 63"),
         ("s3://videos/x", "from_uri"),
-        ("videos/x", "name alone"),
+        ("videos/x", "give only the bucket's name"),
     ],
 )
 def test_other_names_are_refused(name: str, message: str) -> None:
@@ -115,9 +115,9 @@ def test_normalising_twice_changes_nothing(parts: list[str]) -> None:
         ({"sse": "rot13"}, "AES256"),
         ({"storage_class": "DEEP_ARCHIVE"}, "STANDARD"),
         ({"canned_acl": "everyone"}, "private"),
-        ({"tags": {str(number): "x" for number in range(11)}}, "ten at most"),
+        ({"tags": {str(number): "x" for number in range(11)}}, "exceed S3's limit of 10"),
         ({"tags": {"": "x"}}, "1 to 128"),
-        ({"tags": {"x": "y" * 257}}, "256 at most"),
+        ({"tags": {"x": "y" * 257}}, "up to 256"),
         ({"tags": {"x": "a&b"}}, "letters, digits"),
     ],
 )

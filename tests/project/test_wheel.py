@@ -40,7 +40,10 @@ def tracked(*folders: str) -> set[str]:
 def test_the_wheel_holds_each_file_of_the_folders_and_nothing_else(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    top = {f"prefect_toapis/{name}" for name in ("__init__.py", "__init__.pyi", "py.typed")}
+    top = {
+        f"prefect_toapis/{name}"
+        for name in ("__init__.py", "__init__.pyi", "errors.py", "py.typed")
+    }
     assert inside == {f"prefect_toapis/{name}" for name in tracked(*FOLDERS)} | top
 
 
