@@ -11,7 +11,7 @@ def table(kept: dict[str, Any]) -> Iterator[str]:
     """One benchmark's, with what it was done on above."""
     machine = ", ".join(f"{name} {value}" for name, value in kept["machine"].items())
     yield f"{kept['size']}; {kept['at'][:10]}; {machine}"
-    yield "| | asked | reached | |"
+    yield "| | target | measured | met |"
     yield "|---|---|---|---|"
     for row in kept["rows"]:
         del row["holds"]  # it follows from the rest

@@ -71,7 +71,10 @@ def test_every_option_of_a_command_is_one_that_its_help_tells(page: str) -> None
 
 @page
 def test_every_file_of_the_checkout_that_is_named_exists(page: str) -> None:
-    folders = "scripts|examples|deployments|tests|batches|client|blocks|tasks|flows|cli|simulator"
+    folders = (
+        "scripts|examples|benchmarks|tests|client|planning|records|reports|blocks|tasks|flows"
+        "|deployments|cli|receiver|simulator"
+    )
     named = re.findall(rf"(?<![\w/.])((?:{folders})/[\w./-]*\w)", prose_and_commands(page))
     assert not [file for file in named if not (ROOT / file).exists()]
 
