@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from moto.server import ThreadedMotoServer
 from playwright.async_api import Browser, Page, async_playwright
@@ -38,6 +39,10 @@ from prefect_toapis.planning.settings import (
     RunSettings,
 )
 from prefect_toapis.simulator import Simulator, SimulatorSettings
+
+# Examples have no time limit: a busy machine must not decide a test.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.planning.plan import plan_batch
@@ -232,7 +232,6 @@ YAMLISH = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(TEXTS | st.lists(YAMLISH).map("".join), st.sampled_from(["b.yaml", "b.json"]))
 def test_no_text_makes_reading_or_planning_raise(text: str, name: str) -> None:
     spec, faults = read_spec(text, name)
@@ -254,7 +253,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*BatchSpec.model_fields, "promts"]), VALUES, max_size=4))
 def test_no_data_makes_reading_or_planning_raise(data: dict[str, object]) -> None:
     spec, faults = read_spec(json.dumps(data), "b.json")

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.planning.plan import plan_batch
@@ -205,7 +205,6 @@ def test_without_pyarrow_a_parquet_table_says_what_to_install(
 CELLS = st.sampled_from([*',;\t|"\n\r{}[]:', "prompt", "name", "image_urls", "A dog", "null", "5"])
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs"])) | st.lists(CELLS).map("".join),
     st.sampled_from(["p.csv", "p.jsonl"]),
@@ -216,7 +215,6 @@ def test_no_text_makes_reading_or_planning_raise(text: str, name: str) -> None:
     plan_batch(spec, "b", "s3://videos")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(["p.csv", "p.jsonl", "p.parquet", "p.yaml"]))
 def test_no_bytes_make_reading_raise(content: bytes, name: str) -> None:
     open_spec(content, name).batch()
