@@ -92,7 +92,7 @@ _BY_CLASS: dict[str, type[StoreError]] = {
 }
 
 GONE = frozenset({"404", "NoSuchKey"})
-"""Codes of what isn't there."""
+"""Error codes of objects that don't exist."""
 
 
 class NotS3(Exception):
