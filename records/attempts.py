@@ -51,6 +51,8 @@ _KINDS: dict[str, tuple[type, ...]] = {  # of the fields used by prices and tabl
 State = Literal["sending", "accepted", "rejected", "failed", "expired"]
 FailureKind = Literal["transient", "refused"]
 
+_READS_AT_ONCE = 16
+
 
 class Attempt(BaseModel):
     """An attempt to buy a shot, as stored in `attempt-1.json`.
@@ -195,17 +197,6 @@ def read_attempt(content: bytes, key: str, uri: str) -> Attempt:
     return read_document(Attempt, content, uri, RECORD_VERSION, mismatch)
 
 
-def _folder_fits(attempt: Attempt, record: str) -> bool:
-    """Return whether an attempt's folder, if given, is in the batch of its record and its own."""
-    if attempt.folder is None:
-        return True
-    batch = record.rpartition("/")[0].removesuffix(f"/{RECORDS}")
-    name = attempt.folder.rpartition("/")[2]
-    owner = owner_of(name)
-    inside = is_below(attempt.folder, batch) and attempt.folder == f"{batch}/{name}"
-    return inside and owner is not None and attempt.shot_id.startswith(owner)
-
-
 def may_be_paid(attempt: Attempt) -> bool:
     """Return whether an attempt was or may have been paid, so that it may still become a video.
 
@@ -314,9 +305,6 @@ class Buyable(Protocol):
         ...
 
 
-_READS_AT_ONCE = 16
-
-
 async def read_record(folder: str, store: Store) -> defaultdict[str, list[Attempt]]:
     """Read all attempts below a folder, by the folder of their record.
 
@@ -393,6 +381,17 @@ def lost(item: Buyable, number: int, store: Store) -> StoreError:
     )
     item.name_in(error)
     return error
+
+
+def _folder_fits(attempt: Attempt, record: str) -> bool:
+    """Return whether an attempt's folder, if given, is in the batch of its record and its own."""
+    if attempt.folder is None:
+        return True
+    batch = record.rpartition("/")[0].removesuffix(f"/{RECORDS}")
+    name = attempt.folder.rpartition("/")[2]
+    owner = owner_of(name)
+    inside = is_below(attempt.folder, batch) and attempt.folder == f"{batch}/{name}"
+    return inside and owner is not None and attempt.shot_id.startswith(owner)
 
 
 def _unreadable(key: str, error: DocumentDamaged | DocumentTooNew | ObjectRefused) -> Attempt:

@@ -22,6 +22,9 @@ from prefect_toapis.planning.plan import Shot
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
 _RESULT_TTL_MAX = timedelta(hours=48)  # from its submission
 
+_LONGEST = 7 * 24 * 3600.0  # seconds
+_KINDS = 1000
+
 
 class Generation(BaseModel):
     """A generation that was submitted and paid.
@@ -105,10 +108,6 @@ class Generation(BaseModel):
         updated._characters = reply.characters  # noqa: SLF001 - likewise
         updated._expiry = reply.expiry  # noqa: SLF001 - likewise
         return updated
-
-
-_LONGEST = 7 * 24 * 3600.0  # seconds
-_KINDS = 1000
 
 
 def read_render_times(content: bytes | None) -> dict[str, list[float]]:

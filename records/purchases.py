@@ -400,6 +400,17 @@ class Buyer:
         await self.store.write(attempt_key(item.record, attempt.attempt), _content(attempt), JSON)
 
 
+def is_refusal(error: ToAPIsError) -> bool:
+    """Return whether the same request would be refused again, for its content or parameters."""
+    if isinstance(error, GenerationFailed):
+        reason = f"{error.code or ''} {error.message}".lower()
+        by_meaning = read_refusal({"code": error.code, "message": error.message}, "").meaning
+        return "policy" in reason or "moderation" in reason or by_meaning == "policy"
+    if isinstance(error, ACCOUNT_REFUSED):  # caused by the account, not by the request
+        return False
+    return isinstance(error, PolicyRefused) or error.http_status in {400, 413, 414, 422}
+
+
 def _absent(attempt: Attempt, why: str = "") -> SubmissionAbsent:
     times = "once" if attempt.sends == 1 else f"{attempt.sends} times"
     how, reply = "without an answer", attempt.reply
@@ -416,17 +427,6 @@ def _unresolved(what: str, attempt: Attempt, cause: ToAPIsError) -> SubmissionUn
     if isinstance(cause, APIError):  # permanent, such as a refused key: waiting doesn't help
         unresolved.add_context(advice=f"{cause.advice} Then {_LOOKED_UP}")
     return unresolved
-
-
-def is_refusal(error: ToAPIsError) -> bool:
-    """Return whether the same request would be refused again, for its content or parameters."""
-    if isinstance(error, GenerationFailed):
-        reason = f"{error.code or ''} {error.message}".lower()
-        by_meaning = read_refusal({"code": error.code, "message": error.message}, "").meaning
-        return "policy" in reason or "moderation" in reason or by_meaning == "policy"
-    if isinstance(error, ACCOUNT_REFUSED):  # caused by the account, not by the request
-        return False
-    return isinstance(error, PolicyRefused) or error.http_status in {400, 413, 414, 422}
 
 
 def _given_up(attempt: Attempt) -> GenerationFailed:
