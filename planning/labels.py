@@ -23,10 +23,10 @@ RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _DATE = re.compile(r"\{(date|scheduled)(?::([^{}]*))?\}")
 
-_DIGEST = 24  # characters
+_DIGEST = 24  # characters of the hash of a task id that isn't a slug
 _HASHED = re.compile(r"(.*-)?[0-9a-f]{24}")  # what `task_folder` returns for ids that aren't slugs
 _HEADER_SAFE = string.punctuation.replace("%", "")
-_METADATA = 1_000  # characters: S3 keeps 2 KB in all
+_METADATA = 1_000  # characters of a metadata value: S3 keeps 2 KB in all
 
 
 def slug(text: str) -> str:

@@ -22,8 +22,8 @@ from prefect_toapis.planning.plan import Shot
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
 _RESULT_TTL_MAX = timedelta(hours=48)  # from its submission
 
-_LONGEST = 7 * 24 * 3600.0  # seconds
-_KINDS = 1000
+_LONGEST_RENDER = 7 * 24 * 3600.0  # seconds; longer render times are ignored
+_KINDS = 1000  # of requests, in the history of render times
 
 
 class Generation(BaseModel):
@@ -139,4 +139,4 @@ def _plausible(seconds: Any) -> list[float]:
     if not isinstance(seconds, list):
         return []
     numbers = [number for number in seconds[-KEPT:] if type(number) in {int, float}]
-    return [float(number) for number in numbers if SHORTEST_RENDER <= number <= _LONGEST]
+    return [float(number) for number in numbers if SHORTEST_RENDER <= number <= _LONGEST_RENDER]

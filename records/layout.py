@@ -33,7 +33,7 @@ CHARACTERS = "characters"  # the registry's folder
 CHARACTER_FILE = "character.json"
 UPLOADS = "uploads"  # the folder, next to those of the batches
 RENDER_TIMES_FILE = "render-times.json"
-_ID = 26  # characters of a whole id
+_WHOLE_ID = 26  # characters
 _OWNER = re.compile(r"(?:^|[/-])([a-z2-7]{12}|[a-z2-7]{26})$")
 
 
