@@ -1,4 +1,4 @@
-"""Roles in prompts and who plays them."""
+"""Casting: resolves the roles in prompts to characters."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Tables of scenes: CSV, JSONL and Parquet, one row a scene, its columns the fields of `Scene`."""
+"""Reads tables of scenes (CSV, JSONL, Parquet): a row per scene, a column per field of `Scene`."""
 
 import csv
 import io

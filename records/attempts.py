@@ -140,14 +140,14 @@ Step = Submit | LookUp | Resume | GiveUp
 
 def next_step(
     latest: Attempt | None,
-    retry_failed: Literal["transient", "all", "none"],
+    failed_shots: Literal["transient", "all", "none"],
     on_expired: Literal["stop", "rebuy"] = "stop",
 ) -> Step:
     """Decide the next step for a shot that isn't stored.
 
     Args:
         latest: Its latest attempt; None if nothing was ever sent.
-        retry_failed: Which failures are retried. Attempts rejected for a transient reason are
+        failed_shots: Which failures are retried. Attempts rejected for a transient reason are
             always retried.
         on_expired: Whether a video that was paid but not fetched in time is bought again.
             Otherwise its status is queried again: the provider may still have it.
@@ -162,7 +162,7 @@ def next_step(
         return Resume(latest)
     may_help = latest.failure_kind == "transient"
     turned_away = latest.state == "rejected" and may_help
-    again = turned_away or retry_failed == "all" or (retry_failed == "transient" and may_help)
+    again = turned_away or failed_shots == "all" or (failed_shots == "transient" and may_help)
     return Submit(latest.attempt + 1) if again else GiveUp(latest)
 
 
@@ -210,16 +210,16 @@ def resend_key(record: str, attempt: Attempt) -> str:
     return f"{record}/attempt-{attempt.attempt}-send-{attempt.sends}.json"
 
 
-def lookup_is_conclusive(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:
+def lookup_is_conclusive(sent_at: datetime, now: datetime, window_seconds: float) -> bool:
     """Return whether "no such task" at `now` means that a submission was not accepted.
 
     Args:
         sent_at: When the submission was recorded, or first seen by this process: another
             machine's fast clock must not make a look-up endless.
         now: When the look-up was sent.
-        settle_seconds: How long a new task may be missing from look-ups, in seconds.
+        window_seconds: How long a new task may be missing from look-ups, in seconds.
     """
-    return (now - sent_at).total_seconds() >= settle_seconds
+    return (now - sent_at).total_seconds() >= window_seconds
 
 
 class Submissions(Protocol):

@@ -1,4 +1,4 @@
-"""Characters that are made: what is ordered, and the registry in the bucket that remembers them."""
+"""Characters: their orders, creations, and the registry in the bucket."""
 
 import asyncio
 import logging

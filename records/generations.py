@@ -1,4 +1,4 @@
-"""A generation, as the tasks hand it on; and how long earlier ones took to render."""
+"""A generation, as passed between tasks, and the history of render times."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Where everything is in the bucket: the keys of every document, and what a key says.
+"""The layout of the bucket: the keys of all documents, and parsing of keys.
 
 ```
 {batch}/plan.json

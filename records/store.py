@@ -1,4 +1,4 @@
-"""What a batch needs of the place it is stored in, and how a location is read."""
+"""The interface of a store, and reading files by URI."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""`shot.json`: what is stored of a shot, and why another one is not."""
+"""`shot.json`: the stored videos of a shot; and why a shot isn't stored."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal

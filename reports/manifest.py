@@ -1,4 +1,4 @@
-"""The manifest: the table of a batch, one row per output, and how it is built."""
+"""The manifest: the table of a batch with a row per output, and its construction."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Thumbnails: the first frame of a video as a picture, and pictures made small, within bounds."""
+"""Thumbnails: first frames of videos, and resized images, with bounded memory."""
 
 import io
 import re

@@ -63,12 +63,12 @@ def make(bucket: VideoBucket) -> Callable[..., Awaitable[Manifest]]:
 async def test_without_a_poll_of_its_own_a_run_hears_of_every_end(
     receiver: Served, make: Callable[..., Awaitable[Manifest]], no_aws_settings: None
 ) -> None:
-    patient = RunSettings(
+    rare_polls = RunSettings(
         webhooks=WebhookSettings(notify="webhook"),
         polling=PollingSettings(first_seconds=HOUR, interval_seconds=HOUR),
     )
     with provider(receiver, doubled=0.3, forged=0.3) as simulator:
-        manifest = await asyncio.wait_for(make(simulator, 20, patient), 120)
+        manifest = await asyncio.wait_for(make(simulator, 20, rare_polls), 120)
         assert manifest.shots("stored") == len(simulator.ledger.submissions) == 20
         assert max(simulator.ledger.queries.values()) <= 3
 
