@@ -60,12 +60,12 @@ def sync_task(task: Task[P, Coroutine[Any, Any, R]]) -> Task[P, R]:
 
 
         @flow
-        def sync_flow() -> Balance:
+        def sync_balance() -> Balance:
             return get_balance(credentials=ToAPIsCredentials.load("default"))
 
 
         @flow
-        async def async_flow() -> Balance:
+        async def async_balance() -> Balance:
             return await aget_balance(credentials=await ToAPIsCredentials.aload("default"))
         ```
     """

@@ -82,7 +82,7 @@ async def test_a_redirect_is_not_followed_and_gets_no_key(
 async def test_a_reply_that_never_comes_ends_by_the_timeout(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_pool, "_TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr(http_pool, "TIMEOUT", httpx.Timeout(0.2))
     simulator.faults.add(Hold(operation="submit"), Hold(operation="status", times=None))
     retry = RetryPolicy(budget=0.05, first=0.01)
     async with ToAPIsClient(SecretStr(simulator.api_key), simulator.url, retry=retry) as client:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)  # by the clocks of the buyers
 PAST_WINDOW = timedelta(seconds=121)  # per tick: the first look-up is past the window
-SOON = 0.6  # seconds to settle, for tests that have to wait for it
+SOON = 0.6  # seconds of the look-up window, for tests that have to wait for it
 
 
 async def test_the_record_is_written_before_the_submission(purchase: "Purchase") -> None:
