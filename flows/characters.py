@@ -114,8 +114,8 @@ async def acreate_characters(
     Args:
         characters: The characters, each with a clip (a URL or a file) and timestamps. Those with a
             username exist already: they cost nothing and are skipped.
-        credentials: Of the ToAPIs account that pays. Empty: the block named "default".
-        bucket: Contains the registry. Empty: the block named "default".
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket with the registry. Empty: the block named "default".
         settings: Timeouts, limits and retries.
 
     Returns:

@@ -68,8 +68,8 @@ async def acollect_batch(
     Args:
         batch: Name of the batch. Empty: every batch in the bucket with paid shots that aren't
             stored.
-        credentials: Of the ToAPIs account that paid. Empty: the block named "default".
-        bucket: Contains the batches. Empty: the block named "default".
+        credentials: The ToAPIs account that paid. Empty: the block named "default".
+        bucket: The bucket with the batches. Empty: the block named "default".
         event_window_seconds: Query only generations whose end a webhook reported within this many
             seconds. Empty: query all.
         on_failure: Whether the run fails if an ended generation can't be stored.

@@ -87,9 +87,9 @@ async def agenerate_videos(  # noqa: PLR0913 - the fields of a batch, each with 
         casts: Which character plays which role of the prompts, such as {hero}.
         batch: Name of the batch; running the same name again continues it. Empty: a new one.
             May contain {date}, {scheduled} or {run}.
-        credentials: Of the ToAPIs account that pays. Empty: the block named "default".
-        bucket: Receives the videos. Empty: the block named "default".
-        max_videos: Larger batches are rejected before anything is bought.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket for the videos. Empty: the block named "default".
+        max_videos: Maximum size of the batch, checked before anything is bought.
         budget_credits: Limit for the credits of all runs of the batch together, checked before
             anything is bought; needs settings.purchases.prices. Empty: no limit.
         on_failure: Whether the run fails if some of its shots fail.
@@ -154,8 +154,8 @@ async def agenerate_from_spec(
         spec: A path, or s3://bucket/key (read with the bucket's credentials).
         batch: Name of the batch; overrides that of the file. May contain {date}, {scheduled} or
             {run}.
-        credentials: Of the ToAPIs account that pays. Empty: the block named "default".
-        bucket: Receives the videos. Empty: the block named "default".
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket for the videos. Empty: the block named "default".
         dry_run: Plan and check only; buy nothing.
 
     Returns:
@@ -213,9 +213,9 @@ async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
         casts: Which character plays which role of the prompts, such as {hero}.
         batch: Name of the batch; running the same name again continues it. Empty: a new one.
             May contain {date}, {scheduled} or {run}.
-        credentials: Of the ToAPIs account that pays. Empty: the block named "default".
-        bucket: Receives the videos. Empty: the block named "default".
-        max_videos: Larger batches are rejected before anything is bought.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket for the videos. Empty: the block named "default".
+        max_videos: Maximum size of the batch, checked before anything is bought.
         budget_credits: Limit for the credits of all runs of the batch together, checked before
             anything is bought; needs settings.purchases.prices. Empty: no limit.
         on_failure: Whether the run fails if a shot could not be submitted.

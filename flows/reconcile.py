@@ -56,8 +56,8 @@ async def areconcile_batch(
 
     Args:
         batch: Name of the batch.
-        credentials: Of the ToAPIs account that paid. Empty: the block named "default".
-        bucket: Contains the batch. Empty: the block named "default".
+        credentials: The ToAPIs account that paid. Empty: the block named "default".
+        bucket: The bucket with the batch. Empty: the block named "default".
         dry_run: Only report open shots, and until when they can be stored.
         settings: Timeouts, limits and retries; those that would buy again are ignored.
 

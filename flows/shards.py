@@ -324,8 +324,8 @@ async def arun_shard(
     Args:
         batch: Name of the batch.
         shard: Number of the shard, starting at 1.
-        credentials: Of the ToAPIs account that pays. Empty: the block named "default".
-        bucket: Contains the batch. Empty: the block named "default".
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket with the batch. Empty: the block named "default".
         settings: Timeouts, limits and retries of this shard.
 
     Returns:

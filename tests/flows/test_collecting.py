@@ -1,4 +1,4 @@
-"""Storing what has been rendered meanwhile, without buying or waiting."""
+"""The flow `collect-batch`: stores completed generations without buying or waiting."""
 
 import asyncio
 import json
