@@ -15,6 +15,11 @@ from prefect.context import FlowRunContext
 from prefect.filesystems import WritableFileSystem
 from pydantic import ConfigDict
 
+_hides_values: ContextVar[bool] = ContextVar("hides_values", default=False)
+
+QUIET_TASKS: set[str] = set()
+"""Names of tasks whose completed runs aren't logged by Prefect, as they log their results."""
+
 
 def share_state(new: object, existing: object) -> None:
     """Copy all attributes of an existing task or flow to a new one.
@@ -47,9 +52,6 @@ def schema_checksum(block_type: type[Block]) -> str:
     """Return the checksum of a block type's schema, for which there is no public function."""
     checksum: str = block_type._calculate_schema_checksum()  # noqa: SLF001
     return checksum
-
-
-_hides_values: ContextVar[bool] = ContextVar("hides_values", default=False)
 
 
 @contextmanager
@@ -94,9 +96,6 @@ class DropCompletedFilter(logging.Filter):
         is_quiet = getattr(record, "task_name", None) in self._tasks
         return record.msg != "Finished in state Completed()" or not is_quiet
 
-
-QUIET_TASKS: set[str] = set()
-"""Names of tasks whose completed runs aren't logged by Prefect, as they log their results."""
 
 logging.getLogger("prefect.task_runs").addFilter(DropCompletedFilter(QUIET_TASKS))
 

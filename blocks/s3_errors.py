@@ -135,13 +135,6 @@ def page_in_place(operation: str, status: int, headers: Mapping[str, str], body:
     return None
 
 
-def _is_page(body: Any) -> bool:
-    return (
-        isinstance(body, bytes)
-        and _PAGE.match(body[:1_000].removeprefix(b"\xef\xbb\xbf")) is not None
-    )
-
-
 def translate(error: Exception, *, operation: str, uri: str, credentials: str) -> StoreError:
     """Translate an error of boto3.
 
@@ -190,6 +183,13 @@ def error_code(error: Exception) -> str:
     """
     response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def _is_page(body: Any) -> bool:
+    return (
+        isinstance(body, bytes)
+        and _PAGE.match(body[:1_000].removeprefix(b"\xef\xbb\xbf")) is not None
+    )
 
 
 def _of_answer(code: str, status: int) -> type[StoreError]:

@@ -113,53 +113,6 @@ async def checked_batch(
         yield batch
 
 
-async def _read_earlier(
-    name: str,
-    entries: Mapping[str, Entry],
-    bucket: VideoBucket,
-    settings: RunSettings,
-    faults: list[str],
-) -> PlanFile | None:
-    """Read the plan in the bucket; if it must not be replaced, that is a fault."""
-    try:
-        return await read_earlier_plan(name, entries, BucketStore(bucket), settings)
-    except (DocumentTooNew, ObjectRefused) as error:
-        faults.append(str(error))
-        return None
-
-
-async def _with_made(plan: Plan, bucket: VideoBucket, faults: list[str]) -> Plan:
-    """Return the plan with the characters in the registry. Raises like `read_known`."""
-    try:
-        return plan.with_characters(await read_known(plan.spec.characters, BucketStore(bucket)))
-    except (DocumentTooNew, ObjectRefused) as error:
-        faults.append(str(error))
-        return plan
-
-
-def _counts_credits(spec: BatchSpec) -> bool:
-    settings = spec.settings
-    limits = (spec.budget_credits, settings.purchases.min_remaining_credits)
-    return bool(settings.purchases.prices) or any(limit is not None for limit in limits)
-
-
-def _name(spec: BatchSpec, faults: list[str]) -> str:
-    try:
-        return batch_name(spec.batch, run_facts(), spec.settings.time_zone)
-    except ValueError as error:
-        faults.append(str(error))
-        return _UNNAMED
-
-
-def _announce(spec: BatchSpec, plan: Plan, batch: Batch) -> None:
-    logger = get_run_logger()
-    for note in plan.notes:
-        logger.warning(note)
-    logger.info("Batch %s in %s: %s", batch.name, batch.bucket.uri(), batch.in_words)
-    if spec.batch is None:
-        logger.info('To continue this batch, run it again with batch="%s"', batch.name)
-
-
 async def cost_of_run(batch: Batch) -> Cost:
     """Return what a batch has cost, and will cost; characters count in the run that makes them.
 
@@ -209,6 +162,53 @@ async def ask_balance(
             error,
         )
     return None
+
+
+async def _read_earlier(
+    name: str,
+    entries: Mapping[str, Entry],
+    bucket: VideoBucket,
+    settings: RunSettings,
+    faults: list[str],
+) -> PlanFile | None:
+    """Read the plan in the bucket; if it must not be replaced, that is a fault."""
+    try:
+        return await read_earlier_plan(name, entries, BucketStore(bucket), settings)
+    except (DocumentTooNew, ObjectRefused) as error:
+        faults.append(str(error))
+        return None
+
+
+async def _with_made(plan: Plan, bucket: VideoBucket, faults: list[str]) -> Plan:
+    """Return the plan with the characters in the registry. Raises like `read_known`."""
+    try:
+        return plan.with_characters(await read_known(plan.spec.characters, BucketStore(bucket)))
+    except (DocumentTooNew, ObjectRefused) as error:
+        faults.append(str(error))
+        return plan
+
+
+def _counts_credits(spec: BatchSpec) -> bool:
+    settings = spec.settings
+    limits = (spec.budget_credits, settings.purchases.min_remaining_credits)
+    return bool(settings.purchases.prices) or any(limit is not None for limit in limits)
+
+
+def _name(spec: BatchSpec, faults: list[str]) -> str:
+    try:
+        return batch_name(spec.batch, run_facts(), spec.settings.time_zone)
+    except ValueError as error:
+        faults.append(str(error))
+        return _UNNAMED
+
+
+def _announce(spec: BatchSpec, plan: Plan, batch: Batch) -> None:
+    logger = get_run_logger()
+    for note in plan.notes:
+        logger.warning(note)
+    logger.info("Batch %s in %s: %s", batch.name, batch.bucket.uri(), batch.in_words)
+    if spec.batch is None:
+        logger.info('To continue this batch, run it again with batch="%s"', batch.name)
 
 
 async def _creations(

@@ -48,19 +48,6 @@ async def bucket_or_default(given: VideoBucket | None) -> VideoBucket:
     return found
 
 
-async def _default(kind: type[B], from_environment: Callable[[], B | None]) -> B | None:
-    name = kind.__name__
-    try:
-        block = await kind.aload(DEFAULT)  # raises another error if Prefect's API is unreachable
-    except ValueError:
-        found = from_environment()
-        if found:
-            run_logger().info("%s: from the environment", name)
-        return found
-    run_logger().info('%s: the block named "%s"', name, DEFAULT)
-    return block
-
-
 async def checked_blocks(
     credentials: ToAPIsCredentials | None, bucket: VideoBucket | None
 ) -> tuple[ToAPIsCredentials, VideoBucket]:
@@ -87,6 +74,19 @@ async def blocks_or_faults(
     credentials = await _or_fault(credentials_or_default(credentials), faults)
     bucket = await _or_fault(bucket_or_default(bucket), faults)
     return credentials, bucket and await _or_fault(_probed(bucket), faults)
+
+
+async def _default(kind: type[B], from_environment: Callable[[], B | None]) -> B | None:
+    name = kind.__name__
+    try:
+        block = await kind.aload(DEFAULT)  # raises another error if Prefect's API is unreachable
+    except ValueError:
+        found = from_environment()
+        if found:
+            run_logger().info("%s: from the environment", name)
+        return found
+    run_logger().info('%s: the block named "%s"', name, DEFAULT)
+    return block
 
 
 async def _or_fault(wanted: Awaitable[T], faults: list[str]) -> T | None:

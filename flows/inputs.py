@@ -50,27 +50,6 @@ async def read_spec_file(path: str, bucket: VideoBucket | None) -> tuple[BatchSp
     return spec.batch()
 
 
-async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
-    name = path.rpartition("/")[2]
-    try:
-        return read_table(await _read(path, bucket), name)
-    except _UNREADABLE as error:
-        return Table(name, faults=[f"scenes {path}: {error}"])
-
-
-async def _read(path: str, bucket: VideoBucket | None) -> bytes:
-    if not path.startswith("s3://"):
-        return await asyncio.to_thread(read_file, path, TABLE_BYTES)
-    store, key = BucketStore.for_uri(path, (await bucket_or_default(bucket)).credentials)
-    found = await store.head(key)
-    if found and (fault := length_fault(found.size, TABLE_BYTES)):
-        raise ValueError(fault)
-    content = await store.read(key) if found else None
-    if content is None:
-        raise ValueError("there is no such object")
-    return content
-
-
 @dataclass(frozen=True)
 class Sources:
     """A batch whose references to files and earlier shots are resolved.
@@ -130,55 +109,6 @@ async def read_files(
 
     references = await asyncio.gather(*[read(file, field) for file, field in files.items()])
     return dict(zip(files, references, strict=True)), faults
-
-
-async def _read_remixes(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, str], list[str]]:
-    """Return the task ids of remixed earlier shots, and the faults of those that can't be."""
-    named = {
-        scene.remix_of: shot for scene in spec.scenes if (shot := earlier_shot(scene.remix_of))
-    }
-    tasks: dict[str, str] = {}
-    faults: list[str] = []
-    manifests = await _read_manifests({shot.batch for shot in named.values()}, store, faults)
-    for remix_of, shot in named.items():
-        if remix_of is None or shot.batch not in manifests:
-            continue
-        try:
-            tasks[remix_of] = task_of(shot, manifests[shot.batch].rows)
-        except ValueError as error:
-            faults.append(f"remix_of={remix_of}: {error}")
-    return tasks, faults
-
-
-async def _read_manifests(
-    batches: Iterable[str], store: BucketStore, faults: list[str]
-) -> dict[str, Manifest]:
-    found: dict[str, Manifest] = {}
-    for batch in batches:
-        uri = store.bucket.uri(f"{batch}/{MANIFEST_FILE}")
-        try:
-            if manifest := await _read_manifest(batch, store):
-                found[batch] = manifest
-            else:
-                faults.append(f"remix_of: there is no {uri}")
-        except ValidationError:  # its text contains the values
-            faults.append(f"remix_of: {uri} can't be read: it is damaged, or of a later version")
-        except (StoreError, ValueError) as error:
-            faults.append(f"remix_of: {uri} can't be read: {error}")
-    return found
-
-
-async def _read_manifest(batch: str, store: BucketStore) -> Manifest | None:
-    if not is_batch_name(batch):
-        return None
-    key = f"{batch}/{MANIFEST_FILE}"
-    stored = await store.head(key)
-    if stored and (fault := length_fault(stored.size, LONGEST)):
-        raise ValueError(fault)
-    content = await store.read(key) if stored else None
-    if content is None:
-        return None
-    return Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))
 
 
 async def upload_files(
@@ -269,6 +199,76 @@ def with_remixes(spec: BatchSpec, tasks: Mapping[str, str]) -> BatchSpec:
         for scene in spec.scenes
     ]
     return spec.model_copy(update={"scenes": scenes})
+
+
+async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
+    name = path.rpartition("/")[2]
+    try:
+        return read_table(await _read(path, bucket), name)
+    except _UNREADABLE as error:
+        return Table(name, faults=[f"scenes {path}: {error}"])
+
+
+async def _read(path: str, bucket: VideoBucket | None) -> bytes:
+    if not path.startswith("s3://"):
+        return await asyncio.to_thread(read_file, path, TABLE_BYTES)
+    store, key = BucketStore.for_uri(path, (await bucket_or_default(bucket)).credentials)
+    found = await store.head(key)
+    if found and (fault := length_fault(found.size, TABLE_BYTES)):
+        raise ValueError(fault)
+    content = await store.read(key) if found else None
+    if content is None:
+        raise ValueError("there is no such object")
+    return content
+
+
+async def _read_remixes(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, str], list[str]]:
+    """Return the task ids of remixed earlier shots, and the faults of those that can't be."""
+    named = {
+        scene.remix_of: shot for scene in spec.scenes if (shot := earlier_shot(scene.remix_of))
+    }
+    tasks: dict[str, str] = {}
+    faults: list[str] = []
+    manifests = await _read_manifests({shot.batch for shot in named.values()}, store, faults)
+    for remix_of, shot in named.items():
+        if remix_of is None or shot.batch not in manifests:
+            continue
+        try:
+            tasks[remix_of] = task_of(shot, manifests[shot.batch].rows)
+        except ValueError as error:
+            faults.append(f"remix_of={remix_of}: {error}")
+    return tasks, faults
+
+
+async def _read_manifests(
+    batches: Iterable[str], store: BucketStore, faults: list[str]
+) -> dict[str, Manifest]:
+    found: dict[str, Manifest] = {}
+    for batch in batches:
+        uri = store.bucket.uri(f"{batch}/{MANIFEST_FILE}")
+        try:
+            if manifest := await _read_manifest(batch, store):
+                found[batch] = manifest
+            else:
+                faults.append(f"remix_of: there is no {uri}")
+        except ValidationError:  # its text contains the values
+            faults.append(f"remix_of: {uri} can't be read: it is damaged, or of a later version")
+        except (StoreError, ValueError) as error:
+            faults.append(f"remix_of: {uri} can't be read: {error}")
+    return found
+
+
+async def _read_manifest(batch: str, store: BucketStore) -> Manifest | None:
+    if not is_batch_name(batch):
+        return None
+    key = f"{batch}/{MANIFEST_FILE}"
+    stored = await store.head(key)
+    if stored and (fault := length_fault(stored.size, LONGEST)):
+        raise ValueError(fault)
+    content = await store.read(key) if stored else None
+    if content is None:
+        return None
+    return Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))
 
 
 def _is_named(row: ManifestRow, name: str) -> bool:

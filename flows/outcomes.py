@@ -21,6 +21,12 @@ from prefect_toapis.reports.manifest import Manifest, build_manifest
 
 _IDS_PER_LINE = 50  # of the log: Prefect drops lines that are too long
 
+# The bucket existed: each run probes it before buying anything.
+BUCKET_LOST = (
+    "Bring the bucket back with what was in it before running the batch again: without the record "
+    "in it, another run pays for everything anew."
+)
+
 
 @dataclass
 class Outcomes:
@@ -173,23 +179,6 @@ def cause_in_words(cause: Exception) -> str:
     return f"{cause.message.rstrip('.')}{f' ({facts})' if facts else ''}"
 
 
-# The bucket existed: each run probes it before buying anything.
-BUCKET_LOST = (
-    "Bring the bucket back with what was in it before running the batch again: without the record "
-    "in it, another run pays for everything anew."
-)
-
-
-def _advice(batch: str, cause: Exception) -> str:
-    ids = "The results of these generations can be fetched by their ids for 24 hours."
-    if isinstance(cause, StoreMissing):
-        return f"{BUCKET_LOST} {ids}"
-    again = f'run batch "{batch}" again: it goes on with what was bought and pays nothing twice.'
-    if isinstance(cause, ToAPIsError) and cause.advice:
-        return f"{cause.advice} Then {again} {ids}"
-    return f"The log says more. R{again[1:]} {ids}"
-
-
 async def conclude(
     batch: Batch,
     outcomes: Outcomes,
@@ -246,3 +235,13 @@ async def gather_manifest(batch: Batch, outcomes: Outcomes) -> Manifest:
     unstored = {**why, **outcomes.unstored}
     manifest = build_manifest(batch.name, batch.uri, batch.shots, stored, unstored, batch.orphaned)
     return manifest.model_copy(update={"plan": batch.in_words})
+
+
+def _advice(batch: str, cause: Exception) -> str:
+    ids = "The results of these generations can be fetched by their ids for 24 hours."
+    if isinstance(cause, StoreMissing):
+        return f"{BUCKET_LOST} {ids}"
+    again = f'run batch "{batch}" again: it goes on with what was bought and pays nothing twice.'
+    if isinstance(cause, ToAPIsError) and cause.advice:
+        return f"{cause.advice} Then {again} {ids}"
+    return f"The log says more. R{again[1:]} {ids}"

@@ -129,20 +129,6 @@ def seconds_left(progress: Progress, now: float, at_once: int) -> float | None:
     return left if left <= _MAX_ESTIMATE else None
 
 
-def _elapsed(progress: Progress, label: str, now: float) -> float:
-    return now - progress.began.get(label, now)
-
-
-def _total_seconds(progress: Progress, label: str, now: float) -> float | None:
-    """Estimate the seconds from a shot's submission to its end, from its progress."""
-    percent = progress.percent.get(label, 0)
-    elapsed = _elapsed(progress, label, now)
-    if not 0 < percent <= 100 or elapsed <= 0:
-        return None
-    total = elapsed * 100 / percent
-    return total if total <= _MAX_ESTIMATE else None  # a tiny percentage gives a useless estimate
-
-
 @contextmanager
 def best_effort(what: str) -> Iterator[None]:
     """Log any error as a warning, and suppress it.
@@ -190,6 +176,61 @@ async def progress_artifact(
         await display.show()
 
 
+@asynccontextmanager
+async def render_time_history(account: Account, store: BucketStore) -> AsyncIterator[None]:
+    """Load the render times of earlier generations from the bucket, and save new ones at the end.
+
+    They reduce the number of status queries. Errors are only logged.
+
+    Args:
+        account: Schedules its status queries by them.
+        store: Contains the history.
+    """
+    with best_effort("How long earlier generations took isn't known"):
+        await account.learn(read_render_times(await store.read(RENDER_TIMES_FILE)))
+    try:
+        yield
+    finally:
+        with best_effort("How long generations took isn't kept"):
+            if seen := await account.learnt():
+                await store.write(RENDER_TIMES_FILE, render_times_json(seen), JSON)
+
+
+def watched_flow(
+    public: Flow[P, Coroutine[Any, Any, R]],
+    implementation: Callable[..., Coroutine[Any, Any, R]],
+    progress: Progress,
+) -> Flow[P, Coroutine[Any, Any, R]]:
+    """Return a flow with observable progress, which Prefect shows like the public flow.
+
+    Args:
+        public: The flow that users call.
+        implementation: Called with the parameters of the flow and `progress`.
+        progress: Updated while the flow runs; may be read from other threads.
+    """
+
+    @wraps(public.fn)
+    async def watched(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await implementation(*args, **kwargs, progress=progress)
+
+    as_flow = async_flow(name=public.name, flow_run_name=public.flow_run_name)
+    return as_flow(watched)
+
+
+def _elapsed(progress: Progress, label: str, now: float) -> float:
+    return now - progress.began.get(label, now)
+
+
+def _total_seconds(progress: Progress, label: str, now: float) -> float | None:
+    """Estimate the seconds from a shot's submission to its end, from its progress."""
+    percent = progress.percent.get(label, 0)
+    elapsed = _elapsed(progress, label, now)
+    if not 0 < percent <= 100 or elapsed <= 0:
+        return None
+    total = elapsed * 100 / percent
+    return total if total <= _MAX_ESTIMATE else None  # a tiny percentage gives a useless estimate
+
+
 @dataclass
 class _ProgressDisplay:
     progress: Progress
@@ -232,44 +273,3 @@ class _ProgressDisplay:
             return self.progress.in_words
         end = datetime.now(ZoneInfo(self.settings.time_zone)) + timedelta(seconds=left)
         return f"{self.progress.in_words}; expected end {end:%H:%M %Z}"
-
-
-@asynccontextmanager
-async def render_time_history(account: Account, store: BucketStore) -> AsyncIterator[None]:
-    """Load the render times of earlier generations from the bucket, and save new ones at the end.
-
-    They reduce the number of status queries. Errors are only logged.
-
-    Args:
-        account: Schedules its status queries by them.
-        store: Contains the history.
-    """
-    with best_effort("How long earlier generations took isn't known"):
-        await account.learn(read_render_times(await store.read(RENDER_TIMES_FILE)))
-    try:
-        yield
-    finally:
-        with best_effort("How long generations took isn't kept"):
-            if seen := await account.learnt():
-                await store.write(RENDER_TIMES_FILE, render_times_json(seen), JSON)
-
-
-def watched_flow(
-    public: Flow[P, Coroutine[Any, Any, R]],
-    implementation: Callable[..., Coroutine[Any, Any, R]],
-    progress: Progress,
-) -> Flow[P, Coroutine[Any, Any, R]]:
-    """Return a flow with observable progress, which Prefect shows like the public flow.
-
-    Args:
-        public: The flow that users call.
-        implementation: Called with the parameters of the flow and `progress`.
-        progress: Updated while the flow runs; may be read from other threads.
-    """
-
-    @wraps(public.fn)
-    async def watched(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await implementation(*args, **kwargs, progress=progress)
-
-    as_flow = async_flow(name=public.name, flow_run_name=public.flow_run_name)
-    return as_flow(watched)

@@ -74,6 +74,59 @@ def emit(event: Event) -> None:
         emit_event(event.name, event.resource, related=event.related, payload=event.payload)
 
 
+async def write_gallery(bucket: VideoBucket, manifest: Manifest) -> str:
+    """Write the gallery page of a batch, with signed links if the bucket has `link_hours`.
+
+    Args:
+        bucket: Contains the batch.
+        manifest: Of the batch.
+
+    Returns:
+        The URI of the page: `s3://...`.
+
+    Raises:
+        StoreError: The bucket refuses, or is unavailable.
+    """
+    keys = [key for row in manifest.stored for key in (row.key, row.thumbnail_key) if key]
+    links = await sign_links(bucket, keys)
+    page = gallery_html(manifest, links).encode()
+    key = page_key(manifest.batch)
+    await BucketStore(bucket).write(key, page, GALLERY_TYPE)
+    return bucket.uri(key)
+
+
+async def sign_links(bucket: VideoBucket, keys: Iterable[str]) -> Links | None:
+    """Sign links to objects; None if the bucket has no `link_hours`.
+
+    Args:
+        bucket: Its `link_hours` are the lifetime of the links.
+        keys: Relative to its prefix.
+
+    Raises:
+        StoreError: There are no credentials to sign with.
+    """
+    if bucket.link_hours is None:
+        return None
+    lifetime = timedelta(hours=bucket.link_hours)
+    until = datetime.now(timezone.utc) + lifetime
+
+    def sign() -> dict[str, str]:
+        return {key: bucket.signed_url(key, lifetime.total_seconds()) for key in keys}
+
+    urls = await asyncio.to_thread(sign)  # it may fetch credentials from the host
+    return Links(urls, until, at_most=any(map(ends_with_credentials, urls.values())))
+
+
+def page_key(batch: str) -> str:
+    """Return the key of a batch's gallery page.
+
+    Example:
+        >>> page_key("spring")
+        'spring/index.html'
+    """
+    return f"{batch}/{GALLERY_FILE}"
+
+
 async def _write_in_task(batch: Batch, manifest: Manifest) -> None:
     """Write the files in a task, which is retried and materializes the asset."""
     asset, retries = _asset(manifest), batch.with_retries()
@@ -154,56 +207,3 @@ def _inlined(image: bytes) -> bytes | None:
     if posters_can_be_made():
         return small_poster(image)
     return image if len(image) <= _INLINED_BYTES else None
-
-
-async def write_gallery(bucket: VideoBucket, manifest: Manifest) -> str:
-    """Write the gallery page of a batch, with signed links if the bucket has `link_hours`.
-
-    Args:
-        bucket: Contains the batch.
-        manifest: Of the batch.
-
-    Returns:
-        The URI of the page: `s3://...`.
-
-    Raises:
-        StoreError: The bucket refuses, or is unavailable.
-    """
-    keys = [key for row in manifest.stored for key in (row.key, row.thumbnail_key) if key]
-    links = await sign_links(bucket, keys)
-    page = gallery_html(manifest, links).encode()
-    key = page_key(manifest.batch)
-    await BucketStore(bucket).write(key, page, GALLERY_TYPE)
-    return bucket.uri(key)
-
-
-async def sign_links(bucket: VideoBucket, keys: Iterable[str]) -> Links | None:
-    """Sign links to objects; None if the bucket has no `link_hours`.
-
-    Args:
-        bucket: Its `link_hours` are the lifetime of the links.
-        keys: Relative to its prefix.
-
-    Raises:
-        StoreError: There are no credentials to sign with.
-    """
-    if bucket.link_hours is None:
-        return None
-    lifetime = timedelta(hours=bucket.link_hours)
-    until = datetime.now(timezone.utc) + lifetime
-
-    def sign() -> dict[str, str]:
-        return {key: bucket.signed_url(key, lifetime.total_seconds()) for key in keys}
-
-    urls = await asyncio.to_thread(sign)  # it may fetch credentials from the host
-    return Links(urls, until, at_most=any(map(ends_with_credentials, urls.values())))
-
-
-def page_key(batch: str) -> str:
-    """Return the key of a batch's gallery page.
-
-    Example:
-        >>> page_key("spring")
-        'spring/index.html'
-    """
-    return f"{batch}/{GALLERY_FILE}"

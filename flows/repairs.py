@@ -70,39 +70,6 @@ async def rebuild_shot(batch: Batch, shot: Shot, *, in_part: bool) -> StoredShot
     return done
 
 
-async def _videos(
-    shot: Shot, attempt: Attempt, entries: Mapping[str, Entry], store: BucketStore
-) -> list[StoredVideo]:
-    found: list[StoredVideo] = []
-    for number in range(1, shot.request.n + 1):
-        names = stored_names(shot.folder, f"video-{number}", attempt.attempt, entries)
-        for key in names:
-            if video := await _video(key, number, attempt, store):
-                posters = stored_names(shot.folder, f"thumbnail-{number}", attempt.attempt, entries)
-                poster = next(iter(posters), None)
-                found.append(video.model_copy(update={"thumbnail_key": poster}))
-                break
-    return found
-
-
-async def _video(key: str, number: int, attempt: Attempt, store: BucketStore) -> StoredVideo | None:
-    existing = await store.head(key)
-    if existing is None or existing.metadata.get("task-id", attempt.task_id) != attempt.task_id:
-        return None
-    inspect = partial(inspect_video, store.bucket, key, existing.size)
-    found = await in_transfer_thread(inspect)
-    if found.content_type is None or found.fault:
-        return None
-    return StoredVideo(
-        output=number,
-        key=key,
-        uri=store.uri(key),
-        size=existing.size,
-        sha256=found.sha256,
-        content_type=found.content_type,
-    )
-
-
 @dataclass(frozen=True)
 class ShortShot:
     """A stored shot with fewer videos than requested.
@@ -179,6 +146,39 @@ def log_short_shots(short: list[ShortShot]) -> None:
     """Log the shots with missing videos."""
     for shot in short:
         get_run_logger().warning("%s: %s", _label(shot), shot.in_words)
+
+
+async def _videos(
+    shot: Shot, attempt: Attempt, entries: Mapping[str, Entry], store: BucketStore
+) -> list[StoredVideo]:
+    found: list[StoredVideo] = []
+    for number in range(1, shot.request.n + 1):
+        names = stored_names(shot.folder, f"video-{number}", attempt.attempt, entries)
+        for key in names:
+            if video := await _video(key, number, attempt, store):
+                posters = stored_names(shot.folder, f"thumbnail-{number}", attempt.attempt, entries)
+                poster = next(iter(posters), None)
+                found.append(video.model_copy(update={"thumbnail_key": poster}))
+                break
+    return found
+
+
+async def _video(key: str, number: int, attempt: Attempt, store: BucketStore) -> StoredVideo | None:
+    existing = await store.head(key)
+    if existing is None or existing.metadata.get("task-id", attempt.task_id) != attempt.task_id:
+        return None
+    inspect = partial(inspect_video, store.bucket, key, existing.size)
+    found = await in_transfer_thread(inspect)
+    if found.content_type is None or found.fault:
+        return None
+    return StoredVideo(
+        output=number,
+        key=key,
+        uri=store.uri(key),
+        size=existing.size,
+        sha256=found.sha256,
+        content_type=found.content_type,
+    )
 
 
 def _label(shot: ShortShot) -> str:

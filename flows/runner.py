@@ -57,6 +57,30 @@ async def run_shots(
     return outcomes
 
 
+def money_of(error: ToAPIsError, generation: Generation | None, *, submitted: bool) -> Money:
+    """Return whether money was spent on a failed shot.
+
+    Args:
+        error: Why it failed.
+        generation: Its accepted submission, in this run or an earlier one.
+        submitted: Whether an earlier run may have submitted it.
+    """
+    if isinstance(error, GenerationFailed):  # the provider doesn't charge for it ([D])
+        return "not spent"
+    if generation:
+        return "spent"
+    if isinstance(error, StoreError) and error.money == "not spent" and submitted:
+        return "maybe spent"  # its record could not be read
+    return error.money
+
+
+def status_of(error: ToAPIsError) -> _Status:
+    """Return the status of a failed shot: no video, open, or not submitted."""
+    if error.money != "not spent" or isinstance(error, StoreError):  # a record may exist
+        return "failed" if isinstance(error, ResultExpired) else "open"
+    return "planned" if isinstance(error, ACCOUNT_REFUSED) else "failed"
+
+
 class _SubmissionsHalted(Exception):
     """The account was refused, so further shots are not submitted."""
 
@@ -258,27 +282,3 @@ class _Runner:
         self._progress.set(shot.label, "waiting" if why.status == "planned" else why.status)
         if why.status == "failed":
             emit(shot_failed(shot, self._batch.uri, why))
-
-
-def money_of(error: ToAPIsError, generation: Generation | None, *, submitted: bool) -> Money:
-    """Return whether money was spent on a failed shot.
-
-    Args:
-        error: Why it failed.
-        generation: Its accepted submission, in this run or an earlier one.
-        submitted: Whether an earlier run may have submitted it.
-    """
-    if isinstance(error, GenerationFailed):  # the provider doesn't charge for it ([D])
-        return "not spent"
-    if generation:
-        return "spent"
-    if isinstance(error, StoreError) and error.money == "not spent" and submitted:
-        return "maybe spent"  # its record could not be read
-    return error.money
-
-
-def status_of(error: ToAPIsError) -> _Status:
-    """Return the status of a failed shot: no video, open, or not submitted."""
-    if error.money != "not spent" or isinstance(error, StoreError):  # a record may exist
-        return "failed" if isinstance(error, ResultExpired) else "open"
-    return "planned" if isinstance(error, ACCOUNT_REFUSED) else "failed"

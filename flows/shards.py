@@ -94,26 +94,6 @@ async def shard_faults(batch: Batch) -> list[str]:
     return [*unsaved, *missing, *signed_url_faults(batch.to_buy)]
 
 
-def _unsaved(name: str, block: Block) -> str:
-    kind = type(block).__name__
-    return (
-        f"{name}: the runs of a batch in shards load it by its name, and it isn't saved; save it "
-        f'and pass it then: {name} = {kind}(...); {name}.save("default"). '
-        "`prefect-toapis setup` saves what the environment names"
-    )
-
-
-async def _missing(deployment: str) -> list[str]:
-    async with get_client() as client:
-        try:
-            await client.read_deployment_by_name(deployment)
-        except ObjectNotFound:
-            deploy = f"prefect deploy --prefect-file {_PREFECT_FILE} -n {deployment}"
-            fault = f"settings.shards.deployment: the Prefect server has no {deployment}"
-            return [f"{fault}; deploy it: `{deploy}`"]
-    return []
-
-
 async def run_in_shards(batch: Batch, outcomes: Outcomes) -> Outcomes:
     """Make every shot in runs of `run_shard`; return when all of them have ended.
 
@@ -136,6 +116,72 @@ async def run_in_shards(batch: Batch, outcomes: Outcomes) -> Outcomes:
     await batch.with_retries()(batch.store.write, plan_key(batch.name), plan.to_json(), JSON)
     await _ShardRuns(batch, outcomes).run(shards)
     return outcomes
+
+
+def _run_name() -> str:
+    return shard_name(flow_run.parameters)
+
+
+@async_flow(name="run-shard", flow_run_name=_run_name)
+async def arun_shard(
+    batch: str,
+    shard: int,
+    *,
+    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
+    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
+) -> int:
+    """Make a shard of a batch, from the plan in the bucket.
+
+    If `settings.shards.size` splits a batch, generate_videos starts these runs, waits for them and
+    writes the manifest. Each shot is bought once, however often its shard is run.
+
+    Args:
+        batch: Name of the batch.
+        shard: Number of the shard, starting at 1.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket with the batch. Empty: the block named "default".
+        settings: Timeouts, limits and retries of this shard.
+
+    Returns:
+        The number of stored shots: all of the shard.
+
+    Raises:
+        InvalidBatch: There is no such shard, or the key or bucket is invalid.
+        ShardFailed: Some of its shots aren't stored.
+
+    Example:
+        ```python
+        await arun_shard("lisbon", 1)
+        ```
+    """
+    credentials, bucket = await checked_blocks(credentials, bucket)
+    async with _open_shard(batch, shard, credentials, bucket, settings) as opened:
+        return await _make_shard(opened, shard)
+
+
+run_shard = sync_flow(arun_shard)
+"""`arun_shard` for sync code."""
+
+
+def _unsaved(name: str, block: Block) -> str:
+    kind = type(block).__name__
+    return (
+        f"{name}: the runs of a batch in shards load it by its name, and it isn't saved; save it "
+        f'and pass it then: {name} = {kind}(...); {name}.save("default"). '
+        "`prefect-toapis setup` saves what the environment names"
+    )
+
+
+async def _missing(deployment: str) -> list[str]:
+    async with get_client() as client:
+        try:
+            await client.read_deployment_by_name(deployment)
+        except ObjectNotFound:
+            deploy = f"prefect deploy --prefect-file {_PREFECT_FILE} -n {deployment}"
+            fault = f"settings.shards.deployment: the Prefect server has no {deployment}"
+            return [f"{fault}; deploy it: `{deploy}`"]
+    return []
 
 
 class _ShardRuns:
@@ -301,52 +347,6 @@ def _cancel(client: SyncPrefectClient, run_id: UUID) -> None:
 
 def _blocks(batch: Batch) -> dict[str, Block]:
     return {"credentials": batch.credentials, "bucket": batch.bucket}
-
-
-def _run_name() -> str:
-    return shard_name(flow_run.parameters)
-
-
-@async_flow(name="run-shard", flow_run_name=_run_name)
-async def arun_shard(
-    batch: str,
-    shard: int,
-    *,
-    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
-    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
-    settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
-) -> int:
-    """Make a shard of a batch, from the plan in the bucket.
-
-    If `settings.shards.size` splits a batch, generate_videos starts these runs, waits for them and
-    writes the manifest. Each shot is bought once, however often its shard is run.
-
-    Args:
-        batch: Name of the batch.
-        shard: Number of the shard, starting at 1.
-        credentials: The ToAPIs account that pays. Empty: the block named "default".
-        bucket: The bucket with the batch. Empty: the block named "default".
-        settings: Timeouts, limits and retries of this shard.
-
-    Returns:
-        The number of stored shots: all of the shard.
-
-    Raises:
-        InvalidBatch: There is no such shard, or the key or bucket is invalid.
-        ShardFailed: Some of its shots aren't stored.
-
-    Example:
-        ```python
-        await arun_shard("lisbon", 1)
-        ```
-    """
-    credentials, bucket = await checked_blocks(credentials, bucket)
-    async with _open_shard(batch, shard, credentials, bucket, settings) as opened:
-        return await _make_shard(opened, shard)
-
-
-run_shard = sync_flow(arun_shard)
-"""`arun_shard` for sync code."""
 
 
 async def _make_shard(batch: Batch, shard: int) -> int:

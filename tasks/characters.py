@@ -144,17 +144,6 @@ async def create_in_run(
     return await _create(character, credentials, bucket, settings)
 
 
-async def _create(
-    character: Character,
-    credentials: ToAPIsCredentials,
-    bucket: VideoBucket,
-    settings: RunSettings,
-) -> Creation:
-    character = await _uploaded(character, credentials, bucket, settings)
-    with buyer_of(credentials, bucket, settings) as buyer:
-        return await order_character(character, buyer)
-
-
 @step("poll_character", named("wait for", "creation"))
 async def apoll_character(
     creation: CharacterCreation,
@@ -199,6 +188,17 @@ async def apoll_character(
 
 poll_character = sync_task(apoll_character)
 """`apoll_character` for sync code."""
+
+
+async def _create(
+    character: Character,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> Creation:
+    character = await _uploaded(character, credentials, bucket, settings)
+    with buyer_of(credentials, bucket, settings) as buyer:
+        return await order_character(character, buyer)
 
 
 async def _made(

@@ -163,16 +163,6 @@ def buyer_of(
         yield Buyer(api, store, settings, run=flow_run.id, private=private)
 
 
-async def _buy_unrecorded(
-    request: VideoRequest | RemixRequest, api: Submissions, uploads: Mapping[str, str]
-) -> Generation:
-    business_id = f"pt{uuid4().hex[:26]}-1"
-    await api.ready()
-    accepted = await api.submit(request, business_id, uploads=uploads)
-    run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
-    return Generation(task_id=accepted.task_id, business_id=business_id, n=request.n)
-
-
 @step("remix_video", named("remix", "request"))
 async def aremix_video(
     request: RemixRequest,
@@ -214,3 +204,13 @@ async def aremix_video(
 
 remix_video = sync_task(aremix_video)
 """`aremix_video` for sync code."""
+
+
+async def _buy_unrecorded(
+    request: VideoRequest | RemixRequest, api: Submissions, uploads: Mapping[str, str]
+) -> Generation:
+    business_id = f"pt{uuid4().hex[:26]}-1"
+    await api.ready()
+    accepted = await api.submit(request, business_id, uploads=uploads)
+    run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
+    return Generation(task_id=accepted.task_id, business_id=business_id, n=request.n)

@@ -72,6 +72,19 @@ def sync_task(task: Task[P, Coroutine[Any, Any, R]]) -> Task[P, R]:
     return _SyncTask(cast("Task[P, R]", task))
 
 
+def called_from_async() -> bool:
+    """Return whether the caller is async code, from the current run or else the event loop."""
+    context = TaskRunContext.get() or FlowRunContext.get()
+    runs = getattr(context, "task", None) or getattr(context, "flow", None)
+    if runs is not None:
+        return bool(runs.isasync)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class _SyncTask(Task[P, R], Generic[P, R]):
     def __init__(self, task: Task[P, R]) -> None:
         share_state(self, task)
@@ -112,19 +125,6 @@ class _SyncFlow(_WithoutLoggedValues[P, R], Generic[P, R]):
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             return _run_for_caller(super().__call__(*args, **kwargs))
-
-
-def called_from_async() -> bool:
-    """Return whether the caller is async code, from the current run or else the event loop."""
-    context = TaskRunContext.get() or FlowRunContext.get()
-    runs = getattr(context, "task", None) or getattr(context, "flow", None)
-    if runs is not None:
-        return bool(runs.isasync)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _run_for_caller(work: Any) -> Any:
