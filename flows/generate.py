@@ -16,12 +16,7 @@ from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.characters import first_failure, make_characters, spending_on
 from prefect_toapis.flows.checks import checked_batch
 from prefect_toapis.flows.inputs import read_spec_file, upload_files
-from prefect_toapis.flows.outcomes import (
-    Outcomes,
-    conclude,
-    gather_manifest,
-    manifest_on_error,
-)
+from prefect_toapis.flows.outcomes import Outcomes, conclude, gather_manifest, manifest_on_error
 from prefect_toapis.flows.progress import (
     Progress,
     progress_artifact,
@@ -33,13 +28,7 @@ from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.runner import run_shots
 from prefect_toapis.flows.shards import run_in_shards
 from prefect_toapis.planning.settings import RunSettings, ShardSettings
-from prefect_toapis.planning.spec import (
-    BatchSpec,
-    CastLike,
-    Character,
-    SceneLike,
-    Variant,
-)
+from prefect_toapis.planning.spec import BatchSpec, CastLike, Character, SceneLike, Variant
 from prefect_toapis.planning.spending import spent_on
 from prefect_toapis.records.attempts import read_record
 from prefect_toapis.records.characters import id_of

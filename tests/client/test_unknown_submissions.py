@@ -94,7 +94,7 @@ async def test_a_reply_that_never_comes_ends_by_the_timeout(
 
 
 def test_every_timeout_has_an_end() -> None:
-    limits = http_pool._TIMEOUT.as_dict()
+    limits = http_pool.TIMEOUT.as_dict()
     assert limits.keys() == {"connect", "read", "write", "pool"}
     assert all(seconds is not None and 0 < seconds <= 60 for seconds in limits.values())
 
