@@ -18,7 +18,7 @@ class Job:
         endpoint: The S3 server's URL.
         access_key: For the S3 server.
         secret_key: For the S3 server.
-        bucket: Where the videos go, new for each run.
+        bucket: The bucket for the videos, new for each run.
         shots: How many videos.
         downloads: How many are stored at once.
         group: The account group whose limits the client keeps to.

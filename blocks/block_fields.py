@@ -1,6 +1,16 @@
-"""What the blocks' forms share: logos, and secrets that Prefect has masked."""
+"""Shared fields of the blocks: logos, and detection of masked secrets."""
 
 from pydantic import HttpUrl, SecretStr
+
+_PREFECT = (
+    "https://raw.githubusercontent.com/PrefectHQ/prefect/"
+    "420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos"
+)
+_PREFECT_AWS = "https://cdn.sanity.io/images/3ugk85nk/production"
+
+KEY = HttpUrl(f"{_PREFECT}/secret.png")
+FOLDER = HttpUrl(f"{_PREFECT}/filesystem.png")
+AWS = HttpUrl(f"{_PREFECT_AWS}/d74b16fe84ce626345adf235a47008fea2869a60-225x225.png")
 
 
 def is_masked(secret: SecretStr) -> bool:
@@ -27,14 +37,3 @@ def why_masked(secret: str) -> str:
         "from Python: save the block and pass the loaded one by its reference, or choose it in "
         "the UI, or leave the parameter empty to use the block named `default`"
     )
-
-
-_PREFECT = (
-    "https://raw.githubusercontent.com/PrefectHQ/prefect/"
-    "420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos"
-)
-_PREFECT_AWS = "https://cdn.sanity.io/images/3ugk85nk/production"
-
-KEY = HttpUrl(f"{_PREFECT}/secret.png")
-FOLDER = HttpUrl(f"{_PREFECT}/filesystem.png")
-AWS = HttpUrl(f"{_PREFECT_AWS}/d74b16fe84ce626345adf235a47008fea2869a60-225x225.png")

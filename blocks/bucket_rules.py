@@ -23,14 +23,6 @@ _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _TAG = re.compile(r"[\w +=.:/@-]*")
 
 
-def _shown(text: str) -> str:
-    """Return an invalid name or URI for a message, or a description if it may hold a password."""
-    if "@" in unquote(text):
-        return "a URL with a user name"
-    is_other = "://" in text and not text.strip().lower().startswith("s3://")
-    return "a URL of another kind" if is_other else repr(without_query(text))
-
-
 def checked_name(name: str) -> str:
     """Check the name of a bucket.
 
@@ -110,7 +102,7 @@ def checked_tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 def none_if_blank(value: Any) -> Any:
-    """A value, or None for text without any: forms send it for what was left empty."""
+    """Return None for blank text, which forms send for empty fields; otherwise the value."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -121,7 +113,7 @@ def put_settings(
     tags: Mapping[str, str],
     acl: str | None,
 ) -> dict[str, Any]:
-    """The arguments of boto3's `put_object` for an object's settings; empty ones are left out.
+    """Return boto3's `put_object` arguments for the settings of an object, without empty ones.
 
     Example:
         >>> put_settings("AES256", None, None, {"team": "film"}, None)
@@ -135,3 +127,11 @@ def put_settings(
         "ACL": acl,
     }
     return {name: value for name, value in settings.items() if value}
+
+
+def _shown(text: str) -> str:
+    """Return an invalid name or URI for a message, or a description if it may hold a password."""
+    if "@" in unquote(text):
+        return "a URL with a user name"
+    is_other = "://" in text and not text.strip().lower().startswith("s3://")
+    return "a URL of another kind" if is_other else repr(without_query(text))

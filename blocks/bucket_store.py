@@ -1,4 +1,4 @@
-"""A bucket for async code, and reading a stored file by ranges."""
+"""The async store over a bucket, and reading stored objects by ranges."""
 
 import hashlib
 import io
@@ -19,18 +19,20 @@ from prefect_toapis.errors import DocumentDamaged
 from prefect_toapis.records.store import Entry
 
 LONGEST_DOCUMENT = 16 * 1024 * 1024  # bytes of a record or a poster
-LONGEST_TABLE = 512 * 1024 * 1024  # bytes of what has a row for each shot
+LONGEST_TABLE = 512 * 1024 * 1024  # bytes of a file with a row for each shot
 _TABLES = ("/plan.json", "/manifest.jsonl", "/manifest.parquet")
+_RANGE = 256 * 1024  # bytes per request, and in memory
+_HASH_RANGE = 4 * 1024 * 1024  # bytes
 
 
 class BucketStore:
     """The `Store` of a batch over a `VideoBucket`, with streaming uploads.
 
-    The work is done in threads that all stores of a process share (`thread_pools`).
+    The work is done in threads that all stores of a process share (see `streaming`).
 
     Args:
-        bucket: Where to.
-        retry_seconds: How long `create` tries again while the store can't say whether it may.
+        bucket: Contains the objects.
+        retry_seconds: How long `create` retries while the store can't decide if the key is taken.
 
     Example:
         ```python
@@ -61,14 +63,14 @@ class BucketStore:
         return cls(VideoBucket.from_uri(folder, credentials)), key
 
     def uri(self, key: str = "") -> str:
-        """Where a key is; see `VideoBucket.uri`."""
+        """Return the URI of a key; see `VideoBucket.uri`."""
         return self.bucket.uri(key)
 
     async def read(self, key: str) -> bytes | None:
-        """The content under a key; None if there is none. Raises as `VideoBucket.read`.
+        """Read an object; None if it doesn't exist. Raises like `VideoBucket.read`.
 
         Raises:
-            DocumentDamaged: It is longer than what this package writes; nothing of it was read.
+            DocumentDamaged: It is longer than any file of this package; it was not read.
         """
         most = LONGEST_TABLE if key.endswith(_TABLES) else LONGEST_DOCUMENT
         try:
@@ -77,33 +79,33 @@ class BucketStore:
             raise DocumentDamaged(self.uri(key), f"it is longer than {most:,} bytes") from None
 
     async def write(self, key: str, content: bytes, content_type: str) -> None:
-        """Put content under a key, over whatever is there. Raises as `VideoBucket.write`."""
+        """Write an object, replacing an existing one. Raises like `VideoBucket.write`."""
         await in_request_thread(partial(self.bucket.write, key, content, content_type))
 
     async def create(self, key: str, content: bytes, content_type: str) -> bool:
-        """Put content under a key unless there is some. Raises as `VideoBucket.create`."""
+        """Create an object; return False if it exists. Raises like `VideoBucket.create`."""
         return await in_request_thread(
             partial(self.bucket.create, key, content, content_type, self._retry_seconds)
         )
 
     async def list_keys(self, prefix: str) -> list[str]:
-        """Every key that starts with a prefix. Raises as `VideoBucket.keys`."""
+        """List the keys that start with a prefix. Raises like `VideoBucket.list_keys`."""
         return await in_request_thread(partial(self.bucket.list_keys, prefix))
 
     async def list_entries(self, prefix: str) -> dict[str, Entry]:
-        """Size and time of every key with a prefix. Raises as `VideoBucket.list_entries`."""
+        """List size and time of objects under a prefix. Raises like `VideoBucket.list_entries`."""
         return await in_request_thread(partial(self.bucket.list_entries, prefix))
 
     async def head(self, key: str) -> StoredObject | None:
-        """What is under a key; None if nothing is. Raises as `VideoBucket.head`."""
+        """Return an object's metadata; None if it doesn't exist. Raises like `VideoBucket.head`."""
         return await in_request_thread(partial(self.bucket.head, key))
 
     async def abort_unfinished(self, prefix: str, before: datetime) -> list[str]:
-        """Remove what is left of uploads. Raises as `VideoBucket.abort_unfinished`."""
+        """Abort incomplete uploads. Raises like `VideoBucket.abort_unfinished`."""
         return await in_request_thread(partial(self.bucket.abort_unfinished, prefix, before))
 
     async def sha256(self, key: str, size: int) -> str:
-        """The hash of what is under a key, in hex, read as a stream.
+        """Return the hash of an object in hex, reading it as a stream.
 
         Args:
             key: Of the object.
@@ -112,18 +114,14 @@ class BucketStore:
         return await in_transfer_thread(partial(sha256_of, self.bucket, key, size))
 
     async def probe(self) -> StoreCapabilities:
-        """A write probe. Raises as `VideoBucket.probe`."""
+        """Probe the store by writing. Raises like `VideoBucket.probe`."""
         return await in_request_thread(self.bucket.probe)
 
     async def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
     ) -> None:
-        """Stream a reader to a key. Raises, and can be cancelled, as `VideoBucket.aupload`."""
+        """Stream a reader to a key; cancellation and errors are those of `VideoBucket.aupload`."""
         await self.bucket.aupload(key, reader, content_type, metadata)
-
-
-_AT_ONCE = 256 * 1024  # bytes per request, and in memory
-_HASHED_AT_ONCE = 4 * 1024 * 1024  # bytes
 
 
 def open_stored(bucket: "VideoBucket", key: str, size: int) -> io.BufferedReader:
@@ -142,7 +140,7 @@ def open_stored(bucket: "VideoBucket", key: str, size: int) -> io.BufferedReader
             poster = first_frame(file)
         ```
     """
-    return io.BufferedReader(_Ranges(bucket, key, size), _AT_ONCE)
+    return io.BufferedReader(_Ranges(bucket, key, size), _RANGE)
 
 
 @dataclass(frozen=True)
@@ -163,8 +161,8 @@ class Inspected:
 def inspect_video(bucket: "VideoBucket", key: str, size: int) -> Inspected:
     """Read a stored object, and check that it is a complete video; see `sha256_of`."""
     found, check, content_type = hashlib.sha256(), None, None
-    for start in range(0, size, _HASHED_AT_ONCE):
-        piece = bucket.read_part(key, start, min(start + _HASHED_AT_ONCE, size))
+    for start in range(0, size, _HASH_RANGE):
+        piece = bucket.read_part(key, start, min(start + _HASH_RANGE, size))
         if start == 0:
             content_type = media_type(piece[:HEAD], "video")
             check = container_check(content_type or "")
@@ -183,8 +181,8 @@ def sha256_of(bucket: "VideoBucket", key: str, size: int) -> str:
         size: Of the object, in bytes.
     """
     found = hashlib.sha256()
-    for start in range(0, size, _HASHED_AT_ONCE):
-        found.update(bucket.read_part(key, start, min(start + _HASHED_AT_ONCE, size)))
+    for start in range(0, size, _HASH_RANGE):
+        found.update(bucket.read_part(key, start, min(start + _HASH_RANGE, size)))
     return found.hexdigest()
 
 
@@ -193,7 +191,7 @@ class _Ranges(io.RawIOBase):
         self._bucket = bucket
         self._key = key
         self._size = size
-        self._at = 0
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -202,20 +200,20 @@ class _Ranges(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
             raise ValueError(f"{start + offset} is before the beginning")
-        self._at = start + offset
-        return self._at
+        self._position = start + offset
+        return self._position
 
     def readinto(self, buffer: "memoryview", /) -> int:  # type: ignore[override]
-        stop = min(self._at + len(buffer), self._size)
-        if stop <= self._at:
+        stop = min(self._position + len(buffer), self._size)
+        if stop <= self._position:
             return 0
-        piece = self._bucket.read_part(self._key, self._at, stop)
+        piece = self._bucket.read_part(self._key, self._position, stop)
         buffer[: len(piece)] = piece
-        self._at += len(piece)
+        self._position += len(piece)
         return len(piece)

@@ -1,8 +1,8 @@
-"""Every use of what Prefect doesn't document: its private names, and how it works inside.
+"""Every use of undocumented parts of Prefect: private names and internal behaviour.
 
-Each says why it is needed. All of it was seen with Prefect 3.8.8 and 3.9.1, and has a test in
-`tests/blocks/test_prefect_internals.py` that fails when Prefect changes it. It is here, and not in
-`tasks`, because the blocks need some of it.
+Each docstring says why it is needed. All of them work with Prefect 3.8.8 and 3.9.1, and have a test
+in `tests/blocks/test_prefect_internals.py` that fails if Prefect changes. The module is in `blocks`
+because some of the blocks need it.
 """
 
 import logging
@@ -15,48 +15,50 @@ from prefect.context import FlowRunContext
 from prefect.filesystems import WritableFileSystem
 from pydantic import ConfigDict
 
+_hides_values: ContextVar[bool] = ContextVar("hides_values", default=False)
+
+QUIET_TASKS: set[str] = set()
+"""Names of tasks whose completed runs aren't logged by Prefect, as they log their results."""
+
 
 def share_state(new: object, existing: object) -> None:
-    """Make a new task or flow what an existing one is: all attributes are those of the other.
+    """Copy all attributes of an existing task or flow to a new one.
 
-    `with_options` returns a plain `Task` or `Flow`, whatever the class, and building a flow anew
-    takes 0.2 s for the schema of its parameters. Prefect keeps all of a task or flow in its
-    `__dict__`, and itself copies them by it (`Task.__get__`).
+    `with_options` returns a plain `Task` or `Flow`, whatever the class, and creating a flow takes
+    0.2 s for the schema of its parameters. Prefect keeps the state of tasks and flows in their
+    `__dict__`, and copies them the same way (`Task.__get__`).
     """
     vars(new).update(vars(existing))
 
 
 def saved_name(block: Block) -> str | None:
-    """The name that a block is saved under; None if other runs can't load it.
+    """Return the name that a block is saved under; None if other runs can't load it.
 
-    A block has no public name for either.
+    Blocks have no public attribute for this.
     """
     return None if block._is_anonymous else block._block_document_name  # noqa: SLF001
 
 
 def refer_to_document_of(block: Block, saved: Block) -> None:
-    """Have a block stand for the document that another was loaded from.
+    """Make a block refer to the document that another block was loaded from.
 
-    What is saved with it then refers to that document. There is no public way to set it.
+    Blocks saved with it then refer to that document. There is no public way to set it.
     """
     block._block_document_id = saved._block_document_id  # noqa: SLF001
     block._block_document_name = saved._block_document_name  # noqa: SLF001
 
 
 def schema_checksum(block_type: type[Block]) -> str:
-    """What a Prefect server knows the fields of a type of block by; nothing public returns it."""
+    """Return the checksum of a block type's schema, for which there is no public function."""
     checksum: str = block_type._calculate_schema_checksum()  # noqa: SLF001
     return checksum
 
 
-_hides_values: ContextVar[bool] = ContextVar("hides_values", default=False)
-
-
 @contextmanager
 def without_logged_values() -> Iterator[None]:
-    """Within it, Prefect logs which parameters of a flow don't fit, and no values.
+    """Remove parameter values from the validation errors that Prefect logs in this context.
 
-    `Flow.validate_parameters` logs all of them as one text, keys and signed URLs too.
+    `Flow.validate_parameters` logs all values, including keys and signed URLs.
     """
     token = _hides_values.set(True)
     try:
@@ -75,14 +77,14 @@ logging.getLogger("prefect.flows").addFilter(_without_values)
 
 
 class DropCompletedFilter(logging.Filter):
-    """Leaves out the last line of completed runs of some tasks.
+    """Drops the last log line of completed runs of some tasks.
 
-    Prefect ends every task run with "Finished in state Completed()": for five hundred videos
-    fifteen hundred lines that say nothing new, and a good part of what their tasks cost. Every
-    other end is still logged.
+    Prefect logs "Finished in state Completed()" for every task run: 1,500 redundant lines for 500
+    videos, and a considerable part of the overhead of their tasks. Other final states are still
+    logged.
 
     Args:
-        tasks: Their names; may grow.
+        tasks: Names of the tasks; may grow.
     """
 
     def __init__(self, tasks: set[str]) -> None:
@@ -90,26 +92,23 @@ class DropCompletedFilter(logging.Filter):
         self._tasks = tasks
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is to be logged."""
-        of_ours = getattr(record, "task_name", None) in self._tasks
-        return record.msg != "Finished in state Completed()" or not of_ours
+        """Return whether to log a record."""
+        is_quiet = getattr(record, "task_name", None) in self._tasks
+        return record.msg != "Finished in state Completed()" or not is_quiet
 
-
-QUIET_TASKS: set[str] = set()
-"""The names of the tasks whose completed runs aren't logged: they log what came of them."""
 
 logging.getLogger("prefect.task_runs").addFilter(DropCompletedFilter(QUIET_TASKS))
 
 
 class NullStorage(WritableFileSystem):
-    """A storage for results that aren't kept."""
+    """A result storage that stores nothing."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "prefect-toapis: null storage"
 
     async def read_path(self, path: str) -> bytes:
-        """There is nothing.
+        """Raise, as nothing is stored.
 
         Raises:
             FileNotFoundError: Always.
@@ -117,22 +116,22 @@ class NullStorage(WritableFileSystem):
         raise FileNotFoundError(path)
 
     async def write_path(self, path: str, content: bytes) -> None:
-        """Nothing is kept."""
+        """Discard the content."""
 
 
 @contextmanager
 def without_result_storage() -> Iterator[None]:
-    """Within it, results of tasks are handed on in memory alone; the flow's own is as it was.
+    """Keep the results of tasks in memory only in this context; that of the flow is unaffected.
 
-    For each task run Prefect works out where its result would be stored, even if it is never
-    kept: some twenty look-ups in the file system. With other threads at work each of them costs
-    the event loop its turn, which came to a fifth of all that a batch's tasks cost.
+    For each task run, Prefect resolves the storage of its result even if it isn't persisted, with
+    about twenty look-ups in the file system. While other threads compute, each of them makes the
+    event loop wait for the GIL, which was a fifth of the overhead of a batch's tasks.
     """
     context = FlowRunContext.get()
     if context is None:
         yield
         return
-    nowhere = {"result_storage": NullStorage(), "storage_key_fn": lambda: "nowhere"}
-    store = context.result_store.model_copy(update=nowhere)
+    update = {"result_storage": NullStorage(), "storage_key_fn": lambda: "nowhere"}
+    store = context.result_store.model_copy(update=update)
     with context.model_copy(update={"result_store": store}):
         yield

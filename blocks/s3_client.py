@@ -1,4 +1,4 @@
-"""The S3 client, and the calls that take more than a line of it: conditional creates, links."""
+"""The cached S3 client, and its compound operations: listings, conditional creates, links."""
 
 import random
 import time
@@ -23,6 +23,21 @@ if TYPE_CHECKING:
         ObjectTypeDef,
     )
     from s3transfer.manager import TransferManager
+
+MOST_HOURS = 168
+"""S3's limit for links with signature version 4."""
+
+RETRY_SECONDS = 20.0
+"""How long `VideoBucket.create` retries by default."""
+
+_TAKEN = frozenset({"412", "PreconditionFailed"})
+# S3 requires a retry after a 409: a concurrent request for the key is still pending.
+_UNDECIDED = frozenset({*_TAKEN, "409", "ConditionalRequestConflict", "OperationAborted"})
+_FIRST_PAUSE, _MAX_PAUSE = 0.1, 5.0  # seconds
+# From stores that don't support the calls; without a body, the code is the status.
+_UNSUPPORTED = frozenset(
+    {"NotImplemented", "MethodNotAllowed", "501", "405", "404", "NoSuchUpload"}
+)
 
 
 class ClientOnce:
@@ -122,20 +137,6 @@ def list_objects(client: "S3Client", bucket: str, prefix: str) -> dict[str, Entr
     return dict(map(_as_entry, items))
 
 
-def _contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
-    """The objects of a page; an answer that is not a list must not count as an empty bucket."""
-    if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
-        raise NotS3(endpoint, "a body that is not a list of objects")
-    return page.get("Contents", [])
-
-
-def _as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
-    """The key of a listed object, and what the listing says of it; S3 leaves none of it out."""
-    # boto3's types call all of it optional.
-    fields = cast("Mapping[str, Any]", item)
-    return fields["Key"], Entry(fields["Size"], fields["LastModified"])
-
-
 @dataclass(frozen=True)
 class StoreCapabilities:
     """The capabilities of a store, from a write probe.
@@ -147,14 +148,6 @@ class StoreCapabilities:
     """
 
     conditional_create: bool
-
-
-RETRY_SECONDS = 20.0
-
-_TAKEN = frozenset({"412", "PreconditionFailed"})
-# S3 requires a retry after a 409: a concurrent request for the key is still pending.
-_UNCLEAR = frozenset({*_TAKEN, "409", "ConditionalRequestConflict", "OperationAborted"})
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 
 def put_if_absent(
@@ -182,7 +175,7 @@ def put_if_absent(
             ours = is_ours() if code in _TAKEN else None
             if ours is not None:
                 return ours
-            pause = next(pauses, None) if code in _UNCLEAR else None
+            pause = next(pauses, None) if code in _UNDECIDED else None
             if pause is None:
                 raise
             time.sleep(pause)
@@ -209,19 +202,6 @@ def has_mark(client: "S3Client", bucket: str, key: str, mark: str) -> bool | Non
             return None
         raise
     return mark in answer.get("Metadata", {}).values()
-
-
-def _pauses(budget: float) -> Iterator[float]:
-    """Yield the seconds to wait after each try, with jitter, until the budget is spent."""
-    spent, pause = 0.0, _FIRST_PAUSE
-    while spent + pause <= budget:
-        yield random.uniform(0.5, 1) * pause  # noqa: S311 - no secret
-        spent += pause
-        pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-MOST_HOURS = 168
-"""S3's limit for links with signature version 4."""
 
 
 def get_link(client: "S3Client", bucket: str, key: str, seconds: float) -> str:
@@ -255,10 +235,6 @@ def ends_with_credentials(link: str) -> bool:
     return "X-Amz-Security-Token" in parse_qs(urlsplit(link).query)
 
 
-# From stores that don't support the calls; without a body, the code is the status.
-_UNKNOWN = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405", "404", "NoSuchUpload"})
-
-
 def abort_unfinished(client: "S3Client", bucket: str, prefix: str, before: datetime) -> list[str]:
     """Abort the multipart uploads below a prefix that started before a time.
 
@@ -282,13 +258,36 @@ def abort_unfinished(client: "S3Client", bucket: str, prefix: str, before: datet
             dict(upload) for page in pages for upload in page.get("Uploads", [])
         ]
     except boto_errors() as error:
-        if error_code(error) in _UNKNOWN:
+        if error_code(error) in _UNSUPPORTED:
             return []
         raise
     found = [
         (upload["Key"], upload["UploadId"]) for upload in uploads if upload["Initiated"] < before
     ]
     return [key for key, upload_id in found if _abort(client, bucket, key, upload_id)]
+
+
+def _contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
+    """Return the objects of a page; a response that is not a list must not look empty."""
+    if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
+        raise NotS3(endpoint, "a body that is not a list of objects")
+    return page.get("Contents", [])
+
+
+def _as_entry(item: "ObjectTypeDef") -> tuple[str, Entry]:
+    """Convert a listed object to its key and entry."""
+    # S3 sends all of these fields, although boto3's types declare them as optional.
+    fields = cast("Mapping[str, Any]", item)
+    return fields["Key"], Entry(fields["Size"], fields["LastModified"])
+
+
+def _pauses(budget: float) -> Iterator[float]:
+    """Yield the seconds to wait after each try, with jitter, until the budget is spent."""
+    spent, pause = 0.0, _FIRST_PAUSE
+    while spent + pause <= budget:
+        yield random.uniform(0.5, 1) * pause  # noqa: S311 - no secret
+        spent += pause
+        pause = min(2 * pause, _MAX_PAUSE)
 
 
 def _abort(client: "S3Client", bucket: str, key: str, upload_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""The block with the credentials for S3, or for a store that speaks its language."""
+"""The block with the credentials for S3 or an S3-compatible store."""
 
 import os
 from functools import partial
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 AddressingStyle = Literal["auto", "path", "virtual"]
 
-CONNECTIONS = 54  # one for each thread of thread_pools, and of those that send parts
+CONNECTIONS = 54  # one per thread that sends requests, streams uploads or sends parts
 
-_CHAIN = {  # what botocore calls its sources
+_CHAIN = {  # by the names of botocore
     "env": "environment variables",
     "assume-role": "a role in the AWS config file",
     "assume-role-with-web-identity": "a web identity",
@@ -47,8 +47,8 @@ class S3Credentials(CredentialsBlock):
     Keys given here come before a profile. With a role, either is only used to assume it, and
     the temporary credentials are renewed for as long as a batch takes.
 
-    What reads files or asks the network has an async twin: `aget_client` is `get_client`, in a
-    thread.
+    Methods that read files or use the network have an async twin: `aget_client` runs `get_client`
+    in a thread.
 
     Args:
         aws_access_key_id: Together with the secret access key.
@@ -181,7 +181,7 @@ class S3Credentials(CredentialsBlock):
         return self
 
     def problem(self) -> str | None:
-        """Why the credentials can't be used on this worker; None if nothing shows."""
+        """Return why the credentials can't be used on this worker; None if no problem was found."""
         if self.aws_secret_access_key and is_masked(self.aws_secret_access_key):
             return why_masked("secret access key")
         if self.aws_session_token and is_masked(self.aws_session_token):
@@ -193,9 +193,10 @@ class S3Credentials(CredentialsBlock):
     aproblem: ClassVar = async_twin(problem)
 
     def describe(self) -> str:
-        """Which credentials are in use, without secrets, for messages.
+        """Describe the credentials in use, without secrets, for messages.
 
-        Looks them up where the block gives none, so it may read files and ask the host.
+        Without keys or profile, botocore's chain is resolved, which may read files and use the
+        network.
 
         Example:
             >>> S3Credentials(profile_name="videos").describe()
@@ -212,14 +213,14 @@ class S3Credentials(CredentialsBlock):
     adescribe: ClassVar = async_twin(describe)
 
     def get_client(self, client_type: Literal["s3"] = "s3") -> "S3Client":
-        """A boto3 client with these credentials. It may be used from many threads.
+        """Create a boto3 client with these credentials; it is thread-safe.
 
         Args:
-            client_type: The service; S3 is the only one that this block is for.
+            client_type: The service; only S3 is supported.
 
         Raises:
             StoreAccessRefused: There is a `problem`.
-            botocore.exceptions.BotoCoreError: The profile, region or credentials are no good.
+            botocore.exceptions.BotoCoreError: The profile, region or credentials are invalid.
 
         Example:
             ```python
@@ -289,9 +290,9 @@ class S3Credentials(CredentialsBlock):
             extra["DurationSeconds"] = self.role_duration_seconds
         sts = partial(
             source.create_client,
-            # Unlike S3, STS can't do without a region.
+            # Unlike S3, STS needs a region.
             region_name=source.get_config_variable("region") or "us-east-1",
-            # A bundle for a store of one's own does not vouch for STS.
+            # The CA bundle of an S3-compatible store is not for STS.
             verify=None if self.endpoint_url else self.ca_bundle,
         )
         fetcher = AssumeRoleCredentialFetcher(
@@ -320,7 +321,7 @@ class S3Credentials(CredentialsBlock):
             retries={"mode": "standard", "total_max_attempts": 4},
             max_pool_connections=CONNECTIONS,
             user_agent_extra=f"prefect-toapis/{version('prefect-toapis')}",
-            signature_version="s3v4",  # or else boto3 signs links in older regions by version 2
+            signature_version="s3v4",  # boto3's default for links in older regions is version 2
             s3={"addressing_style": self.addressing_style},
         )
         if not (self.endpoint_url or _has_endpoint(session)):
@@ -335,9 +336,9 @@ class S3Credentials(CredentialsBlock):
 
 
 def _has_endpoint(session: "Session") -> bool:
-    """Whether the environment or the AWS config file names an endpoint for S3.
+    """Return whether the environment or the AWS config file sets an endpoint for S3.
 
-    botocore has no public way to ask for it before there is a client; this reads as it does.
+    botocore has no public function for this without a client; the order of sources is the same.
     """
     if session.get_config_variable("ignore_configured_endpoint_urls"):
         return False
@@ -353,12 +354,12 @@ def _has_endpoint(session: "Session") -> bool:
 
 
 def _is_set(session: "Session", name: str) -> bool:
-    """Whether the user made a setting, in the environment or the AWS config file."""
+    """Return whether a setting is set in the environment or the AWS config file."""
     return bool(os.environ.get(f"AWS_{name.upper()}") or session.get_scoped_config().get(name))
 
 
 def _refuse_page(endpoint: str, response_dict: dict[str, Any] | None, **_: Any) -> None:
-    """Called by botocore with each answer, before it decides whether to try again."""
+    """Called by botocore with each response, before it decides whether to retry."""
     if response_dict is None:
         return
     what = page_in_place(

@@ -92,7 +92,7 @@ _BY_CLASS: dict[str, type[StoreError]] = {
 }
 
 GONE = frozenset({"404", "NoSuchKey"})
-"""Codes of what isn't there."""
+"""Error codes of objects that don't exist."""
 
 
 class NotS3(Exception):
@@ -133,13 +133,6 @@ def page_in_place(operation: str, status: int, headers: Mapping[str, str], body:
     if _is_page(body) or (without_object and "html" in media_type):
         return f"HTTP {status} and {media_type[:40] or 'a page'}"
     return None
-
-
-def _is_page(body: Any) -> bool:
-    return (
-        isinstance(body, bytes)
-        and _PAGE.match(body[:1_000].removeprefix(b"\xef\xbb\xbf")) is not None
-    )
 
 
 def translate(error: Exception, *, operation: str, uri: str, credentials: str) -> StoreError:
@@ -190,6 +183,13 @@ def error_code(error: Exception) -> str:
     """
     response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def _is_page(body: Any) -> bool:
+    return (
+        isinstance(body, bytes)
+        and _PAGE.match(body[:1_000].removeprefix(b"\xef\xbb\xbf")) is not None
+    )
 
 
 def _of_answer(code: str, status: int) -> type[StoreError]:

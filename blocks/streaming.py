@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from s3transfer.manager import TransferManager
 
+P = ParamSpec("P")
+S = TypeVar("S")
+T = TypeVar("T")
+Awaited = Coroutine[Any, Any, T]
+Metadata = dict[str, str] | None
 
 PART = 5 * 1024 * 1024  # bytes: S3's minimum; with its limit of 10,000 parts, up to 50 GB
 PARTS_AT_ONCE = 4  # being sent or queued, of all uploads together; more aren't faster
 UPLOADS_AT_ONCE = 32  # each fills a part
+REQUESTS_AT_ONCE = 16
 
 _SMALL = 1024 * 1024  # bytes: smaller reads need no preallocated buffer
 # The allocator has an arena per thread, so buffers allocated in the upload threads couldn't reuse
@@ -84,15 +90,6 @@ class WholeReads:
             raise
 
 
-def _preallocate(size: int) -> BytesIO:
-    """Return a buffer of `size` bytes; a growing buffer would be copied repeatedly."""
-    buffer = BytesIO()
-    buffer.seek(size - 1)
-    buffer.write(b"\0")
-    buffer.seek(0)
-    return buffer
-
-
 def new_transfers(client: "S3Client") -> "TransferManager":
     """Create the transfer manager that sends the parts of all uploads of a client.
 
@@ -115,27 +112,18 @@ def new_transfers(client: "S3Client") -> "TransferManager":
     return create_transfer_manager(client, config)
 
 
-P = ParamSpec("P")
-S = TypeVar("S")
-T = TypeVar("T")
-Awaited = Coroutine[Any, Any, T]
-Metadata = dict[str, str] | None
-
-REQUESTS_AT_ONCE = 16
-
-
 async def in_request_thread(work: Callable[[], T]) -> T:
-    """Do what takes one short request."""
+    """Run a function that sends a short request, in a thread."""
     return await asyncio.get_running_loop().run_in_executor(_for_requests(), work)
 
 
 async def in_transfer_thread(work: Callable[[], T]) -> T:
-    """Do what takes as long as a file is large."""
+    """Run a function that transfers a file, in a thread of a separate pool."""
     return await asyncio.get_running_loop().run_in_executor(_for_transfers(), work)
 
 
 def async_twin(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], Awaited[T]]:
-    """A method for async code: the same, in a thread.
+    """Return an async method that runs a method in a thread.
 
     Example:
         ```python
@@ -160,13 +148,13 @@ async def upload_in_thread(
     content_type: str,
     metadata: Metadata,
 ) -> None:
-    """Upload what a reader gives. When this is cancelled, the reader's next read fails.
+    """Upload the data of a reader. When cancelled, the next read fails.
 
     Args:
-        upload: Called in a thread with the rest.
-        reader: Whose `read` is called there.
+        upload: Called in a thread with the other arguments.
+        reader: Its `read` is called in that thread.
         content_type: Such as `video/mp4`.
-        metadata: Kept with the object.
+        metadata: Of the object.
     """
     source = _Stoppable(reader)
     try:
@@ -174,6 +162,15 @@ async def upload_in_thread(
     except asyncio.CancelledError:
         source.stopped.set()
         raise
+
+
+def _preallocate(size: int) -> BytesIO:
+    """Return a buffer of `size` bytes; a growing buffer would be copied repeatedly."""
+    buffer = BytesIO()
+    buffer.seek(size - 1)
+    buffer.write(b"\0")
+    buffer.seek(0)
+    return buffer
 
 
 class _Stoppable:

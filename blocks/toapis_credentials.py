@@ -1,4 +1,4 @@
-"""The block with the API key."""
+"""The block with the API key of a ToAPIs account."""
 
 import os
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ class ToAPIsCredentials(CredentialsBlock):
 
     @classmethod
     def from_environment(cls) -> Self | None:
-        """The key in `TOAPIS_API_KEY`, for the API at `TOAPIS_BASE_URL` if that is set.
+        """Return the key in `TOAPIS_API_KEY`, for the API at `TOAPIS_BASE_URL` if that is set.
 
         Returns:
             None if `TOAPIS_API_KEY` is not set or empty.

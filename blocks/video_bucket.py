@@ -1,4 +1,4 @@
-"""The block that says where videos are kept, and the few operations on it."""
+"""The block for the bucket that contains the videos, with its operations."""
 
 import os
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ class VideoBucket(Block):
 
     Works with AWS and S3-compatible stores. It needs permission to read, write and list under its
     prefix; nothing is ever deleted. Each operation raises `StoreError` or a subclass, and has an
-    async twin: `aread` is `read`, in a thread.
+    async twin: `aread` runs `read` in a thread.
 
     Args:
         bucket_name: The bucket's name alone.
@@ -163,14 +163,14 @@ class VideoBucket(Block):
 
     @classmethod
     def from_uri(cls, uri: str, credentials: S3Credentials | None = None) -> Self:
-        """A bucket by its URI.
+        """Return the bucket of a URI.
 
         Args:
             uri: `s3://name/prefix`.
-            credentials: None: boto3's own chain.
+            credentials: None: boto3's default chain.
 
         Raises:
-            ValueError: It isn't one.
+            ValueError: The URI is invalid.
 
         Example:
             >>> VideoBucket.from_uri("s3://studio/videos/").prefix
@@ -181,13 +181,13 @@ class VideoBucket(Block):
 
     @classmethod
     def from_environment(cls) -> Self | None:
-        """The bucket in `TOAPIS_BUCKET=s3://name/prefix`, with boto3's own credentials.
+        """Return the bucket in `TOAPIS_BUCKET=s3://name/prefix`, with boto3's default chain.
 
         Returns:
             None if it is not set or empty.
 
         Raises:
-            ValueError: It is no such URI.
+            ValueError: The URI is invalid.
         """
         uri = os.environ.get("TOAPIS_BUCKET", "").strip()
         try:
@@ -196,7 +196,7 @@ class VideoBucket(Block):
             raise ValueError(f"TOAPIS_BUCKET: {error}") from error
 
     def uri(self, key: str = "") -> str:
-        """Where a key is, as `s3://name/prefix/key`.
+        """Return the URI of a key, as `s3://name/prefix/key`.
 
         Example:
             >>> VideoBucket(bucket_name="studio", prefix="spring").uri("a.mp4")
@@ -205,19 +205,19 @@ class VideoBucket(Block):
         return f"s3://{self.bucket_name}/{self._full(key)}".rstrip("/")
 
     def describe_credentials(self) -> str:
-        """Which credentials are in use, without secrets."""
+        """Describe the credentials in use, without secrets."""
         return (self.credentials or S3Credentials()).describe()
 
     def read(self, key: str, most: int | None = None) -> bytes | None:
-        """The content under a key; None if there is none.
+        """Return the content of an object; None if it doesn't exist.
 
         Args:
             key: Of the object.
-            most: How long it may be, in bytes; None for any length.
+            most: Maximum length in bytes; None: unlimited.
 
         Raises:
-            StoreError: Or one of its kinds, as for all operations.
-            ValueError: It is longer; nothing of it was read.
+            StoreError: Or a subclass, as for all operations.
+            ValueError: It is longer than `most`; it was not read.
         """
         with self._translated(READ, key):
             try:
@@ -232,30 +232,30 @@ class VideoBucket(Block):
                 raise
 
     def read_part(self, key: str, start: int, stop: int) -> bytes:
-        """The bytes from `start` up to, not including, `stop` of what is under a key."""
+        """Return the bytes of an object from `start` up to, but not including, `stop`."""
         part, whole = f"bytes={start}-{stop - 1}", self._full(key)
         with self._translated(READ, key):
             answer = self._s3.get_object(Bucket=self.bucket_name, Key=whole, Range=part)
             return answer["Body"].read()
 
     def signed_url(self, key: str, seconds: float) -> str:
-        """A link to fetch what is under a key with, for so many seconds: 604,800 (a week) at most.
+        """Return a presigned link to an object, valid for up to 604,800 seconds (a week).
 
-        It is signed here, without asking the store, and ends earlier where its credentials do.
+        It is signed without a request to the store, and expires with temporary credentials.
 
         Raises:
-            ValueError: S3 signs nothing for so long.
+            ValueError: The lifetime is out of range.
         """
         with self._translated("sign a link to", key):
             return get_link(self._s3, self.bucket_name, self._full(key), seconds)
 
     def load_manifest(self, batch: str) -> Manifest:
-        """The manifest of a batch in the bucket. Raises as `Manifest.load`."""
+        """Return the manifest of a batch in the bucket. Raises like `Manifest.load`."""
         key = f"{batch}/{MANIFEST_FILE}"
         return Manifest.from_file(self.read(key), self.uri(key))
 
     def write(self, key: str, content: bytes, content_type: str) -> None:
-        """Put content under a key, over whatever is there."""
+        """Write an object, replacing an existing one."""
         with self._translated("write", key):
             self._put(key, content, content_type)
 
@@ -266,43 +266,43 @@ class VideoBucket(Block):
         content_type: str,
         retry_seconds: float = RETRY_SECONDS,
     ) -> bool:
-        """Put content under a key unless there is some; False if there was.
+        """Create an object; return False if it already exists.
 
-        Safe between several writers where the store heeds `If-None-Match` (see `probe`). False
-        means that something was seen under the key.
+        Safe with concurrent writers if the store supports conditional writes (`If-None-Match`, see
+        `probe`).
 
         Args:
-            key: Where to.
-            content: What to put there.
+            key: Of the object.
+            content: Of the object.
             content_type: Such as `application/json`.
-            retry_seconds: How long to try again while the store answers that it can't say yet.
+            retry_seconds: How long to retry while the store can't decide if the key is taken.
 
         Raises:
-            StoreUnavailable: It still can't.
+            StoreUnavailable: It is still undecided.
         """
         made = self._put_if_absent(key, content, content_type, retry_seconds)
         if made is not None:
             return made
-        # The best that can be done at a store that refuses the condition: look first.
+        # The store rejects the condition: check for the object first, which is not atomic.
         if self.head(key):
             return False
         self.write(key, content, content_type)
         return True
 
-    # Not `keys`: Prefect would take a model with that method for a mapping.
+    # Not named `keys`: Prefect would treat a model with that method as a mapping.
     def list_keys(self, prefix: str = "") -> list[str]:
-        """Every key that starts with a prefix; both are relative to the block's own prefix."""
+        """List the keys that start with a prefix; both are relative to the block's prefix."""
         return list(self.list_entries(prefix))
 
     def list_entries(self, prefix: str = "") -> dict[str, Entry]:
-        """What is under every key that starts with a prefix; see `list_keys`."""
+        """List size and time of the objects under a prefix, by key; see `list_keys`."""
         with self._translated("list", prefix):
             found = list_objects(self._s3, self.bucket_name, self._full(prefix))
         own = len(self._full(""))
         return {key[own:]: entry for key, entry in found.items()}
 
     def head(self, key: str) -> StoredObject | None:
-        """Size, ETag and content type of what is under a key; None if there is nothing."""
+        """Return the metadata of an object; None if it doesn't exist."""
         with self._translated("look at", key):
             try:
                 answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
@@ -317,21 +317,20 @@ class VideoBucket(Block):
     def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
     ) -> None:
-        """Stream a reader to a key, in parts of 5 MiB of which a few at most are in memory.
+        """Stream a reader to a key in parts of 5 MiB, of which only a few are in memory.
 
-        All uploads of a bucket share the threads that send parts; less than a part needs none.
-
-        The key shows the whole object or nothing of it.
+        All uploads of a bucket share the threads that send parts. Data smaller than a part is sent
+        in a single request. Partial objects are never visible.
 
         Args:
-            key: Where to.
-            reader: It need not be able to seek.
+            key: Of the object.
+            reader: Needs no support for seeking.
             content_type: Such as `video/mp4`.
-            metadata: Kept with the object: ASCII only, 2 KB at most.
+            metadata: Of the object: ASCII, up to 2 KB.
 
         Raises:
-            StoreError: Or one of its kinds; what was uploaded so far is removed.
-            BaseException: What the reader raises comes out unchanged, likewise.
+            StoreError: Or a subclass; the incomplete upload is aborted.
+            BaseException: Raised by the reader, unchanged; the incomplete upload is aborted.
 
         Example:
             ```python
@@ -355,31 +354,31 @@ class VideoBucket(Block):
         except KeyError as error:
             if error is source.error:
                 raise
-            # boto3 misses what each of S3's answers has.
+            # boto3 expects a field that every response of S3 has.
             other = NotS3(self._s3.meta.endpoint_url, f"an answer without {error}")
             raise self._translate(other, "upload", key) from error
 
     async def aupload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
     ) -> None:
-        """As `upload`; when it is cancelled, the reader's next read fails, and nothing is left."""
+        """Run `upload` in a thread; when cancelled, the next read fails, aborting the upload."""
         await upload_in_thread(partial(self.upload, key), reader, content_type, metadata)
 
     def abort_unfinished(self, prefix: str, before: datetime) -> list[str]:
-        """Remove what dead processes left of uploads: the keys, with the bucket's own prefix."""
+        """Abort incomplete uploads that started before a time; return their full keys."""
         with self._translated("abort uploads to", prefix):
             return abort_unfinished(self._s3, self.bucket_name, self._full(prefix), before)
 
     def probe(self) -> StoreCapabilities:
-        """Prove that the bucket can be written and read, and find out what the store can do.
+        """Check that the bucket is writable and readable, and detect the store's capabilities.
 
-        Leaves a small object under the key `.prefect-toapis-probe`, and needs no right to delete.
+        Leaves a small object under the key `.prefect-toapis-probe`; it needs no delete permission.
 
         Raises:
             StoreMissing: There is no such bucket.
-            StoreAccessRefused: The credentials are wrong or may not do this.
-            StoreUnavailable: The store does not answer.
-            StoreError: The configuration is no good, or what was written can't be found.
+            StoreAccessRefused: The credentials are invalid or lack permissions.
+            StoreUnavailable: The store is unavailable.
+            StoreError: The configuration is invalid, or the written object can't be found.
         """
         content = b"prefect-toapis writes this to see that it can. It may be deleted.\n"
         self.write(PROBE_KEY, content, "text/plain")
@@ -424,8 +423,8 @@ class VideoBucket(Block):
     def _put_if_absent(
         self, key: str, content: bytes, content_type: str, retry_seconds: float = RETRY_SECONDS
     ) -> bool | None:
-        """Whether it was put; None if the store refuses the condition."""
-        call = uuid4().hex  # so that a repeated request can tell its own first one
+        """Return whether the object was created; None if conditions aren't supported."""
+        call = uuid4().hex  # so that a retried request recognises the object of its first attempt
         mark = {"call": call}
         put = partial(self._put, key, content, content_type, IfNoneMatch="*", Metadata=mark)
         with self._translated("create", key):
@@ -440,9 +439,9 @@ class VideoBucket(Block):
     def _translated(self, operation: str, key: str) -> Iterator[None]:
         try:
             yield
-        except boto_errors() as error:  # whose frames hold signatures, and tokens
+        except boto_errors() as error:  # its frames contain signatures and tokens
             raise self._translate(error, operation, key) from without_frames(error)
 
     def _translate(self, error: Exception, operation: str, key: str) -> StoreError:
-        owner = self.describe_credentials()
-        return translate(error, operation=operation, uri=self.uri(key), credentials=owner)
+        credentials = self.describe_credentials()
+        return translate(error, operation=operation, uri=self.uri(key), credentials=credentials)

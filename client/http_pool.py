@@ -1,4 +1,4 @@
-"""The connections to the API: one pool of httpx, with its limits and timeouts."""
+"""The httpx connection pool for the API, with its limits and timeouts."""
 
 import httpx
 from pydantic import SecretStr
@@ -13,7 +13,7 @@ REQUESTS_AT_ONCE = 64
 
 # The retry budget and the longest last attempt stay below the lookup window of a submission:
 # 60 + 10 + 45 (`Bounds.seconds`) of 120 seconds.
-_TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
+TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 # If the server closes a connection just as a submission is sent, its outcome is unknown: so idle
 # connections are dropped earlier than servers do. The expiry is even shorter because httpx's pool
@@ -26,9 +26,14 @@ _LIMITS = httpx.Limits(
 
 
 def http_client(api_key: SecretStr) -> httpx.AsyncClient:
+    """Create the HTTP client of an account.
+
+    Raises:
+        ValueError: The proxy in the environment is unusable.
+    """
     try:
         return httpx.AsyncClient(
-            timeout=_TIMEOUT,
+            timeout=TIMEOUT,
             limits=_LIMITS,
             auth=KeyAuth(api_key),
             headers={"User-Agent": "prefect-toapis", "Accept-Encoding": ACCEPTED},

@@ -38,8 +38,8 @@ from prefect_toapis.client.errors import (
     UnreadableReply,
 )
 from prefect_toapis.client.http_pool import (
-    _TIMEOUT,
     REQUESTS_AT_ONCE,
+    TIMEOUT,
     UPLOAD_TIMEOUT,
     http_client,
 )
@@ -384,7 +384,7 @@ class ToAPIsClient:
         mine = self._turns.acquire()
         try:
             # `wait_for` creates a task, which few requests need.
-            await (asyncio.wait_for(mine, _TIMEOUT.pool) if self._turns.locked() else mine)
+            await (asyncio.wait_for(mine, TIMEOUT.pool) if self._turns.locked() else mine)
         except asyncio.TimeoutError:
             raise httpx.PoolTimeout("too many other requests are under way") from None
         try:
@@ -425,7 +425,7 @@ class ToAPIsClient:
             headers=None if body is None else {"Content-Type": "application/json"},
             content=None if body is None else json.dumps(body).encode(),
             files={"file": upload} if upload else None,
-            timeout=UPLOAD_TIMEOUT if upload else _TIMEOUT,
+            timeout=UPLOAD_TIMEOUT if upload else TIMEOUT,
         )
         size = int(request.headers.get("content-length", 0)) if upload else 0
         with anyio.fail_after(self._bounds.deadline(size)):

@@ -43,9 +43,9 @@ def from_a_table(
 
     Args:
         table: A path, or s3://bucket/key, of a .csv or .parquet file.
-        credentials: Whose ToAPIs account pays. Empty: the block named "default".
-        bucket: Where the videos go. Empty: the block named "default".
-        settings: Waits, bounds and retries.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket for the videos. Empty: the block named "default".
+        settings: Timeouts, limits and retries.
 
     Returns:
         Where the table with the videos is.

@@ -40,7 +40,7 @@ def day_and_night(
 
     Args:
         picture: A path, or s3://bucket/key.
-        credentials: Whose ToAPIs account pays.
+        credentials: The ToAPIs account that pays.
         bucket: Where the videos and the records go.
         settings: Waits and retries.
 

@@ -51,10 +51,10 @@ def two_characters(
     Args:
         turbo: A clip that shows Turbo in its second and third second: a path, or s3://bucket/key.
         baron: Likewise, of Baron.
-        scenes: What the videos show.
-        credentials: Whose ToAPIs account pays. Empty: the block named "default".
-        bucket: Where the videos go. Empty: the block named "default".
-        settings: Waits, bounds and retries.
+        scenes: The prompts.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket for the videos. Empty: the block named "default".
+        settings: Timeouts, limits and retries.
     """
     return generate_videos(
         scenes,

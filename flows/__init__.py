@@ -1,1 +1,1 @@
-"""The flows: from ideas to videos in the bucket. Each is imported when it is used."""
+"""The Prefect flows; each module is imported on first use."""

@@ -1,4 +1,4 @@
-"""One batch in the hands of a flow: its plan, and what the bucket holds of it."""
+"""A batch opened by a flow: its plan, and the state of its shots in the bucket."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -36,25 +36,24 @@ from prefect_toapis.tasks.options import Bind, account_of, bind_to
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that a run works on, as long as `open_batch` has it open.
+    """A batch that a run works on, valid while `open_batch` has it open.
 
     Args:
         plan: Its shots, and the characters and files that they need.
         settings: Of the run.
-        credentials: Whose account pays.
-        account: Of the credentials, with the settings' limits.
-        bucket: Where it is.
-        inventory: What the bucket's keys say of its shots.
-        shots: Those of the plan that the run is about, each in the folder that the bucket has for
-            it.
-        stored: What `shot.json` says of each shot that is stored, by its key.
-        blocked: Why nothing may be done for some shots, by the shots' ids.
-        broken: What is wrong with those that were stored and aren't any more, by the key of their
-            `shot.json`.
-        orphaned: Shots of earlier plans that were sent, aren't stored, and aren't in the plan.
-        progress: Where each shot is, while the run works.
-        cost: By the price table; None where the run doesn't count credits.
-        unprepared: Why the characters or files of some shots couldn't be had, by the shots' ids.
+        credentials: Of the account that pays.
+        account: Of the credentials, with the limits of the settings.
+        bucket: Contains the batch.
+        inventory: The state of the shots, from the keys in the bucket.
+        shots: The shots of the plan that this run handles, with their existing folders.
+        stored: The content of `shot.json` of each stored shot, by its key.
+        blocked: Why some shots must not be processed, by shot id.
+        broken: Faults of shots that were stored and are now damaged or incomplete, by the key of
+            their `shot.json`.
+        orphaned: Shots of earlier plans that were submitted, aren't stored, and aren't in the plan.
+        progress: The phase of each shot during the run.
+        cost: From the price table; None if the run doesn't count credits.
+        unprepared: Why the characters or files of some shots aren't available, by shot id.
     """
 
     plan: Plan
@@ -74,49 +73,49 @@ class Batch:
 
     @property
     def name(self) -> str:
-        """As users call it; also its folder in the bucket."""
+        """Name of the batch; also its folder in the bucket."""
         return self.plan.batch
 
     @property
     def uri(self) -> str:
-        """Where it is."""
+        """URI of its folder."""
         return self.bucket.uri(self.name)
 
     @property
     def store(self) -> BucketStore:
-        """The bucket, for async code."""
+        """The bucket as an async store."""
         return BucketStore(self.bucket)
 
     def with_retries(self) -> BoundAsyncRetryingCaller:
-        """Calls what reads or writes the bucket, and tries it again while it is unavailable."""
+        """Return a caller that retries bucket operations while the bucket is unavailable."""
         return RetryPolicy(budget=self.settings.retries.client_seconds).caller()
 
     @property
     def bind(self) -> Bind:
-        """Gives a step the blocks and settings of this batch."""
+        """Binds the blocks and settings of this batch to a task."""
         return bind_to(self.credentials, self.bucket, self.settings)
 
     @property
     def to_make(self) -> list[Character]:
-        """The characters that the shots to buy need and that aren't made yet, each once."""
+        """The characters that shots to buy need and that don't exist yet, without duplicates."""
         missing = self.plan.missing
-        needed = [one for shot in self.to_buy for one in missing.get(shot.shot_id, [])]
+        needed = [character for shot in self.to_buy for character in missing.get(shot.shot_id, [])]
         return list(distinct(needed).values())
 
     @property
     def to_buy(self) -> list[Shot]:
-        """The shots that aren't stored, first those that were sent before: their results expire."""
+        """The shots that aren't stored; submitted ones first, because their results expire."""
         missing = [shot for shot in self.shots if not self.inventory.is_stored(shot)]
         return sorted(missing, key=lambda shot: not self.inventory.was_submitted(shot))
 
     @property
     def shard_count(self) -> int:
-        """How many runs make it; 1: this one alone."""
+        """Number of runs that the batch is split into; 1: not split."""
         return shard_count(len(self.to_buy), self.settings.shards.size)
 
     @property
     def in_words(self) -> str:
-        """What is stored, to buy, and its cost."""
+        """Summary of stored shots, shots to buy, and cost."""
         stored, shards = len(self.shots) - len(self.to_buy), self.shard_count
         parts = [
             f"{_count(len(self.shots), 'shot')}: {stored} stored, {len(self.to_buy)} to buy",
@@ -127,21 +126,21 @@ class Batch:
         return "; ".join(filter(None, parts))
 
     def with_characters(self, made: Mapping[str, Made]) -> "Batch":
-        """The same batch, planned with more characters that were made, by name."""
+        """Return the batch with newly made characters, given by name."""
         plan = self.plan.with_characters(made)
         shots = [self.inventory.with_existing_folder(shot) for shot in plan.shots]
         return replace(self, plan=plan, shots=shots)
 
     def only(self, shot_ids: Collection[str]) -> "Batch":
-        """The same batch, for a run that is about some of its shots, orphaned ones too."""
-        shots = [one for one in [*self.shots, *self.orphaned] if one.shot_id in shot_ids]
+        """Return the batch restricted to some of its shots, including orphaned ones."""
+        shots = [shot for shot in [*self.shots, *self.orphaned] if shot.shot_id in shot_ids]
         return replace(self, shots=shots)
 
     def plan_file(self, shards: list[list[str]] | None = None) -> PlanFile:
-        """What `plan.json` is to hold.
+        """Return the content of `plan.json`.
 
         Args:
-            shards: Where the batch is split: the ids of the shots that each run makes.
+            shards: If the batch is split: the shot ids of each shard.
         """
         return PlanFile(
             batch=self.name,
@@ -154,7 +153,7 @@ class Batch:
 
 
 @asynccontextmanager
-async def open_batch(  # noqa: PLR0913 - what it works with
+async def open_batch(  # noqa: PLR0913 - all of them differ by caller
     plan: Plan,
     *,
     entries: Mapping[str, Entry],
@@ -164,35 +163,33 @@ async def open_batch(  # noqa: PLR0913 - what it works with
     settings: RunSettings,
     progress: Progress,
 ) -> AsyncIterator[Batch]:
-    """A batch with what the bucket holds of it, and the account that it works with.
+    """Open a batch: read its state from the bucket, and hold the limits of the account.
 
-    Its stored shots are compared with the listing. What can't be read now counts as stored: the
-    bucket's state decides at the end of the run. The account's limits hold until the batch is left.
+    Stored shots are compared with the listing. A `shot.json` that is temporarily unreadable counts
+    as stored, because it is read again at the end of the run.
 
     Args:
-        plan: From a spec, or from the bucket's own plan.
-        entries: As `list_batch` found them.
-        earlier: The plan that the bucket has; None for a new batch.
-        credentials: Whose account pays.
-        bucket: Where the batch is.
+        plan: From a spec, or from `plan.json`.
+        entries: From `list_batch`.
+        earlier: The plan in the bucket; None for a new batch.
+        credentials: Of the account that pays.
+        bucket: Contains the batch.
         settings: Of the run.
-        progress: Keeps where each shot is.
+        progress: Updated with the phase of each shot.
 
     Raises:
-        StoreError: The bucket doesn't answer.
+        StoreError: The bucket is unavailable.
     """
-    store, retries = (
-        BucketStore(bucket),
-        RetryPolicy(budget=settings.retries.client_seconds).caller(),
-    )
+    store = BucketStore(bucket)
+    retries = RetryPolicy(budget=settings.retries.client_seconds).caller()
     inventory = take_inventory(plan.batch, entries)
     keys = [f"{inventory.folders[short]}/{SHOT_FILE}" for short in sorted(inventory.stored)]
     stored = await read_stored_shots(keys, entries, store, retries)
-    there = {*stored.found, *stored.unread}
+    readable_later = {*stored.found, *stored.unread}
     shots = [inventory.with_existing_folder(shot) for shot in plan.shots]
-    missing = [shot for shot in shots if shot_key(shot) not in there]
+    missing = [shot for shot in shots if shot_key(shot) not in readable_later]
     planned = {shot.shot_id for shot in shots}
-    lost = [inventory.with_existing_folder(one.shot) for one in stored.gone.values()]
+    lost = [inventory.with_existing_folder(entry.shot) for entry in stored.gone.values()]
     gone = [shot for shot in lost if shot.shot_id not in planned]
     inventory = inventory.without([*missing, *gone])
     with account_of(credentials, settings) as account:
@@ -213,15 +210,15 @@ async def open_batch(  # noqa: PLR0913 - what it works with
 
 
 async def list_batch(batch: str, store: BucketStore, settings: RunSettings) -> Mapping[str, Entry]:
-    """What the bucket has below a batch, by key.
+    """List the objects of a batch, by key.
 
     Args:
-        batch: Its name.
-        store: Where it is.
-        settings: For how long the store is tried again while it is unavailable.
+        batch: Name of the batch.
+        store: Contains the batch.
+        settings: `retries.client_seconds`.
 
     Raises:
-        StoreError: The bucket doesn't answer.
+        StoreError: The bucket is unavailable.
     """
     retries = RetryPolicy(budget=settings.retries.client_seconds).caller()
     return await retries(store.list_entries, f"{batch}/")
@@ -230,20 +227,20 @@ async def list_batch(batch: str, store: BucketStore, settings: RunSettings) -> M
 async def read_earlier_plan(
     batch: str, entries: Mapping[str, Entry], store: BucketStore, settings: RunSettings
 ) -> PlanFile | None:
-    """The plan of a batch, or the shots of its record if the plan is missing or damaged.
+    """Read the plan of a batch, rebuilt from its record if the plan is missing or damaged.
 
     Args:
-        batch: Its name.
-        entries: As `list_batch` found them.
-        store: Where it is.
-        settings: For how long the store is tried again while it is unavailable.
+        batch: Name of the batch.
+        entries: From `list_batch`.
+        store: Contains the batch.
+        settings: `retries.client_seconds`.
 
     Returns:
         None for a new batch.
 
     Raises:
         DocumentTooNew: A later version of this package wrote the plan.
-        StoreError: The bucket doesn't answer.
+        StoreError: The bucket is unavailable.
     """
     key, retries = plan_key(batch), RetryPolicy(budget=settings.retries.client_seconds).caller()
     content = await retries(store.read, key)
@@ -258,11 +255,11 @@ async def read_earlier_plan(
 
 
 def shard_count(shots: int, size: int | None) -> int:
-    """Into how many shards a batch is split; 1: it isn't.
+    """Return the number of shards of a batch; 1: it isn't split.
 
     Args:
-        shots: That are to be made.
-        size: The most of them in a shard; None: no bound.
+        shots: Number of shots to make.
+        size: Maximum number of shots in a shard; None: unlimited.
 
     Example:
         >>> shard_count(1001, 500)
@@ -271,5 +268,5 @@ def shard_count(shots: int, size: int | None) -> int:
     return 1 if size is None else max(1, -(-shots // size))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

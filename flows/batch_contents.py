@@ -1,4 +1,4 @@
-"""Reading what is stored of the shots of a batch, and believing only what the bucket shows."""
+"""Reads the `shot.json` files of a batch, and checks them against the listing of the bucket."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -31,16 +31,16 @@ _READS_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class StoredShots:
-    """What is stored of a batch.
+    """The stored shots of a batch, by the key of `shot.json`.
 
     Args:
-        found: What `shot.json` says of each shot whose videos are there, by its key.
-        withheld: Why some can't be read and must not be written anew, by key: a later version of
-            this package wrote them, or the store refuses them.
-        broken: What is wrong with those that are damaged or whose videos are gone, by key: they
-            are made anew, without paying.
-        unread: Why some can't be read now, by key.
-        gone: Of the broken ones those whose videos are gone: what `shot.json` says, by key.
+        found: Shots whose videos exist.
+        withheld: Files that can't be read and must not be overwritten: a later version of this
+            package wrote them, or the store refuses access.
+        broken: Faults of damaged files, and of shots with missing videos; both are repaired
+            without paying.
+        unread: Files that are temporarily unreadable.
+        gone: Shots among `broken` whose videos are missing.
     """
 
     found: Mapping[str, StoredShot] = field(default_factory=dict)
@@ -52,12 +52,12 @@ class StoredShots:
     def blocked(
         self, shots: Iterable[Shot], inventory: Inventory, store: Store
     ) -> dict[str, ToAPIsError]:
-        """Why nothing may be done for some shots, by the shots' ids.
+        """Return why some shots must not be processed, by shot id.
 
         Args:
-            shots: Where the bucket has them.
-            inventory: What the keys of the batch say.
-            store: Where they are, for messages.
+            shots: With their existing folders.
+            inventory: Of the batch.
+            store: Contains the batch; for messages.
         """
         found: dict[str, ToAPIsError] = {}
         for shot in shots:
@@ -74,13 +74,13 @@ async def read_stored_shots(
     store: Store,
     retries: BoundAsyncRetryingCaller,
 ) -> StoredShots:
-    """Read every `shot.json`, and compare it with the listing.
+    """Read `shot.json` files, and compare them with the listing.
 
     Args:
         keys: Of the files.
-        entries: What the bucket lists below the batch.
-        store: To read from.
-        retries: Calls the store, again and again while it is unavailable.
+        entries: The objects of the batch.
+        store: Contains the batch.
+        retries: Retries reads while the store is unavailable.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
     found: dict[str, StoredShot] = {}
@@ -101,7 +101,7 @@ async def read_stored_shots(
         except StoreError as error:
             unread[key] = error
         else:
-            gone = ", ".join(store.uri(one) for one in missing_files(stored, entries))
+            gone = ", ".join(store.uri(missing) for missing in missing_files(stored, entries))
             if gone:
                 incomplete[key] = stored
                 broken[key] = f"stored, but gone from the bucket or cut since: {gone}"

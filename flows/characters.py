@@ -1,4 +1,4 @@
-"""Characters first: those that shots need are made before the shots, each once."""
+"""Making the characters of a batch, and the flow `create-characters`."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,24 +36,24 @@ async def make_characters(
     settings: RunSettings,
     progress: Progress,
 ) -> tuple[dict[str, MadeCharacter], dict[str, ToAPIsError]]:
-    """Make characters at once, each once whatever it is called, none able to stop another.
+    """Make characters concurrently, each source once; a failure doesn't affect the others.
 
     Args:
-        characters: Without faults; those that exist are left out.
-        files: Where the clips are that they refer to, by reference.
-        bind: Gives the tasks the blocks and settings of the run.
+        characters: Without faults; existing ones are skipped.
+        files: The clips that they refer to, by reference.
+        bind: Binds the blocks and settings of the run to the tasks.
         settings: `max_in_flight`.
-        progress: Keeps which characters this run paid for.
+        progress: Updated with the characters that this run paid for.
 
     Returns:
-        The characters that were made, and why the others weren't, each by id.
+        The characters that were made, and the errors of the others, each by id.
     """
     wanted = distinct(characters)
     create, poll = bind(create_in_run), bind(apoll_character)
     in_flight = asyncio.Semaphore(settings.limits.max_in_flight)
     made: dict[str, MadeCharacter] = {}
     failed: dict[str, ToAPIsError] = {}
-    clips = {one.url for one in wanted.values() if one.url}
+    clips = {character.url for character in wanted.values() if character.url}
     missing = await upload_files(clips, files, bind)
 
     async def make(identity: str, character: Character) -> None:
@@ -69,21 +69,21 @@ async def make_characters(
         except ToAPIsError as error:
             get_run_logger().error("%s", error)
             failed[identity] = error
-        except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not stop the others
             get_run_logger().exception('Character "%s": unexpected', character.name)
             what = f'Character "{character.name}": {type(error).__name__}: run it again to go on'
             failed[identity] = ToAPIsError(what, money="maybe spent")
 
-    await asyncio.gather(*[make(identity, one) for identity, one in wanted.items()])
+    await asyncio.gather(*[make(identity, character) for identity, character in wanted.items()])
     return made, failed
 
 
 def first_failure(
     characters: Iterable[Character], failed: Mapping[str, ToAPIsError]
 ) -> ToAPIsError | None:
-    """Why the first of some characters that wasn't made was not; None if all were."""
+    """Return the error of the first character that couldn't be made; None if all were."""
     ids = map(id_of, characters)
-    return next((failed[one] for one in ids if one in failed), None)
+    return next((failed[identity] for identity in ids if identity in failed), None)
 
 
 def spending_on(
@@ -91,13 +91,13 @@ def spending_on(
     made: Mapping[str, MadeCharacter],
     failed: Mapping[str, ToAPIsError],
 ) -> list[CharacterSpending]:
-    """What was spent on some characters, in this run or an earlier one."""
+    """Return what was spent on characters, in this run or an earlier one."""
     costs: list[CharacterSpending] = []
-    for identity, one in distinct(characters).items():
-        if character := made.get(identity):
-            costs.append(CharacterSpending(one.name, "spent", character.task_id))
+    for identity, character in distinct(characters).items():
+        if created := made.get(identity):
+            costs.append(CharacterSpending(character.name, "spent", created.task_id))
         elif error := failed.get(identity):
-            costs.append(CharacterSpending(one.name, error.money, error.task_id))
+            costs.append(CharacterSpending(character.name, error.money, error.task_id))
     return costs
 
 
@@ -109,21 +109,21 @@ async def acreate_characters(
     bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
     settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
 ) -> list[MadeCharacter]:
-    """Make characters from clips, each paid once: the registry in the bucket remembers them.
+    """Make characters from clips. Each is paid once and recorded in the bucket's registry.
 
     Args:
-        characters: Who is made, from which part of which clip (a URL, or a file). Those with a
-            username exist already: they cost nothing and are left out.
-        credentials: Whose ToAPIs account pays. Empty: the block named "default".
-        bucket: Where the registry is. Empty: the block named "default".
-        settings: Waits, bounds and retries: everything rarely touched.
+        characters: The characters, each with a clip (a URL or a file) and timestamps. Those with a
+            username exist already: they cost nothing and are skipped.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket with the registry. Empty: the block named "default".
+        settings: Timeouts, limits and retries.
 
     Returns:
-        Those that were made, now or before, in the order they were given.
+        The characters, made now or earlier, in the given order.
 
     Raises:
-        InvalidBatch: Something is wrong with them; every fault is listed, nothing was bought.
-        ToAPIsError: One could not be made; the others were, and are remembered.
+        InvalidBatch: The input is invalid; every fault is listed, nothing was bought.
+        ToAPIsError: A character could not be made; the others were made and recorded.
 
     Example:
         ```python
@@ -134,23 +134,26 @@ async def acreate_characters(
     """
     faults: list[str] = []
     spec = BatchSpec(characters=[*characters])
-    account, store = await blocks_or_faults(credentials, bucket, faults)
-    sources = await read_sources(spec, store) if store else Sources(spec, {}, [])
+    credentials, bucket = await blocks_or_faults(credentials, bucket, faults)
+    sources = await read_sources(spec, bucket) if bucket else Sources(spec, {}, [])
     faults += sources.faults
-    private = account is not None and await is_private(account)
+    private = credentials is not None and await is_private(credentials)
     faults += [
-        fault for one in sources.spec.characters for fault in faults_of(one, private=private)
+        fault
+        for character in sources.spec.characters
+        for fault in faults_of(character, private=private)
     ]
-    if faults or account is None or store is None:
+    if faults or credentials is None or bucket is None:
         raise InvalidBatch(faults)
-    to_make = [one for one in sources.spec.characters if not one.exists]
-    bind = bind_to(account, store, settings)
-    with account_of(account, settings):  # its limits hold until the run ends
+    to_make = [character for character in sources.spec.characters if not character.exists]
+    bind = bind_to(credentials, bucket, settings)
+    with account_of(credentials, settings):  # its limits hold until the run ends
         made, failed = await make_characters(to_make, sources.files, bind, settings, Progress())
     if error := first_failure(to_make, failed):
         raise error
-    found = [(one.name, made[id_of(one)]) for one in to_make]
-    return [one.model_copy(update={"name": name}) for name, one in found]
+    return [
+        made[id_of(character)].model_copy(update={"name": character.name}) for character in to_make
+    ]
 
 
 create_characters = sync_flow(acreate_characters)

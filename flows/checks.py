@@ -1,4 +1,4 @@
-"""Before anything is bought: blocks, plan, bucket and costs; all faults are reported together."""
+"""Checks before anything is bought; all faults are reported together."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -49,7 +49,7 @@ from prefect_toapis.records.plan_file import PlanFile
 from prefect_toapis.records.store import Entry, Store
 from prefect_toapis.tasks.options import account_of, is_private
 
-_UNNAMED = "batch"  # to plan with, where the name is one of the faults
+_UNNAMED = "batch"  # used for planning if the name is invalid
 
 
 @asynccontextmanager
@@ -63,38 +63,40 @@ async def checked_batch(
     """Check everything that can be checked without paying, and open the batch.
 
     Args:
-        spec: What is asked for.
-        credentials: Whose account pays; None for the default.
-        bucket: Where to; None for the default.
-        progress: Keeps where each shot is.
-        known_faults: What is wrong with the spec file.
+        spec: Of the batch.
+        credentials: Of the account that pays; None: the default block.
+        bucket: Receives the videos; None: the default block.
+        progress: Updated with the phase of each shot.
+        known_faults: Faults of the spec file.
 
     Raises:
-        InvalidBatch: With every fault of key, bucket, files, plan and budget.
+        InvalidBatch: Lists every fault of key, bucket, files, plan and budget.
     """
     faults, settings = list(known_faults), spec.settings
-    account, place = await blocks_or_faults(credentials, bucket, faults)
-    balance = await ask_balance(account, settings, faults) if account else None
+    credentials, bucket = await blocks_or_faults(credentials, bucket, faults)
+    balance = await ask_balance(credentials, settings, faults) if credentials else None
     name = _name(spec, faults)
-    sources = await read_sources(spec, place) if place else Sources(spec, {}, [])
-    uri = place.uri() if place else ""
+    sources = await read_sources(spec, bucket) if bucket else Sources(spec, {}, [])
+    uri = bucket.uri() if bucket else ""
     plan = plan_batch(sources.spec, name, uri)
-    private = plan.faults and account and await is_private(account)
+    private = plan.faults and credentials and await is_private(credentials)
     if private:
         plan = plan_batch(sources.spec, name, uri, private=True)
     faults += sources.faults
-    if spec.scenes or not known_faults:  # what a file didn't give isn't a fault of its own
+    if (
+        spec.scenes or not known_faults
+    ):  # an unreadable file already explains why there are no scenes
         faults += plan.faults
-    if account is None or place is None:
+    if credentials is None or bucket is None:
         raise InvalidBatch(faults)
-    entries = await list_batch(name, BucketStore(place), settings)
-    earlier = await _read_earlier(name, entries, place, settings, faults)
+    entries = await list_batch(name, BucketStore(bucket), settings)
+    earlier = await _read_earlier(name, entries, bucket, settings, faults)
     async with open_batch(
-        await _with_made(replace(plan, files=sources.files), place, faults),
+        await _with_made(replace(plan, files=sources.files), bucket, faults),
         entries=entries,
         earlier=earlier,
-        credentials=account,
-        bucket=place,
+        credentials=credentials,
+        bucket=bucket,
         settings=settings,
         progress=progress,
     ) as opened:
@@ -111,6 +113,57 @@ async def checked_batch(
         yield batch
 
 
+async def cost_of_run(batch: Batch) -> Cost:
+    """Return what a batch has cost, and will cost; characters count in the run that makes them.
+
+    Args:
+        batch: With `prices`, `failed_shots` and `on_expired` in its settings.
+
+    Raises:
+        StoreError: The record can't be read.
+    """
+    catalogue, settings = Catalogue.current(), batch.settings
+    record = await read_record(batch.name, batch.store)
+    attempts = [attempt for attempts in record.values() for attempt in attempts]
+    sent = [attempt.request for attempt in attempts if may_be_paid(attempt)]
+    wanted: list[tuple[Request, Sequence[Attempt]]] = [
+        (shot.request, record[shot.record]) for shot in batch.to_buy
+    ]
+    if batch.to_make:
+        wanted += await _creations(batch.to_make, batch.store)
+    return cost_of(
+        [generation_credits(request, settings.purchases.prices, catalogue) for request in sent],
+        [
+            price_of(request, settings.purchases.prices, catalogue)
+            for request, earlier in wanted
+            if isinstance(
+                next_step(
+                    latest(earlier), settings.retries.failed_shots, settings.purchases.on_expired
+                ),
+                Submit,
+            )
+        ],
+    )
+
+
+async def ask_balance(
+    credentials: ToAPIsCredentials, settings: RunSettings, faults: list[str]
+) -> Balance | None:
+    """Return the balance; None if it is unavailable now. An unknown key is a fault."""
+    try:
+        with account_of(credentials, settings) as account:
+            return await account.account_balance()
+    except Unauthorized as error:
+        faults.append(f"credentials: {error}")
+    except (APIError, Transient) as error:
+        get_run_logger().warning(
+            "The API at %s doesn't tell the account's balance: %s Going on without it",
+            credentials.base_url,
+            error,
+        )
+    return None
+
+
 async def _read_earlier(
     name: str,
     entries: Mapping[str, Entry],
@@ -118,7 +171,7 @@ async def _read_earlier(
     settings: RunSettings,
     faults: list[str],
 ) -> PlanFile | None:
-    """The plan that the bucket has; one that must not be replaced is a fault."""
+    """Read the plan in the bucket; if it must not be replaced, that is a fault."""
     try:
         return await read_earlier_plan(name, entries, BucketStore(bucket), settings)
     except (DocumentTooNew, ObjectRefused) as error:
@@ -127,7 +180,7 @@ async def _read_earlier(
 
 
 async def _with_made(plan: Plan, bucket: VideoBucket, faults: list[str]) -> Plan:
-    """The plan with the characters that were made before; raises as the registry."""
+    """Return the plan with the characters in the registry. Raises like `read_known`."""
     try:
         return plan.with_characters(await read_known(plan.spec.characters, BucketStore(bucket)))
     except (DocumentTooNew, ObjectRefused) as error:
@@ -158,60 +211,12 @@ def _announce(spec: BatchSpec, plan: Plan, batch: Batch) -> None:
         logger.info('To continue this batch, run it again with batch="%s"', batch.name)
 
 
-async def cost_of_run(batch: Batch) -> Cost:
-    """What a batch has cost, and would cost: characters count in the run that makes them.
-
-    Args:
-        batch: Its settings hold `prices`, `retry_failed` and `on_expired`.
-
-    Raises:
-        StoreError: The record can't be read.
-    """
-    catalogue, settings = Catalogue.current(), batch.settings
-    record = await read_record(batch.name, batch.store)
-    attempts = [one for shot in record.values() for one in shot]
-    sent = [one.request for one in attempts if may_be_paid(one)]
-    wanted: list[tuple[Request, Sequence[Attempt]]] = [
-        (shot.request, record[shot.record]) for shot in batch.to_buy
-    ]
-    if batch.to_make:
-        wanted += await _creations(batch.to_make, batch.store)
-    return cost_of(
-        [generation_credits(request, settings.purchases.prices, catalogue) for request in sent],
-        [
-            price_of(request, settings.purchases.prices, catalogue)
-            for request, earlier in wanted
-            if isinstance(
-                next_step(
-                    latest(earlier), settings.retries.failed_shots, settings.purchases.on_expired
-                ),
-                Submit,
-            )
-        ],
-    )
-
-
-async def ask_balance(
-    credentials: ToAPIsCredentials, settings: RunSettings, faults: list[str]
-) -> Balance | None:
-    """What the account has; None if it can't be read now. An unknown key is a fault."""
-    try:
-        with account_of(credentials, settings) as account:
-            return await account.account_balance()
-    except Unauthorized as error:
-        faults.append(f"credentials: {error}")
-    except (APIError, Transient) as error:
-        get_run_logger().warning(
-            "The API at %s doesn't tell the account's balance: %s Going on without it",
-            credentials.base_url,
-            error,
-        )
-    return None
-
-
 async def _creations(
     characters: Iterable[Character], store: Store
 ) -> list[tuple[Request, Sequence[Attempt]]]:
     record = await read_record(CHARACTERS, store)
     registry = registered(await store.list_keys(f"{CHARACTERS}/"))
-    return [(creation_request(one), record[order_of(one, registry).record]) for one in characters]
+    return [
+        (creation_request(character), record[order_of(character, registry).record])
+        for character in characters
+    ]

@@ -1,4 +1,4 @@
-"""Storing what has been rendered meanwhile: nothing is bought, and nothing waited for."""
+"""The flow `collect-batch`: stores completed generations; buys nothing, waits for nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.generate import SUBMIT_BATCH
 from prefect_toapis.flows.open_batches import open_recorded_batch, read_open, refresh_statuses
-from prefect_toapis.flows.outcomes import Outcomes, accounting, conclude
+from prefect_toapis.flows.outcomes import Outcomes, conclude, manifest_on_error
 from prefect_toapis.flows.progress import Progress, best_effort
 from prefect_toapis.flows.publish import publish, publish_so_far
 from prefect_toapis.flows.runner import run_shots
@@ -46,7 +46,7 @@ from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILE
 from prefect_toapis.reports.manifest import Manifest
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
-_EVENTS_A_PAGE = 50  # a Prefect server gives no more
+_EVENTS_PER_PAGE = 50  # the limit of Prefect's API
 
 
 def _run_name() -> str:
@@ -65,44 +65,47 @@ async def acollect_batch(
     on_failure: Literal["fail", "tolerate"] = "fail",
     settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
 ) -> list[Manifest]:
-    """Store the videos that have been rendered since they were submitted.
+    """Store the videos that have been completed since they were submitted.
 
-    Nothing is bought, and what still renders isn't waited for. Shots that a run of
-    generate_videos waits for are left to it.
+    Buys nothing, and doesn't wait for generations that are still rendering. Shots that an active
+    run of generate_videos waits for are skipped.
 
     Args:
-        batch: Its name. Empty: every batch of the bucket with shots that are paid and not stored.
-        credentials: Whose ToAPIs account paid. Empty: the block named "default".
-        bucket: Where the batches are. Empty: the block named "default".
-        event_window_seconds: Ask only for generations whose end a webhook reported in the last
-            so many seconds. Empty: ask for all.
-        on_failure: Whether the run fails when a generation that has ended can't be stored.
-        settings: Waits and bounds; nothing is tried again that costs.
+        batch: Name of the batch. Empty: every batch in the bucket with paid shots that aren't
+            stored.
+        credentials: The ToAPIs account that paid. Empty: the block named "default".
+        bucket: The bucket with the batches. Empty: the block named "default".
+        event_window_seconds: Query only generations whose end a webhook reported within this many
+            seconds. Empty: query all.
+        on_failure: Whether the run fails if an ended generation can't be stored.
+        settings: Timeouts, limits and retries; those that would buy again are ignored.
 
     Returns:
-        The manifests of the batches that were looked at.
+        The manifests of the batches.
 
     Raises:
-        InvalidBatch: There is no such batch, or the key or bucket is no good.
-        BatchFailed: Something that has ended isn't stored; the others are.
+        InvalidBatch: The batch doesn't exist, or the key or bucket is invalid.
+        BatchFailed: An ended generation isn't stored; the others are.
 
     Example:
         ```python
         [manifest] = await acollect_batch("dogs")
         ```
     """
-    account, place = await checked_blocks(credentials, bucket)
-    ended = None if event_window_seconds is None else await _ended_lately(event_window_seconds)
+    credentials, bucket = await checked_blocks(credentials, bucket)
+    ended = None if event_window_seconds is None else await _recently_ended(event_window_seconds)
     wanted = _Wanted(settings, ended)
-    names = [batch.strip("/")] if batch else await _find_batches(place, wanted)
-    outcomes = [await _outcome(name, account, place, wanted) for name in names]
-    errors = [one for one in outcomes if isinstance(one, ToAPIsError)]
+    names = [batch.strip("/")] if batch else await _find_batches(bucket, wanted)
+    outcomes = [await _outcome(name, credentials, bucket, wanted) for name in names]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, ToAPIsError)]
     for error in errors:
         tolerated = isinstance(error, BatchFailed) and not isinstance(error, ManifestNotWritten)
         if on_failure == "fail" or not tolerated:
             raise error
-    found = [one.manifest if isinstance(one, BatchFailed) else one for one in outcomes]
-    return [one for one in found if isinstance(one, Manifest)]
+    found = [
+        outcome.manifest if isinstance(outcome, BatchFailed) else outcome for outcome in outcomes
+    ]
+    return [manifest for manifest in found if isinstance(manifest, Manifest)]
 
 
 collect_batch = sync_flow(acollect_batch)
@@ -111,50 +114,50 @@ collect_batch = sync_flow(acollect_batch)
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which shots are asked for.
+    """Selects the shots to query.
 
     Args:
-        settings: `settle_seconds`.
-        ended: The task ids of which events say that they have ended; None: all.
+        settings: `lookup_window_seconds`.
+        ended: Task ids of generations that ended, from events; None: all.
     """
 
     settings: RunSettings
     ended: frozenset[str] | None
 
     def includes(self, attempt: Attempt | None) -> bool:
-        """Whether a shot's latest attempt may have become a video meanwhile."""
+        """Return whether a shot's latest attempt may have a video by now."""
         if attempt is None or (self.ended is not None and attempt.task_id not in self.ended):
             return False
-        if attempt.state == "sending":  # a run may still wait for one that was sent just now
-            now, settle = datetime.now(timezone.utc), self.settings.purchases.lookup_window_seconds
-            clock_was_wrong = lookup_is_conclusive(now, attempt.sent_at, settle)
-            return clock_was_wrong or lookup_is_conclusive(attempt.sent_at, now, settle)
-        return attempt.state == "accepted"  # of an expired one, asking brings nothing new
+        if attempt.state == "sending":  # its run may still be waiting for the response
+            now, window = datetime.now(timezone.utc), self.settings.purchases.lookup_window_seconds
+            clock_was_wrong = lookup_is_conclusive(now, attempt.sent_at, window)
+            return clock_was_wrong or lookup_is_conclusive(attempt.sent_at, now, window)
+        return attempt.state == "accepted"  # an expired result stays expired
 
 
 async def _find_batches(bucket: VideoBucket, wanted: _Wanted) -> list[str]:
-    """The batches with shots that are paid, or perhaps paid, and not stored."""
+    """Find the batches with shots that are paid, or may be, and not stored."""
     store = BucketStore(bucket)
     keys = await store.list_keys("")
     planned = {key for key in keys if key.endswith(f"/{PLAN_FILE}")}
-    attempts = {
-        batch: some
-        for batch, some in unstored_attempts(keys).items()
-        if plan_key(batch) in planned  # no folder of characters, nor of single tasks
+    attempt_keys = {
+        batch: keys_of_batch
+        for batch, keys_of_batch in unstored_attempts(keys).items()
+        if plan_key(batch) in planned  # not a folder of characters or of single tasks
     }
-    record = await read_attempts([one for some in attempts.values() for one in some], store)
-    wanted_ones = {folder for folder, some in record.items() if wanted.includes(latest(some))}
+    record = await read_attempts([key for some in attempt_keys.values() for key in some], store)
+    folders = {folder for folder, attempts in record.items() if wanted.includes(latest(attempts))}
     return sorted(
         batch
-        for batch, some in attempts.items()
-        if any(key.rpartition("/")[0] in wanted_ones for key in some)
+        for batch, keys_of_batch in attempt_keys.items()
+        if any(key.rpartition("/")[0] in folders for key in keys_of_batch)
     )
 
 
 async def _outcome(
     name: str, credentials: ToAPIsCredentials, bucket: VideoBucket, wanted: _Wanted
 ) -> Manifest | ToAPIsError:
-    """As `_collect`; an error of one batch is returned, so that the others are collected."""
+    """Collect a batch; an error is returned, so that other batches are still collected."""
     try:
         async with open_recorded_batch(
             name, credentials, bucket, wanted.settings, Progress()
@@ -166,23 +169,25 @@ async def _outcome(
 
 
 async def _collect(batch: Batch, wanted: _Wanted) -> Manifest:
-    """Store what has ended of a batch.
+    """Store the ended generations of a batch.
 
     Raises:
-        BatchFailed: Some of that has no video.
+        BatchFailed: Some of them have no video.
     """
     opened, failed = await read_open(batch)
-    asked_for = await _without_waiting_runs([one for one in opened if wanted.includes(one.attempt)])
-    replies = await refresh_statuses(asked_for, batch.account)
-    ended = [one for one in replies if one.has_ended]
+    selected = await _without_waiting_runs(
+        [shot for shot in opened if wanted.includes(shot.attempt)]
+    )
+    refreshed = await refresh_statuses(selected, batch.account)
+    ended = [shot for shot in refreshed if shot.has_ended]
     now = datetime.now(timezone.utc)
     outcomes = Outcomes.after(batch.stored)
     outcomes.unstored = failed | {
-        one.shot.shot_id: one.unstored(now) for one in [*opened, *replies]
+        open_shot.shot.shot_id: open_shot.unstored(now) for open_shot in [*opened, *refreshed]
     }
-    with accounting(batch, outcomes):
-        await run_shots(batch.only({one.shot.shot_id for one in ended}), outcomes)
-    missing = sum(shot_key(one.shot) not in outcomes.stored for one in ended)
+    with manifest_on_error(batch, outcomes):
+        await run_shots(batch.only({open_shot.shot.shot_id for open_shot in ended}), outcomes)
+    missing = sum(shot_key(open_shot.shot) not in outcomes.stored for open_shot in ended)
 
     async def show(batch: Batch, manifest: Manifest) -> None:
         get_run_logger().info(
@@ -192,9 +197,9 @@ async def _collect(batch: Batch, wanted: _Wanted) -> Manifest:
             missing,
             len(manifest.open),
         )
-        goes_on = manifest.open or manifest.shots("planned")
+        is_unfinished = manifest.open or manifest.shots("planned")
         if ended:
-            await (publish_so_far if goes_on else publish)(batch, manifest)
+            await (publish_so_far if is_unfinished else publish)(batch, manifest)
 
     manifest = await conclude(batch, outcomes, show)
     if missing:
@@ -204,14 +209,14 @@ async def _collect(batch: Batch, wanted: _Wanted) -> Manifest:
 
 
 async def _without_waiting_runs(shots: Sequence[OpenShot]) -> list[OpenShot]:
-    """Without the shots that a live run waits for: they are left to it."""
-    runs = {one.attempt.run: _run_of(one.attempt) for one in shots}
+    """Return the shots that no active run is waiting for."""
+    runs = {shot.attempt.run: _run_of(shot.attempt) for shot in shots}
     waiting = await _waiting_runs({run for run in runs.values() if run})
-    return [one for one in shots if runs[one.attempt.run] not in waiting]
+    return [shot for shot in shots if runs[shot.attempt.run] not in waiting]
 
 
-async def _ended_lately(seconds: float) -> frozenset[str] | None:
-    """The task ids of which recent events say that they have ended; None without any events."""
+async def _recently_ended(seconds: float) -> frozenset[str] | None:
+    """Return the task ids of recently ended generations; None if events can't be read."""
     with best_effort("Prefect's events can't be read, so all that is open is asked for"):
         return await _read_ended(seconds)
     return None
@@ -225,7 +230,7 @@ async def _read_ended(seconds: float) -> frozenset[str]:
     )
     ended: set[str] = set()
     async with get_client() as client:
-        page: EventPage | None = await client.read_events(wanted, limit=_EVENTS_A_PAGE)
+        page: EventPage | None = await client.read_events(wanted, limit=_EVENTS_PER_PAGE)
         while page:
             ended |= {str(event.payload.get("task_id")) for event in page.events}
             page = await page.get_next_page(client)
@@ -233,27 +238,27 @@ async def _read_ended(seconds: float) -> frozenset[str]:
 
 
 async def _waiting_runs(runs: set[UUID]) -> set[UUID]:
-    """Those of some flow runs that live, and wait for what they submitted."""
+    """Return the flow runs that are active and wait for their submissions."""
     if not runs:
         return set()
     async with get_client() as client:
         submitting = FlowFilter(name=FlowFilterName(any_=[SUBMIT_BATCH]))
-        return await _living(client, runs) - await _living(client, runs, submitting)
+        return await _active(client, runs) - await _active(client, runs, submitting)
 
 
-async def _living(
+async def _active(
     client: PrefectClient, runs: set[UUID], of_flow: FlowFilter | None = None
 ) -> set[UUID]:
-    over = FlowRunFilterStateType(not_any_=list(TERMINAL_STATES))
+    not_terminal = FlowRunFilterStateType(not_any_=list(TERMINAL_STATES))
     wanted = FlowRunFilter(
-        id=FlowRunFilterId(any_=sorted(runs)), state=FlowRunFilterState(type=over)
+        id=FlowRunFilterId(any_=sorted(runs)), state=FlowRunFilterState(type=not_terminal)
     )
     found = await client.read_flow_runs(flow_filter=of_flow, flow_run_filter=wanted)
     return {run.id for run in found}
 
 
 def _run_of(attempt: Attempt) -> UUID | None:
-    """The flow run that sent an attempt; None where the record names none, or anything else."""
+    """Return the flow run that sent an attempt; None if the record has no valid id."""
     try:
         return UUID(attempt.run or "")
     except ValueError:

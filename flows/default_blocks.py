@@ -1,4 +1,4 @@
-"""Which blocks a flow uses when it is given none: the saved `default`, or the environment."""
+"""The default blocks of the flows: saved as `default`, or from environment variables."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 async def credentials_or_default(given: ToAPIsCredentials | None) -> ToAPIsCredentials:
-    """The credentials given, the block named `default`, or those of `TOAPIS_API_KEY`.
+    """Return the given credentials, the block named `default`, or those of `TOAPIS_API_KEY`.
 
     Raises:
-        ValueError: There are none, or their key can't be one.
+        ValueError: There are none, or the key is invalid.
     """
     found = given or await _default(ToAPIsCredentials, ToAPIsCredentials.from_environment)
     if found is None:
@@ -34,7 +34,7 @@ async def credentials_or_default(given: ToAPIsCredentials | None) -> ToAPIsCrede
 
 
 async def bucket_or_default(given: VideoBucket | None) -> VideoBucket:
-    """The bucket given, the block named `default`, or that of `TOAPIS_BUCKET`.
+    """Return the given bucket, the block named `default`, or that of `TOAPIS_BUCKET`.
 
     Raises:
         ValueError: There is none.
@@ -48,10 +48,38 @@ async def bucket_or_default(given: VideoBucket | None) -> VideoBucket:
     return found
 
 
+async def checked_blocks(
+    credentials: ToAPIsCredentials | None, bucket: VideoBucket | None
+) -> tuple[ToAPIsCredentials, VideoBucket]:
+    """Return the blocks to use, after probing the bucket.
+
+    Args:
+        credentials: None: the default block.
+        bucket: None: the default block.
+
+    Raises:
+        InvalidBatch: A block is missing or unusable.
+    """
+    faults: list[str] = []
+    credentials, bucket = await blocks_or_faults(credentials, bucket, faults)
+    if credentials is None or bucket is None:
+        raise InvalidBatch(faults)
+    return credentials, bucket
+
+
+async def blocks_or_faults(
+    credentials: ToAPIsCredentials | None, bucket: VideoBucket | None, faults: list[str]
+) -> tuple[ToAPIsCredentials | None, VideoBucket | None]:
+    """Return the blocks to use, after probing the bucket; problems are appended to `faults`."""
+    credentials = await _or_fault(credentials_or_default(credentials), faults)
+    bucket = await _or_fault(bucket_or_default(bucket), faults)
+    return credentials, bucket and await _or_fault(_probed(bucket), faults)
+
+
 async def _default(kind: type[B], from_environment: Callable[[], B | None]) -> B | None:
     name = kind.__name__
     try:
-        block = await kind.aload(DEFAULT)  # an API that can't be reached is an error, not a miss
+        block = await kind.aload(DEFAULT)  # raises another error if Prefect's API is unreachable
     except ValueError:
         found = from_environment()
         if found:
@@ -59,34 +87,6 @@ async def _default(kind: type[B], from_environment: Callable[[], B | None]) -> B
         return found
     run_logger().info('%s: the block named "%s"', name, DEFAULT)
     return block
-
-
-async def checked_blocks(
-    credentials: ToAPIsCredentials | None, bucket: VideoBucket | None
-) -> tuple[ToAPIsCredentials, VideoBucket]:
-    """The blocks to use, the bucket probed.
-
-    Args:
-        credentials: None: the default ones.
-        bucket: None: the default one.
-
-    Raises:
-        InvalidBatch: There are none, or they are no good.
-    """
-    faults: list[str] = []
-    account, place = await blocks_or_faults(credentials, bucket, faults)
-    if account is None or place is None:
-        raise InvalidBatch(faults)
-    return account, place
-
-
-async def blocks_or_faults(
-    credentials: ToAPIsCredentials | None, bucket: VideoBucket | None, faults: list[str]
-) -> tuple[ToAPIsCredentials | None, VideoBucket | None]:
-    """The blocks to use, the bucket probed; what is wrong with them is added to the faults."""
-    account = await _or_fault(credentials_or_default(credentials), faults)
-    store = await _or_fault(bucket_or_default(bucket), faults)
-    return account, store and await _or_fault(_probed(store), faults)
 
 
 async def _or_fault(wanted: Awaitable[T], faults: list[str]) -> T | None:
@@ -98,8 +98,8 @@ async def _or_fault(wanted: Awaitable[T], faults: list[str]) -> T | None:
 
 
 async def _probed(bucket: VideoBucket) -> VideoBucket:
-    traits = await BucketStore(bucket).probe()
-    if not traits.conditional_create:
+    capabilities = await BucketStore(bucket).probe()
+    if not capabilities.conditional_create:
         get_run_logger().warning(
             "The store behind %s ignores conditional writes: have one run of a batch at a time",
             bucket.uri(),

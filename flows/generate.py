@@ -1,4 +1,4 @@
-"""The flows that make batches, and their one implementation: prepare, run the shots, report."""
+"""The flows that make batches, and their common implementation: prepare, run shots, report."""
 
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
@@ -16,12 +16,7 @@ from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.characters import first_failure, make_characters, spending_on
 from prefect_toapis.flows.checks import checked_batch
 from prefect_toapis.flows.inputs import read_spec_file, upload_files
-from prefect_toapis.flows.outcomes import (
-    Outcomes,
-    accounting,
-    conclude,
-    gather_manifest,
-)
+from prefect_toapis.flows.outcomes import Outcomes, conclude, gather_manifest, manifest_on_error
 from prefect_toapis.flows.progress import (
     Progress,
     progress_artifact,
@@ -33,13 +28,7 @@ from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.runner import run_shots
 from prefect_toapis.flows.shards import run_in_shards
 from prefect_toapis.planning.settings import RunSettings, ShardSettings
-from prefect_toapis.planning.spec import (
-    BatchSpec,
-    CastLike,
-    Character,
-    SceneLike,
-    Variant,
-)
+from prefect_toapis.planning.spec import BatchSpec, CastLike, Character, SceneLike, Variant
 from prefect_toapis.planning.spending import spent_on
 from prefect_toapis.records.attempts import read_record
 from prefect_toapis.records.characters import id_of
@@ -59,7 +48,7 @@ _UNSHARDED = RunSettings(shards=ShardSettings(size=None))
 
 
 @async_flow(name="generate-videos", flow_run_name=run_name)
-async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each with a default
+async def agenerate_videos(  # noqa: PLR0913 - the fields of a batch, each with a default
     scenes: Sequence[SceneLike],
     variants: Sequence[Variant] = [Variant()],
     characters: Sequence[Character] = [],
@@ -76,31 +65,31 @@ async def agenerate_videos(  # noqa: PLR0913 - what a batch is made of, each wit
 ) -> Manifest:
     """Make videos: scenes x variants x casts, each bought once and stored in the bucket.
 
-    Everything is planned and checked before the first one is bought. A batch can be run again
-    any number of times: it buys nothing that it has, and goes on with what is under way.
+    Everything is planned and checked before anything is bought. A batch can be run again any
+    number of times: videos that are stored or in progress are not bought again.
 
     Args:
-        scenes: What the videos show. Each is made in every variant.
-        variants: How they are made: model, length, shape, style.
-        characters: Who may appear; those of clips are made first, each once. Without casts, each
-            appears alone, as {character}.
-        casts: Who plays which role in the prompts, such as {hero}.
+        scenes: The prompts. Each is made in every variant.
+        variants: How videos are made: model, duration, aspect ratio, style.
+        characters: The available characters; those with a clip are made first, each once. Without
+            casts, each appears alone, as {character}.
+        casts: Which character plays which role of the prompts, such as {hero}.
         batch: Name of the batch; running the same name again continues it. Empty: a new one.
-            May hold {date}, {scheduled} or {run}.
-        credentials: Whose ToAPIs account pays. Empty: the block named "default".
-        bucket: Where the videos go. Empty: the block named "default".
-        max_videos: More videos than this are refused before anything is bought.
-        budget_credits: More credits than this, in all runs of the batch together, are refused
-            before anything is bought; needs settings.purchases.prices. Empty: no limit.
-        on_failure: Whether the run fails when some of its shots do, or tolerates it.
+            May contain {date}, {scheduled} or {run}.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket for the videos. Empty: the block named "default".
+        max_videos: Maximum size of the batch, checked before anything is bought.
+        budget_credits: Limit for the credits of all runs of the batch together, checked before
+            anything is bought; needs settings.purchases.prices. Empty: no limit.
+        on_failure: Whether the run fails if some of its shots fail.
         dry_run: Plan and check only; buy nothing.
-        settings: Waits, bounds and retries: everything rarely touched.
+        settings: Timeouts, limits and retries.
 
     Returns:
         The manifest: a row for each video.
 
     Raises:
-        InvalidBatch: The batch can't be carried out; every fault is listed, nothing was bought.
+        InvalidBatch: The batch is invalid; every fault is listed, nothing was bought.
         BatchFailed: Some shots aren't stored; its `manifest` has the reasons.
 
     Example:
@@ -143,24 +132,26 @@ async def agenerate_from_spec(
 ) -> Manifest:
     """Make the videos of a spec file: `generate_videos` with its parameters in YAML or JSON.
 
-    Or of a table of scenes: CSV, JSONL or Parquet, one row a scene, its columns the fields of
-    `Scene`, with `|` between several image_urls. A table alone is made as the default variant;
-    in YAML or JSON, `scenes: prompts.csv` names a table beside the file, for all the rest.
+    The spec can also be a table of scenes (CSV, JSONL or Parquet): a row for each scene, a column
+    for each field of `Scene`, with `|` between several image_urls. A table alone uses the default
+    variant; in YAML or JSON, `scenes: prompts.csv` refers to a table in the same folder.
 
-    Relative paths of images and clips are meant from where the file lies, on a disk or in S3.
+    Relative paths of images and clips are resolved against the folder of the file, on disk or in
+    S3.
 
     Args:
         spec: A path, or s3://bucket/key (read with the bucket's credentials).
-        batch: Name of the batch, in place of the file's own. May hold {date}, {scheduled}, {run}.
-        credentials: Whose ToAPIs account pays. Empty: the block named "default".
-        bucket: Where the videos go. Empty: the block named "default".
+        batch: Name of the batch; overrides that of the file. May contain {date}, {scheduled} or
+            {run}.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket for the videos. Empty: the block named "default".
         dry_run: Plan and check only; buy nothing.
 
     Returns:
         The manifest: a row for each video.
 
     Raises:
-        InvalidBatch: The batch can't be carried out; every fault is listed, nothing was bought.
+        InvalidBatch: The batch is invalid; every fault is listed, nothing was bought.
         BatchFailed: Some shots aren't stored; its `manifest` has the reasons.
 
     Example:
@@ -198,33 +189,33 @@ async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
     dry_run: bool = False,
     settings: RunSettings = RunSettings(),  # noqa: B008 - as above
 ) -> Manifest:
-    """Submit videos, each once, and end: no run waits while they render.
+    """Submit videos, each once, without waiting for them to render.
 
-    As generate_videos, with the same record: `collect_batch` stores what has been rendered, and
-    running the batch with generate_videos waits for it.
+    Same parameters and record as generate_videos: `collect_batch` stores the completed videos, and
+    running the batch with generate_videos waits for them.
 
     Args:
-        scenes: What the videos show. Each is made in every variant.
-        variants: How they are made: model, length, shape, style.
-        characters: Who may appear; those of clips are made first, and waited for, each once.
-            Without casts, each appears alone, as {character}.
-        casts: Who plays which role in the prompts, such as {hero}.
+        scenes: The prompts. Each is made in every variant.
+        variants: How videos are made: model, duration, aspect ratio, style.
+        characters: The available characters; those with a clip are made first, each once; the run
+            waits for them. Without casts, each appears alone, as {character}.
+        casts: Which character plays which role of the prompts, such as {hero}.
         batch: Name of the batch; running the same name again continues it. Empty: a new one.
-            May hold {date}, {scheduled} or {run}.
-        credentials: Whose ToAPIs account pays. Empty: the block named "default".
-        bucket: Where the videos go. Empty: the block named "default".
-        max_videos: More videos than this are refused before anything is bought.
-        budget_credits: More credits than this, in all runs of the batch together, are refused
-            before anything is bought; needs settings.purchases.prices. Empty: no limit.
-        on_failure: Whether the run fails when a shot could not be submitted, or tolerates it.
+            May contain {date}, {scheduled} or {run}.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket for the videos. Empty: the block named "default".
+        max_videos: Maximum size of the batch, checked before anything is bought.
+        budget_credits: Limit for the credits of all runs of the batch together, checked before
+            anything is bought; needs settings.purchases.prices. Empty: no limit.
+        on_failure: Whether the run fails if a shot could not be submitted.
         dry_run: Plan and check only; buy nothing.
-        settings: Waits, bounds and retries: everything rarely touched.
+        settings: Timeouts, limits and retries.
 
     Returns:
-        The manifest: a row for each video; what was submitted is `open`.
+        The manifest: a row for each video; submitted ones are `open`.
 
     Raises:
-        InvalidBatch: The batch can't be carried out; every fault is listed, nothing was bought.
+        InvalidBatch: The batch is invalid; every fault is listed, nothing was bought.
         BatchFailed: Some shots were not submitted; its `manifest` has the reasons.
 
     Example:
@@ -257,7 +248,7 @@ submit_batch = sync_flow(asubmit_batch)
 def generation_flow(
     progress: Progress,
 ) -> Flow[..., Coroutine[Any, Any, Manifest]]:
-    """`agenerate_from_spec`, whose progress its caller can watch."""
+    """Return `agenerate_from_spec` with observable progress."""
     return watched_flow(agenerate_from_spec, _generate_from_spec, progress)
 
 
@@ -288,17 +279,17 @@ async def _make(
     """Make a batch.
 
     Args:
-        spec: What is asked for.
-        credentials: Whose account pays; None for the default.
-        bucket: Where to; None for the default.
-        progress: Keeps where each shot is.
-        until: The last step: plan and check only; leave what was submitted to render; or store it.
-        faults: What is wrong with the spec file.
+        spec: Of the batch.
+        credentials: Of the account that pays; None: the default block.
+        bucket: Receives the videos; None: the default block.
+        progress: Updated with the phase of each shot.
+        until: The last step: plan and check only, submit only, or store the videos.
+        faults: Faults of the spec file.
 
     Raises:
-        InvalidBatch: It can't be carried out; nothing was bought.
-        BatchFailed: The last step isn't done for all shots, and the spec says to fail then.
-        ManifestNotWritten: It broke off after something was bought, whatever the spec says.
+        InvalidBatch: The batch is invalid; nothing was bought.
+        BatchFailed: The last step failed for some shots, and `on_failure` is "fail".
+        ManifestNotWritten: The run failed after something was bought, whatever `on_failure` is.
     """
     async with checked_batch(spec, credentials, bucket, progress, faults) as batch:
         if until == "plan":
@@ -312,8 +303,8 @@ async def _make_checked(
     on_failure: Literal["fail", "tolerate"],
 ) -> Manifest:
     outcomes = Outcomes.after(batch.stored)
-    with accounting(batch, outcomes):
-        batch = await _with_needs(batch, outcomes)
+    with manifest_on_error(batch, outcomes):
+        batch = await _prepare(batch, outcomes)
         await _run(batch, outcomes, until)
     if until == "submit":
         manifest = await conclude(batch, outcomes, publish_so_far)
@@ -327,29 +318,32 @@ async def _make_checked(
 
 
 async def _show_plan(batch: Batch) -> Manifest:
-    """The end of a dry run; it is about the plan alone."""
+    """Show the plan of a dry run, without shots of earlier plans."""
     planned = replace(batch, orphaned=[])
-    manifest = await gather_manifest(planned, await _open_before(planned))
+    manifest = await gather_manifest(planned, await _known_outcomes(planned))
     await publish_plan(manifest)
     return manifest
 
 
-async def _open_before(batch: Batch) -> Outcomes:
-    """The shots that aren't submitted by a run: they may be paid, or nothing may be done."""
+async def _known_outcomes(batch: Batch) -> Outcomes:
+    """Return the outcomes known before a run: open shots of earlier runs, and blocked shots."""
     unstored = {
         shot_id: Unstored(status="open", reason=str(error), money=error.money)
         for shot_id, error in batch.blocked.items()
     }
-    known = [shot for shot in batch.to_buy if batch.inventory.was_submitted(shot)]
-    if known:
+    submitted = [shot for shot in batch.to_buy if batch.inventory.was_submitted(shot)]
+    if submitted:
         record, now = await read_record(batch.name, batch.store), datetime.now(timezone.utc)
-        found = {one.shot.shot_id: one.unstored(now) for one in open_shots(known, record)}
+        found = {
+            open_shot.shot.shot_id: open_shot.unstored(now)
+            for open_shot in open_shots(submitted, record)
+        }
         unstored = {**found, **unstored}
     return Outcomes(unstored=unstored)
 
 
 async def _run(batch: Batch, outcomes: Outcomes, until: Literal["submit", "download"]) -> None:
-    """Make every shot, in this run or in those of shards."""
+    """Make every shot, in this run or in the runs of its shards."""
     async with progress_artifact(batch.progress, batch.name, batch.settings):
         if batch.shard_count > 1:
             await run_in_shards(batch, outcomes)
@@ -360,12 +354,12 @@ async def _run(batch: Batch, outcomes: Outcomes, until: Literal["submit", "downl
                 await run_shots(batch, outcomes, until)
 
 
-async def _with_needs(batch: Batch, outcomes: Outcomes) -> Batch:
-    """What comes before the shots: characters are made, the plan is kept, files are uploaded.
+async def _prepare(batch: Batch, outcomes: Outcomes) -> Batch:
+    """Make characters, write the plan and upload files; return the batch with the results.
 
     Args:
         batch: The batch.
-        outcomes: Of the run: keeps what was paid.
+        outcomes: Of the run; updated with what was paid.
     """
     batch = await _with_characters(batch, outcomes)
     await batch.with_retries()(
@@ -377,7 +371,7 @@ async def _with_needs(batch: Batch, outcomes: Outcomes) -> Batch:
 
 
 async def _with_characters(batch: Batch, outcomes: Outcomes) -> Batch:
-    """Have the missing characters made."""
+    """Make the missing characters."""
     plan, to_make = batch.plan, batch.to_make
     if not to_make:
         return batch
@@ -391,32 +385,30 @@ async def _with_characters(batch: Batch, outcomes: Outcomes) -> Batch:
         if (error := first_failure(plan.missing.get(shot.shot_id, []), failed))
     }
     by_name = {
-        one.name: made[id_of(one)]
-        for one in plan.spec.characters
-        if not one.exists and id_of(one) in made
+        character.name: made[id_of(character)]
+        for character in plan.spec.characters
+        if not character.exists and id_of(character) in made
     }
     return replace(batch.with_characters(by_name), unprepared=unprepared)
 
 
 async def _with_files(batch: Batch) -> Batch:
-    """Have the missing files uploaded."""
+    """Upload the missing files."""
     needed = {shot.shot_id: references_in(shot.request) for shot in batch.to_buy}
-    references = [one for of_shot in needed.values() for one in of_shot]
+    references = [reference for of_shot in needed.values() for reference in of_shot]
     failed = await upload_files(references, batch.plan.files, batch.bind)
     unprepared = {
-        shot.shot_id: failed[one]
+        shot.shot_id: failed[reference]
         for shot in batch.to_buy
-        if not batch.inventory.was_submitted(
-            shot
-        )  # what was sent before may need no upload any more
-        for one in needed[shot.shot_id]
-        if one in failed
+        if not batch.inventory.was_submitted(shot)  # an accepted submission needs no upload
+        for reference in needed[shot.shot_id]
+        if reference in failed
     }
     return replace(batch, unprepared={**batch.unprepared, **unprepared})
 
 
 def _report_stored(manifest: Manifest) -> str | None:
-    """How many shots have no video, in words; None if all have."""
+    """Log the result; return how many shots have no video, or None if all have."""
     logger = get_run_logger()
     for row in [*manifest.failed, *manifest.open]:
         logger.error("%s: %s", row.status, row.error)
@@ -425,20 +417,22 @@ def _report_stored(manifest: Manifest) -> str | None:
 
 
 def _report_submitted(manifest: Manifest, outcomes: Outcomes) -> str | None:
-    """How many shots were not submitted, in words; None if all were."""
+    """Log the result; return how many shots were not submitted, or None if all were."""
     logger = get_run_logger()
     logger.info(
         "%d generations of batch %s are under way; collect-batch stores what is rendered",
         len(outcomes.rendering),
         manifest.batch,
     )
-    refused = [why for one, why in outcomes.unstored.items() if one not in outcomes.rendering]
+    refused = [
+        why for shot_id, why in outcomes.unstored.items() if shot_id not in outcomes.rendering
+    ]
     for why in refused:
         logger.error("%s: %s", why.status, why.reason)
-    perhaps = sum(spent_on(why) != "not spent" for why in refused)
-    what = f"{len(refused) - perhaps} of {manifest.shots()} shots were not submitted"
-    if perhaps:  # without an answer, or with a generation that is another shot's
-        what = f"{what}, and {perhaps} may have been"
+    maybe_submitted = sum(spent_on(why) != "not spent" for why in refused)
+    what = f"{len(refused) - maybe_submitted} of {manifest.shots()} shots were not submitted"
+    if maybe_submitted:  # no response, or the response named another shot's generation
+        what = f"{what}, and {maybe_submitted} may have been"
     return what if refused else None
 
 

@@ -1,4 +1,4 @@
-"""What a batch is made from: its spec file, the files and earlier shots that it refers to."""
+"""Reads the inputs of a batch: its spec file, and the files and earlier shots it refers to."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -29,16 +29,17 @@ from prefect_toapis.tasks.options import Bind
 from prefect_toapis.tasks.uploads import aupload_clip, aupload_image
 
 _UNREADABLE = (OSError, ValueError, StoreError, ImportError)
-_READS_AT_ONCE = 4  # files of 50 MB at most
-_UPLOADS_AT_ONCE = 4  # files of 50 MB at most, in memory
+_READS_AT_ONCE = 4  # files of up to 50 MB in memory
+_UPLOADS_AT_ONCE = 4  # as above
+_LISTED = 5  # shots in a message
 
 
 async def read_spec_file(path: str, bucket: VideoBucket | None) -> tuple[BatchSpec, list[str]]:
-    """The batch of a spec file, and everything that is wrong with it.
+    """Read a spec file; return the batch and the faults of the file.
 
     Args:
-        path: Of the file, or `s3://bucket/key`.
-        bucket: Its credentials read from S3. None: those of the default bucket.
+        path: A local path, or `s3://bucket/key`.
+        bucket: Its credentials are used for S3. None: those of the default bucket.
     """
     try:
         spec = open_spec(await _read(path, bucket), path)
@@ -49,35 +50,14 @@ async def read_spec_file(path: str, bucket: VideoBucket | None) -> tuple[BatchSp
     return spec.batch()
 
 
-async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
-    name = path.rpartition("/")[2]
-    try:
-        return read_table(await _read(path, bucket), name)
-    except _UNREADABLE as error:
-        return Table(name, faults=[f"scenes {path}: {error}"])
-
-
-async def _read(path: str, bucket: VideoBucket | None) -> bytes:
-    if not path.startswith("s3://"):
-        return await asyncio.to_thread(read_file, path, TABLE_BYTES)
-    store, key = BucketStore.for_uri(path, (await bucket_or_default(bucket)).credentials)
-    found = await store.head(key)
-    if found and (fault := length_fault(found.size, TABLE_BYTES)):
-        raise ValueError(fault)
-    content = await store.read(key) if found else None
-    if content is None:
-        raise ValueError("there is no such object")
-    return content
-
-
 @dataclass(frozen=True)
 class Sources:
-    """A batch that refers to nothing outside of itself any more.
+    """A batch whose references to files and earlier shots are resolved.
 
     Args:
-        spec: With references in place of files, and task ids in place of earlier shots.
-        files: Where the contents are, by reference.
-        faults: What could not be found, or is nothing that the API takes.
+        spec: With content references instead of paths, and task ids instead of earlier shots.
+        files: By reference.
+        faults: Of files and shots that are missing or not accepted by the API.
     """
 
     spec: BatchSpec
@@ -86,109 +66,63 @@ class Sources:
 
 
 async def read_sources(spec: BatchSpec, bucket: VideoBucket) -> Sources:
-    """Read everything that a batch refers to.
+    """Resolve the files and earlier shots that a batch refers to.
 
     Args:
-        spec: As its user wrote it.
-        bucket: Where earlier batches are; its credentials read `s3://` files.
+        spec: With paths and names of earlier shots.
+        bucket: Contains earlier batches; its credentials are used for `s3://` files.
     """
     found, faults = await read_files(files_in(spec), bucket)
     spec = with_references(spec, found)
     tasks, unknown = await _read_remixes(spec, BucketStore(bucket))
-    files = {one: file for file, one in found.items()}
+    files = {reference: file for file, reference in found.items()}
     return Sources(with_remixes(spec, tasks), files, faults + unknown)
 
 
 async def read_files(
     files: dict[File, str], bucket: VideoBucket
 ) -> tuple[dict[File, str], list[str]]:
-    """References to the contents of files, and what is wrong with them.
+    """Read files; return references to their contents, and the faults.
 
     Args:
-        files: Each with who names it.
-        bucket: Its credentials read `s3://` files.
+        files: Each with the field that refers to it, for messages.
+        bucket: Its credentials are used for `s3://` files.
 
     Returns:
-        The references, also of those that can't be read, so that other faults can be seen.
+        The references and faults. Unreadable files have a reference too, so that the rest of the
+        batch can be checked.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
     faults: list[str] = []
 
-    async def read(file: File, who: str) -> str:
+    async def read(file: File, field: str) -> str:
         try:
             async with at_once:
                 media = await read_media(file.path, file.kind, bucket.credentials)
         except InvalidRequest as error:
-            faults.extend(f"{who}: {fault}" for fault in error.faults)
+            faults.extend(f"{field}: {fault}" for fault in error.faults)
         except StoreError as error:
-            faults.append(f"{who}: {error}")
+            faults.append(f"{field}: {error}")
         else:
             return media.reference
         return reference(sha256(file.path.encode()).hexdigest())
 
-    references = await asyncio.gather(*[read(file, who) for file, who in files.items()])
+    references = await asyncio.gather(*[read(file, field) for file, field in files.items()])
     return dict(zip(files, references, strict=True)), faults
-
-
-async def _read_remixes(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, str], list[str]]:
-    """The task ids of the earlier shots that scenes remix, and those that can't be remixed."""
-    named = {one.remix_of: shot for one in spec.scenes if (shot := earlier_shot(one.remix_of))}
-    tasks: dict[str, str] = {}
-    faults: list[str] = []
-    manifests = await _read_manifests({shot.batch for shot in named.values()}, store, faults)
-    for remix_of, shot in named.items():
-        if remix_of is None or shot.batch not in manifests:
-            continue
-        try:
-            tasks[remix_of] = task_of(shot, manifests[shot.batch].rows)
-        except ValueError as error:
-            faults.append(f"remix_of={remix_of}: {error}")
-    return tasks, faults
-
-
-async def _read_manifests(
-    batches: Iterable[str], store: BucketStore, faults: list[str]
-) -> dict[str, Manifest]:
-    found: dict[str, Manifest] = {}
-    for batch in batches:
-        uri = store.bucket.uri(f"{batch}/{MANIFEST_FILE}")
-        try:
-            if manifest := await _read_manifest(batch, store):
-                found[batch] = manifest
-            else:
-                faults.append(f"remix_of: there is no {uri}")
-        except ValidationError:  # it would show what is in there
-            faults.append(f"remix_of: {uri} can't be read: it is damaged, or of a later version")
-        except (StoreError, ValueError) as error:
-            faults.append(f"remix_of: {uri} can't be read: {error}")
-    return found
-
-
-async def _read_manifest(batch: str, store: BucketStore) -> Manifest | None:
-    if not is_batch_name(batch):
-        return None
-    key = f"{batch}/{MANIFEST_FILE}"
-    stored = await store.head(key)
-    if stored and (fault := length_fault(stored.size, LONGEST)):
-        raise ValueError(fault)
-    content = await store.read(key) if stored else None
-    if content is None:
-        return None
-    return Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))
 
 
 async def upload_files(
     references: Iterable[str], files: Mapping[str, File], bind: Bind
 ) -> dict[str, ToAPIsError]:
-    """Upload the contents that are referred to, each once, none able to stop another.
+    """Upload files concurrently, each content once; a failure doesn't affect the others.
 
     Args:
         references: To the contents.
-        files: Where they are, by reference.
-        bind: Gives the tasks the blocks and settings of the run.
+        files: By reference.
+        bind: Binds the blocks and settings of the run to the tasks.
 
     Returns:
-        Why some could not be uploaded, by reference.
+        The errors of failed uploads, by reference.
     """
     uploads = {"image": bind(aupload_image), "video": bind(aupload_clip)}
     at_once = asyncio.Semaphore(_UPLOADS_AT_ONCE)
@@ -205,11 +139,8 @@ async def upload_files(
             failed[reference] = error
 
     wanted = dict.fromkeys(references)
-    await asyncio.gather(*[upload(one) for one in wanted if one in files])
+    await asyncio.gather(*[upload(reference) for reference in wanted if reference in files])
     return failed
-
-
-_LISTED = 5  # shots in a message
 
 
 class EarlierShot(NamedTuple):
@@ -268,6 +199,76 @@ def with_remixes(spec: BatchSpec, tasks: Mapping[str, str]) -> BatchSpec:
         for scene in spec.scenes
     ]
     return spec.model_copy(update={"scenes": scenes})
+
+
+async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
+    name = path.rpartition("/")[2]
+    try:
+        return read_table(await _read(path, bucket), name)
+    except _UNREADABLE as error:
+        return Table(name, faults=[f"scenes {path}: {error}"])
+
+
+async def _read(path: str, bucket: VideoBucket | None) -> bytes:
+    if not path.startswith("s3://"):
+        return await asyncio.to_thread(read_file, path, TABLE_BYTES)
+    store, key = BucketStore.for_uri(path, (await bucket_or_default(bucket)).credentials)
+    found = await store.head(key)
+    if found and (fault := length_fault(found.size, TABLE_BYTES)):
+        raise ValueError(fault)
+    content = await store.read(key) if found else None
+    if content is None:
+        raise ValueError("there is no such object")
+    return content
+
+
+async def _read_remixes(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, str], list[str]]:
+    """Return the task ids of remixed earlier shots, and the faults of those that can't be."""
+    named = {
+        scene.remix_of: shot for scene in spec.scenes if (shot := earlier_shot(scene.remix_of))
+    }
+    tasks: dict[str, str] = {}
+    faults: list[str] = []
+    manifests = await _read_manifests({shot.batch for shot in named.values()}, store, faults)
+    for remix_of, shot in named.items():
+        if remix_of is None or shot.batch not in manifests:
+            continue
+        try:
+            tasks[remix_of] = task_of(shot, manifests[shot.batch].rows)
+        except ValueError as error:
+            faults.append(f"remix_of={remix_of}: {error}")
+    return tasks, faults
+
+
+async def _read_manifests(
+    batches: Iterable[str], store: BucketStore, faults: list[str]
+) -> dict[str, Manifest]:
+    found: dict[str, Manifest] = {}
+    for batch in batches:
+        uri = store.bucket.uri(f"{batch}/{MANIFEST_FILE}")
+        try:
+            if manifest := await _read_manifest(batch, store):
+                found[batch] = manifest
+            else:
+                faults.append(f"remix_of: there is no {uri}")
+        except ValidationError:  # its text contains the values
+            faults.append(f"remix_of: {uri} can't be read: it is damaged, or of a later version")
+        except (StoreError, ValueError) as error:
+            faults.append(f"remix_of: {uri} can't be read: {error}")
+    return found
+
+
+async def _read_manifest(batch: str, store: BucketStore) -> Manifest | None:
+    if not is_batch_name(batch):
+        return None
+    key = f"{batch}/{MANIFEST_FILE}"
+    stored = await store.head(key)
+    if stored and (fault := length_fault(stored.size, LONGEST)):
+        raise ValueError(fault)
+    content = await store.read(key) if stored else None
+    if content is None:
+        return None
+    return Manifest.from_jsonl(content.decode(), uri=store.bucket.uri(batch))
 
 
 def _is_named(row: ManifestRow, name: str) -> bool:

@@ -1,15 +1,15 @@
-"""Python's own settings, for a process of ours that has thousands of shots under way.
+"""Tunes Python's switch interval and garbage collector for thousands of concurrent shots.
 
-They are changed only where TOAPIS_TUNE_INTERPRETER is 1: they are the whole process's, so only its
-owner may say so. The command line and the shipped deployments do.
+These settings affect the whole process, so they are only changed if TOAPIS_TUNE_INTERPRETER is 1.
+The command line and the shipped deployments set it.
 
-A thread that wants Python's lock waits for the switch interval (5 ms) while another one computes.
-A request of the background loop needs the lock some twenty times, so that with hundreds of shots
-under way replies came seconds late, though the CPU was not fully used.
+A thread that needs the GIL waits for up to the switch interval (5 ms) while another one computes.
+A request in the background loop acquires the GIL about twenty times, so with hundreds of shots in
+flight, replies were seconds late although the CPU was not saturated.
 
-And the garbage collector looks through everything that is there, again and again while there gets
-more of it: with 5,000 shots under way it took a sixth of the CPU, and more than a second at a time
-in which nothing else went on. Now what it has looked through once isn't looked through again.
+A full garbage collection traverses all objects, and happens repeatedly while their number grows:
+with 5,000 shots in flight it took a sixth of the CPU, with pauses of more than a second. So objects
+that survive a full collection are frozen, and not traversed again.
 """
 
 import gc
@@ -20,78 +20,83 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-SWITCH = "TOAPIS_TUNE_INTERPRETER"
-TURN = 0.0005  # seconds
-SEARCHES = (20_000, 5, 2)  # new objects before the first one, then how many before a wider one
-_WIDEST = 2  # of a search: it looks through everything
+ENVIRONMENT_VARIABLE = "TOAPIS_TUNE_INTERPRETER"
+SWITCH_INTERVAL = 0.0005  # seconds
+GC_THRESHOLD = (20_000, 5, 2)  # new objects, then collections before one of the next generation
+_OLDEST_GENERATION = 2  # its collection traverses all objects
 
 
 @dataclass(frozen=True)
 class _Settings:
-    turn: float
-    searches: tuple[int, int, int]
+    switch_interval: float
+    gc_threshold: tuple[int, int, int]
 
     @classmethod
     def now(cls) -> "_Settings":
         return cls(sys.getswitchinterval(), gc.get_threshold())
 
     @property
-    def searches_often(self) -> bool:
-        """Whether the collector is as Python has it: on, not rarer than here, nothing frozen."""
-        return 0 < self.searches[0] <= SEARCHES[0] and gc.get_freeze_count() == 0
+    def gc_is_tunable(self) -> bool:
+        """Whether the collector is enabled, not rarer than `GC_THRESHOLD`, with nothing frozen."""
+        return 0 < self.gc_threshold[0] <= GC_THRESHOLD[0] and gc.get_freeze_count() == 0
 
     def apply(self) -> None:
-        gc.set_threshold(*self.searches)
-        if self.turn != sys.getswitchinterval():  # Python rounds down what it is told
-            sys.setswitchinterval(self.turn)
+        gc.set_threshold(*self.gc_threshold)
+        if self.switch_interval != sys.getswitchinterval():  # Python rounds it down to microseconds
+            sys.setswitchinterval(self.switch_interval)
 
 
-class _Batches:
+class _Tuning:
+    """The tuning shared by the concurrent batches of this process."""
+
     def __init__(self) -> None:
         self.lock = Lock()
-        self.under_way = 0
+        self.batches = 0
         self.before = _Settings.now()
 
     def begin(self) -> None:
         self.before = before = _Settings.now()
-        often = before.searches_often
-        _Settings(min(TURN, before.turn), SEARCHES if often else before.searches).apply()
-        if often:
-            gc.callbacks.append(_spare)
+        gc_is_tunable = before.gc_is_tunable
+        _Settings(
+            min(SWITCH_INTERVAL, before.switch_interval),
+            GC_THRESHOLD if gc_is_tunable else before.gc_threshold,
+        ).apply()
+        if gc_is_tunable:
+            gc.callbacks.append(_freeze_survivors)
 
     def end(self) -> None:
-        if _spare in gc.callbacks:
-            gc.callbacks.remove(_spare)
+        if _freeze_survivors in gc.callbacks:
+            gc.callbacks.remove(_freeze_survivors)
             gc.unfreeze()
         self.before.apply()
 
 
-def _spare(phase: str, search: dict[str, int]) -> None:
-    """Have the next searches leave out what was found to be in use."""
-    if phase == "stop" and search["generation"] == _WIDEST:
+def _freeze_survivors(phase: str, info: dict[str, int]) -> None:
+    """A `gc` callback: after a full collection, exclude its survivors from later ones."""
+    if phase == "stop" and info["generation"] == _OLDEST_GENERATION:
         gc.freeze()
 
 
-_batches = _Batches()
+_tuning = _Tuning()
 
 
 @contextmanager
 def tuned_interpreter() -> Iterator[None]:
-    """Shorter turns of threads, rarer searches for garbage; when the last batch ends, as before.
+    """Tune the interpreter; when the last batch ends, the previous settings are restored.
 
-    Without the switch it changes nothing.
+    Does nothing unless TOAPIS_TUNE_INTERPRETER is 1.
     """
-    if os.environ.get(SWITCH) != "1":
+    if os.environ.get(ENVIRONMENT_VARIABLE) != "1":
         yield
         return
-    with _batches.lock:
-        if _batches.under_way == 0:
-            _batches.begin()
-        _batches.under_way += 1
+    with _tuning.lock:
+        if _tuning.batches == 0:
+            _tuning.begin()
+        _tuning.batches += 1
     try:
         yield
     finally:
-        with _batches.lock:
-            _batches.under_way -= 1
-            if _batches.under_way == 0:
-                _batches.end()
+        with _tuning.lock:
+            _tuning.batches -= 1
+            if _tuning.batches == 0:
+                _tuning.end()

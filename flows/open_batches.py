@@ -1,4 +1,4 @@
-"""Batches as the bucket has them, and what of them is open; nothing is bought."""
+"""Opens recorded batches, and reads and refreshes their open shots; buys nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -42,18 +42,18 @@ async def open_recorded_batch(
     settings: RunSettings,
     progress: Progress,
 ) -> AsyncIterator[Batch]:
-    """A batch with the plan that the bucket has of it; nothing of it is bought again.
+    """Open a batch with the plan in the bucket, and settings that buy nothing.
 
     Args:
         name: Of the batch.
-        credentials: Whose account paid.
-        bucket: Where the batch is.
-        settings: Waits and bounds; what buys is switched off.
-        progress: Keeps where each shot is.
+        credentials: Of the account that paid.
+        bucket: Contains the batch.
+        settings: Timeouts, limits and retries; those that would buy again are overridden.
+        progress: Updated with the phase of each shot.
 
     Raises:
         InvalidBatch: There is no such batch.
-        StoreError: The bucket doesn't answer, or its plan or record is damaged.
+        StoreError: The bucket is unavailable, or the plan or record is damaged.
     """
     store = BucketStore(bucket)
     settings = settings.with_overrides(_BUYS_NOTHING)
@@ -80,16 +80,16 @@ async def open_recorded_batch(
 
 
 async def read_open(batch: Batch) -> tuple[list[OpenShot], dict[str, Unstored]]:
-    """The shots of a batch that can still be finished, orphaned ones too.
+    """Read the open shots of a batch, including orphaned ones.
 
     Args:
-        batch: As the bucket has it.
+        batch: An open batch.
 
     Returns:
-        The open shots; and why others have no video, by shot id.
+        The open shots, and the reasons why other shots have no video, by shot id.
 
     Raises:
-        StoreError: The bucket doesn't answer.
+        StoreError: The bucket is unavailable.
     """
     inventory = batch.inventory
     keys = [
@@ -100,38 +100,40 @@ async def read_open(batch: Batch) -> tuple[list[OpenShot], dict[str, Unstored]]:
     ]
     with _nothing_bought():
         record = await read_attempts(keys, batch.store)
-    unstored = [one for one in [*batch.shots, *batch.orphaned] if not inventory.is_stored(one)]
+    unstored = [shot for shot in [*batch.shots, *batch.orphaned] if not inventory.is_stored(shot)]
     return open_shots(unstored, record), failed_shots(unstored, record)
 
 
 async def refresh_statuses(shots: Iterable[OpenShot], account: Account) -> list[OpenShot]:
-    """The shots with the provider's status of each now; without one, they are as they were.
+    """Query the current status of open shots; if a query fails, the shot is unchanged.
 
     Args:
-        shots: Asked for by task id, or else by business id, where that is possible.
-        account: The one that paid.
+        shots: Queried by task id, or else by business id if that is supported.
+        account: The account that paid.
     """
     at_once = asyncio.Semaphore(_QUERIES_AT_ONCE)
 
-    async def read(one: OpenShot) -> Reply | None:
-        if one.attempt.task_id:
-            return await account.status(one.attempt.task_id, one.attempt.business_id)
-        return await account.find(one.attempt.business_id) if one.shot.supports_lookup else None
+    async def read(found: OpenShot) -> Reply | None:
+        attempt = found.attempt
+        if attempt.task_id:
+            return await account.status(attempt.task_id, attempt.business_id)
+        return await account.find(attempt.business_id) if found.shot.supports_lookup else None
 
-    async def refresh(one: OpenShot) -> OpenShot:
+    async def refresh(found: OpenShot) -> OpenShot:
         async with at_once:
             try:
-                return replace(one, reply=await read(one))
+                return replace(found, reply=await read(found))
             except ToAPIsError as error:
-                get_run_logger().warning("%s: its status can't be read: %s", one.shot.label, error)
-                return one
+                label = found.shot.label
+                get_run_logger().warning("%s: its status can't be read: %s", label, error)
+                return found
 
     return await asyncio.gather(*map(refresh, shots))
 
 
 @contextmanager
 def _nothing_bought() -> Iterator[None]:
-    """What earlier runs bought is as it was."""
+    """Add to store errors that this run bought nothing."""
     try:
         yield
     except StoreError as error:

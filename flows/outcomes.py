@@ -1,4 +1,4 @@
-"""What a run knows of its batch by itself, and the manifest that it ends with."""
+"""The outcomes of a run, and the manifest that it ends with."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,21 +19,27 @@ from prefect_toapis.records.stored_shots import StoredShot, Unstored
 from prefect_toapis.reports.artifacts import headline
 from prefect_toapis.reports.manifest import Manifest, build_manifest
 
-_IDS_A_LINE = 50  # of the log: Prefect drops lines that are too long
+_IDS_PER_LINE = 50  # of the log: Prefect drops lines that are too long
+
+# The bucket existed: each run probes it before buying anything.
+BUCKET_LOST = (
+    "Bring the bucket back with what was in it before running the batch again: without the record "
+    "in it, another run pays for everything anew."
+)
 
 
 @dataclass
 class Outcomes:
-    """What became of the shots of one run.
+    """The outcomes of the shots of a run.
 
     Args:
-        stored: What `shot.json` says of the shots that are stored, by its key.
-        unstored: Why others aren't, by shot id.
-        accepted: The generations that are waited for, by shot id.
-        rendering: The ids of the shots that were submitted, and left to render.
-        stopped: Why nothing more was submitted; None if all was.
+        stored: The content of `shot.json` of each stored shot, by its key.
+        unstored: Why the other shots aren't stored, by shot id.
+        accepted: The generations that the run waits for, by shot id.
+        rendering: Ids of shots that were submitted without waiting.
+        stopped: The error that stopped further submissions; None if there was none.
         characters: What was spent on characters in this run.
-        owners: The shot that each generation belongs to, by task id.
+        owners: The shot of each generation, by task id.
     """
 
     stored: dict[str, StoredShot] = field(default_factory=dict)
@@ -46,15 +52,15 @@ class Outcomes:
 
     @classmethod
     def after(cls, stored: Mapping[str, StoredShot]) -> "Outcomes":
-        """Those of a run that begins, with what earlier runs stored, by the key of `shot.json`."""
-        owners = {one.task_id: one.shot for one in stored.values()}
+        """Return the initial outcomes of a run, from stored shots by the key of `shot.json`."""
+        owners = {entry.task_id: entry.shot for entry in stored.values()}
         return cls(stored=dict(stored), owners=owners)
 
     def accept(self, shot: Shot, generation: Generation) -> None:
-        """Note that a shot's submission was accepted, in this run or an earlier one.
+        """Record that a shot's submission was accepted, in this run or an earlier one.
 
         Raises:
-            GenerationShared: The generation is another shot's already.
+            GenerationShared: The generation already belongs to another shot.
         """
         owner = self.owners.setdefault(generation.task_id, shot)
         if owner.shot_id != shot.shot_id:
@@ -71,22 +77,22 @@ class Outcomes:
         self.accepted[shot.shot_id] = generation
 
     def bought(self, batch: Batch) -> bool:
-        """Whether anything of the batch is paid, or may be: in this run or before."""
+        """Return whether anything of the batch was bought, or may be, in this run or before."""
         return bool(
             self.accepted
-            or any(one.money != "not spent" for one in self.characters)
-            or any(spent_on(one) != "not spent" for one in self.unstored.values())
+            or any(spending.money != "not spent" for spending in self.characters)
+            or any(spent_on(why) != "not spent" for why in self.unstored.values())
             or any(batch.inventory.was_submitted(shot) for shot in batch.shots)
         )
 
     def manifest(self, batch: Batch, why: str) -> Manifest:
-        """The table of the batch as the run itself knows it.
+        """Build the manifest from what the run knows, without reading the bucket.
 
         Args:
             batch: The batch.
-            why: The run could not go on, or can't read the bucket.
+            why: Why the run failed, or can't read the bucket.
         """
-        stored = {one.shot.shot_id for one in self.stored.values()}
+        stored = {entry.shot.shot_id for entry in self.stored.values()}
         unknown = {
             shot.shot_id: self._unaccounted(batch, shot, why)
             for shot in batch.shots
@@ -99,7 +105,7 @@ class Outcomes:
         return manifest.model_copy(update={"plan": batch.in_words})
 
     def _unaccounted(self, batch: Batch, shot: Shot, why: str) -> Unstored:
-        """Why a shot has no outcome of its own."""
+        """Describe a shot that has no outcome."""
         if generation := self.accepted.get(shot.shot_id):
             return Unstored(
                 status="open",
@@ -118,15 +124,15 @@ class Outcomes:
 
 
 @contextmanager
-def accounting(batch: Batch, outcomes: Outcomes) -> Iterator[None]:
-    """Whatever breaks a run off, it ends with a manifest that names what was bought.
+def manifest_on_error(batch: Batch, outcomes: Outcomes) -> Iterator[None]:
+    """If a run fails, raise an error with a manifest that names everything that was bought.
 
     Args:
         batch: The batch.
-        outcomes: Of the run; looked at when it breaks off.
+        outcomes: Of the run; read when it fails.
 
     Raises:
-        ManifestNotWritten: Something went wrong after anything of the batch was bought.
+        ManifestNotWritten: An error occurred after anything of the batch was bought.
     """
     try:
         yield
@@ -140,32 +146,32 @@ def accounting(batch: Batch, outcomes: Outcomes) -> Iterator[None]:
 def not_written(
     manifest: Manifest, characters: Sequence[CharacterSpending], cause: Exception
 ) -> ManifestNotWritten:
-    """The end of a run whose manifest is in memory alone; the log names its generations, too.
+    """Return the error for a manifest that exists only in memory, and log its generations.
 
     Args:
-        manifest: What is known.
+        manifest: Of the batch.
         characters: What was spent on characters in this run.
-        cause: Why it isn't in the bucket.
+        cause: Why the manifest isn't in the bucket.
     """
     logger = get_run_logger()
     named = [f"{row.label}: {row.task_id}" for row in manifest.rows if row.task_id]
-    named += [f'character "{one.name}": {one.task_id}' for one in characters if one.task_id]
+    named += [f'character "{made.name}": {made.task_id}' for made in characters if made.task_id]
     named = list(dict.fromkeys(named))
-    for start in range(0, len(named), _IDS_A_LINE):
-        some = named[start : start + _IDS_A_LINE]
+    for start in range(0, len(named), _IDS_PER_LINE):
+        some = named[start : start + _IDS_PER_LINE]
         logger.error("Generations of batch %s: %s", manifest.batch, "; ".join(some))
     what = (
         f"{headline(manifest)}, but the manifest of batch {manifest.batch} could not be written: "
         f"{cause_in_words(cause)}"
     )
     error = ManifestNotWritten(what, manifest, characters)
-    if isinstance(cause, ToAPIsError):  # the log shows it, too
+    if isinstance(cause, ToAPIsError):  # it is logged as well
         cause.add_context(money=error.money, spending=error.spending or "")
     return error.add_context(advice=_advice(manifest.batch, cause))
 
 
 def cause_in_words(cause: Exception) -> str:
-    """What happened, without what it says of money and of what to do."""
+    """Describe an error without its statements about money and advice."""
     if not isinstance(cause, ToAPIsError):
         return type(cause).__name__
     seen = [f"HTTP {cause.http_status}" if cause.http_status else None, cause.code]
@@ -173,39 +179,22 @@ def cause_in_words(cause: Exception) -> str:
     return f"{cause.message.rstrip('.')}{f' ({facts})' if facts else ''}"
 
 
-# That it was there is known: each run proves it before anything is bought.
-BUCKET_LOST = (
-    "Bring the bucket back with what was in it before running the batch again: without the record "
-    "in it, another run pays for everything anew."
-)
-
-
-def _advice(batch: str, cause: Exception) -> str:
-    ids = "The results of these generations can be fetched by their ids for 24 hours."
-    if isinstance(cause, StoreMissing):
-        return f"{BUCKET_LOST} {ids}"
-    again = f'run batch "{batch}" again: it goes on with what was bought and pays nothing twice.'
-    if isinstance(cause, ToAPIsError) and cause.advice:
-        return f"{cause.advice} Then {again} {ids}"
-    return f"The log says more. R{again[1:]} {ids}"
-
-
 async def conclude(
     batch: Batch,
     outcomes: Outcomes,
     publish: Callable[[Batch, Manifest], Awaitable[None]] = publish,
 ) -> Manifest:
-    """The manifest of a batch as the bucket has it now, published.
+    """Build the manifest of a batch from the bucket, and publish it.
 
     Args:
         batch: The batch.
         outcomes: Of this run.
-        publish: Writes it and shows it.
+        publish: Writes and shows the manifest.
 
     Raises:
-        ManifestNotWritten: The bucket can't be read, or doesn't take it; its `manifest` is what is
-            known all the same. It is raised whatever `on_failure` says: a manifest that is nowhere
-            must not look like success.
+        ManifestNotWritten: The bucket can't be read or written; its `manifest` is built from what
+            the run knows. Raised whatever `on_failure` is: a run without a manifest must not look
+            successful.
     """
     try:
         manifest = await gather_manifest(batch, outcomes)
@@ -220,15 +209,15 @@ async def conclude(
 
 
 async def gather_manifest(batch: Batch, outcomes: Outcomes) -> Manifest:
-    """The table of a batch as the bucket has it now.
+    """Build the manifest of a batch from the bucket.
 
     Args:
         batch: The batch.
         outcomes: Of this run: what it has read or written isn't read again.
 
     Raises:
-        StoreError: The bucket can't be listed, or a `shot.json` can't be read for now. One that is
-            damaged concerns its own shot alone: it is open, and its row says why.
+        StoreError: The bucket can't be listed, or a `shot.json` is temporarily unreadable. A
+            damaged one affects only its own shot, whose row is open with the reason.
     """
     retries, known = batch.with_retries(), outcomes.stored
     entries = await retries(batch.store.list_entries, f"{batch.name}/")
@@ -246,3 +235,13 @@ async def gather_manifest(batch: Batch, outcomes: Outcomes) -> Manifest:
     unstored = {**why, **outcomes.unstored}
     manifest = build_manifest(batch.name, batch.uri, batch.shots, stored, unstored, batch.orphaned)
     return manifest.model_copy(update={"plan": batch.in_words})
+
+
+def _advice(batch: str, cause: Exception) -> str:
+    ids = "The results of these generations can be fetched by their ids for 24 hours."
+    if isinstance(cause, StoreMissing):
+        return f"{BUCKET_LOST} {ids}"
+    again = f'run batch "{batch}" again: it goes on with what was bought and pays nothing twice.'
+    if isinstance(cause, ToAPIsError) and cause.advice:
+        return f"{cause.advice} Then {again} {ids}"
+    return f"The log says more. R{again[1:]} {ids}"

@@ -1,4 +1,4 @@
-"""The progress of a running batch: where each shot is, when all may be done, and who sees it."""
+"""The progress of a running batch: phases, remaining time, and the progress artifact."""
 
 import asyncio
 import math
@@ -37,10 +37,10 @@ Phase = Literal["waiting", "queued", "rendering", "storing", "stored", "failed",
 ENDED: tuple[Phase, ...] = ("stored", "failed", "open")
 
 _UNDER_WAY: tuple[Phase, ...] = ("queued", "rendering", "storing")
-_LONGEST = 30 * 24 * 3600.0  # seconds: what would take longer is no estimate
-_EVERY_SECONDS = 5
-_LINES = 10  # in the log, for a batch of any size
-_WORTH_A_LINE = 10  # shots: the lines of a smaller batch's shots say it already
+_MAX_ESTIMATE = 30 * 24 * 3600.0  # seconds; longer estimates are discarded
+_UPDATE_SECONDS = 5
+_LOG_LINES = 10  # for a batch of any size
+_MIN_SHOTS_TO_LOG = 10  # the log lines of each shot suffice for smaller batches
 
 
 @dataclass
@@ -48,14 +48,15 @@ class Progress:
     """The phases of a batch's shots.
 
     Args:
-        batch: Its name, once it is known.
-        phases: By the shot's label, in the order of the plan.
-        percent: How far each rendering one is, as the provider tells.
+        batch: Name of the batch, once it is known.
+        phases: By the label of the shot, in the order of the plan.
+        percent: The progress of each rendering shot, from the provider.
         began: When each shot of this run was submitted or found again, by the clock.
-        took: How many seconds each needed from then until it was stored.
-        bought: The shots whose generation this run paid for.
-        made: The characters whose creation this run paid for.
-        under_way: Gives the task ids of what is paid and not stored, by the shots' labels.
+        took: Seconds from then until it was stored.
+        bought: Labels of the shots that this run paid for.
+        made: Names of the characters that this run paid for.
+        under_way: Returns the task ids of paid shots that aren't stored, by label.
+        clock: Returns the current time in seconds; monotonic.
     """
 
     batch: str = ""
@@ -69,7 +70,7 @@ class Progress:
     clock: Callable[[], float] = field(default=time.monotonic, compare=False)
 
     def set(self, label: str, phase: Phase, percent: float = 0) -> None:
-        """Note where a shot is."""
+        """Set the phase of a shot."""
         self.phases[label] = phase
         self.percent[label] = percent
         if phase == "queued":
@@ -78,33 +79,33 @@ class Progress:
             self.took[label] = self.clock() - self.began[label]
 
     def counts(self) -> Counter[Phase]:
-        """How many shots are in each phase."""
+        """Return the number of shots in each phase."""
         return Counter(list(self.phases.values()))
 
     @property
     def ended(self) -> int:
-        """How many shots are done, for good or for now."""
+        """Number of shots that are stored, failed or left open."""
         counts = self.counts()
         return sum(counts[phase] for phase in ENDED)
 
     @property
     def in_words(self) -> str:
-        """How many shots are where, in the order in which they pass."""
+        """Summary of the number of shots in each phase."""
         counts = self.counts()
         parts = [f"{counts[phase]} {phase}" for phase in get_args(Phase) if counts[phase]]
         return f"{self.ended} of {len(self.phases)} shots done: {', '.join(parts)}"
 
 
 def seconds_left(progress: Progress, now: float, at_once: int) -> float | None:
-    """How many seconds a batch still needs; None while nothing tells, or nothing that can be.
+    """Estimate the remaining seconds of a batch; None if there is no plausible estimate.
 
-    A shot that renders is judged by its progress, or else by what the others took; those that
-    wait come in waves of as many as may be under way.
+    A rendering shot is estimated from its progress, or else from the median of the other shots;
+    waiting shots follow in waves of `at_once`.
 
     Args:
-        progress: Where every shot is.
-        now: By the progress's own clock.
-        at_once: Shots under way at once, at most.
+        progress: The phases of the shots.
+        now: The current time, by `progress.clock`.
+        at_once: Maximum number of shots in flight.
 
     Example:
         >>> progress = Progress(phases={"a": "rendering"}, percent={"a": 25}, began={"a": 0})
@@ -115,39 +116,25 @@ def seconds_left(progress: Progress, now: float, at_once: int) -> float | None:
     waiting = progress.counts()["waiting"]
     if not under_way and not waiting:
         return 0.0
-    whole = {label: _whole(progress, label, now) for label in under_way}
-    known = [*progress.took.values(), *(one for one in whole.values() if one is not None)]
+    estimates = {label: _total_seconds(progress, label, now) for label in under_way}
+    known = [*progress.took.values(), *(total for total in estimates.values() if total is not None)]
     if not known:
         return None
     typical = median(known)
-    rest = [
-        (typical if whole[label] is None else whole[label] or 0) - _elapsed(progress, label, now)
+    remaining = [
+        (typical if (total := estimates[label]) is None else total) - _elapsed(progress, label, now)
         for label in under_way
     ]
-    left = max([0.0, *rest]) + math.ceil(waiting / at_once) * typical
-    return left if left <= _LONGEST else None
-
-
-def _elapsed(progress: Progress, label: str, now: float) -> float:
-    return now - progress.began.get(label, now)
-
-
-def _whole(progress: Progress, label: str, now: float) -> float | None:
-    """How long a shot takes from its submission to the end, by its progress."""
-    percent = progress.percent.get(label, 0)
-    elapsed = _elapsed(progress, label, now)
-    if not 0 < percent <= 100 or elapsed <= 0:
-        return None
-    whole = elapsed * 100 / percent
-    return whole if whole <= _LONGEST else None  # of a progress of next to nothing, for one
+    left = max([0.0, *remaining]) + math.ceil(waiting / at_once) * typical
+    return left if left <= _MAX_ESTIMATE else None
 
 
 @contextmanager
 def best_effort(what: str) -> Iterator[None]:
-    """Whatever goes wrong within it is a warning in the log.
+    """Log any error as a warning, and suppress it.
 
     Args:
-        what: Isn't there then, as a sentence begins: "Prefect can't show the batch".
+        what: The consequence, at the start of the message: "Prefect can't show the batch".
 
     Example:
         ```python
@@ -161,7 +148,7 @@ def best_effort(what: str) -> Iterator[None]:
         get_run_logger().warning("%s: %s", what, error.message)
     except (httpx.HTTPError, PrefectException) as error:
         get_run_logger().warning("%s: %s", what, type(error).__name__)
-    except Exception as error:  # noqa: BLE001 - the videos matter more, whatever this was
+    except Exception as error:  # noqa: BLE001 - an optional step must not fail the run
         get_run_logger().warning("%s: %s", what, type(error).__name__, exc_info=True)
 
 
@@ -171,78 +158,33 @@ async def progress_artifact(
 ) -> AsyncIterator[None]:
     """Show a batch's progress in the Prefect UI while its shots are made.
 
-    One artifact for the batch, changed every few seconds at most, and never one for a shot or a
-    status query. The videos matter more: where Prefect takes no artifact, the batch goes on.
+    There is a single artifact for the batch, updated every few seconds at most. If Prefect rejects
+    it, the batch continues.
 
     Args:
-        progress: Where the shots are.
-        batch: The batch's name.
+        progress: The phases of the shots.
+        batch: Name of the batch.
         settings: `max_in_flight`, and the `time_zone` of the expected end.
     """
-    watch = _Watch(progress, settings, f"progress-{slug(batch)}")
-    watching = asyncio.create_task(watch.run())
+    display = _ProgressDisplay(progress, settings, f"progress-{slug(batch)}")
+    updates = asyncio.create_task(display.run())
     try:
         yield
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await watch.show()
-
-
-@dataclass
-class _Watch:
-    progress: Progress
-    settings: RunSettings
-    key: str
-    artifact: UUID | None = None
-    shown: str = ""
-    logged: int = 0
-
-    async def run(self) -> None:
-        while True:
-            await self.show()
-            self._log()
-            await asyncio.sleep(_EVERY_SECONDS)
-
-    async def show(self) -> None:
-        with best_effort("Prefect can't show the progress"):
-            words = self._in_words()
-            if words == self.shown:
-                return
-            self.shown = words
-            percent = 100 * self.progress.ended / max(len(self.progress.phases), 1)
-            if self.artifact is None:
-                self.artifact = await acreate_progress_artifact(percent, self.key, words)
-            else:
-                await aupdate_progress_artifact(self.artifact, percent, words)
-
-    def _log(self) -> None:
-        total = len(self.progress.phases)
-        tenth = self.progress.ended * _LINES // max(total, 1)
-        if total >= _WORTH_A_LINE and tenth > self.logged:
-            self.logged = tenth
-            get_run_logger().info("%s", self.shown)
-
-    def _in_words(self) -> str:
-        left = seconds_left(
-            self.progress, self.progress.clock(), self.settings.limits.max_in_flight
-        )
-        if left is None or self.progress.ended == len(self.progress.phases):
-            return self.progress.in_words
-        end = datetime.now(ZoneInfo(self.settings.time_zone)) + timedelta(seconds=left)
-        return f"{self.progress.in_words}; expected end {end:%H:%M %Z}"
+        updates.cancel()
+        await asyncio.gather(updates, return_exceptions=True)
+        await display.show()
 
 
 @asynccontextmanager
 async def render_time_history(account: Account, store: BucketStore) -> AsyncIterator[None]:
-    """Start with how long earlier generations in the bucket took, and keep what this run adds.
+    """Load the render times of earlier generations from the bucket, and save new ones at the end.
 
-    It makes waiting cheaper and is worth no failure: where the bucket refuses the file, the log
-    says so.
+    They reduce the number of status queries. Errors are only logged.
 
     Args:
-        account: Schedules the queries by it.
-        store: Where the history is kept.
+        account: Schedules its status queries by them.
+        store: Contains the history.
     """
     with best_effort("How long earlier generations took isn't known"):
         await account.learn(read_render_times(await store.read(RENDER_TIMES_FILE)))
@@ -259,12 +201,12 @@ def watched_flow(
     implementation: Callable[..., Coroutine[Any, Any, R]],
     progress: Progress,
 ) -> Flow[P, Coroutine[Any, Any, R]]:
-    """A flow whose progress its caller can watch: the public one in all that Prefect shows.
+    """Return a flow with observable progress, which Prefect shows like the public flow.
 
     Args:
         public: The flow that users call.
-        implementation: What it calls, with its parameters and a `progress`.
-        progress: Kept up to date while the flow runs; may be read in other threads.
+        implementation: Called with the parameters of the flow and `progress`.
+        progress: Updated while the flow runs; may be read from other threads.
     """
 
     @wraps(public.fn)
@@ -273,3 +215,61 @@ def watched_flow(
 
     as_flow = async_flow(name=public.name, flow_run_name=public.flow_run_name)
     return as_flow(watched)
+
+
+def _elapsed(progress: Progress, label: str, now: float) -> float:
+    return now - progress.began.get(label, now)
+
+
+def _total_seconds(progress: Progress, label: str, now: float) -> float | None:
+    """Estimate the seconds from a shot's submission to its end, from its progress."""
+    percent = progress.percent.get(label, 0)
+    elapsed = _elapsed(progress, label, now)
+    if not 0 < percent <= 100 or elapsed <= 0:
+        return None
+    total = elapsed * 100 / percent
+    return total if total <= _MAX_ESTIMATE else None  # a tiny percentage gives a useless estimate
+
+
+@dataclass
+class _ProgressDisplay:
+    progress: Progress
+    settings: RunSettings
+    key: str
+    artifact: UUID | None = None
+    shown: str = ""
+    logged: int = 0
+
+    async def run(self) -> None:
+        while True:
+            await self.show()
+            self._log()
+            await asyncio.sleep(_UPDATE_SECONDS)
+
+    async def show(self) -> None:
+        with best_effort("Prefect can't show the progress"):
+            words = self._in_words()
+            if words == self.shown:
+                return
+            self.shown = words
+            percent = 100 * self.progress.ended / max(len(self.progress.phases), 1)
+            if self.artifact is None:
+                self.artifact = await acreate_progress_artifact(percent, self.key, words)
+            else:
+                await aupdate_progress_artifact(self.artifact, percent, words)
+
+    def _log(self) -> None:
+        total = len(self.progress.phases)
+        tenth = self.progress.ended * _LOG_LINES // max(total, 1)
+        if total >= _MIN_SHOTS_TO_LOG and tenth > self.logged:
+            self.logged = tenth
+            get_run_logger().info("%s", self.shown)
+
+    def _in_words(self) -> str:
+        left = seconds_left(
+            self.progress, self.progress.clock(), self.settings.limits.max_in_flight
+        )
+        if left is None or self.progress.ended == len(self.progress.phases):
+            return self.progress.in_words
+        end = datetime.now(ZoneInfo(self.settings.time_zone)) + timedelta(seconds=left)
+        return f"{self.progress.in_words}; expected end {end:%H:%M %Z}"

@@ -1,4 +1,4 @@
-"""After a batch: its table and page in the bucket, and what Prefect shows and tells of it."""
+"""Publishes a batch: manifest and gallery in the bucket, artifacts, asset and event in Prefect."""
 
 import asyncio
 from collections.abc import Iterable
@@ -33,64 +33,117 @@ from prefect_toapis.reports.manifest_tables import has_pyarrow
 from prefect_toapis.reports.thumbnails import posters_can_be_made, small_poster
 from prefect_toapis.tasks.options import is_transient
 
-JSONL = "application/x-ndjson"
-PARQUET = "application/vnd.apache.parquet"
+_JSONL = "application/x-ndjson"
+_PARQUET = "application/vnd.apache.parquet"
 _READS_AT_ONCE = 8
 _INLINED_BYTES = 20_000
 
 
 async def publish(batch: Batch, manifest: Manifest) -> None:
-    """Write a batch's manifest and page, show its table and gallery, and emit its event.
+    """Write a batch's manifest and gallery, create its artifacts, and emit its event.
 
     Args:
         batch: The batch; it becomes an asset in Prefect's lineage.
-        manifest: As the bucket has it now.
+        manifest: Of the batch.
 
     Raises:
-        StoreError: The bucket didn't take the manifest, however often Prefect tried again. All
-            else is a convenience: where it fails, the log says so.
+        StoreError: The manifest could not be written, after all retries. Other errors are only
+            logged.
     """
     await publish_so_far(batch, manifest)
     emit(batch_completed(manifest))
 
 
 async def publish_so_far(batch: Batch, manifest: Manifest) -> None:
-    """As `publish`, of a batch that goes on without a run: no event says that it has ended."""
-    await _as_task(batch, manifest)
+    """Publish an unfinished batch: as `publish`, without the event that it is completed."""
+    await _write_in_task(batch, manifest)
     with best_effort("Prefect can't show the batch"):
         await _show(batch, manifest)
 
 
 async def publish_plan(manifest: Manifest) -> None:
-    """Show what a dry run found."""
+    """Create the artifact of a dry run."""
     key = f"plan-{slug(manifest.batch)}"
     with best_effort("Prefect can't show the plan"):
         await acreate_markdown_artifact(plan_markdown(manifest), key, manifest.plan)
 
 
 def emit(event: Event) -> None:
-    """Emit an event; Prefect adds the run that it happened in."""
+    """Emit an event; Prefect adds the current run."""
     with best_effort(f"Prefect takes no event {event.name}"):
         emit_event(event.name, event.resource, related=event.related, payload=event.payload)
 
 
-async def _as_task(batch: Batch, manifest: Manifest) -> None:
-    """Write what the bucket gets: a task, so that it is tried again, and makes an asset."""
+async def write_gallery(bucket: VideoBucket, manifest: Manifest) -> str:
+    """Write the gallery page of a batch, with signed links if the bucket has `link_hours`.
+
+    Args:
+        bucket: Contains the batch.
+        manifest: Of the batch.
+
+    Returns:
+        The URI of the page: `s3://...`.
+
+    Raises:
+        StoreError: The bucket refuses, or is unavailable.
+    """
+    keys = [key for row in manifest.stored for key in (row.key, row.thumbnail_key) if key]
+    links = await sign_links(bucket, keys)
+    page = gallery_html(manifest, links).encode()
+    key = page_key(manifest.batch)
+    await BucketStore(bucket).write(key, page, GALLERY_TYPE)
+    return bucket.uri(key)
+
+
+async def sign_links(bucket: VideoBucket, keys: Iterable[str]) -> Links | None:
+    """Sign links to objects; None if the bucket has no `link_hours`.
+
+    Args:
+        bucket: Its `link_hours` are the lifetime of the links.
+        keys: Relative to its prefix.
+
+    Raises:
+        StoreError: There are no credentials to sign with.
+    """
+    if bucket.link_hours is None:
+        return None
+    lifetime = timedelta(hours=bucket.link_hours)
+    until = datetime.now(timezone.utc) + lifetime
+
+    def sign() -> dict[str, str]:
+        return {key: bucket.signed_url(key, lifetime.total_seconds()) for key in keys}
+
+    urls = await asyncio.to_thread(sign)  # it may fetch credentials from the host
+    return Links(urls, until, at_most=any(map(ends_with_credentials, urls.values())))
+
+
+def page_key(batch: str) -> str:
+    """Return the key of a batch's gallery page.
+
+    Example:
+        >>> page_key("spring")
+        'spring/index.html'
+    """
+    return f"{batch}/{GALLERY_FILE}"
+
+
+async def _write_in_task(batch: Batch, manifest: Manifest) -> None:
+    """Write the files in a task, which is retried and materializes the asset."""
     asset, retries = _asset(manifest), batch.with_retries()
 
     async def publish() -> None:
         store = batch.store
         key = f"{batch.name}/{MANIFEST_FILE}"
         try:
-            await store.write(key, manifest.to_jsonl().encode(), JSONL)
-        except StoreError as error:  # the task's state shows it, too
+            await store.write(key, manifest.to_jsonl().encode(), _JSONL)
+        except StoreError as error:  # it is shown in the task's state
             spent = spending_of(manifest.rows)
             error.add_context(money=most_spent(spent), spending=spent_in_words(spent))
             raise
         with best_effort(f"There is no new {MANIFEST_PARQUET}"):
             if has_pyarrow():
                 key = f"{batch.name}/{MANIFEST_PARQUET}"
-                await retries(store.write, key, manifest.to_parquet(), PARQUET)
+                await retries(store.write, key, manifest.to_parquet(), _PARQUET)
         with best_effort(f"There is no new {GALLERY_FILE}; `prefect-toapis gallery` writes it"):
             await retries(write_gallery, batch.bucket, manifest)
         if asset:
@@ -110,11 +163,11 @@ async def _as_task(batch: Batch, manifest: Manifest) -> None:
 
 
 def _asset(manifest: Manifest) -> Asset | None:
-    """The batch as Prefect's lineage knows it; None where Prefect takes no such key."""
-    about = AssetProperties(name=manifest.batch, description=headline(manifest))
+    """Return the asset of the batch; None if its URI isn't a valid asset key."""
+    properties = AssetProperties(name=manifest.batch, description=headline(manifest))
     try:
-        return Asset(key=manifest.uri, properties=about)
-    except ValueError:  # of a prefix with spaces, for one
+        return Asset(key=manifest.uri, properties=properties)
+    except ValueError:  # such as a prefix with spaces
         get_run_logger().info("Prefect takes no asset of the name %s", manifest.uri)
         return None
 
@@ -130,7 +183,7 @@ async def _show(batch: Batch, manifest: Manifest) -> None:
 
 
 async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str, bytes]:
-    """Small pictures by key; a poster is a convenience, so those that can't be had are left out."""
+    """Return small posters by key; those that fail are logged and left out."""
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
     async def small(key: str) -> bytes | None:
@@ -140,7 +193,7 @@ async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str,
                 return await asyncio.to_thread(_inlined, image) if image else None
             except (StoreError, ValueError) as error:
                 get_run_logger().warning("No poster of %s: %s", key, error)
-            except Exception as error:  # noqa: BLE001 - of a decoder, for one: the others are shown
+            except Exception as error:  # noqa: BLE001 - decoders raise any error; the other posters are shown
                 get_run_logger().warning("No poster of %s: %s", key, type(error).__name__)
             return None
 
@@ -150,60 +203,7 @@ async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str,
 
 
 def _inlined(image: bytes) -> bytes | None:
-    """A picture that fits into an artifact; None for one that can't be made small here."""
+    """Return an image small enough for an artifact; None if it can't be resized."""
     if posters_can_be_made():
         return small_poster(image)
     return image if len(image) <= _INLINED_BYTES else None
-
-
-async def write_gallery(bucket: VideoBucket, manifest: Manifest) -> str:
-    """Write a batch's `index.html`, with signed links where the bucket gives them a lifetime.
-
-    Args:
-        bucket: Where the batch is.
-        manifest: Of the batch.
-
-    Returns:
-        Where the page is: `s3://...`.
-
-    Raises:
-        StoreError: The bucket refuses.
-    """
-    keys = [key for row in manifest.stored for key in (row.key, row.thumbnail_key) if key]
-    links = await sign_links(bucket, keys)
-    page = gallery_html(manifest, links).encode()
-    key = page_key(manifest.batch)
-    await BucketStore(bucket).write(key, page, GALLERY_TYPE)
-    return bucket.uri(key)
-
-
-async def sign_links(bucket: VideoBucket, keys: Iterable[str]) -> Links | None:
-    """Links to what is under some keys; None where the bucket gives links no lifetime.
-
-    Args:
-        bucket: Its `link_hours` say for how long.
-        keys: Below its prefix.
-
-    Raises:
-        StoreError: There are no credentials to sign with.
-    """
-    if bucket.link_hours is None:
-        return None
-    lifetime = timedelta(hours=bucket.link_hours)
-    until = datetime.now(timezone.utc) + lifetime
-
-    def sign() -> dict[str, str]:
-        return {key: bucket.signed_url(key, lifetime.total_seconds()) for key in keys}
-
-    urls = await asyncio.to_thread(sign)  # it may have to ask the host for credentials
-    return Links(urls, until, at_most=any(map(ends_with_credentials, urls.values())))
-
-
-def page_key(batch: str) -> str:
-    """Where a batch's page is kept.
-
-    Example:
-        >>> page_key("spring")
-        'spring/index.html'
-    """
-    return f"{batch}/{GALLERY_FILE}"

@@ -1,4 +1,4 @@
-"""Finishing what earlier runs of a batch left open, without buying anything."""
+"""The flow `reconcile-batch`: finishes open shots of earlier runs without buying anything."""
 
 from collections.abc import Coroutine
 from datetime import datetime, timedelta, timezone
@@ -16,9 +16,9 @@ from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.open_batches import open_recorded_batch, read_open, refresh_statuses
 from prefect_toapis.flows.outcomes import (
     Outcomes,
-    accounting,
     conclude,
     gather_manifest,
+    manifest_on_error,
 )
 from prefect_toapis.flows.progress import (
     Progress,
@@ -32,7 +32,7 @@ from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.reports.manifest import Manifest
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
-_STALE_UPLOAD_AGE = timedelta(hours=1)  # an upload that takes longer was abandoned
+_STALE_UPLOAD_AGE = timedelta(hours=1)  # no upload takes longer
 
 
 def _run_name() -> str:
@@ -49,25 +49,24 @@ async def areconcile_batch(
     dry_run: bool = False,
     settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
 ) -> Manifest:
-    """Finish what earlier runs of a batch left open: look it up, wait for it, store it.
+    """Finish the open shots of earlier runs of a batch: look them up, wait for them, store them.
 
-    Nothing is bought. Shots of earlier plans are finished, too; of shots that are stored with fewer
-    videos than were ordered, the rest is asked for; and unfinished uploads of runs that died are
-    removed.
+    Buys nothing. Shots of earlier plans are finished too, missing videos of stored shots are
+    fetched, and incomplete uploads of crashed runs are removed.
 
     Args:
-        batch: Its name.
-        credentials: Whose ToAPIs account paid. Empty: the block named "default".
-        bucket: Where the batch is. Empty: the block named "default".
-        dry_run: Only report what is open, and until when it can be stored.
-        settings: Waits and bounds; nothing is tried again that costs.
+        batch: Name of the batch.
+        credentials: The ToAPIs account that paid. Empty: the block named "default".
+        bucket: The bucket with the batch. Empty: the block named "default".
+        dry_run: Only report open shots, and until when they can be stored.
+        settings: Timeouts, limits and retries; those that would buy again are ignored.
 
     Returns:
         The manifest: a row for each video, and for each shot without one.
 
     Raises:
-        InvalidBatch: There is no such batch, or the key or bucket is no good.
-        BatchFailed: Something is still open; its `manifest` has the reasons.
+        InvalidBatch: The batch doesn't exist, or the key or bucket is invalid.
+        BatchFailed: Some shots are still open; its `manifest` has the reasons.
 
     Example:
         ```python
@@ -91,7 +90,7 @@ reconcile_batch = sync_flow(areconcile_batch)
 def reconciliation_flow(
     progress: Progress,
 ) -> Flow[..., Coroutine[Any, Any, Manifest]]:
-    """`areconcile_batch`, whose progress its caller can watch."""
+    """Return `areconcile_batch` with observable progress."""
     return watched_flow(areconcile_batch, _reconcile, progress)
 
 
@@ -104,28 +103,28 @@ async def _reconcile(
     settings: RunSettings,
     progress: Progress,
 ) -> Manifest:
-    account, place = await checked_blocks(credentials, bucket)
+    credentials, bucket = await checked_blocks(credentials, bucket)
     name = name.strip("/")
-    async with open_recorded_batch(name, account, place, settings, progress) as batch:
+    async with open_recorded_batch(name, credentials, bucket, settings, progress) as batch:
         return await _finish(batch, dry_run=dry_run)
 
 
 async def _finish(batch: Batch, *, dry_run: bool) -> Manifest:
     recorded, failed = await read_open(batch)
     opened, now = await refresh_statuses(recorded, batch.account), datetime.now(timezone.utc)
-    for one in opened:
-        get_run_logger().warning("%s: %s", one.shot.label, one.in_words(now))
+    for found in opened:
+        get_run_logger().warning("%s: %s", found.shot.label, found.in_words(now))
     outcomes = Outcomes.after(batch.stored)
-    outcomes.unstored = failed | {one.shot.shot_id: one.unstored(now) for one in opened}
+    outcomes.unstored = failed | {found.shot.shot_id: found.unstored(now) for found in opened}
     short = await find_short_shots(batch)
     log_short_shots(short)
     if dry_run:
         return await gather_manifest(batch, outcomes)
     with best_effort("Unfinished uploads are left as they are"):
-        await _clear_uploads(batch, now)
-    with accounting(batch, outcomes):
+        await _abort_stale_uploads(batch, now)
+    with manifest_on_error(batch, outcomes):
         async with progress_artifact(batch.progress, batch.name, batch.settings):
-            await run_shots(batch.only({one.shot.shot_id for one in opened}), outcomes)
+            await run_shots(batch.only({found.shot.shot_id for found in opened}), outcomes)
         await store_missing_videos(batch, short, outcomes)
     manifest = await conclude(batch, outcomes)
     if manifest.open:
@@ -133,7 +132,7 @@ async def _finish(batch: Batch, *, dry_run: bool) -> Manifest:
     return manifest
 
 
-async def _clear_uploads(batch: Batch, now: datetime) -> None:
+async def _abort_stale_uploads(batch: Batch, now: datetime) -> None:
     aborted = await batch.store.abort_unfinished(f"{batch.name}/", now - _STALE_UPLOAD_AGE)
     if aborted:
         get_run_logger().info("Removed %d uploads that were never finished", len(aborted))

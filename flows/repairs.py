@@ -1,4 +1,4 @@
-"""Stored shots that aren't whole: `shot.json` made anew, missing videos asked for; never bought."""
+"""Repairs incomplete stored shots: rebuilds `shot.json`, fetches missing videos; buys nothing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -28,21 +28,20 @@ _REQUESTS_AT_ONCE = 16
 
 
 async def rebuild_shot(batch: Batch, shot: Shot, *, in_part: bool) -> StoredShot | None:
-    """Write `shot.json` for videos that are in the bucket, where the provider can't give them.
+    """Write `shot.json` from videos in the bucket, if the provider no longer has the result.
 
-    A video counts if it is whole, and if the store says that it came from the generation that the
-    record names, or says nothing of where it came from.
+    A video is used if it is complete and its metadata names the recorded generation, or none.
 
     Args:
         batch: The batch.
-        shot: One whose result could not be fetched.
-        in_part: Whether fewer videos than were ordered will do: the rest can't be fetched later.
+        shot: A shot whose result could not be fetched.
+        in_part: Whether fewer videos than requested suffice, as the others can't be fetched later.
 
     Returns:
-        What was written; None if the bucket has no record of a purchase, or no such video.
+        The content of `shot.json`; None if there is no record of a purchase, or no such video.
 
     Raises:
-        StoreError: The bucket doesn't answer.
+        StoreError: The bucket is unavailable.
     """
     store = batch.store
     attempt = await Buyer(batch.account, store, batch.settings).latest(shot)
@@ -71,6 +70,84 @@ async def rebuild_shot(batch: Batch, shot: Shot, *, in_part: bool) -> StoredShot
     return done
 
 
+@dataclass(frozen=True)
+class ShortShot:
+    """A stored shot with fewer videos than requested.
+
+    Args:
+        stored: The content of `shot.json`.
+        generation: Its current state.
+    """
+
+    stored: StoredShot
+    generation: Generation
+
+    @property
+    def more(self) -> bool:
+        """Whether the provider returns more videos than are stored."""
+        return len(self.generation.outputs) > len(self.stored.videos)
+
+    @property
+    def in_words(self) -> str:
+        """Summary of stored, requested and currently available videos."""
+        count, n = len(self.stored.videos), self.stored.shot.request.n
+        available = len(self.generation.outputs)
+        return f"{count} of {n} ordered videos are stored; the provider gives {available} now"
+
+
+async def find_short_shots(batch: Batch) -> list[ShortShot]:
+    """Find stored shots with missing videos, and query the state of their generations.
+
+    Shots whose query fails are logged and left out.
+
+    Args:
+        batch: The batch.
+    """
+    api, at_once = batch.account, asyncio.Semaphore(_REQUESTS_AT_ONCE)
+
+    async def query(stored: StoredShot) -> ShortShot | None:
+        generation = _generation(stored, batch)
+        async with at_once:
+            try:
+                reply = await api.status(generation.task_id, generation.business_id)
+            except ToAPIsError as error:
+                what = "%s: missing videos can't be asked for: %s"
+                get_run_logger().warning(what, stored.shot.label, error)
+                return None
+        return ShortShot(stored, generation.after(reply))
+
+    incomplete = [
+        stored for stored in batch.stored.values() if len(stored.videos) < stored.shot.request.n
+    ]
+    return [short for short in await asyncio.gather(*map(query, incomplete)) if short]
+
+
+async def store_missing_videos(batch: Batch, short: list[ShortShot], outcomes: Outcomes) -> None:
+    """Store the missing videos that the provider returns; existing ones are kept.
+
+    Args:
+        batch: The batch.
+        short: Its shots with missing videos.
+        outcomes: Of the run; updated.
+    """
+    download, at_once = batch.bind(download_in_run), asyncio.Semaphore(_REQUESTS_AT_ONCE)
+
+    async def store(shot: ShortShot) -> None:
+        async with at_once:
+            try:
+                outcomes.stored[shot_key(shot.stored.shot)] = await download(shot.generation)
+            except ToAPIsError as error:
+                get_run_logger().warning("%s: the rest isn't stored: %s", _label(shot), error)
+
+    await asyncio.gather(*[store(shot) for shot in short if shot.more])
+
+
+def log_short_shots(short: list[ShortShot]) -> None:
+    """Log the shots with missing videos."""
+    for shot in short:
+        get_run_logger().warning("%s: %s", _label(shot), shot.in_words)
+
+
 async def _videos(
     shot: Shot, attempt: Attempt, entries: Mapping[str, Entry], store: BucketStore
 ) -> list[StoredVideo]:
@@ -87,10 +164,10 @@ async def _videos(
 
 
 async def _video(key: str, number: int, attempt: Attempt, store: BucketStore) -> StoredVideo | None:
-    there = await store.head(key)
-    if there is None or there.metadata.get("task-id", attempt.task_id) != attempt.task_id:
+    existing = await store.head(key)
+    if existing is None or existing.metadata.get("task-id", attempt.task_id) != attempt.task_id:
         return None
-    inspect = partial(inspect_video, store.bucket, key, there.size)
+    inspect = partial(inspect_video, store.bucket, key, existing.size)
     found = await in_transfer_thread(inspect)
     if found.content_type is None or found.fault:
         return None
@@ -98,90 +175,14 @@ async def _video(key: str, number: int, attempt: Attempt, store: BucketStore) ->
         output=number,
         key=key,
         uri=store.uri(key),
-        size=there.size,
+        size=existing.size,
         sha256=found.sha256,
         content_type=found.content_type,
     )
 
 
-@dataclass(frozen=True)
-class ShortShot:
-    """A stored shot some of whose videos are missing.
-
-    Args:
-        stored: What `shot.json` has of it.
-        generation: Its state now.
-    """
-
-    stored: StoredShot
-    generation: Generation
-
-    @property
-    def more(self) -> bool:
-        """Whether the provider gives more than is stored."""
-        return len(self.generation.outputs) > len(self.stored.videos)
-
-    @property
-    def in_words(self) -> str:
-        """How many are stored, ordered, and given by the provider now."""
-        count, n = len(self.stored.videos), self.stored.shot.request.n
-        given = len(self.generation.outputs)
-        return f"{count} of {n} ordered videos are stored; the provider gives {given} now"
-
-
-async def find_short_shots(batch: Batch) -> list[ShortShot]:
-    """The stored shots of a batch that lack videos, with the state of their generations now.
-
-    Those whose state can't be read are left out, and named in the log.
-
-    Args:
-        batch: The batch.
-    """
-    api, at_once = batch.account, asyncio.Semaphore(_REQUESTS_AT_ONCE)
-
-    async def ask(stored: StoredShot) -> ShortShot | None:
-        generation = _generation(stored, batch)
-        async with at_once:
-            try:
-                reply = await api.status(generation.task_id, generation.business_id)
-            except ToAPIsError as error:
-                what = "%s: missing videos can't be asked for: %s"
-                get_run_logger().warning(what, stored.shot.label, error)
-                return None
-        return ShortShot(stored, generation.after(reply))
-
-    short = [one for one in batch.stored.values() if len(one.videos) < one.shot.request.n]
-    return [one for one in await asyncio.gather(*map(ask, short)) if one]
-
-
-async def store_missing_videos(batch: Batch, short: list[ShortShot], outcomes: Outcomes) -> None:
-    """Store what the provider gives more of; what is there stays as it is.
-
-    Args:
-        batch: The batch.
-        short: Its shots that lack videos.
-        outcomes: Of the run.
-    """
-    download, at_once = batch.bind(download_in_run), asyncio.Semaphore(_REQUESTS_AT_ONCE)
-
-    async def store(one: ShortShot) -> None:
-        async with at_once:
-            try:
-                outcomes.stored[shot_key(one.stored.shot)] = await download(one.generation)
-            except ToAPIsError as error:
-                get_run_logger().warning("%s: the rest isn't stored: %s", _label(one), error)
-
-    await asyncio.gather(*[store(one) for one in short if one.more])
-
-
-def log_short_shots(short: list[ShortShot]) -> None:
-    """Say which shots lack videos."""
-    for one in short:
-        get_run_logger().warning("%s: %s", _label(one), one.in_words)
-
-
-def _label(one: ShortShot) -> str:
-    return one.stored.shot.label
+def _label(shot: ShortShot) -> str:
+    return shot.stored.shot.label
 
 
 def _generation(stored: StoredShot, batch: Batch) -> Generation:

@@ -1,4 +1,4 @@
-"""The shots of a batch, each through submit, poll and download; none can stop another."""
+"""Runs the shots of a batch concurrently: each is submitted, polled and downloaded."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,20 +35,20 @@ from prefect_toapis.tasks.submit import submit_in_run
 
 _Status = Literal["failed", "open", "planned"]
 
-_LOST = (ResultExpired, GenerationFailed, NotFound)  # the provider will not give more later
+_LOST = (ResultExpired, GenerationFailed, NotFound)  # the provider has no further results
 
-SUBMITTED_AT_ONCE = 64  # enough for the largest account's 33 a second, each with two writes to S3
+SUBMITTED_AT_ONCE = 64  # enough for 33 submissions per second, each with two writes to S3
 
 
 async def run_shots(
     batch: Batch, outcomes: Outcomes, until: Literal["submit", "download"] = "download"
 ) -> Outcomes:
-    """Make every shot of a batch that isn't stored; returns when each has ended.
+    """Make every shot of a batch that isn't stored; a failed shot doesn't affect the others.
 
     Args:
-        batch: Its progress is kept here.
-        outcomes: Filled with what becomes of the shots.
-        until: The last step of each shot. After "submit" its generation is left to render.
+        batch: Its progress is updated.
+        outcomes: Updated with the outcome of each shot.
+        until: The last step of each shot: "submit" doesn't wait for the generation.
 
     Returns:
         The outcomes.
@@ -57,8 +57,32 @@ async def run_shots(
     return outcomes
 
 
+def money_of(error: ToAPIsError, generation: Generation | None, *, submitted: bool) -> Money:
+    """Return whether money was spent on a failed shot.
+
+    Args:
+        error: Why it failed.
+        generation: Its accepted submission, in this run or an earlier one.
+        submitted: Whether an earlier run may have submitted it.
+    """
+    if isinstance(error, GenerationFailed):  # the provider doesn't charge for it ([D])
+        return "not spent"
+    if generation:
+        return "spent"
+    if isinstance(error, StoreError) and error.money == "not spent" and submitted:
+        return "maybe spent"  # its record could not be read
+    return error.money
+
+
+def status_of(error: ToAPIsError) -> _Status:
+    """Return the status of a failed shot: no video, open, or not submitted."""
+    if error.money != "not spent" or isinstance(error, StoreError):  # a record may exist
+        return "failed" if isinstance(error, ResultExpired) else "open"
+    return "planned" if isinstance(error, ACCOUNT_REFUSED) else "failed"
+
+
 class _SubmissionsHalted(Exception):
-    """The account was refused, and a shot whose turn came later is not submitted."""
+    """The account was refused, so further shots are not submitted."""
 
 
 class _Runner:
@@ -74,7 +98,7 @@ class _Runner:
         self._in_flight = asyncio.Semaphore(settings.limits.max_in_flight)
         self._submissions = asyncio.Semaphore(SUBMITTED_AT_ONCE)
         self._downloads = asyncio.Semaphore(settings.limits.concurrent_downloads)
-        self._expired: dict[str, str] = {}  # task ids of what was bought anew, by shot id
+        self._expired: dict[str, str] = {}  # task ids of results that expired, by shot id
 
     async def run(self) -> None:
         batch = self._batch
@@ -87,20 +111,20 @@ class _Runner:
                 self._record_failure(shot, error)
             elif error := batch.unprepared.get(shot.shot_id):
                 self._record_unprepared(shot, error)
-        kept_back = {*batch.blocked, *batch.unprepared}
-        to_buy = [shot for shot in batch.to_buy if shot.shot_id not in kept_back]
+        excluded = {*batch.blocked, *batch.unprepared}
+        to_buy = [shot for shot in batch.to_buy if shot.shot_id not in excluded]
         try:
             with without_result_storage(), tuned_interpreter():
                 await asyncio.gather(*map(self._make, to_buy))
-        except BaseException:  # cancelled or terminated: no shot's own error comes to here
+        except BaseException:  # cancelled or terminated; errors of shots are recorded
             self._log_under_way()
             raise
 
     def _log_under_way(self) -> None:
-        """Cancelling stops waiting, not billing."""
+        """Warn that cancelling doesn't stop generations that are already paid."""
         if under_way := self._under_way():
-            said = still_under_way(self._batch.name, under_way)
-            get_run_logger().warning("%s", said, extra={"under_way": len(under_way)})
+            message = still_under_way(self._batch.name, under_way)
+            get_run_logger().warning("%s", message, extra={"under_way": len(under_way)})
 
     def _under_way(self) -> dict[str, str]:
         accepted = self._outcomes.accepted
@@ -113,27 +137,29 @@ class _Runner:
     async def _make(self, shot: Shot) -> None:
         try:
             async with self._in_flight:
-                await self._run_or_buy_anew(shot)
+                await self._run_or_buy_again(shot)
         except _SubmissionsHalted as refused:
             reason = f"not submitted, because the account was refused: {refused}"
-            self._keep(shot, Unstored(status="planned", reason=reason, money="not spent"))
+            self._record_unstored(
+                shot, Unstored(status="planned", reason=reason, money="not spent")
+            )
         except ToAPIsError as error:
             self._record_failure(shot, error)
-        except Exception as error:  # noqa: BLE001 - Prefect's own faults must not stop the others
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not stop the others
             get_run_logger().exception("%s: unexpected", shot.label)
             self._record_unexpected(shot, error)
 
-    async def _run_or_buy_anew(self, shot: Shot) -> None:
+    async def _run_or_buy_again(self, shot: Shot) -> None:
         try:
             await self._run_or_rebuild(shot)
         except ResultExpired:
             if self._batch.settings.purchases.on_expired == "stop":
                 raise
             self._expired[shot.shot_id] = self._outcomes.accepted.pop(shot.shot_id).task_id
-            await self._run_shot(shot)  # it is recorded: this buys it anew
+            await self._run_shot(shot)  # buys it again, as its expiry is recorded
 
     async def _run_or_rebuild(self, shot: Shot) -> None:
-        """Run a shot, or make do with what the bucket has of it."""
+        """Run a shot; if that fails, rebuild it from videos in the bucket."""
         try:
             await self._run_shot(shot)
         except ToAPIsError as error:
@@ -145,14 +171,15 @@ class _Runner:
             self._record_stored(shot, done)
 
     async def _run_shot(self, shot: Shot) -> None:
-        """Submit; then wait and store, or leave the generation to render."""
+        """Submit a shot; then wait for its generation and store it, unless only submitting."""
         generation = await self._submitted(shot)
         self._outcomes.accept(shot, generation)
         if self._until == "submit":
             self._record_rendering(shot, generation)
             return
         self._progress.set(shot.label, "queued")
-        on_reply = quote(self._shower(generation.label))  # not searched for results of other tasks
+        # Quoted, so that Prefect doesn't search it for results of other tasks.
+        on_reply = quote(self._update_on_reply(generation.label))
         generation = await self._poll(generation, on_reply=on_reply)
         async with self._downloads:
             self._progress.set(shot.label, "storing")
@@ -160,7 +187,7 @@ class _Runner:
         self._record_stored(shot, done)
 
     async def _submitted(self, shot: Shot) -> Generation:
-        """Submit when it is its turn: hundreds at once would only wait for each other."""
+        """Submit a shot, with a limited number of concurrent submissions."""
         async with self._submissions:
             if stopped := self._outcomes.stopped:
                 raise _SubmissionsHalted(f"{stopped.message}. {stopped.advice}")
@@ -169,14 +196,14 @@ class _Runner:
             self._progress.bought.add(shot.label)
         return submission.generation
 
-    def _shower(self, label: str) -> Callable[[Reply], None]:
-        """Shows the replies about a shot."""
+    def _update_on_reply(self, label: str) -> Callable[[Reply], None]:
+        """Return a callback that updates the progress of a shot."""
 
-        def show(reply: Reply) -> None:
+        def update(reply: Reply) -> None:
             rendering = reply.status == "in_progress"
             self._progress.set(label, "rendering" if rendering else "queued", reply.progress or 0)
 
-        return show
+        return update
 
     def _record_stored(self, shot: Shot, done: StoredShot) -> None:
         self._outcomes.accepted.pop(shot.shot_id, None)
@@ -196,7 +223,7 @@ class _Runner:
         self._progress.set(shot.label, "open")
 
     def _record_unprepared(self, shot: Shot, error: ToAPIsError) -> None:
-        """A shot that was not submitted: what was spent on its character is the character's."""
+        """Record a shot that was not submitted; spending on its character is not counted here."""
         self._stop_for(error)
         money: Money = "maybe spent" if self._batch.inventory.was_submitted(shot) else "not spent"
         why = Unstored(
@@ -206,7 +233,7 @@ class _Runner:
             reply=error.reply,
             money=money,
         )
-        self._keep(shot, why)
+        self._record_unstored(shot, why)
 
     def _record_failure(self, shot: Shot, error: ToAPIsError) -> None:
         self._stop_for(error)
@@ -216,8 +243,8 @@ class _Runner:
                 task_id=error.task_id or generation.task_id,
                 business_id=error.business_id or generation.business_id,
             )
-        known = self._batch.inventory.was_submitted(shot)
-        error.add_context(money=money_of(error, generation, known=known))
+        submitted = self._batch.inventory.was_submitted(shot)
+        error.add_context(money=money_of(error, generation, submitted=submitted))
         if isinstance(error, StoreMissing):
             error.add_context(advice=BUCKET_LOST)
         why = Unstored(
@@ -228,10 +255,10 @@ class _Runner:
             reply=error.reply,
             money=error.money,
         )
-        self._keep(shot, why)
+        self._record_unstored(shot, why)
 
     def _stop_for(self, error: ToAPIsError) -> None:
-        """Where the account itself is refused, the shots whose turn comes later would be, too."""
+        """Stop further submissions if the account itself was refused."""
         if isinstance(error, ACCOUNT_REFUSED) and not self._outcomes.stopped:
             self._outcomes.stopped = error
             get_run_logger().error("Nothing more is submitted: %s", error)
@@ -243,9 +270,9 @@ class _Runner:
         if generation:
             ids = {"task_id": generation.task_id, "business_id": generation.business_id}
             why = why.model_copy(update={**ids, "money": "spent"})
-        self._keep(shot, why)
+        self._record_unstored(shot, why)
 
-    def _keep(self, shot: Shot, why: Unstored) -> None:
+    def _record_unstored(self, shot: Shot, why: Unstored) -> None:
         if gone := self._batch.broken.get(shot_key(shot)):
             why = why.model_copy(update={"reason": f"{gone}. {why.reason}", "money": "spent"})
         if expired := self._expired.get(shot.shot_id):
@@ -255,27 +282,3 @@ class _Runner:
         self._progress.set(shot.label, "waiting" if why.status == "planned" else why.status)
         if why.status == "failed":
             emit(shot_failed(shot, self._batch.uri, why))
-
-
-def money_of(error: ToAPIsError, generation: Generation | None, *, known: bool) -> Money:
-    """What a shot cost that an error ended, whatever the error itself knows of it.
-
-    Args:
-        error: What happened.
-        generation: What the shot's submission was accepted as, in this run or before.
-        known: Whether the bucket has anything of the shot, of an earlier run.
-    """
-    if isinstance(error, GenerationFailed):  # the provider doesn't charge for it ([D])
-        return "not spent"
-    if generation:
-        return "spent"
-    if isinstance(error, StoreError) and error.money == "not spent" and known:
-        return "maybe spent"  # its record could not be read
-    return error.money
-
-
-def status_of(error: ToAPIsError) -> _Status:
-    """How a shot stands that an error ended: surely without a video, open, or not submitted."""
-    if error.money != "not spent" or isinstance(error, StoreError):  # a record may exist
-        return "failed" if isinstance(error, ResultExpired) else "open"
-    return "planned" if isinstance(error, ACCOUNT_REFUSED) else "failed"

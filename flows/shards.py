@@ -1,4 +1,4 @@
-"""A large batch, made by several runs: each makes a shard of the plan in the bucket."""
+"""Splits a large batch into shards, each made by its own run of the flow `run-shard`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -44,19 +44,19 @@ from prefect_toapis.records.store import JSON
 from prefect_toapis.records.stored_shots import Unstored
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
-_LOOK_EVERY_SECONDS = 5
+_POLL_SECONDS = 5
 _PREFECT_FILE = files("prefect_toapis") / "deployments" / "prefect.yaml"
 
 
 def split(shot_ids: Sequence[str], count: int) -> list[list[str]]:
-    """Shards of equal size, but for one shot.
+    """Split shots into shards whose sizes differ by at most 1.
 
-    They are dealt out like cards: what was sent before, and comes first because its results
-    expire, is so in each shard.
+    Shots are distributed round-robin, so that each shard starts with the most urgent shots: those
+    that were submitted earlier, whose results expire.
 
     Args:
-        shot_ids: In the order in which they are wanted.
-        count: How many shards.
+        shot_ids: In order of urgency.
+        count: Number of shards.
 
     Example:
         >>> split(["a", "b", "c", "d", "e"], 2)
@@ -65,13 +65,13 @@ def split(shot_ids: Sequence[str], count: int) -> list[list[str]]:
     return [list(shot_ids[number::count]) for number in range(count)]
 
 
-def unplannable(shots: Iterable[Shot]) -> list[str]:
-    """Why some shots can't be made by other runs: a fault for each.
+def signed_url_faults(shots: Iterable[Shot]) -> list[str]:
+    """Return a fault for each shot with a signed URL: other runs can't make it.
 
-    Those runs read the plan in the bucket, in which no signature of a URL is ever kept.
+    Those runs read the plan in the bucket, which contains URLs without signatures.
 
     Args:
-        shots: That are to be made.
+        shots: To be made.
     """
     return [
         f"{shot.label}: it has a signed URL, and a batch in shards is read from its plan, where "
@@ -83,7 +83,7 @@ def unplannable(shots: Iterable[Shot]) -> list[str]:
 
 
 async def shard_faults(batch: Batch) -> list[str]:
-    """Everything that keeps a batch from being split, a line for each.
+    """Return every reason why a batch can't be split.
 
     Args:
         batch: Its blocks must be saved, and `settings.shards.deployment` deployed.
@@ -91,7 +91,77 @@ async def shard_faults(batch: Batch) -> list[str]:
     blocks = _blocks(batch).items()
     unsaved = [_unsaved(name, block) for name, block in blocks if not saved_name(block)]
     missing = await _missing(batch.settings.shards.deployment)
-    return [*unsaved, *missing, *unplannable(batch.to_buy)]
+    return [*unsaved, *missing, *signed_url_faults(batch.to_buy)]
+
+
+async def run_in_shards(batch: Batch, outcomes: Outcomes) -> Outcomes:
+    """Make every shot in runs of `run_shard`; return when all of them have ended.
+
+    Args:
+        batch: Its plan in the bucket is rewritten with the shards.
+        outcomes: Updated with the outcome of each shot.
+
+    Returns:
+        The outcomes.
+
+    Raises:
+        StoreError: The bucket is unavailable.
+    """
+    excluded = {*batch.unprepared, *batch.blocked}
+    await run_shots(batch.only(excluded), outcomes)  # records why; submits nothing
+    to_buy = [shot.shot_id for shot in batch.to_buy if shot.shot_id not in excluded]
+    count = shard_count(len(to_buy), batch.settings.shards.size)
+    shards = split(to_buy, count) if to_buy else []
+    plan = batch.plan_file(shards)
+    await batch.with_retries()(batch.store.write, plan_key(batch.name), plan.to_json(), JSON)
+    await _ShardRuns(batch, outcomes).run(shards)
+    return outcomes
+
+
+def _run_name() -> str:
+    return shard_name(flow_run.parameters)
+
+
+@async_flow(name="run-shard", flow_run_name=_run_name)
+async def arun_shard(
+    batch: str,
+    shard: int,
+    *,
+    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
+    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
+) -> int:
+    """Make a shard of a batch, from the plan in the bucket.
+
+    If `settings.shards.size` splits a batch, generate_videos starts these runs, waits for them and
+    writes the manifest. Each shot is bought once, however often its shard is run.
+
+    Args:
+        batch: Name of the batch.
+        shard: Number of the shard, starting at 1.
+        credentials: The ToAPIs account that pays. Empty: the block named "default".
+        bucket: The bucket with the batch. Empty: the block named "default".
+        settings: Timeouts, limits and retries of this shard.
+
+    Returns:
+        The number of stored shots: all of the shard.
+
+    Raises:
+        InvalidBatch: There is no such shard, or the key or bucket is invalid.
+        ShardFailed: Some of its shots aren't stored.
+
+    Example:
+        ```python
+        await arun_shard("lisbon", 1)
+        ```
+    """
+    credentials, bucket = await checked_blocks(credentials, bucket)
+    async with _open_shard(batch, shard, credentials, bucket, settings) as opened:
+        return await _make_shard(opened, shard)
+
+
+run_shard = sync_flow(arun_shard)
+"""`arun_shard` for sync code."""
 
 
 def _unsaved(name: str, block: Block) -> str:
@@ -114,32 +184,8 @@ async def _missing(deployment: str) -> list[str]:
     return []
 
 
-async def run_in_shards(batch: Batch, outcomes: Outcomes) -> Outcomes:
-    """Have every shot made by runs of `run_shard`; returns when each shard's run has ended.
-
-    Args:
-        batch: Its plan is in the bucket, and is written again with the shards.
-        outcomes: Filled with what becomes of the shots; each run knows more of its own.
-
-    Returns:
-        The outcomes.
-
-    Raises:
-        StoreError: The bucket doesn't answer.
-    """
-    kept_back = {*batch.unprepared, *batch.blocked}
-    await run_shots(batch.only(kept_back), outcomes)  # nothing is submitted for them
-    to_buy = [one.shot_id for one in batch.to_buy if one.shot_id not in kept_back]
-    count = shard_count(len(to_buy), batch.settings.shards.size)
-    shards = split(to_buy, count) if to_buy else []
-    plan = batch.plan_file(shards)
-    await batch.with_retries()(batch.store.write, plan_key(batch.name), plan.to_json(), JSON)
-    await _Shards(batch, outcomes).run(shards)
-    return outcomes
-
-
-class _Shards:
-    """The runs that make a batch, as the run that starts them sees them."""
+class _ShardRuns:
+    """Starts the runs of the shards, and waits for them."""
 
     def __init__(self, batch: Batch, outcomes: Outcomes) -> None:
         self._batch, self._outcomes = batch, outcomes
@@ -147,8 +193,8 @@ class _Shards:
         self._warned_of_late = False
 
     async def run(self, shards: list[list[str]]) -> None:
-        """Make shards, each given by the ids of its shots."""
-        self._record_elsewhere([shot_id for some in shards for shot_id in some])
+        """Make shards, given by the ids of their shots."""
+        self._record_as_open([shot_id for shard in shards for shot_id in shard])
         try:
             ends = await self._make_all(len(shards)) if shards else []
         except BaseException:  # cancelled or terminated
@@ -156,8 +202,8 @@ class _Shards:
             raise
         await self._explain(dict(zip(ends, shards, strict=True)))
 
-    def _record_elsewhere(self, shot_ids: Iterable[str]) -> None:
-        """Until it is known better, other runs may have bought them."""
+    def _record_as_open(self, shot_ids: Iterable[str]) -> None:
+        """Record that other runs may buy the shots, until their outcomes are known."""
         deployment = self._batch.settings.shards.deployment
         reason = f"made by a run of {deployment}; the log of that run has its generation"
         for shot_id in shot_ids:
@@ -166,13 +212,13 @@ class _Shards:
             )
 
     async def _make_all(self, count: int) -> list[str]:
-        """Run all shards; how each ended, in words."""
+        """Run all shards; return a description of how each ended."""
         settings = self._batch.settings
-        together = min(count, settings.shards.concurrency)
-        at_once = asyncio.Semaphore(together)
-        parameters = self._parameters((settings.limits.rate_limit_share or 1) / together)
+        concurrency = min(count, settings.shards.concurrency)
+        at_once = asyncio.Semaphore(concurrency)
+        parameters = self._parameters((settings.limits.rate_limit_share or 1) / concurrency)
         get_run_logger().info(
-            "%d shards, %d at once, as runs of %s", count, together, settings.shards.deployment
+            "%d shards, %d at once, as runs of %s", count, concurrency, settings.shards.deployment
         )
         for shot in self._batch.shots:
             stored = self._batch.inventory.is_stored(shot)
@@ -182,14 +228,14 @@ class _Shards:
             name = f"shard {number} of {count}"
             async with at_once:
                 end = await self._make({**parameters, "shard": number})
-                await self._show_stored()
+                await self._update_progress()
             get_run_logger().info("%s: %s", name, end)
             return f"{name}: {end}"
 
         return await asyncio.gather(*map(make, range(1, count + 1)))
 
     def _parameters(self, share: float) -> dict[str, Any]:
-        """The parameters of all shards: names of blocks, and never their contents."""
+        """Return the parameters of all shards, with references to saved blocks."""
         settings = self._batch.settings.with_overrides(
             RunSettings(limits=LimitSettings(rate_limit_share=share))
         )
@@ -204,12 +250,12 @@ class _Shards:
         }
 
     async def _make(self, parameters: dict[str, Any]) -> str:
-        """Run one shard; how it ended. Nothing that befalls it stops the others."""
+        """Run a shard; return how it ended, also if it failed."""
         try:
             run: FlowRun = await arun_deployment(
                 self._batch.settings.shards.deployment,
                 parameters=parameters,
-                flow_run_name=shard_name(parameters),  # until it starts, and names itself
+                flow_run_name=shard_name(parameters),  # shown until the run starts
                 timeout=0,
             )
         except (PrefectException, httpx.HTTPError) as error:
@@ -221,7 +267,7 @@ class _Shards:
         return end
 
     async def _ended(self, client: PrefectClient, run_id: UUID) -> str:
-        """Wait for a run's end, through whatever befalls the Prefect server meanwhile."""
+        """Wait for the end of a run; temporary errors of the Prefect server are ignored."""
         while True:
             try:
                 run = await client.read_flow_run(run_id)
@@ -235,10 +281,10 @@ class _Shards:
                 if run.state and run.state.is_final():
                     return f"{run.state.name}: {run.state.message}".removesuffix(": None")
                 self._warn_of_late(run)
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _warn_of_late(self, run: FlowRun) -> None:
-        """Once for all shards: they wait for a worker, which may be this run's own."""
+        """Warn, once for all shards, that no worker starts a run."""
         if run.state_name != "Late" or self._warned_of_late:
             return
         self._warned_of_late = True
@@ -248,7 +294,7 @@ class _Shards:
             run.work_pool_name,
         )
 
-    async def _show_stored(self) -> None:
+    async def _update_progress(self) -> None:
         keys = await self._batch.with_retries()(self._batch.store.list_keys, f"{self._batch.name}/")
         inventory = take_inventory(self._batch.name, keys)
         for shot in self._batch.shots:
@@ -256,14 +302,16 @@ class _Shards:
                 self._batch.progress.set(shot.label, "stored")
 
     async def _explain(self, shards: Mapping[str, list[str]]) -> None:
-        """Say of each shot that isn't stored why: by its record, or else by its shard's end."""
+        """Record why each shot isn't stored: from its record, or else the end of its shard."""
         batch, outcomes = self._batch, self._outcomes
         async with open_recorded_batch(
             batch.name, batch.credentials, batch.bucket, batch.settings, batch.progress
         ) as found:
             opened, failed = await batch.with_retries()(read_open, found)
         now = datetime.now(timezone.utc)
-        recorded = failed | {one.shot.shot_id: one.unstored(now) for one in opened}
+        recorded = failed | {
+            open_shot.shot.shot_id: open_shot.unstored(now) for open_shot in opened
+        }
         for end, shot_ids in shards.items():
             for shot_id in shot_ids:
                 unsent = Unstored(status="planned", reason=f"not submitted; {end}")
@@ -276,7 +324,7 @@ class _Shards:
                 batch.progress.set(shot.label, status)
 
     def _cancel_shards(self) -> None:
-        """They would go on to buy: who cancels a batch means all of it."""
+        """Cancel the active runs, which would continue to buy."""
         with get_client(sync_client=True) as client:
             for run_id in self._under_way:
                 _cancel(client, run_id)
@@ -301,69 +349,22 @@ def _blocks(batch: Batch) -> dict[str, Block]:
     return {"credentials": batch.credentials, "bucket": batch.bucket}
 
 
-def _run_name() -> str:
-    return shard_name(flow_run.parameters)
-
-
-@async_flow(name="run-shard", flow_run_name=_run_name)
-async def arun_shard(
-    batch: str,
-    shard: int,
-    *,
-    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
-    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
-    settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
-) -> int:
-    """Make one shard of a batch, as the plan in the bucket has it.
-
-    generate_videos starts these runs where `settings.shards.size` splits a batch, waits for them
-    and writes the manifest. A shot is bought once, however often and by whichever run its shard
-    is made.
-
-    Args:
-        batch: Its name.
-        shard: Which: 1 is the first.
-        credentials: Whose ToAPIs account pays. Empty: the block named "default".
-        bucket: Where the batch is. Empty: the block named "default".
-        settings: Waits, bounds and retries of this shard.
-
-    Returns:
-        How many shots are stored: all of the shard.
-
-    Raises:
-        InvalidBatch: There is no such shard, or the key or bucket is no good.
-        ShardFailed: Some of its shots aren't stored.
-
-    Example:
-        ```python
-        await arun_shard("lisbon", 1)
-        ```
-    """
-    account, place = await checked_blocks(credentials, bucket)
-    async with _open_shard(batch, shard, account, place, settings) as part:
-        return await _make_shard(part, shard)
-
-
-run_shard = sync_flow(arun_shard)
-"""`arun_shard` for sync code."""
-
-
-async def _make_shard(part: Batch, shard: int) -> int:
-    batch, outcomes = part.name, Outcomes()
+async def _make_shard(batch: Batch, shard: int) -> int:
+    outcomes = Outcomes()
     async with (
-        progress_artifact(part.progress, f"{batch}-shard-{shard}", part.settings),
-        render_time_history(part.account, part.store),
+        progress_artifact(batch.progress, f"{batch.name}-shard-{shard}", batch.settings),
+        render_time_history(batch.account, batch.store),
     ):
-        await run_shots(part, outcomes)
+        await run_shots(batch, outcomes)
     unstored = outcomes.unstored
-    for why in unstored.values():  # whoever started this run may not be able to read the record
+    for why in unstored.values():  # the starting run may be unable to read the record
         get_run_logger().error("%s: %s", why.status, why.reason)
     if unstored:
-        error = ShardFailed(f"shard {shard} of {batch}", len(part.shots), unstored)
+        error = ShardFailed(f"shard {shard} of {batch.name}", len(batch.shots), unstored)
         if outcomes.stopped:
             error.add_context(advice=f"{outcomes.stopped.advice} {error.advice}")
         raise error
-    return len(part.shots)
+    return len(batch.shots)
 
 
 @asynccontextmanager
@@ -374,18 +375,18 @@ async def _open_shard(
     bucket: VideoBucket,
     settings: RunSettings,
 ) -> AsyncIterator[Batch]:
-    """The batch of the plan in the bucket, for a run that makes a shard of it.
+    """Open the batch of the plan in the bucket, restricted to a shard.
 
     Raises:
         InvalidBatch: There is no such shard.
-        StoreError: The bucket doesn't answer, or its plan is damaged.
+        StoreError: The bucket is unavailable, or the plan is damaged.
     """
     key, retries = plan_key(name), RetryPolicy(budget=settings.retries.client_seconds).caller()
     content, uri = await retries(BucketStore(bucket).read, key), bucket.uri(key)
     found = read_plan(content, key, uri) if content is not None else None
     if found is None or not 1 <= shard <= len(found.shards):
-        there = f"{len(found.shards)} shards" if found else "no plan"
-        raise InvalidBatch([f"shard: {uri} has no shard {shard}: {there}"])
+        existing = f"{len(found.shards)} shards" if found else "no plan"
+        raise InvalidBatch([f"shard: {uri} has no shard {shard}: {existing}"])
     plan = Plan(name, found.shots)
     async with open_batch(
         plan,

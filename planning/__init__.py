@@ -1,1 +1,1 @@
-"""What was asked for: specs, plans, identities and prices. Pure: no network, no files."""
+"""Specs, plans, identities and prices of batches; without access to network or files."""

@@ -1,4 +1,4 @@
-"""Roles in prompts and who plays them."""
+"""Casting: resolves the roles in prompts to characters."""
 
 import re
 from collections import Counter
@@ -259,18 +259,6 @@ def unfilled(roles: Sequence[str]) -> ResolvedCast:
     return ResolvedCast("?", {role: ["?"] for role in roles}, {"?": _Placeholder("?", _NOT_YET)})
 
 
-def _character_faults(characters: Sequence[Character], *, private: bool) -> list[str]:
-    names = Counter(character.name for character in characters)
-    faults = [
-        f'character "{name}": the name is used more than once'
-        for name, count in names.items()
-        if count > 1
-    ]
-    return faults + [
-        fault for character in characters for fault in faults_of(character, private=private)
-    ]
-
-
 def is_username(text: str) -> bool:
     """Return whether a text is a valid username of a character, without @."""
     return len(text) <= _LONGEST_USERNAME and _USERNAME.fullmatch(text) is not None
@@ -285,6 +273,18 @@ def faults_of(character: Character, *, private: bool = False) -> list[str]:
     """
     faults = _faults_of(character, private=private)
     return [f'character "{character.name}": {fault}' for fault in faults]
+
+
+def _character_faults(characters: Sequence[Character], *, private: bool) -> list[str]:
+    names = Counter(character.name for character in characters)
+    faults = [
+        f'character "{name}": the name is used more than once'
+        for name, count in names.items()
+        if count > 1
+    ]
+    return faults + [
+        fault for character in characters for fault in faults_of(character, private=private)
+    ]
 
 
 def _faults_of(character: Character, *, private: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Files that a batch names in place of URLs: reference images and clips.
+"""Local files in place of URLs in a spec: reference images and clips.
 
 They are replaced by references to their content before planning, so that a shot's identity depends
 on the content of a file, and not on its path.

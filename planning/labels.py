@@ -23,6 +23,11 @@ RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _DATE = re.compile(r"\{(date|scheduled)(?::([^{}]*))?\}")
 
+_DIGEST = 24  # characters of the hash of a task id that isn't a slug
+_HASHED = re.compile(r"(.*-)?[0-9a-f]{24}")  # what `task_folder` returns for ids that aren't slugs
+_HEADER_SAFE = string.punctuation.replace("%", "")
+_METADATA = 1_000  # characters of a metadata value: S3 keeps 2 KB in all
+
 
 def slug(text: str) -> str:
     """Return a short ASCII name for use in a key; empty if no character can be kept.
@@ -62,38 +67,6 @@ def shot_label(scene: str, variant: str, cast: str, take: int) -> str:
     """
     label = " / ".join(printable(part, _LABEL) for part in (scene, variant, cast) if part)
     return f"{label}, take {take}" if take > 1 else label
-
-
-def _distinct(labels: list[str], what: str) -> list[str]:
-    """Append the position to labels that are empty or duplicates."""
-    given = set(labels)
-    distinct: dict[str, None] = {}  # in order
-    for place, label in enumerate(labels, 1):
-        name = label
-        while not name or name in distinct or (name != label and name in given):
-            name = f"{name or what}-{place}"
-        distinct[name] = None
-    return list(distinct)
-
-
-def _first_words(scene: Scene) -> str:
-    return " ".join(re.sub(r"[{}@]", " ", scene.prompt).split()[:_PROMPT_WORDS])
-
-
-def _settings(variant: Variant) -> str:
-    parts = [
-        variant.model,
-        f"{variant.duration}s" if variant.duration else "",
-        (variant.aspect_ratio or "").replace(":", "x"),
-        variant.style or "",
-        "hd" if variant.hd else "",
-        f"n{variant.n}" if variant.n != 1 else "",
-    ]
-    return "-".join(filter(None, parts))
-
-
-def _characters(cast: Cast) -> str:
-    return " + ".join(role.character for role in cast.roles)
 
 
 @dataclass(frozen=True)
@@ -163,21 +136,6 @@ def is_batch_name(name: str) -> bool:
     return _BATCH.fullmatch(name) is not None and name not in RESERVED
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(
-            f"time_zone={name!r}: unknown time zone; use a name such as Europe/Lisbon"
-        ) from None
-
-
-_DIGEST = 24  # characters
-_HASHED = re.compile(r"(.*-)?[0-9a-f]{24}")  # what `task_folder` returns for ids that aren't slugs
-_HEADER_SAFE = string.punctuation.replace("%", "")
-_METADATA = 1_000  # characters: S3 keeps 2 KB in all
-
-
 def task_folder(task_id: str) -> str:
     """Return the folder name of a generation without a shot, unique for each id.
 
@@ -206,3 +164,44 @@ def as_metadata(text: str) -> str:
         ('video_1', 'f%C3%BCr%201%25')
     """
     return quote(text, safe=_HEADER_SAFE, errors="replace")[:_METADATA]
+
+
+def _distinct(labels: list[str], what: str) -> list[str]:
+    """Append the position to labels that are empty or duplicates."""
+    given = set(labels)
+    distinct: dict[str, None] = {}  # in order
+    for place, label in enumerate(labels, 1):
+        name = label
+        while not name or name in distinct or (name != label and name in given):
+            name = f"{name or what}-{place}"
+        distinct[name] = None
+    return list(distinct)
+
+
+def _first_words(scene: Scene) -> str:
+    return " ".join(re.sub(r"[{}@]", " ", scene.prompt).split()[:_PROMPT_WORDS])
+
+
+def _settings(variant: Variant) -> str:
+    parts = [
+        variant.model,
+        f"{variant.duration}s" if variant.duration else "",
+        (variant.aspect_ratio or "").replace(":", "x"),
+        variant.style or "",
+        "hd" if variant.hd else "",
+        f"n{variant.n}" if variant.n != 1 else "",
+    ]
+    return "-".join(filter(None, parts))
+
+
+def _characters(cast: Cast) -> str:
+    return " + ".join(role.character for role in cast.roles)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"time_zone={name!r}: unknown time zone; use a name such as Europe/Lisbon"
+        ) from None

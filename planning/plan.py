@@ -241,6 +241,27 @@ class _Part:
         return len(self.casts) * sum(variant.takes for _, variant in self.variants)
 
 
+def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
+    """Return the shot of a request outside any batch, stored under `requests/`.
+
+    Args:
+        request: What to submit; the same request is the same shot.
+        destination: Bucket and prefix, as `s3://bucket/prefix`.
+    """
+    scene = Scene(prompt=request.prompt.replace("{", "{{").replace("}", "}}"))
+    variant = Variant(model=request.model)
+    identity = shot_id(
+        destination=destination,
+        batch=SINGLE,
+        request=request,
+        template=request.prompt,
+        roles={},
+        take=1,
+    )
+    labels = (scene_labels([scene])[0], variant_labels([variant])[0], "")
+    return _shot(request, labels, SINGLE, identity, 1)
+
+
 def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part]:
     """Return the scenes with their casts and variants, not yet multiplied."""
     variants = list(zip(variant_labels(spec.variants), spec.variants, strict=True))
@@ -272,27 +293,6 @@ def _too_much(spec: BatchSpec, product: Sequence[_Part], filling: Filling) -> st
     if shots > MOST_SHOTS:
         return f"{shots:,} shots exceed the limit of {MOST_SHOTS:,} per batch; split the batch"
     return None
-
-
-def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
-    """Return the shot of a request outside any batch, stored under `requests/`.
-
-    Args:
-        request: What to submit; the same request is the same shot.
-        destination: Bucket and prefix, as `s3://bucket/prefix`.
-    """
-    scene = Scene(prompt=request.prompt.replace("{", "{{").replace("}", "}}"))
-    variant = Variant(model=request.model)
-    identity = shot_id(
-        destination=destination,
-        batch=SINGLE,
-        request=request,
-        template=request.prompt,
-        roles={},
-        take=1,
-    )
-    labels = (scene_labels([scene])[0], variant_labels([variant])[0], "")
-    return _shot(request, labels, SINGLE, identity, 1)
 
 
 def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, ResolvedCast]]:

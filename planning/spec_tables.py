@@ -1,4 +1,4 @@
-"""Tables of scenes: CSV, JSONL and Parquet, one row a scene, its columns the fields of `Scene`."""
+"""Reads tables of scenes (CSV, JSONL, Parquet): a row per scene, a column per field of `Scene`."""
 
 import csv
 import io
@@ -25,6 +25,24 @@ _SECONDS = 120  # for reading a file
 _MEMORY = 1_000_000_000  # bytes, for pyarrow itself
 _ROWS_AT_ONCE = 1000
 _LONGEST_FIXED = 1000  # bytes of a value in a column of fixed length
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+BETWEEN = "|"  # separates values in a cell; never part of a URL
+TABLE_BYTES = 64_000_000  # at most, of a file
+_COLUMNS = 1_000  # at most
+_CELLS = 10_000_000  # at most, of a CSV file
+_FAULTS_SHOWN = 200
+_SHOWN = 60  # characters of a column's name in a message
+_ROW = Bounds(length=1_000_000, values=10_000, characters=1_000_000)  # of JSONL
+
+# The optional first line of a CSV file that declares its separator; not counted as a row.
+_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t,;]*(?:\n|$)', re.IGNORECASE)
+_LISTS = [
+    name
+    for name, field_info in Scene.model_fields.items()
+    if get_origin(field_info.annotation) is list
+]
+Row = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -97,12 +115,6 @@ def parquet_rows(
     return found
 
 
-def _without_secrets() -> dict[str, str]:
-    """Return an environment without secrets, for a process that reads untrusted files."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TOAPIS", "AWS", "PREFECT"))}
-    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system"}  # so that its memory can be limited
-
-
 def answer() -> None:
     """Run in the separate process: read a request from stdin, write the answer to stdout."""
     content, wanted, bounds = pickle.load(sys.stdin.buffer)  # noqa: S301 - as above
@@ -112,6 +124,81 @@ def answer() -> None:
     except (ValueError, MemoryError) as error:
         found = str(error) or f"{_DAMAGED}: reading it takes too much memory"
     pickle.dump(found, sys.stdout.buffer)
+
+
+_PARQUET = ParquetBounds(
+    rows=MOST_SCENES,
+    columns=_COLUMNS,
+    values=20 * MOST_SCENES,
+    unpacked=256_000_000,
+    characters=128_000_000,
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A parsed table whose values aren't validated yet.
+
+    Args:
+        name: Of the file, for messages.
+        rows: The scenes, without empty cells.
+        places: The location of each row, for messages: "row 2".
+        columns: The names of the columns, each once.
+        faults: Parse errors.
+    """
+
+    name: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def is_table(name: str) -> bool:
+    """Return whether a file is a table, by its suffix.
+
+    Example:
+        >>> is_table("prompts.CSV"), is_table("lisbon.yaml")
+        (True, False)
+    """
+    return name.lower().endswith(SUFFIXES)
+
+
+def read_table(content: bytes, name: str) -> Table:
+    r"""Parse a table.
+
+    Multiple values in a text cell are separated by `|`. Empty cells mean "not given", and empty
+    rows are skipped. Column names are case-insensitive, and surrounding whitespace is ignored.
+    Rows are numbered as in spreadsheets: in CSV, the header is row 1; in other formats, the first
+    scene is.
+
+    Args:
+        content: UTF-8, with or without a byte order mark; or Parquet.
+        name: Of the file, for messages and for its suffix: .csv, .jsonl or .parquet.
+
+    Raises:
+        ImportError: It is a Parquet file, and pyarrow isn't installed.
+
+    Example:
+        >>> read_table(b"name,prompt\ntram,A yellow tram\n", "prompts.csv").rows
+        [{'name': 'tram', 'prompt': 'A yellow tram'}]
+    """
+    table = Table(name)
+    try:
+        _fill(table, content)
+    except UnicodeDecodeError:
+        table.faults.append(f"{name}: it can't be read: it isn't UTF-8")
+    except ValueError as error:
+        table.faults.append(f"{name}: it can't be read: {error}")
+    if (more := len(table.faults) - _FAULTS_SHOWN) > 0:
+        table.faults[_FAULTS_SHOWN:] = [f"{name}: and {more:,} more faults"]
+    return table
+
+
+def _without_secrets() -> dict[str, str]:
+    """Return an environment without secrets, for a process that reads untrusted files."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TOAPIS", "AWS", "PREFECT"))}
+    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system"}  # so that its memory can be limited
 
 
 def _bound_memory(bounds: ParquetBounds) -> None:
@@ -203,93 +290,6 @@ def _extent(column: Any) -> tuple[int, int]:
         inside = [_extent(field) for field in column.flatten()]
         return len(column) + sum(count for count, _ in inside), sum(length for _, length in inside)
     return len(column), column.nbytes
-
-
-SUFFIXES = (".csv", ".jsonl", ".parquet")
-BETWEEN = "|"  # separates values in a cell; never part of a URL
-TABLE_BYTES = 64_000_000  # at most, of a file
-
-_COLUMNS = 1_000  # at most
-_CELLS = 10_000_000  # at most, of a CSV file
-_FAULTS_SHOWN = 200
-_SHOWN = 60  # characters of a column's name in a message
-_PARQUET = ParquetBounds(
-    rows=MOST_SCENES,
-    columns=_COLUMNS,
-    values=20 * MOST_SCENES,
-    unpacked=256_000_000,
-    characters=128_000_000,
-)
-_ROW = Bounds(length=1_000_000, values=10_000, characters=1_000_000)  # of JSONL
-# The optional first line of a CSV file that declares its separator; not counted as a row.
-_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t,;]*(?:\n|$)', re.IGNORECASE)
-_LISTS = [
-    name
-    for name, field_info in Scene.model_fields.items()
-    if get_origin(field_info.annotation) is list
-]
-
-Row = tuple[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A parsed table whose values aren't validated yet.
-
-    Args:
-        name: Of the file, for messages.
-        rows: The scenes, without empty cells.
-        places: The location of each row, for messages: "row 2".
-        columns: The names of the columns, each once.
-        faults: Parse errors.
-    """
-
-    name: str
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-
-
-def is_table(name: str) -> bool:
-    """Return whether a file is a table, by its suffix.
-
-    Example:
-        >>> is_table("prompts.CSV"), is_table("lisbon.yaml")
-        (True, False)
-    """
-    return name.lower().endswith(SUFFIXES)
-
-
-def read_table(content: bytes, name: str) -> Table:
-    r"""Parse a table.
-
-    Multiple values in a text cell are separated by `|`. Empty cells mean "not given", and empty
-    rows are skipped. Column names are case-insensitive, and surrounding whitespace is ignored.
-    Rows are numbered as in spreadsheets: in CSV, the header is row 1; in other formats, the first
-    scene is.
-
-    Args:
-        content: UTF-8, with or without a byte order mark; or Parquet.
-        name: Of the file, for messages and for its suffix: .csv, .jsonl or .parquet.
-
-    Raises:
-        ImportError: It is a Parquet file, and pyarrow isn't installed.
-
-    Example:
-        >>> read_table(b"name,prompt\ntram,A yellow tram\n", "prompts.csv").rows
-        [{'name': 'tram', 'prompt': 'A yellow tram'}]
-    """
-    table = Table(name)
-    try:
-        _fill(table, content)
-    except UnicodeDecodeError:
-        table.faults.append(f"{name}: it can't be read: it isn't UTF-8")
-    except ValueError as error:
-        table.faults.append(f"{name}: it can't be read: {error}")
-    if (more := len(table.faults) - _FAULTS_SHOWN) > 0:
-        table.faults[_FAULTS_SHOWN:] = [f"{name}: and {more:,} more faults"]
-    return table
 
 
 def _fill(table: Table, content: bytes) -> None:

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from prefect_toapis.records.stored_shots import Unstored
     from prefect_toapis.reports.manifest import ManifestRow, RowStatus
 
+_PAID: dict[Money, str] = {"spent": "is paid", "maybe spent": "may be paid"}
+_STORED, _OPEN = "{are} stored and paid", "{are} open, and paid unless the provider fails {them}"
+_PERHAPS, _LOST, _FREE = "{are} open and may be paid", "failed, but {are} paid", "cost nothing"
+_ORDER = (_STORED, _OPEN, _PERHAPS, _LOST, _FREE)
+
 
 class Spending(NamedTuple):
     """Whether a shot was paid, and its status."""
@@ -83,12 +88,6 @@ def spent_in_words(shots: Iterable[Spending], characters: Iterable[CharacterSpen
         if character.money != "not spent"
     ]
     return f"Spent: {'; '.join(filter(None, [first, *others, *made]))}."
-
-
-_PAID: dict[Money, str] = {"spent": "is paid", "maybe spent": "may be paid"}
-_STORED, _OPEN = "{are} stored and paid", "{are} open, and paid unless the provider fails {them}"
-_PERHAPS, _LOST, _FREE = "{are} open and may be paid", "failed, but {are} paid", "cost nothing"
-_ORDER = (_STORED, _OPEN, _PERHAPS, _LOST, _FREE)
 
 
 def _in_words(shot: Spending) -> str:

@@ -1,1 +1,1 @@
-"""What the bucket knows: every key, every JSON document, and what was bought."""
+"""The records in the bucket: their keys, their JSON documents, and what was bought."""

@@ -51,6 +51,8 @@ _KINDS: dict[str, tuple[type, ...]] = {  # of the fields used by prices and tabl
 State = Literal["sending", "accepted", "rejected", "failed", "expired"]
 FailureKind = Literal["transient", "refused"]
 
+_READS_AT_ONCE = 16
+
 
 class Attempt(BaseModel):
     """An attempt to buy a shot, as stored in `attempt-1.json`.
@@ -138,14 +140,14 @@ Step = Submit | LookUp | Resume | GiveUp
 
 def next_step(
     latest: Attempt | None,
-    retry_failed: Literal["transient", "all", "none"],
+    failed_shots: Literal["transient", "all", "none"],
     on_expired: Literal["stop", "rebuy"] = "stop",
 ) -> Step:
     """Decide the next step for a shot that isn't stored.
 
     Args:
         latest: Its latest attempt; None if nothing was ever sent.
-        retry_failed: Which failures are retried. Attempts rejected for a transient reason are
+        failed_shots: Which failures are retried. Attempts rejected for a transient reason are
             always retried.
         on_expired: Whether a video that was paid but not fetched in time is bought again.
             Otherwise its status is queried again: the provider may still have it.
@@ -160,7 +162,7 @@ def next_step(
         return Resume(latest)
     may_help = latest.failure_kind == "transient"
     turned_away = latest.state == "rejected" and may_help
-    again = turned_away or retry_failed == "all" or (retry_failed == "transient" and may_help)
+    again = turned_away or failed_shots == "all" or (failed_shots == "transient" and may_help)
     return Submit(latest.attempt + 1) if again else GiveUp(latest)
 
 
@@ -195,17 +197,6 @@ def read_attempt(content: bytes, key: str, uri: str) -> Attempt:
     return read_document(Attempt, content, uri, RECORD_VERSION, mismatch)
 
 
-def _folder_fits(attempt: Attempt, record: str) -> bool:
-    """Return whether an attempt's folder, if given, is in the batch of its record and its own."""
-    if attempt.folder is None:
-        return True
-    batch = record.rpartition("/")[0].removesuffix(f"/{RECORDS}")
-    name = attempt.folder.rpartition("/")[2]
-    owner = owner_of(name)
-    inside = is_below(attempt.folder, batch) and attempt.folder == f"{batch}/{name}"
-    return inside and owner is not None and attempt.shot_id.startswith(owner)
-
-
 def may_be_paid(attempt: Attempt) -> bool:
     """Return whether an attempt was or may have been paid, so that it may still become a video.
 
@@ -219,16 +210,16 @@ def resend_key(record: str, attempt: Attempt) -> str:
     return f"{record}/attempt-{attempt.attempt}-send-{attempt.sends}.json"
 
 
-def lookup_is_conclusive(sent_at: datetime, now: datetime, settle_seconds: float) -> bool:
+def lookup_is_conclusive(sent_at: datetime, now: datetime, window_seconds: float) -> bool:
     """Return whether "no such task" at `now` means that a submission was not accepted.
 
     Args:
         sent_at: When the submission was recorded, or first seen by this process: another
             machine's fast clock must not make a look-up endless.
         now: When the look-up was sent.
-        settle_seconds: How long a new task may be missing from look-ups, in seconds.
+        window_seconds: How long a new task may be missing from look-ups, in seconds.
     """
-    return (now - sent_at).total_seconds() >= settle_seconds
+    return (now - sent_at).total_seconds() >= window_seconds
 
 
 class Submissions(Protocol):
@@ -314,9 +305,6 @@ class Buyable(Protocol):
         ...
 
 
-_READS_AT_ONCE = 16
-
-
 async def read_record(folder: str, store: Store) -> defaultdict[str, list[Attempt]]:
     """Read all attempts below a folder, by the folder of their record.
 
@@ -393,6 +381,17 @@ def lost(item: Buyable, number: int, store: Store) -> StoreError:
     )
     item.name_in(error)
     return error
+
+
+def _folder_fits(attempt: Attempt, record: str) -> bool:
+    """Return whether an attempt's folder, if given, is in the batch of its record and its own."""
+    if attempt.folder is None:
+        return True
+    batch = record.rpartition("/")[0].removesuffix(f"/{RECORDS}")
+    name = attempt.folder.rpartition("/")[2]
+    owner = owner_of(name)
+    inside = is_below(attempt.folder, batch) and attempt.folder == f"{batch}/{name}"
+    return inside and owner is not None and attempt.shot_id.startswith(owner)
 
 
 def _unreadable(key: str, error: DocumentDamaged | DocumentTooNew | ObjectRefused) -> Attempt:

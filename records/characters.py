@@ -1,4 +1,4 @@
-"""Characters that are made: what is ordered, and the registry in the bucket that remembers them."""
+"""Characters: their orders, creations, and the registry in the bucket."""
 
 import asyncio
 import logging
@@ -39,6 +39,9 @@ from prefect_toapis.records.layout import (
 from prefect_toapis.records.store import Store
 
 REGISTRY_VERSION = 1
+
+_READS_AT_ONCE = 16
+logger = logging.getLogger("prefect_toapis")
 
 
 @dataclass(frozen=True)
@@ -266,15 +269,6 @@ def name_in(error: ToAPIsError, name: str) -> None:
     error.message = f'Character "{name}": {error.message}'
 
 
-def _folder_name(name: str, short_id: str) -> str:
-    return "-".join(filter(None, [slug(name), short_id]))
-
-
-_READS_AT_ONCE = 16
-
-logger = logging.getLogger("prefect_toapis")
-
-
 async def with_existing_folder(character: Character, store: Store) -> CharacterOrder:
     """Return the order for a character, with the folder that exists for it in the bucket."""
     return order_of(character, registered(await store.list_keys(f"{CHARACTERS}/")))
@@ -326,6 +320,10 @@ async def read_known(characters: Iterable[Character], store: Store) -> dict[str,
     known = set(folders.values()) & set(registry.folders.values())
     made = await _read_each(known, store)
     return {name: made[folder] for name, folder in folders.items() if folder in made}
+
+
+def _folder_name(name: str, short_id: str) -> str:
+    return "-".join(filter(None, [slug(name), short_id]))
 
 
 async def _read_each(folders: Iterable[str], store: Store) -> dict[str, MadeCharacter]:

@@ -1,4 +1,4 @@
-"""A generation, as the tasks hand it on; and how long earlier ones took to render."""
+"""A generation, as passed between tasks, and the history of render times."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,9 @@ from prefect_toapis.planning.plan import Shot
 
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
 _RESULT_TTL_MAX = timedelta(hours=48)  # from its submission
+
+_LONGEST_RENDER = 7 * 24 * 3600.0  # seconds; longer render times are ignored
+_KINDS = 1000  # of requests, in the history of render times
 
 
 class Generation(BaseModel):
@@ -107,10 +110,6 @@ class Generation(BaseModel):
         return updated
 
 
-_LONGEST = 7 * 24 * 3600.0  # seconds
-_KINDS = 1000
-
-
 def read_render_times(content: bytes | None) -> dict[str, list[float]]:
     """Parse render times in seconds by kind, the latest last; invalid values are ignored.
 
@@ -140,4 +139,4 @@ def _plausible(seconds: Any) -> list[float]:
     if not isinstance(seconds, list):
         return []
     numbers = [number for number in seconds[-KEPT:] if type(number) in {int, float}]
-    return [float(number) for number in numbers if SHORTEST_RENDER <= number <= _LONGEST]
+    return [float(number) for number in numbers if SHORTEST_RENDER <= number <= _LONGEST_RENDER]

@@ -1,4 +1,4 @@
-"""Where everything is in the bucket: the keys of every document, and what a key says.
+"""The layout of the bucket: the keys of all documents, and parsing of keys.
 
 ```
 {batch}/plan.json
@@ -23,6 +23,18 @@ RECORDS = "records"  # the folder in a batch, and in the registry of characters
 
 _ATTEMPT = re.compile(r"/attempt-([1-9][0-9]*)\.json$")
 _ANY_ATTEMPT = re.compile(r"/attempt-([1-9][0-9]*)(?:-send-[0-9]+)?\.json$")
+
+SHOT_FILE = "shot.json"
+PLAN_FILE = "plan.json"
+MANIFEST_FILE = "manifest.jsonl"
+MANIFEST_PARQUET = "manifest.parquet"
+GALLERY_FILE = "index.html"
+CHARACTERS = "characters"  # the registry's folder
+CHARACTER_FILE = "character.json"
+UPLOADS = "uploads"  # the folder, next to those of the batches
+RENDER_TIMES_FILE = "render-times.json"
+_WHOLE_ID = 26  # characters
+_OWNER = re.compile(r"(?:^|[/-])([a-z2-7]{12}|[a-z2-7]{26})$")
 
 
 def record_folder(batch: str, identity: str) -> str:
@@ -75,18 +87,9 @@ def missing_number(numbers: Collection[int]) -> int | None:
     return next((number for number in expected if number not in numbers), None)
 
 
-SHOT_FILE = "shot.json"
-
-PLAN_FILE = "plan.json"
-
-
 def plan_key(batch: str) -> str:
     """Return the key of a batch's plan."""
     return f"{batch}/{PLAN_FILE}"
-
-
-MANIFEST_FILE = "manifest.jsonl"
-MANIFEST_PARQUET = "manifest.parquet"
 
 
 def shot_key(shot: Shot) -> str:
@@ -94,28 +97,14 @@ def shot_key(shot: Shot) -> str:
     return f"{shot.folder}/{SHOT_FILE}"
 
 
-GALLERY_FILE = "index.html"
-
-CHARACTERS = "characters"  # the registry's folder
-CHARACTER_FILE = "character.json"
-
-
 def character_key(folder: str) -> str:
     """Return the key of a character's document in the registry, from its folder."""
     return f"{folder}/{CHARACTER_FILE}"
 
 
-UPLOADS = "uploads"  # the folder, next to those of the batches
-
-
 def upload_key(reference: str) -> str:
     """Return the key of an upload's document."""
     return f"{UPLOADS}/{reference.partition(':')[2]}.json"
-
-
-RENDER_TIMES_FILE = "render-times.json"
-_ID = 26  # characters of a whole id
-_OWNER = re.compile(r"(?:^|[/-])([a-z2-7]{12}|[a-z2-7]{26})$")
 
 
 def owner_of(folder: str) -> str | None:

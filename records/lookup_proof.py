@@ -50,10 +50,6 @@ def candidate_keys(entries: Mapping[str, Entry], lost: Attempt) -> list[str]:
     return sorted(found, key=lambda key: found[key])[:_READ]
 
 
-def _short_id(key: str) -> str:
-    return (owner_of(key.rpartition("/")[0]) or "")[:FOLDER_ID]
-
-
 def can_prove(other: Attempt, lost: Attempt) -> bool:
     """Return whether finding another submission proves that the lost submission would be found.
 
@@ -100,6 +96,10 @@ async def lookup_works(lost: Attempt, batch: str, store: Store, find: Find) -> b
         if asked == _ASKED:
             break
     return True if asked else None
+
+
+def _short_id(key: str) -> str:
+    return (owner_of(key.rpartition("/")[0]) or "")[:FOLDER_ID]
 
 
 async def _read(key: str, store: Store) -> Attempt | None:

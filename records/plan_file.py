@@ -82,11 +82,6 @@ def read_plan(content: bytes, key: str, uri: str) -> PlanFile:
     return read_document(PlanFile, content, uri, PLAN_VERSION, mismatch)
 
 
-def _is_inside(shot: Shot, batch: str) -> bool:
-    places = [shot.folder, *([shot.record] if shot.record else [])]
-    return shot.batch == batch and all(is_below(place, batch) for place in places)
-
-
 def plan_from_record(
     batch: str, destination: str, record: Mapping[str, Sequence[Attempt]]
 ) -> PlanFile:
@@ -103,6 +98,37 @@ def plan_from_record(
         if attempts
     ]
     return PlanFile(batch=batch, destination=destination, shots=shots)
+
+
+def orphaned_shots(
+    earlier: PlanFile | None,
+    shots: Sequence[Shot],
+    inventory: Inventory,
+    gone: Sequence[Shot] = (),
+) -> list[Shot]:
+    """Return the shots of earlier plans that may be paid, but aren't in the new plan.
+
+    Args:
+        earlier: The previous plan; None for a new batch.
+        shots: The shots of the new plan.
+        inventory: Of the batch.
+        gone: Stored shots whose videos were deleted.
+    """
+    planned = {shot.shot_id for shot in shots}
+    before = [*earlier.shots, *earlier.left] if earlier else []
+    sent = {shot.shot_id: shot for shot in [*before, *gone]}
+    return [
+        inventory.with_existing_folder(shot)
+        for shot in sent.values()
+        if shot.shot_id not in planned
+        and inventory.was_submitted(shot)
+        and not inventory.is_stored(shot)
+    ]
+
+
+def _is_inside(shot: Shot, batch: str) -> bool:
+    places = [shot.folder, *([shot.record] if shot.record else [])]
+    return shot.batch == batch and all(is_below(place, batch) for place in places)
 
 
 def _number(attempt: Attempt) -> int:
@@ -138,29 +164,3 @@ def _request(attempt: Attempt) -> VideoRequest | RemixRequest:
         return VideoRequest.model_validate({**known, "extra": extra})
     except ValidationError:  # for display only; it was already sent
         return VideoRequest(prompt=str(given["prompt"]))
-
-
-def orphaned_shots(
-    earlier: PlanFile | None,
-    shots: Sequence[Shot],
-    inventory: Inventory,
-    gone: Sequence[Shot] = (),
-) -> list[Shot]:
-    """Return the shots of earlier plans that may be paid, but aren't in the new plan.
-
-    Args:
-        earlier: The previous plan; None for a new batch.
-        shots: The shots of the new plan.
-        inventory: Of the batch.
-        gone: Stored shots whose videos were deleted.
-    """
-    planned = {shot.shot_id for shot in shots}
-    before = [*earlier.shots, *earlier.left] if earlier else []
-    sent = {shot.shot_id: shot for shot in [*before, *gone]}
-    return [
-        inventory.with_existing_folder(shot)
-        for shot in sent.values()
-        if shot.shot_id not in planned
-        and inventory.was_submitted(shot)
-        and not inventory.is_stored(shot)
-    ]

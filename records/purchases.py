@@ -1,6 +1,6 @@
 """Submitting each shot or character exactly once: record, submit, record the outcome.
 
-A thin shell around `record.next_step`. A later run, after a crash or on another machine, starts
+A thin shell around `attempts.next_step`. A later run, after a crash or on another machine, starts
 here again and resumes from the record.
 """
 
@@ -266,19 +266,19 @@ class Buyer:
 
     async def _resolve(self, item: Buyable, attempt: Attempt) -> Attempt | None:
         """Look up the outcome of a submission; None if another worker recorded it meanwhile."""
-        settle = self.settings.purchases.lookup_window_seconds
+        window = self.settings.purchases.lookup_window_seconds
         seen_at, look_ups = self.now(), 0
         while True:
             asked_at = self.now()
             if task_id := await self._look_up(attempt):
                 return await self._accept(item, attempt, task_id)
             # Also limited by the number of look-ups: a wrong clock must not make this endless.
-            last = look_ups >= LOOK_UPS or lookup_is_conclusive(seen_at, asked_at, settle)
-            absent = last or lookup_is_conclusive(min(attempt.sent_at, seen_at), asked_at, settle)
+            last = look_ups >= LOOK_UPS or lookup_is_conclusive(seen_at, asked_at, window)
+            absent = last or lookup_is_conclusive(min(attempt.sent_at, seen_at), asked_at, window)
             if absent and await self._may_send_again(item, attempt, last=last):
                 return await self._send_again(item, attempt)
             look_ups += 1
-            await asyncio.sleep(settle / LOOK_UPS)
+            await asyncio.sleep(window / LOOK_UPS)
             recorded = await self._as_recorded(item, attempt)
             if recorded.state != "sending":  # the worker that sent it got the answer
                 return None
@@ -294,14 +294,12 @@ class Buyer:
 
     async def _await_outcome(self, item: Buyable, attempt: Attempt) -> Attempt | None:
         """Wait for the outcome of a submission that another worker may still be sending."""
-        settle, since = (
-            self.settings.purchases.lookup_window_seconds,
-            min(attempt.sent_at, self.now()),
-        )
+        window = self.settings.purchases.lookup_window_seconds
+        since = min(attempt.sent_at, self.now())
         for _ in range(LOOK_UPS):
-            if lookup_is_conclusive(since, self.now(), settle):
+            if lookup_is_conclusive(since, self.now(), window):
                 break
-            await asyncio.sleep(settle / LOOK_UPS)
+            await asyncio.sleep(window / LOOK_UPS)
             if (await self._as_recorded(item, attempt)).state != "sending":
                 return None
         raise _unfindable(self.store, item, attempt)
@@ -400,6 +398,17 @@ class Buyer:
         await self.store.write(attempt_key(item.record, attempt.attempt), _content(attempt), JSON)
 
 
+def is_refusal(error: ToAPIsError) -> bool:
+    """Return whether the same request would be refused again, for its content or parameters."""
+    if isinstance(error, GenerationFailed):
+        reason = f"{error.code or ''} {error.message}".lower()
+        by_meaning = read_refusal({"code": error.code, "message": error.message}, "").meaning
+        return "policy" in reason or "moderation" in reason or by_meaning == "policy"
+    if isinstance(error, ACCOUNT_REFUSED):  # caused by the account, not by the request
+        return False
+    return isinstance(error, PolicyRefused) or error.http_status in {400, 413, 414, 422}
+
+
 def _absent(attempt: Attempt, why: str = "") -> SubmissionAbsent:
     times = "once" if attempt.sends == 1 else f"{attempt.sends} times"
     how, reply = "without an answer", attempt.reply
@@ -416,17 +425,6 @@ def _unresolved(what: str, attempt: Attempt, cause: ToAPIsError) -> SubmissionUn
     if isinstance(cause, APIError):  # permanent, such as a refused key: waiting doesn't help
         unresolved.add_context(advice=f"{cause.advice} Then {_LOOKED_UP}")
     return unresolved
-
-
-def is_refusal(error: ToAPIsError) -> bool:
-    """Return whether the same request would be refused again, for its content or parameters."""
-    if isinstance(error, GenerationFailed):
-        reason = f"{error.code or ''} {error.message}".lower()
-        by_meaning = read_refusal({"code": error.code, "message": error.message}, "").meaning
-        return "policy" in reason or "moderation" in reason or by_meaning == "policy"
-    if isinstance(error, ACCOUNT_REFUSED):  # caused by the account, not by the request
-        return False
-    return isinstance(error, PolicyRefused) or error.http_status in {400, 413, 414, 422}
 
 
 def _given_up(attempt: Attempt) -> GenerationFailed:

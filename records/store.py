@@ -1,4 +1,4 @@
-"""What a batch needs of the place it is stored in, and how a location is read."""
+"""The interface of a store, and reading files by URI."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,6 +8,10 @@ from prefect_toapis.client.local_files import read_file
 from prefect_toapis.client.plain_text import shown_line
 
 JSON = "application/json"  # the content type of records
+
+LONGEST = 1_000_000_000  # bytes: the manifest of a hundred thousand videos is a fifth of it
+Reader = Callable[[str], bytes | None]
+_readers: dict[str, Reader] = {}
 
 
 class Entry(NamedTuple):
@@ -51,13 +55,6 @@ class Store(Protocol):
     async def list_entries(self, prefix: str) -> dict[str, Entry]:
         """Return the metadata of all objects with a prefix, by key."""
         ...
-
-
-LONGEST = 1_000_000_000  # bytes: the manifest of a hundred thousand videos is a fifth of it
-
-Reader = Callable[[str], bytes | None]
-
-_readers: dict[str, Reader] = {}
 
 
 def register(scheme: str, reader: Reader) -> None:

@@ -1,4 +1,4 @@
-"""`shot.json`: what is stored of a shot, and why another one is not."""
+"""`shot.json`: the stored videos of a shot; and why a shot isn't stored."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -135,11 +135,6 @@ def read_stored(content: bytes, key: str, uri: str) -> StoredShot:
     return read_document(StoredShot, content, uri, MANIFEST_VERSION, mismatch)
 
 
-def _is_in(key: str, folder: str) -> bool:
-    """Return whether a key is directly in a folder."""
-    return is_below(key, folder) and key.rpartition("/")[0] == folder
-
-
 def missing_files(stored: StoredShot, entries: Mapping[str, Entry]) -> list[str]:
     """Return the keys of a shot's videos that are missing, or have the wrong size.
 
@@ -180,3 +175,8 @@ def stored_names(folder: str, stem: str, attempt: int, entries: Mapping[str, Ent
     """
     stems = [f"{folder}/{stem}-attempt-{attempt}.", f"{folder}/{stem}."]
     return [key for start in stems for key in entries if key.startswith(start)]
+
+
+def _is_in(key: str, folder: str) -> bool:
+    """Return whether a key is directly in a folder."""
+    return is_below(key, folder) and key.rpartition("/")[0] == folder

@@ -1,1 +1,1 @@
-"""What people see of a batch: manifest, gallery, artifacts, events and thumbnails."""
+"""The reports of a batch: manifest, gallery, artifacts, events and thumbnails."""

@@ -1,11 +1,11 @@
 "use strict";
 
-// All text comes from the manifest, which nobody vouches for: it is only ever set as text.
-// What a terminal or a browser would act upon is shown by its number, as client/plain_text.py does.
-const ACTIVE =
+// Text from the manifest is untrusted: it is only ever set as text. Control and format characters
+// are shown as escapes, as in client/plain_text.py.
+const CONTROLS =
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]/gu;
 const visible = (text) =>
-  text.replace(ACTIVE, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  text.replace(CONTROLS, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const page = JSON.parse(document.getElementById("batch").textContent, (_, value) =>
   typeof value === "string" ? visible(value) : value,
 );
@@ -33,13 +33,13 @@ function distinct(values) {
 
 // Cards
 
-const near = new IntersectionObserver((entries) => {
+const posterObserver = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
-    near.unobserve(target);
+    posterObserver.unobserve(target);
     const poster = page.rows[target.closest(".card").dataset.row].poster;
     target.firstElementChild.poster = poster;
-    target.style.backgroundImage = `url("${new URL(poster, location.href).href}")`; // behind what is left free
+    target.style.backgroundImage = `url("${new URL(poster, location.href).href}")`; // fills the area around the video
   }
 }, { rootMargin: "500px" });
 
@@ -66,7 +66,7 @@ function screen(row) {
     const why = page.ends === null ? " from where this page is." : ": its link may have ended.";
     element.after(make("p", { className: "note" }, `It can't be played${why}`));
   }, { once: true });
-  if (row.poster !== null) near.observe(element);
+  if (row.poster !== null) posterObserver.observe(element);
   return element;
 }
 
@@ -97,39 +97,39 @@ function card(row, index) {
 }
 
 const cards = page.rows.map(card);
-const haystacks = page.rows.map((row) => row.prompt.toLowerCase());
+const prompts = page.rows.map((row) => row.prompt.toLowerCase());
 
 // Playing
 
-let together = false;
+let playingTogether = false;
 
 function pauseOthers(playing) {
-  if (together) return;
+  if (playingTogether) return;
   for (const video of document.querySelectorAll("video")) if (video !== playing) video.pause();
 }
 
 function toggle(video) {
   if (!video) return;
-  video.controls = true; // before, they would hide half of the poster
-  if (video.paused) video.play().catch(() => {}); // what is wrong is told by its "error" event
+  video.controls = true; // not earlier, as controls cover half of the poster
+  if (video.paused) video.play().catch(() => {}); // failures are shown by the "error" listener
   else video.pause();
 }
 
 async function playTogether(section) {
   const videos = [...section.querySelectorAll(".card:not([hidden]) video")];
   pauseOthers(null);
-  together = true;
+  playingTogether = true;
   for (const video of videos) {
     video.muted = true;
     video.currentTime = 0;
   }
   await Promise.allSettled(videos.map((video) => video.play()));
-  together = false;
+  playingTogether = false;
 }
 
 // Views
 
-const ORDER = distinct(page.rows.map((row) => row.variant));
+const VARIANTS = distinct(page.rows.map((row) => row.variant));
 const LAYOUTS = {
   "": () => [make("ol", { className: "cards" }, ...cards)],
   scenes: () => distinct(page.rows.map((row) => row.scene)).map(sceneSection),
@@ -149,7 +149,7 @@ function sceneSection(scene) {
   return section;
 }
 
-function lay(view) {
+function applyLayout(view) {
   if (layout === view) return;
   layout = view;
   main.className = view;
@@ -158,7 +158,7 @@ function lay(view) {
 
 function align(shown) {
   const variantOf = (element) => page.rows[element.dataset.row].variant;
-  const variants = ORDER.filter((variant) => shown.some((element) => variantOf(element) === variant));
+  const variants = VARIANTS.filter((variant) => shown.some((element) => variantOf(element) === variant));
   main.style.setProperty("--columns", variants.length || 1);
   for (const element of shown) {
     element.style.gridColumn = layout ? variants.indexOf(variantOf(element)) + 1 : "";
@@ -170,22 +170,22 @@ function align(shown) {
   }
 }
 
-// Filters: their state is in the URL, so that a view can be sent to somebody.
+// Filters: their state is in the URL, so that a view can be shared.
 
-function asked() {
+function selectedFilters() {
   return new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
 }
 
 function matches(row, index, wanted) {
   const words = (wanted.get("q") ?? "").toLowerCase().split(/\s+/);
-  return words.every((word) => haystacks[index].includes(word))
+  return words.every((word) => prompts[index].includes(word))
     && Object.entries(VALUES).every(([name, of]) => !wanted.has(name) || of(row).includes(wanted.get(name)));
 }
 
 function show() {
-  const wanted = asked();
+  const wanted = selectedFilters();
   const view = wanted.get("view") ?? "";
-  lay(view);
+  applyLayout(view);
   const shown = cards.filter((element, index) => {
     element.hidden = !matches(page.rows[index], index, wanted);
     if (element.hidden) element.querySelector("video")?.pause();
@@ -199,12 +199,12 @@ function show() {
   document.getElementById("clear").hidden = wanted.size === 0;
 }
 
-function remember() {
-  const hash = asked().toString();
+function saveFilters() {
+  const hash = selectedFilters().toString();
   history.replaceState(null, "", hash ? `#${hash}` : location.href.split("#")[0]);
 }
 
-function recall() {
+function restoreFilters() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   for (const name of ["q", ...Object.keys(VALUES), "view"]) {
     form.elements[name].value = wanted.get(name) ?? "";
@@ -214,13 +214,13 @@ function recall() {
   show();
 }
 
-function offer() {
-  const all = (name) => distinct(page.rows.flatMap(VALUES[name]));
-  // One character in each cast: the casts say it already.
+function fillFilters() {
+  const valuesOf = (name) => distinct(page.rows.flatMap(VALUES[name]));
+  // With a single character in each cast, this filter would repeat that of the casts.
   const alone = page.rows.every((row) => row.who.length <= 1)
-    && distinct(page.rows.map((row) => [row.cast, ...row.who].join("\n"))).length <= all("cast").length;
+    && distinct(page.rows.map((row) => [row.cast, ...row.who].join("\n"))).length <= valuesOf("cast").length;
   for (const name of Object.keys(VALUES)) {
-    const values = name === "who" && alone ? [] : all(name);
+    const values = name === "who" && alone ? [] : valuesOf(name);
     const label = (value) => (name === "who" ? `@${value}` : value);
     form.elements[name].append(new Option("all", ""), ...values.map((value) => new Option(label(value), value)));
     form.elements[name].parentElement.hidden = values.length < 2;
@@ -229,33 +229,33 @@ function offer() {
 
 // Keys
 
-const STOPS = ".play, summary, a";
+const FOCUSABLE = ".play, summary, a";
 
-// The tab key stops at one card and what is in it; the arrow keys choose which.
+// The tab key only reaches the current card and its controls; arrow keys change the current card.
 function makeCurrent(element) {
   for (const other of cards) {
-    for (const stop of [other, ...other.querySelectorAll(STOPS)]) stop.tabIndex = other === element ? 0 : -1;
+    for (const target of [other, ...other.querySelectorAll(FOCUSABLE)]) target.tabIndex = other === element ? 0 : -1;
   }
 }
 
 function neighbour(element, key) {
   const shown = [...main.querySelectorAll(".card:not([hidden])")];
-  const place = shown.indexOf(element);
-  if (key === "ArrowLeft") return shown[place - 1];
-  if (key === "ArrowRight") return shown[place + 1];
+  const position = shown.indexOf(element);
+  if (key === "ArrowLeft") return shown[position - 1];
+  if (key === "ArrowRight") return shown[position + 1];
   if (key === "Home") return shown[0];
   if (key === "End") return shown[shown.length - 1];
   const from = element.getBoundingClientRect();
-  const way = key === "ArrowDown" ? 1 : -1;
+  const direction = key === "ArrowDown" ? 1 : -1;
   const boxes = shown.map((other) => [other, other.getBoundingClientRect()])
-    .filter(([, box]) => (box.top - from.top) * way > 1);
-  const row = Math.min(...boxes.map(([, box]) => box.top * way)) * way;
+    .filter(([, box]) => (box.top - from.top) * direction > 1);
+  const row = Math.min(...boxes.map(([, box]) => box.top * direction)) * direction;
   const inRow = boxes.filter(([, box]) => Math.abs(box.top - row) <= 1);
-  inRow.sort(([, one], [, other]) => Math.abs(one.left - from.left) - Math.abs(other.left - from.left));
+  inRow.sort(([, first], [, second]) => Math.abs(first.left - from.left) - Math.abs(second.left - from.left));
   return inRow[0]?.[0];
 }
 
-const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
+const ARROW_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 
 main.addEventListener("keydown", (event) => {
   const element = event.target.closest(".card");
@@ -266,7 +266,7 @@ main.addEventListener("keydown", (event) => {
   }
   if (event.key === " ") toggle(element.querySelector("video"));
   else if (event.key === "Enter") element.querySelector("summary").click();
-  else if (MOVES.includes(event.key)) neighbour(element, event.key)?.focus();
+  else if (ARROW_KEYS.includes(event.key)) neighbour(element, event.key)?.focus();
   else return;
   event.preventDefault();
 });
@@ -284,16 +284,16 @@ document.addEventListener("keydown", (event) => {
 
 function summarise() {
   const shots = (rows) => new Set(rows.filter((row) => row.inPlan).map((row) => row.shot)).size;
-  const having = (status) => shots(page.rows.filter((row) => row.status === status));
+  const shotsWith = (status) => shots(page.rows.filter((row) => row.status === status));
   const bytes = page.rows.reduce((sum, row) => sum + row.bytes, 0);
-  const others = ["failed", "open", "planned"].filter(having)
-    .map((status) => `${having(status)} ${STATUS[status]}`);
+  const others = ["failed", "open", "planned"].filter(shotsWith)
+    .map((status) => `${shotsWith(status)} ${STATUS[status]}`);
   const earlier = page.rows.filter((row) => !row.inPlan).length;
-  return [`${having("stored")} of ${shots(page.rows)} shots stored`, ...others,
+  return [`${shotsWith("stored")} of ${shots(page.rows)} shots stored`, ...others,
     ...(earlier ? [`${earlier} ${EARLIER}`] : []), `${(bytes / 1e6).toFixed(1)} MB`].join(" · ");
 }
 
-function tellOfLinks() {
+function showLinkExpiry() {
   if (page.ends === null) return;
   const ended = Date.now() > page.ends * 1000;
   const atMost = page.atMost ? " at most: they end with the temporary credentials that signed them" : "";
@@ -309,14 +309,14 @@ document.getElementById("summary").textContent = summarise();
 document.getElementById("uri").textContent = page.uri;
 if (page.rows.length && page.rows.every((row) => row.tall)) document.body.classList.add("tall");
 else if (page.rows.some((row) => row.tall)) document.body.classList.add("mixed");
-tellOfLinks();
-offer();
-recall();
-form.addEventListener("input", () => { show(); remember(); });
+showLinkExpiry();
+fillFilters();
+restoreFilters();
+form.addEventListener("input", () => { show(); saveFilters(); });
 form.addEventListener("submit", (event) => event.preventDefault());
 document.getElementById("clear").addEventListener("click", () => {
   for (const name of ["q", ...Object.keys(VALUES)]) form.elements[name].value = "";
   show();
-  remember();
+  saveFilters();
 });
-window.addEventListener("hashchange", recall);
+window.addEventListener("hashchange", restoreFilters);

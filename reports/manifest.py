@@ -1,4 +1,4 @@
-"""The manifest: the table of a batch, one row per output, and how it is built."""
+"""The manifest: the table of a batch with a row per output, and its construction."""
 
 import json
 from collections import defaultdict
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+RowStatus = Literal["stored", "failed", "open", "planned"]
+_LEFT = "sent by an earlier plan, not in the latest; `prefect-toapis reconcile` finishes it"
+
 
 def _in_utc(value: datetime) -> datetime:
     """Interpret a time without time zone as UTC."""
@@ -48,9 +51,8 @@ def _not_too_deep(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Time = Annotated[datetime, AfterValidator(_in_utc)]
-Fields = Annotated[dict[str, Any], AfterValidator(_not_too_deep)]
 
-RowStatus = Literal["stored", "failed", "open", "planned"]
+Fields = Annotated[dict[str, Any], AfterValidator(_not_too_deep)]
 
 
 class ManifestRow(BaseModel):
@@ -311,27 +313,6 @@ def outside_of(batch: str, manifest: Manifest) -> str | None:
     return None
 
 
-def _row(line: str) -> Any:
-    row = json.loads(line)
-    if "\\u" in line:  # an unpaired surrogate couldn't be written again
-        json.dumps(row, ensure_ascii=False).encode()
-    return row
-
-
-def _known(row: Any) -> ManifestRow:
-    """Parse a row; check its version first, because that explains other faults."""
-    version = row.get("version", MANIFEST_VERSION) if isinstance(row, dict) else MANIFEST_VERSION
-    if isinstance(version, int) and version > MANIFEST_VERSION:
-        raise ValueError(
-            f"it has schema version {version}, and this release of prefect-toapis supports up to "
-            f"{MANIFEST_VERSION}: install a later release"
-        )
-    return ManifestRow.model_validate(row)
-
-
-_LEFT = "sent by an earlier plan, not in the latest; `prefect-toapis reconcile` finishes it"
-
-
 def build_manifest(
     batch: str,
     uri: str,
@@ -366,6 +347,24 @@ def build_manifest(
     for leftover in done.values():
         rows += _stored_rows(leftover, leftover.shot, in_plan=False)
     return Manifest(batch=batch, uri=uri, rows=_with_shared(rows))
+
+
+def _row(line: str) -> Any:
+    row = json.loads(line)
+    if "\\u" in line:  # an unpaired surrogate couldn't be written again
+        json.dumps(row, ensure_ascii=False).encode()
+    return row
+
+
+def _known(row: Any) -> ManifestRow:
+    """Parse a row; check its version first, because that explains other faults."""
+    version = row.get("version", MANIFEST_VERSION) if isinstance(row, dict) else MANIFEST_VERSION
+    if isinstance(version, int) and version > MANIFEST_VERSION:
+        raise ValueError(
+            f"it has schema version {version}, and this release of prefect-toapis supports up to "
+            f"{MANIFEST_VERSION}: install a later release"
+        )
+    return ManifestRow.model_validate(row)
 
 
 def _with_shared(rows: list[ManifestRow]) -> list[ManifestRow]:

@@ -1,4 +1,4 @@
-"""Thumbnails: the first frame of a video as a picture, and pictures made small, within bounds."""
+"""Thumbnails: first frames of videos, and resized images, with bounded memory."""
 
 import io
 import re
@@ -21,6 +21,23 @@ _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG: a frame's header
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # JPEG: markers without a length
 _VP8_KEY_FRAME = re.compile(rb"...\x9d\x01\x2a", re.DOTALL)
+
+POSTER_TYPE = "image/jpeg"
+_POSTER = 640  # pixels
+
+# Only formats that are stored: FFmpeg also reads playlists, which name other files and hosts.
+# No decoders for images embedded in videos: a PNG's texts may decompress into gigabytes.
+_VIDEOS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+    "codec_whitelist": "h264,hevc,vp8,vp9,av1,libdav1d,libaom-av1,libvpx,libvpx-vp9,mpeg4,prores,"
+    "mjpeg,aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,pcm_s16le,pcm_s16be",
+}
+_IMAGES = {
+    "format_whitelist": "jpeg_pipe,png_pipe,webp_pipe,gif_pipe,gif",
+    "codec_whitelist": "mjpeg,png,webp,vp8,gif",
+}
+_BOUND = {"max_pixels": str(MOST_PIXELS)}  # for FFmpeg's decoders
+_FINE, _COARSE = 3, 6  # JPEG quantiser: 2 is best, 31 is worst
 
 
 def image_size(image: bytes) -> tuple[int, int] | None:
@@ -66,73 +83,6 @@ def bare(image: bytes) -> bytes:
     if not image.startswith(_PNG):
         return image
     return _PNG + b"".join(part for name, part in _png_chunks(image) if name in _PNG_PICTURE)
-
-
-def _png_chunks(image: bytes) -> Iterator[tuple[bytes, bytes]]:
-    start = len(_PNG)
-    while start + 8 <= len(image):
-        end = start + 12 + int.from_bytes(image[start : start + 4], "big")
-        yield image[start + 4 : start + 8], image[start:end]
-        start = end
-
-
-def _webp(kind: bytes, data: bytes) -> tuple[int, int] | None:
-    if kind == b"VP8 " and _VP8_KEY_FRAME.match(data):
-        width, height = _little(data[6:8], data[8:10]) or (0, 0)
-        return width & 0x3FFF, height & 0x3FFF
-    if kind == b"VP8L" and len(data) >= 5:
-        packed = int.from_bytes(data[1:5], "little")
-        return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
-    if kind == b"VP8X" and len(data) == 10:
-        width, height = _little(data[4:7], data[7:10]) or (0, 0)
-        return width + 1, height + 1
-    return None
-
-
-def _jpeg_size(image: bytes) -> tuple[int, int] | None:
-    start = 2
-    while start + 4 <= len(image) and image[start] == 0xFF:
-        marker = image[start + 1]
-        if marker in _SOF:
-            found = _big(image[start + 5 : start + 7], image[start + 7 : start + 9])
-            return (found[1], found[0]) if found else None
-        if marker == 0xFF:  # fill byte
-            start += 1
-        elif marker in _ALONE:
-            start += 2
-        else:
-            start += 2 + max(2, int.from_bytes(image[start + 2 : start + 4], "big"))
-    return None
-
-
-def _big(first: bytes, second: bytes) -> tuple[int, int] | None:
-    return _pair(int.from_bytes(first, "big"), int.from_bytes(second, "big"))
-
-
-def _little(first: bytes, second: bytes) -> tuple[int, int] | None:
-    return _pair(int.from_bytes(first, "little"), int.from_bytes(second, "little"))
-
-
-def _pair(first: int, second: int) -> tuple[int, int] | None:
-    return (first, second) if first and second else None
-
-
-POSTER_TYPE = "image/jpeg"
-
-_POSTER = 640  # pixels
-# Only formats that are stored: FFmpeg also reads playlists, which name other files and hosts.
-# No decoders for images embedded in videos: a PNG's texts may decompress into gigabytes.
-_VIDEOS = {
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
-    "codec_whitelist": "h264,hevc,vp8,vp9,av1,libdav1d,libaom-av1,libvpx,libvpx-vp9,mpeg4,prores,"
-    "mjpeg,aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,pcm_s16le,pcm_s16be",
-}
-_IMAGES = {
-    "format_whitelist": "jpeg_pipe,png_pipe,webp_pipe,gif_pipe,gif",
-    "codec_whitelist": "mjpeg,png,webp,vp8,gif",
-}
-_BOUND = {"max_pixels": str(MOST_PIXELS)}  # for FFmpeg's decoders
-_FINE, _COARSE = 3, 6  # JPEG quantiser: 2 is best, 31 is worst
 
 
 def posters_can_be_made() -> bool:
@@ -182,6 +132,55 @@ def small_poster(image: bytes, width: int = 240) -> bytes:
         raise ValueError(fault)
     with _first_picture(io.BytesIO(bare(image)), _IMAGES) as frame:
         return _jpeg(frame, width / max(frame.width, frame.height), _COARSE)
+
+
+def _png_chunks(image: bytes) -> Iterator[tuple[bytes, bytes]]:
+    start = len(_PNG)
+    while start + 8 <= len(image):
+        end = start + 12 + int.from_bytes(image[start : start + 4], "big")
+        yield image[start + 4 : start + 8], image[start:end]
+        start = end
+
+
+def _webp(kind: bytes, data: bytes) -> tuple[int, int] | None:
+    if kind == b"VP8 " and _VP8_KEY_FRAME.match(data):
+        width, height = _little(data[6:8], data[8:10]) or (0, 0)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L" and len(data) >= 5:
+        packed = int.from_bytes(data[1:5], "little")
+        return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+    if kind == b"VP8X" and len(data) == 10:
+        width, height = _little(data[4:7], data[7:10]) or (0, 0)
+        return width + 1, height + 1
+    return None
+
+
+def _jpeg_size(image: bytes) -> tuple[int, int] | None:
+    start = 2
+    while start + 4 <= len(image) and image[start] == 0xFF:
+        marker = image[start + 1]
+        if marker in _SOF:
+            found = _big(image[start + 5 : start + 7], image[start + 7 : start + 9])
+            return (found[1], found[0]) if found else None
+        if marker == 0xFF:  # fill byte
+            start += 1
+        elif marker in _ALONE:
+            start += 2
+        else:
+            start += 2 + max(2, int.from_bytes(image[start + 2 : start + 4], "big"))
+    return None
+
+
+def _big(first: bytes, second: bytes) -> tuple[int, int] | None:
+    return _pair(int.from_bytes(first, "big"), int.from_bytes(second, "big"))
+
+
+def _little(first: bytes, second: bytes) -> tuple[int, int] | None:
+    return _pair(int.from_bytes(first, "little"), int.from_bytes(second, "little"))
+
+
+def _pair(first: int, second: int) -> tuple[int, int] | None:
+    return (first, second) if first and second else None
 
 
 @contextmanager

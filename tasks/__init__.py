@@ -1,1 +1,1 @@
-"""The steps of a shot and of a character as Prefect tasks. Each is imported when it is used."""
+"""The Prefect tasks; each module is imported on first use."""

@@ -1,4 +1,4 @@
-"""The account: its balance, and the rate limit that all workers share."""
+"""The account's balance, and submissions under the rate limit shared by all workers."""
 
 import asyncio
 import threading
@@ -27,19 +27,19 @@ from prefect_toapis.tasks.options import account_of, step
 from prefect_toapis.tasks.sync_async import sync_task
 
 SUBMISSIONS = "toapis-submissions"
-"""The rate limit's name; `prefect-toapis setup` makes it."""
+"""Name of the rate limit; created by `prefect-toapis setup`."""
 
-_one_at_a_time = threading.Lock()
+_look_up_lock = threading.Lock()
 
 
 @contextmanager
 def submissions_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterator[Submissions]:
-    """The account that credentials belong to, for submissions that all workers share.
+    """Open the account of the credentials, for submissions under the shared rate limit.
 
-    As `account_of`: until the block ends, its process keeps to the limits.
+    As for `account_of`, the limits apply to this process until the block ends.
 
     Raises:
-        Unauthorized: The key can't be one: it is empty, or masked.
+        Unauthorized: The key is empty, masked or malformed.
     """
     with account_of(credentials, settings) as own:
         yield SharedSubmissions(own, settings.webhooks.callback_url)
@@ -47,11 +47,11 @@ def submissions_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Ite
 
 @dataclass(frozen=True)
 class SharedSubmissions:
-    """Submissions that also wait for the turn that the Prefect server gives to all workers.
+    """Submissions that respect the limits of this process and of the Prefect server.
 
     Args:
-        own: This process's, with an allowance of its own.
-        callback_url: Where the provider sends the webhook of each; None: it is told nothing.
+        own: The account, with the limits of this process.
+        callback_url: Receives the provider's webhooks; None: no webhooks.
     """
 
     own: Account
@@ -59,15 +59,15 @@ class SharedSubmissions:
 
     @property
     def fingerprint(self) -> str:
-        """Of the account."""
+        """Fingerprint of the account."""
         return self.own.fingerprint
 
     async def ready(self) -> None:
-        """Wait until both allowances have room for one submission.
+        """Wait until both limits allow a submission.
 
         Raises:
-            APIError: While this waited, the account was refused as a whole (401, 402).
-            Transient: The Prefect server gives no turn.
+            APIError: The account was refused meanwhile (401, 402).
+            Transient: The slot of the Prefect rate limit could not be acquired.
         """
         await self.own.ready()
         run = flow_run.id or task_run.id or ""
@@ -86,35 +86,14 @@ class SharedSubmissions:
         *,
         uploads: Mapping[str, str] = MappingProxyType({}),
     ) -> Accepted:
-        """As this process's own."""
+        """Submit a request; see `Account.submit`."""
         return await self.own.submit(
             request, business_id, uploads=uploads, callback_url=self.callback_url
         )
 
     async def find(self, business_id: str) -> Reply | None:
-        """As this process's own."""
+        """Look up a submission; see `Account.find`."""
         return await self.own.find(business_id)
-
-
-def _is_shared(run: str) -> bool:
-    with _one_at_a_time:  # of the many shots of a run one looks, and the others know
-        return _look_up(run)
-
-
-@lru_cache(maxsize=64)
-def _look_up(run: str) -> bool:
-    del run  # only to look once in each
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_global_concurrency_limit_by_name(SUBMISSIONS)
-        except ObjectNotFound:
-            get_run_logger().info(
-                "The Prefect server has no rate limit %s: workers don't share the account's "
-                "allowance; `prefect-toapis setup` makes one",
-                SUBMISSIONS,
-            )
-            return False
-    return True
 
 
 @step("get_balance", "get balance")
@@ -123,18 +102,18 @@ async def aget_balance(
     credentials: ToAPIsCredentials,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
 ) -> Balance:
-    """What the account has left, all its keys together ([D] `GET /v1/user/balance`).
+    """Return the balance of the account, for all its keys ([D] `GET /v1/user/balance`).
 
     Args:
-        credentials: Whose account.
-        settings: Account group and share, retries.
+        credentials: Of the account.
+        settings: Account group and rate limit share, retries.
 
     Returns:
-        Credits and US dollars; None in them where the account is unlimited.
+        Credits and US dollars; None if the account is unlimited.
 
     Raises:
         Unauthorized: The API does not know the key.
-        Transient: No usable reply; Prefect tries this task again.
+        Transient: No usable reply; Prefect retries this task.
 
     Example:
         ```python
@@ -148,3 +127,24 @@ async def aget_balance(
 
 get_balance = sync_task(aget_balance)
 """`aget_balance` for sync code."""
+
+
+def _is_shared(run: str) -> bool:
+    with _look_up_lock:  # only the first of the concurrent shots of a run sends a request
+        return _look_up(run)
+
+
+@lru_cache(maxsize=64)
+def _look_up(run: str) -> bool:
+    del run  # only the cache key
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_global_concurrency_limit_by_name(SUBMISSIONS)
+        except ObjectNotFound:
+            get_run_logger().info(
+                "The Prefect server has no rate limit %s: workers don't share the account's "
+                "allowance; `prefect-toapis setup` makes one",
+                SUBMISSIONS,
+            )
+            return False
+    return True

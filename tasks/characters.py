@@ -1,4 +1,4 @@
-"""Characters: have one made from a clip, once, and wait for it."""
+"""Tasks that create a character from a clip, and wait for it."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from prefect_toapis.tasks.options import (
     account_of,
     keep_reply,
     named,
-    pace_of,
+    poll_policy_of,
     run_logger,
     step,
 )
@@ -39,11 +39,11 @@ from prefect_toapis.tasks.uploads import upload
 
 @dataclass(frozen=True)
 class Creation:
-    """What came of having a character made.
+    """The result of `order_character`.
 
     Args:
-        creation: The provider's task for it.
-        bought_now: Whether this run paid for it; an earlier one did otherwise.
+        creation: The provider's task.
+        bought_now: Whether this run paid for it, rather than an earlier one.
     """
 
     creation: CharacterCreation
@@ -51,11 +51,11 @@ class Creation:
 
 
 async def order_character(character: Character, buyer: Buyer) -> Creation:
-    """Buy a character, or go on with what was bought of it before; raises as `create_character`.
+    """Buy a character, or continue an earlier purchase. Raises like `create_character`.
 
     Args:
-        character: With a reference in place of a file.
-        buyer: Has the account, and the registry in the bucket.
+        character: With a content reference instead of a file.
+        buyer: With the account, and the registry in the bucket.
     """
     faults = faults_of(character)
     is_private = bool(faults) and await asyncio.to_thread(buyer.private)
@@ -67,13 +67,13 @@ async def order_character(character: Character, buyer: Buyer) -> Creation:
         raise InvalidRequest(faults)
     order = await with_existing_folder(character, buyer.store)
     if made := await read_made(order.folder, buyer.store):
-        remembered = CharacterCreation(
+        recorded = CharacterCreation(
             task_id=made.task_id,
             business_id=made.business_id,
             character=unsigned(character),
             folder=order.folder,
         )
-        return Creation(remembered, bought_now=False)
+        return Creation(recorded, bought_now=False)
     await refuse_lost(order, buyer.store)
     attempt = await buyer.buy(order)
     run_logger().info(
@@ -83,7 +83,7 @@ async def order_character(character: Character, buyer: Buyer) -> Creation:
         task_id=attempt.task_id or "",
         business_id=attempt.business_id,
         character=unsigned(character),
-        folder=attempt.folder or order.folder,  # a run that has another name for it may be faster
+        folder=attempt.folder or order.folder,  # a concurrent run may use another name for it
         attempt=attempt.attempt,
         submitted_at=attempt.sent_at,
     )
@@ -98,25 +98,25 @@ async def acreate_character(
     bucket: VideoBucket,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
 ) -> CharacterCreation:
-    """Have a character made, or go on with what was made of the same clip before. It is paid.
+    """Create a character, or continue the creation from the same clip. This spends money.
 
-    The registry in the bucket remembers every character by its clip and timestamps: the same
-    one is made once, whatever it is called.
+    The registry in the bucket records every character by its clip and timestamps, so that the same
+    character is bought once, whatever its name.
 
     Args:
-        character: One with a source: `url` (a file is uploaded first) or `from_task`, and
+        character: With a source (`url`, where a file is uploaded first, or `from_task`) and
             `timestamps`.
-        credentials: Whose account pays.
-        bucket: Where the registry is, below `characters/`.
-        settings: Account group, settling, retries.
+        credentials: Of the account that pays.
+        bucket: Contains the registry, under `characters/`.
+        settings: Account group, look-up window, retries.
 
     Raises:
-        InvalidRequest: It breaks rules, its clip is nothing that the API takes, or it exists
-            already; nothing was bought.
+        InvalidRequest: It breaks a rule, its clip isn't accepted by the API, or it exists already;
+            nothing was bought.
         APIError: The API refuses it.
-        Transient: It could not be sent; Prefect tries this task again.
-        GenerationFailed: An earlier attempt failed, and isn't to be tried again.
-        CreationUnresolved: It may have been accepted, and can't be looked up: see its advice.
+        Transient: It could not be sent; Prefect retries this task.
+        GenerationFailed: An earlier attempt failed, and the settings don't allow a retry.
+        CreationUnresolved: It may have been accepted, and can't be looked up; see its advice.
 
     Example:
         ```python
@@ -140,19 +140,8 @@ async def create_in_run(
     bucket: VideoBucket,
     settings: RunSettings,
 ) -> Creation:
-    """`create_character` as a flow of ours runs it."""
+    """`create_character` as the flows run it."""
     return await _create(character, credentials, bucket, settings)
-
-
-async def _create(
-    character: Character,
-    credentials: ToAPIsCredentials,
-    bucket: VideoBucket,
-    settings: RunSettings,
-) -> Creation:
-    character = await _uploaded(character, credentials, bucket, settings)
-    with buyer_of(credentials, bucket, settings) as buyer:
-        return await order_character(character, buyer)
 
 
 @step("poll_character", named("wait for", "creation"))
@@ -163,22 +152,22 @@ async def apoll_character(
     bucket: VideoBucket,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
 ) -> MadeCharacter:
-    """Wait until a character is made, and remember it in the registry.
+    """Wait until a character is made, and record it in the registry.
 
     Args:
-        creation: What `create_character` returned. One that is remembered isn't asked for.
-        credentials: Whose account it is.
-        bucket: Where the registry is.
-        settings: How often to ask and for how long.
+        creation: From `create_character`. A recorded character isn't queried.
+        credentials: Of the account that paid.
+        bucket: Contains the registry.
+        settings: Polling interval and timeout.
 
     Returns:
-        The character, under the name it has now, with its username.
+        The character with its current name, and its username.
 
     Raises:
-        GenerationFailed: The provider ended it without a character; recorded.
+        GenerationFailed: The provider failed to make it; this is recorded.
         StillRendering: The timeout elapsed; running it again continues the wait.
         ResultMissing: It is completed, but its reply names no character.
-        Transient: No usable reply for too long; Prefect tries this task again.
+        Transient: No usable reply for too long; Prefect retries this task.
 
     Example:
         ```python
@@ -190,15 +179,26 @@ async def apoll_character(
     try:
         return await _made(creation, store, credentials, settings)
     except GenerationFailed as error:
-        _about(error, creation)
+        _add_ids(error, creation)
         raise
-    except ToAPIsError as error:  # of the store, too: the creation is paid
-        _about(error, creation).add_context(money="spent")
+    except ToAPIsError as error:  # including errors of the store: the creation is paid
+        _add_ids(error, creation).add_context(money="spent")
         raise
 
 
 poll_character = sync_task(apoll_character)
 """`apoll_character` for sync code."""
+
+
+async def _create(
+    character: Character,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+) -> Creation:
+    character = await _uploaded(character, credentials, bucket, settings)
+    with buyer_of(credentials, bucket, settings) as buyer:
+        return await order_character(character, buyer)
 
 
 async def _made(
@@ -213,7 +213,7 @@ async def _made(
     with account_of(credentials, settings) as api:
         try:
             reply = await api.wait_for_character(
-                creation.task_id, _pace(settings), expected=expected
+                creation.task_id, _poll_policy(settings), expected=expected
             )
         except ToAPIsError as error:
             buyer = Buyer(api, store, settings)
@@ -234,19 +234,19 @@ async def _uploaded(
     bucket: VideoBucket,
     settings: RunSettings,
 ) -> Character:
-    """The character with a reference in place of its clip, where that is a file."""
+    """Return the character with a content reference instead of a local clip, after uploading it."""
     if not character.url or not is_file(character.url):
         return character
     clip = await upload(File(character.url, "video"), credentials, bucket, settings)
     return character.model_copy(update={"url": clip.reference})
 
 
-def _pace(settings: RunSettings) -> PollPolicy:
-    """As for videos, but not slower than the provider advises for characters ([D])."""
-    pace = pace_of(settings)
-    return replace(pace, every=min(pace.every, CHARACTER_POLL_POLICY.every))
+def _poll_policy(settings: RunSettings) -> PollPolicy:
+    """Return the policy for videos, limited to the interval advised for characters ([D])."""
+    policy = poll_policy_of(settings)
+    return replace(policy, every=min(policy.every, CHARACTER_POLL_POLICY.every))
 
 
-def _about(error: ToAPIsError, creation: CharacterCreation) -> ToAPIsError:
+def _add_ids(error: ToAPIsError, creation: CharacterCreation) -> ToAPIsError:
     name_in(error, creation.label)
     return error.add_context(task_id=creation.task_id, business_id=creation.business_id)

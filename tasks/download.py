@@ -1,4 +1,4 @@
-"""Download: stream the results of a generation into the bucket."""
+"""The task that streams the results of a generation into the bucket."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -47,7 +47,7 @@ from prefect_toapis.tasks.options import (
 )
 from prefect_toapis.tasks.sync_async import sync_task
 
-_PIECE = 1024 * 1024  # bytes
+_CHUNK = 1024 * 1024  # bytes
 
 
 async def store_videos(
@@ -57,14 +57,14 @@ async def store_videos(
     credentials: ToAPIsCredentials,
     settings: RunSettings,
 ) -> list[StoredVideo]:
-    """Store the outputs of a generation that belongs to no shot; raises as `download_video`.
+    """Store the outputs of a generation without a shot. Raises like `download_video`.
 
     Args:
-        generation: One that is completed.
-        account: Asks for URLs that aren't known, or don't work any more.
-        store: Where to.
-        credentials: The key is sent to no host but the API's own.
-        settings: How long to try again.
+        generation: A completed one.
+        account: Queries URLs that are unknown or expired.
+        store: Receives the videos.
+        credentials: The key is only sent to the host of the API.
+        settings: `retries.client_seconds`.
     """
     download = _Download(generation, account, store, credentials, settings)
     async with download.failures_recorded():
@@ -81,18 +81,18 @@ async def store_shot(
     settings: RunSettings,
     run: str | None = None,
 ) -> StoredShot:
-    """Store the outputs of a shot's generation; raises as `download_video`.
+    """Store the outputs of a shot's generation. Raises like `download_video`.
 
     Args:
-        generation: One that is completed, and has a shot.
-        account: Asks for URLs that aren't known, or don't work any more.
-        store: Where to.
-        credentials: The key is sent to no host but the API's own.
-        settings: How long to try again.
-        run: The flow run, noted in `shot.json`.
+        generation: A completed one with a shot.
+        account: Queries URLs that are unknown or expired.
+        store: Receives the videos.
+        credentials: The key is only sent to the host of the API.
+        settings: `retries.client_seconds`.
+        run: Id of the flow run, for `shot.json`.
 
     Returns:
-        What was written as `shot.json`: the shot with its videos.
+        The content of `shot.json`: the shot with its videos.
     """
     download = _Download(generation, account, store, credentials, settings)
     async with download.failures_recorded():
@@ -112,31 +112,31 @@ async def adownload_video(
 ) -> list[StoredVideo]:
     """Stream every output of a completed generation into the bucket, with its poster.
 
-    The poster is the provider's thumbnail or, where there is none and PyAV is installed (the extra
-    `posters`), the video's first frame.
+    The poster is the provider's thumbnail; without one, the first frame of the video, if PyAV is
+    installed (the extra `posters`).
 
-    Memory is bounded and there is no temporary file. A transfer that breaks off goes on where it
-    stopped. An object appears under its key only when it is whole, its length is the one told, and
-    it looks like a video. One that lies there already, of a run that died before it wrote
-    `shot.json`, is compared with the result: the same bytes are adopted, others are never
-    overwritten (`video-1-attempt-2.mp4` is the name then). `shot.json` is written last: where it
-    is, the shot is done; one that has fewer videos than were ordered is added to. Characters that
-    came with the video are remembered in the registry before.
+    Memory is bounded, and no temporary files are used. An interrupted transfer is resumed. Partial
+    objects are never visible: an object is created after its length and container were checked. An
+    existing object of a run that crashed before it wrote `shot.json` is compared with the result:
+    identical bytes are kept, and different ones are never overwritten (the new name is then
+    `video-1-attempt-2.mp4`). `shot.json` is written last and marks the shot as done; if it has
+    fewer videos than requested, missing ones are added. Characters that are returned with the
+    video are recorded in the registry before.
 
     Args:
-        generation: What `poll_video` returned; one without URLs is asked for first.
-        credentials: Whose account it is; the key is sent to no host but the API's own.
-        bucket: Where to.
-        settings: How long to try again.
+        generation: From `poll_video`; if it has no URLs, they are queried first.
+        credentials: Of the account that paid; the key is only sent to the host of the API.
+        bucket: Receives the videos.
+        settings: `retries.client_seconds`.
 
     Returns:
-        A row for each output: fewer than `n` if fewer came back.
+        A row for each output; fewer than `n` if the provider returned fewer.
 
     Raises:
-        ResultExpired: Nobody fetched it in time; with a shot, this is recorded.
-        DownloadFailed: The result is refused or no video.
-        ResultMissing: The generation's reply gives no URL.
-        Transient: The host or the store doesn't answer; Prefect tries this task again.
+        ResultExpired: The result is no longer available; with a shot, this is recorded.
+        DownloadFailed: The result is refused, or isn't a video.
+        ResultMissing: The provider's reply has no URL.
+        Transient: The host or the store is unavailable; Prefect retries this task.
 
     Example:
         ```python
@@ -161,7 +161,7 @@ async def download_in_run(
     bucket: VideoBucket,
     settings: RunSettings,
 ) -> StoredShot:
-    """`download_video` of a shot's generation, as a flow of ours runs it."""
+    """`download_video` of a shot's generation, as the flows run it."""
     return await _store_shot(generation, credentials, bucket, settings)
 
 
@@ -201,7 +201,7 @@ class _Download:
 
     @asynccontextmanager
     async def failures_recorded(self) -> AsyncIterator[None]:
-        """What goes wrong within says what it is about; an expired result is recorded."""
+        """Add the shot and ids to errors; record an expired result."""
         try:
             yield
         except ToAPIsError as error:
@@ -215,16 +215,16 @@ class _Download:
             raise
 
     async def run(self) -> tuple[Generation, list[StoredVideo]]:
-        """The generation, asked for again where it had to be, and its stored videos."""
+        """Return the generation, queried again if necessary, and its stored videos."""
         videos = await self._store_given()
         return (self.generation, videos) if videos is not None else await self._store_fresh()
 
     async def _stored_before(self) -> list[StoredVideo]:
-        """The videos of this generation that are there already, where fewer came than ordered."""
+        """Return the existing videos of this generation, if it was stored incompletely."""
         found = await self._earlier() if self.generation.n > 1 else None
         videos = found.videos if found and found.task_id == self.generation.task_id else []
-        sizes = [(video, await self.store.head(video.key)) for video in videos]
-        return [video for video, there in sizes if there and there.size == video.size]
+        objects = [(video, await self.store.head(video.key)) for video in videos]
+        return [video for video, found in objects if found and found.size == video.size]
 
     async def _earlier(self) -> StoredShot | None:
         shot = self.generation.shot
@@ -232,11 +232,11 @@ class _Download:
         content = await self.store.read(key) if shot else None
         try:
             return None if content is None else read_stored(content, key, self.store.uri(key))
-        except DocumentDamaged:  # it is written anew
+        except DocumentDamaged:  # it is overwritten
             return None
 
     async def _store_given(self) -> list[StoredVideo] | None:
-        """None where no URLs were handed on, or they are no good any more: fresh ones decide."""
+        """Store from the given URLs; None if there are none, or they don't work any more."""
         try:
             outputs = self.generation.outputs
             return await self._store_each(outputs) if outputs else None
@@ -254,12 +254,14 @@ class _Download:
     async def finish(
         self, characters: Sequence[CharacterReply], videos: list[StoredVideo], run: str | None
     ) -> StoredShot:
-        """Remember the characters that came with the videos, and write `shot.json`."""
+        """Record the characters that were returned with the videos, and write `shot.json`."""
         shot = self._shot
         now = datetime.now(timezone.utc)
         before = await self._earlier() if self.generation.n > 1 else None
         earlier = before.characters if before else []
-        found = [character_from_reply(self.generation, shot, one, now) for one in characters]
+        found = [
+            character_from_reply(self.generation, shot, character, now) for character in characters
+        ]
         for key, made in found:
             await self.store.write(key, made.to_json(), JSON)
         done = StoredShot(
@@ -303,7 +305,7 @@ class _Download:
         others, taken = list(videos), {video.output for video in videos}
         free = (number for number in count(1) if number not in taken)
         for output in outputs:
-            if others and (same := await self.retry.caller()(self._same, output, others)):
+            if others and (same := await self.retry.caller()(self._identical, output, others)):
                 others.remove(same)
                 continue
             video = await self.retry.caller()(self._store_video, output, next(free))
@@ -311,14 +313,14 @@ class _Download:
             videos.append(video.model_copy(update={"thumbnail_key": poster}))
         return sorted(videos, key=lambda video: video.output)
 
-    async def _same(self, output: Output, videos: Sequence[StoredVideo]) -> StoredVideo | None:
-        """Which of some stored videos a result is; None for another one."""
+    async def _identical(self, output: Output, videos: Sequence[StoredVideo]) -> StoredVideo | None:
+        """Return the stored video that is identical to a result; None if there is none."""
         async with self._opened(SecretStr(output.url), "video") as reader:
-            if reader.length is not None and reader.length not in {one.size for one in videos}:
+            if reader.length is not None and reader.length not in {video.size for video in videos}:
                 return None
             await in_transfer_thread(partial(_read_through, reader))
-            same = (one for one in videos if (one.size, one.sha256) == (reader.size, reader.sha256))
-            return next(same, None)
+            found = reader.size, reader.sha256
+            return next((video for video in videos if (video.size, video.sha256) == found), None)
 
     async def _store_video(self, output: Output, number: int) -> StoredVideo:
         key, reader = await self._stored(SecretStr(output.url), "video", f"video-{number}")
@@ -332,7 +334,7 @@ class _Download:
         )
 
     def _names(self, stem: str) -> tuple[str, str]:
-        """The name of a file, and the one where other content has the first."""
+        """Return the name of a file, and the alternative if it is taken by other content."""
         return stem, f"{stem}-attempt-{self.generation.attempt}"
 
     async def _stored(self, url: SecretStr, kind: Kind, stem: str) -> tuple[str, ResultReader]:
@@ -348,20 +350,20 @@ class _Download:
         return StoreError(f"{where}.* has other content: move it away")
 
     async def _stored_under(self, key: str, reader: ResultReader) -> bool:
-        """Whether a result lies under a key now; False if something else does, and is kept."""
-        there = await self.store.head(key)
-        if there is None:
-            about = {"task-id": as_metadata(self.generation.task_id)}
-            await self.store.upload(key, reader, reader.content_type, about)
+        """Store a result under a key; return False if the key has other content."""
+        existing = await self.store.head(key)
+        if existing is None:
+            metadata = {"task-id": as_metadata(self.generation.task_id)}
+            await self.store.upload(key, reader, reader.content_type, metadata)
             return True
-        if reader.length not in {None, there.size}:
+        if reader.length not in {None, existing.size}:
             return False
         await in_transfer_thread(partial(_read_through, reader))
-        same = (there.size, await self.store.sha256(key, there.size))
-        return same == (reader.size, reader.sha256)
+        found = (existing.size, await self.store.sha256(key, existing.size))
+        return found == (reader.size, reader.sha256)
 
     async def _store_poster(self, output: Output, video: StoredVideo) -> str | None:
-        """A poster is a convenience: without it the video is stored all the same."""
+        """Store the poster; errors are only logged."""
         try:
             if output.thumbnail_url:
                 return await self._store_thumbnail(SecretStr(output.thumbnail_url), video.output)
@@ -371,7 +373,7 @@ class _Download:
             run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.message)
         except ValueError as error:
             run_logger().warning("%s: no first frame: %s", self.generation.label, error)
-        except Exception as error:  # noqa: BLE001 - of a decoder, for one: the video is stored
+        except Exception as error:  # noqa: BLE001 - decoders raise any error; the video is stored
             what = type(error).__name__
             run_logger().warning("%s: no poster: %s", self.generation.label, what)
         return None
@@ -402,10 +404,10 @@ class _Download:
         stem = f"thumbnail-{video.output}"
         for name in self._names(stem):
             key = f"{self.folder}/{name}.jpg"
-            there = await self.store.read(key)
-            if there is None:
+            existing = await self.store.read(key)
+            if existing is None:
                 await self.store.write(key, frame, POSTER_TYPE)
-            if there in {None, frame}:
+            if existing in {None, frame}:
                 return key
         raise self._taken(stem)
 
@@ -416,5 +418,5 @@ def _first_frame(bucket: VideoBucket, video: StoredVideo) -> bytes:
 
 
 def _read_through(reader: ResultReader) -> None:
-    while reader.read(_PIECE):
+    while reader.read(_CHUNK):
         pass

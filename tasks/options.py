@@ -1,4 +1,4 @@
-"""What the tasks share: how they are retried, what they are called, whose account they use."""
+"""Shared options of the tasks: retries, names, blocks and the account."""
 
 import asyncio
 import logging
@@ -34,20 +34,20 @@ from prefect_toapis.tasks.sync_async import AsyncFunction
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SHOWN = 60  # characters of a label in a name
+_MAX_LABEL = 60  # characters of a label in a name
 RETRY_DELAYS: list[float] = [30, 120, 600]  # seconds
 
 
 def step(
     name: str, task_run_name: str | Callable[[], str]
 ) -> Callable[[AsyncFunction[P, R]], Task[P, Coroutine[Any, Any, R]]]:
-    """A task of ours, tried again only where that is safe.
+    """Declare a task, retried only if that is safe.
 
-    It is never cached: the record in the bucket is the only truth about what was bought.
+    It is never cached: the record in the bucket is the single source of truth about purchases.
 
     Args:
         name: Of the task.
-        task_run_name: What its runs are called.
+        task_run_name: Of its runs.
     """
     QUIET_TASKS.add(name)
     return task(
@@ -62,27 +62,27 @@ def step(
 
 
 class Bind(Protocol):
-    """Gives a step the blocks, the settings and the retry delays of a run; see `bind_to`."""
+    """Binds blocks, settings and retry delays to a task; see `bind_to`."""
 
     def __call__(
         self, task: Task[..., Coroutine[Any, Any, R]], /
     ) -> Callable[..., Coroutine[Any, Any, R]]:
-        """The step; what is left to give is its subject."""
+        """Return the task with all parameters bound, except its subject."""
         ...
 
 
 def bind_to(credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings) -> Bind:
-    """What gives steps the blocks, the settings and the retry delays of a run.
+    """Return a function that binds the blocks, settings and retry delays of a run to tasks.
 
     Args:
-        credentials: Whose account pays.
-        bucket: Where everything is kept.
-        settings: Waits, bounds and retries.
+        credentials: Of the account that pays.
+        bucket: Contains the videos and records.
+        settings: Timeouts, limits and retries.
     """
     delays = settings.retries.task_delays_seconds
 
     def bind(task: Task[..., Coroutine[Any, Any, R]], /) -> Callable[..., Coroutine[Any, Any, R]]:
-        # Quoted: Prefect would search them for results of other tasks, several times for each run.
+        # Quoted, so that Prefect doesn't search them for results of other tasks in every run.
         return partial(
             task.with_options(retries=len(delays), retry_delay_seconds=delays),
             credentials=quote(credentials),
@@ -94,28 +94,28 @@ def bind_to(credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSe
 
 
 def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """A `retry_condition_fn`: whether a task failed by something that is safe to do again."""
+    """A `retry_condition_fn`: retry only errors after which that is safe."""
     return isinstance(state.data, Transient)
 
 
 def named(verb: str, subject: str) -> Callable[[], str]:
-    """A `task_run_name`: the verb and the label of what it works on.
+    """A `task_run_name`: a verb and the label of the task's subject.
 
     Args:
         verb: Such as `submit`.
-        subject: The task's parameter that has a label.
+        subject: Name of the parameter that has the label.
     """
 
     def name() -> str:
-        what = task_run.parameters[subject]
-        label = getattr(what, "label", None) or getattr(what, "prompt", None) or what
-        return f"{verb} {printable(str(label), _SHOWN)}"
+        value = task_run.parameters[subject]
+        label = getattr(value, "label", None) or getattr(value, "prompt", None) or value
+        return f"{verb} {printable(str(label), _MAX_LABEL)}"
 
     return name
 
 
 def run_logger() -> "logging.Logger | LoggingAdapter":
-    """The logger of the flow run or task run; this package's own where nothing runs."""
+    """Return the logger of the flow run or task run; outside of runs, that of this package."""
     try:
         return get_run_logger()
     except MissingContextError:
@@ -124,17 +124,17 @@ def run_logger() -> "logging.Logger | LoggingAdapter":
 
 @contextmanager
 def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterator[Account]:
-    """The account that credentials belong to, with rate limits that hold until the block ends.
+    """Open the account of the credentials, with rate limits that apply until the block ends.
 
-    They hold for the whole process; see `strictest`. A task holds them for one call, and a flow's
-    run from its start to its end, so that they hold between its tasks too.
+    They apply to the whole process; see `strictest`. A task holds them for a call, and a flow for
+    its whole run, so that they also apply between its tasks.
 
     Args:
-        credentials: Whose account.
-        settings: The rate limits that are asked for, and how long calls are tried again.
+        credentials: Of the account.
+        settings: The requested rate limits, and `retries.client_seconds`.
 
     Raises:
-        Unauthorized: The key can't be one: it is empty, or masked.
+        Unauthorized: The key is empty, masked or malformed.
 
     Example:
         ```python
@@ -155,17 +155,17 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterato
 
 
 def api_is_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
-    """What says whether the API is at a private address; it may ask the network."""
+    """Return a function that checks if the API has a private address; it may use DNS."""
     return partial(is_private_host, credentials.base_url)
 
 
 async def is_private(credentials: ToAPIsCredentials) -> bool:
-    """Whether the API is at a private address."""
+    """Return whether the API has a private address."""
     return await asyncio.to_thread(api_is_private(credentials))
 
 
-def pace_of(settings: RunSettings) -> PollPolicy:
-    """When to ask, by the settings."""
+def poll_policy_of(settings: RunSettings) -> PollPolicy:
+    """Return the polling policy of the settings."""
     return PollPolicy(
         first=settings.polling.first_seconds,
         every=settings.polling.interval_seconds,
@@ -175,12 +175,12 @@ def pace_of(settings: RunSettings) -> PollPolicy:
 
 
 async def keep_reply(buyer: Buyer, item: Buyable, error: ToAPIsError) -> None:
-    """Record the reply that an error keeps, if any; that this fails is no reason to hide the error.
+    """Record the reply attached to an error, if any; a failure to do so is only logged.
 
     Args:
-        buyer: Has the record.
-        item: What the reply is about.
-        error: What is raised.
+        buyer: With the record.
+        item: The subject of the reply.
+        error: To be raised by the caller.
     """
     if error.reply:
         try:

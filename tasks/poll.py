@@ -1,4 +1,4 @@
-"""Poll: wait for a generation."""
+"""The task that waits for a generation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,14 +18,14 @@ from prefect_toapis.tasks.options import (
     account_of,
     keep_reply,
     named,
-    pace_of,
+    poll_policy_of,
     run_logger,
     step,
 )
 from prefect_toapis.tasks.sync_async import sync_task
-from prefect_toapis.tasks.webhook_listener import notices
+from prefect_toapis.tasks.webhook_listener import webhook_listener
 
-_WHEN_TOLD = 300.0  # seconds between two queries of what a webhook will tell of
+_WEBHOOK_POLL_SECONDS = 300.0  # between queries if webhooks report the end
 
 
 def _ignore(_: Reply) -> None:
@@ -39,13 +39,13 @@ async def wait_for(
     buyer: Buyer | None = None,
     on_reply: Callable[[Reply], None] = _ignore,
 ) -> Generation:
-    """Wait until a generation is completed; raises as `poll_video`.
+    """Wait until a generation is completed. Raises like `poll_video`.
 
     Args:
-        generation: One that was submitted.
-        account: Asks for it.
-        policy: How often, and for how long.
-        buyer: Records a failure, and a reply that can't be understood; None: no record is kept.
+        generation: A submitted one.
+        account: Queries its status.
+        policy: Polling interval and timeout.
+        buyer: Records failures and unexpected replies; None: no record is kept.
         on_reply: Called with every reply.
 
     Returns:
@@ -55,7 +55,7 @@ async def wait_for(
     try:
         reply = await account.wait(generation.task_id, policy, on_reply, expected)
     except ToAPIsError as error:
-        _about(error, generation)
+        _add_ids(error, generation)
         if not isinstance(error, GenerationFailed):
             error.add_context(money="spent")
         if buyer and generation.shot:
@@ -77,24 +77,24 @@ async def apoll_video(
 ) -> Generation:
     """Wait until a generation is completed.
 
-    All that wait in this process share one scheduler, which keeps to the account's allowance.
+    All waits of this process share a scheduler that respects the account's rate limit.
 
     Args:
-        generation: What `submit_video` returned.
-        credentials: Whose account it is.
-        bucket: Where to note it if it failed, so that a later run may try the shot again; and the
-            beginning of a reply that can't be understood.
-        settings: How often to ask and for how long.
+        generation: From `submit_video`.
+        credentials: Of the account that paid.
+        bucket: Contains the record, which gets a failure, so that a later run may retry the shot,
+            and the beginning of an unexpected reply.
+        settings: Polling interval and timeout.
 
     Returns:
-        The generation with the URLs of its results (private attributes). There may be fewer of
-        them than were ordered: then that is so since `settings.polling.grace_seconds`.
+        The generation with the URLs of its results (private attributes). These may be fewer than
+        requested, if no more arrived within `settings.polling.grace_seconds`.
 
     Raises:
-        GenerationFailed: The provider ended it without a video.
+        GenerationFailed: The generation failed.
         StillRendering: The timeout elapsed; running it again continues the wait.
-        ResultMissing: It is completed, but its reply gives no URL.
-        Transient: No usable reply for too long; Prefect tries this task again.
+        ResultMissing: It is completed, but its reply has no URL.
+        Transient: No usable reply for too long; Prefect retries this task.
 
     Example:
         ```python
@@ -117,7 +117,7 @@ async def poll_in_run(
     settings: RunSettings,
     on_reply: Callable[[Reply], None],
 ) -> Generation:
-    """`poll_video` as a flow of ours runs it: `on_reply` is called with every reply."""
+    """`poll_video` as the flows run it: `on_reply` is called with every reply."""
     return await _wait(generation, credentials, bucket, settings, on_reply)
 
 
@@ -135,7 +135,7 @@ async def _wait(
 
 
 async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> None:
-    """Without a note of it, the next run asks again and hears the same."""
+    """Record a failure; if that isn't possible, the next run only queries it again."""
     try:
         await buyer.fail(shot, error)
     except StoreError as refused:
@@ -143,20 +143,24 @@ async def _record_failure(shot: Shot, error: GenerationFailed, buyer: Buyer) -> 
 
 
 async def _poll_policy(api: Account, task_id: str, settings: RunSettings) -> PollPolicy:
-    """When to ask; news that webhooks bring are looked at besides."""
-    policy = pace_of(settings)
-    heard = None if settings.webhooks.notify == "poll" else notices()
-    if heard is None:
+    """Return the polling policy; if webhooks arrive as events, poll rarely."""
+    policy = poll_policy_of(settings)
+    listener = None if settings.webhooks.notify == "poll" else webhook_listener()
+    if listener is None:
         return policy
-    await heard.listen(api)
-    if heard.told_of(task_id):  # before anybody waited
+    await listener.listen(api)
+    if listener.has_ended(task_id):  # before this wait started
         return replace(policy, first=0)
-    if settings.webhooks.notify == "auto" or not heard.connected:
+    if settings.webhooks.notify == "auto" or not listener.connected:
         return policy
-    return replace(policy, first=max(policy.first, _WHEN_TOLD), every=max(policy.every, _WHEN_TOLD))
+    return replace(
+        policy,
+        first=max(policy.first, _WEBHOOK_POLL_SECONDS),
+        every=max(policy.every, _WEBHOOK_POLL_SECONDS),
+    )
 
 
-def _about(error: ToAPIsError, generation: Generation) -> ToAPIsError:
+def _add_ids(error: ToAPIsError, generation: Generation) -> ToAPIsError:
     return error.add_context(
         shot=generation.label, task_id=generation.task_id, business_id=generation.business_id
     )

@@ -1,4 +1,4 @@
-"""Submit: buy a shot, once."""
+"""The tasks that buy a shot or a remix, once."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,11 +28,11 @@ from prefect_toapis.tasks.uploads import with_uploads
 
 @dataclass(frozen=True)
 class Submission:
-    """What came of submitting a shot.
+    """The result of `submit_shot`.
 
     Args:
-        generation: The provider's task for it.
-        bought_now: Whether this run paid for it; an earlier one did otherwise.
+        generation: The provider's task.
+        bought_now: Whether this run paid for it, rather than an earlier one.
     """
 
     generation: Generation
@@ -40,17 +40,17 @@ class Submission:
 
 
 async def submit_shot(shot: Shot, buyer: Buyer) -> Submission:
-    """Buy a shot, or go on with what was bought of it before; raises as `submit_video`.
+    """Buy a shot, or continue an earlier purchase. Raises like `submit_video`.
 
     Args:
-        shot: With references in place of files.
-        buyer: Has the account, and the record in the bucket.
+        shot: With content references instead of files.
+        buyer: With the account, and the record in the bucket.
     """
     if not shot.record:
         shot = await buyer.located(shot)
         await refuse_lost(shot, buyer.store)
     attempt = await buyer.buy(shot)
-    if attempt.folder:  # claimed by a run that may have other names for it
+    if attempt.folder:  # chosen by a run that may use other names for it
         shot = shot.placed(attempt.folder, shot.record)
     generation = Generation(
         task_id=attempt.task_id or "",
@@ -74,26 +74,26 @@ async def asubmit_video(
     bucket: VideoBucket | None = None,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
 ) -> Generation:
-    """Buy a shot, or go on with what was bought of it before. This spends money.
+    """Buy a shot, or continue an earlier purchase. This spends money.
 
-    With a bucket, the shot's record is kept there, and it is bought once however often this runs.
-    A bare request is one shot too: the same request to the same bucket is the same generation.
-    Without a bucket no record is kept: two calls are two generations, and a submission without
-    an answer can only be looked up by the business id that the error names.
+    With a bucket, the shot is recorded there and bought once, however often this runs. This also
+    applies to a request: the same request with the same bucket is the same generation. Without a
+    bucket no record is kept: two calls buy two generations, and a submission without a response can
+    only be looked up by the business id in the error.
 
     Args:
-        shot_or_request: A shot of a plan, or a request; files that it names are uploaded first.
-        credentials: Whose account pays.
-        bucket: Where the record is kept.
-        settings: Account group, settling, retries.
+        shot_or_request: A shot of a plan, or a request; its files are uploaded first.
+        credentials: Of the account that pays.
+        bucket: Contains the record.
+        settings: Account group, look-up window, retries.
 
     Raises:
-        InvalidRequest: It breaks rules of its model, or a file is nothing that the API takes;
-            nothing was bought.
+        InvalidRequest: It breaks a rule of its model, or a file isn't accepted by the API; nothing
+            was bought.
         APIError: The API refuses it.
-        Transient: It could not be sent; Prefect tries this task again.
-        GenerationFailed: An earlier attempt failed, and isn't to be tried again.
-        SubmissionUnknown: It may have been accepted; see its kinds for what to do.
+        Transient: It could not be sent; Prefect retries this task.
+        GenerationFailed: An earlier attempt failed, and the settings don't allow a retry.
+        SubmissionUnknown: It may have been accepted; see its subclasses for what to do.
 
     Example:
         ```python
@@ -116,7 +116,7 @@ submit_video = sync_task(asubmit_video)
 async def submit_in_run(
     shot: Shot, *, credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings
 ) -> Submission:
-    """`submit_video` of a batch's shot, as a flow of ours runs it."""
+    """`submit_video` of a batch's shot, as the flows run it."""
     with buyer_of(credentials, bucket, settings) as buyer:
         return await submit_shot(shot, buyer)
 
@@ -128,14 +128,14 @@ async def buy(
     settings: RunSettings,
     uploads: Mapping[str, str] = MappingProxyType({}),
 ) -> Generation:
-    """Buy a shot or what a request asks for; see `submit_video` and `remix_video`.
+    """Buy a shot or a request; see `submit_video` and `remix_video`.
 
     Args:
-        wanted: With references in place of files.
-        credentials: Whose account pays.
-        bucket: Where the record is kept, and uploads are remembered; None: no record is kept.
-        settings: Account group, settling, retries.
-        uploads: Without a bucket: the URLs that the references stand for.
+        wanted: With content references instead of files.
+        credentials: Of the account that pays.
+        bucket: Contains the record and the known uploads; None: no record is kept.
+        settings: Account group, look-up window, retries.
+        uploads: URLs by reference; only needed without a bucket.
     """
     if bucket is None:
         request = wanted.request if isinstance(wanted, Shot) else wanted
@@ -150,29 +150,17 @@ async def buy(
 def buyer_of(
     credentials: ToAPIsCredentials, bucket: VideoBucket, settings: RunSettings
 ) -> Iterator[Buyer]:
-    """What buys for this flow run, and keeps the record; as `account_of`.
+    """Open a buyer for this flow run, which records its purchases; see `account_of`.
 
     Args:
-        credentials: Whose account pays.
-        bucket: Where the record is kept.
-        settings: Account group, settling, retries.
+        credentials: Of the account that pays.
+        bucket: Contains the record.
+        settings: Account group, look-up window, retries.
     """
-    store, private = (
-        BucketStore(bucket, settings.retries.client_seconds),
-        api_is_private(credentials),
-    )
+    store = BucketStore(bucket, settings.retries.client_seconds)
+    private = api_is_private(credentials)
     with submissions_of(credentials, settings) as api:
         yield Buyer(api, store, settings, run=flow_run.id, private=private)
-
-
-async def _buy_unrecorded(
-    request: VideoRequest | RemixRequest, api: Submissions, uploads: Mapping[str, str]
-) -> Generation:
-    business_id = f"pt{uuid4().hex[:26]}-1"
-    await api.ready()
-    accepted = await api.submit(request, business_id, uploads=uploads)
-    run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
-    return Generation(task_id=accepted.task_id, business_id=business_id, n=request.n)
 
 
 @step("remix_video", named("remix", "request"))
@@ -183,27 +171,27 @@ async def aremix_video(
     bucket: VideoBucket | None = None,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
 ) -> Generation:
-    """Remix a finished video, or go on with what was bought of it before. This spends money.
+    """Remix a finished video, or continue an earlier purchase. This spends money.
 
-    As `submit_video`: with a bucket the same remix is bought once, without one no record is kept.
-    No source says that a remix can be looked up by its business id ([A]), so that one without
-    an answer always stops with an error.
+    As for `submit_video`, the same remix is bought once with a bucket; without a bucket no record
+    is kept. It isn't documented that a remix can be looked up by its business id ([A]), so a
+    submission without a response always fails.
 
     Args:
-        request: Which video, and what is to change.
-        credentials: Whose account pays.
-        bucket: Where the record is kept.
-        settings: Account group, settling, retries.
+        request: The video, and the changes.
+        credentials: Of the account that pays.
+        bucket: Contains the record.
+        settings: Account group, look-up window, retries.
 
     Returns:
         The generation, for `poll_video` and `download_video`.
 
     Raises:
-        InvalidRequest: It breaks rules of its model; nothing was sent.
-        APIError: The API refuses it, as it does for a private video.
-        Transient: It could not be sent; Prefect tries this task again.
-        GenerationFailed: An earlier attempt failed, and isn't to be tried again.
-        CreationUnresolved: It may have been accepted, and can't be looked up: see its advice.
+        InvalidRequest: It breaks a rule of its model; nothing was sent.
+        APIError: The API refuses it, such as for a private video.
+        Transient: It could not be sent; Prefect retries this task.
+        GenerationFailed: An earlier attempt failed, and the settings don't allow a retry.
+        CreationUnresolved: It may have been accepted, and can't be looked up; see its advice.
 
     Example:
         ```python
@@ -216,3 +204,13 @@ async def aremix_video(
 
 remix_video = sync_task(aremix_video)
 """`aremix_video` for sync code."""
+
+
+async def _buy_unrecorded(
+    request: VideoRequest | RemixRequest, api: Submissions, uploads: Mapping[str, str]
+) -> Generation:
+    business_id = f"pt{uuid4().hex[:26]}-1"
+    await api.ready()
+    accepted = await api.submit(request, business_id, uploads=uploads)
+    run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
+    return Generation(task_id=accepted.task_id, business_id=business_id, n=request.n)

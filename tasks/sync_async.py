@@ -1,8 +1,8 @@
-"""Two names for each task and flow, as in Prefect's own integrations.
+"""Sync and async names for each task and flow, as in Prefect's own integrations.
 
-`asubmit_video` is the task, for async code: `await asubmit_video(...)`. `submit_video` is the same
-task for sync code: a call returns the result. What sync code calls is typed as sync; if async code
-calls it all the same, it gets the coroutine that the async name returns.
+`asubmit_video` is the task for async code: `await asubmit_video(...)`. `submit_video` is the same
+task for sync code: a call returns the result. It is typed as sync; when called from async code, it
+returns the coroutine of the async name.
 """
 
 import asyncio
@@ -26,29 +26,29 @@ AsyncFunction = Callable[P, Coroutine[Any, Any, R]]
 def async_flow(
     *, name: str, flow_run_name: Callable[[], str] | str | None = None
 ) -> Callable[[AsyncFunction[P, R]], Flow[P, Coroutine[Any, Any, R]]]:
-    """As Prefect's `flow`, for an async one that never shows the values of its parameters.
+    """Declare an async flow whose parameter values are never shown in errors and logs.
 
-    Where some don't fit, Prefect's own message and log line hold them all, secrets and signed
-    URLs too.
+    If validation fails, Prefect's own message and log line contain all values, including secrets
+    and signed URLs.
 
     Args:
         name: Of the flow.
-        flow_run_name: What its runs are called.
+        flow_run_name: Of its runs.
     """
 
     def decorate(function: AsyncFunction[P, R]) -> Flow[P, Coroutine[Any, Any, R]]:
-        return _HidesValues(Flow(function, name=name, flow_run_name=flow_run_name))
+        return _WithoutLoggedValues(Flow(function, name=name, flow_run_name=flow_run_name))
 
     return decorate
 
 
 def sync_flow(flow: Flow[P, Coroutine[Any, Any, R]]) -> Flow[P, R]:
-    """An async flow for sync code; see `sync_task`."""
+    """Return an async flow for sync code; see `sync_task`."""
     return _SyncFlow(cast("Flow[P, R]", flow))
 
 
 def sync_task(task: Task[P, Coroutine[Any, Any, R]]) -> Task[P, R]:
-    """An async task for sync code. Both names are one task: it has the same hooks, for example.
+    """Return an async task for sync code. Both are the same task, with the same hooks.
 
     Example:
         ```python
@@ -60,62 +60,20 @@ def sync_task(task: Task[P, Coroutine[Any, Any, R]]) -> Task[P, R]:
 
 
         @flow
-        def sync_one() -> Balance:
+        def sync_balance() -> Balance:
             return get_balance(credentials=ToAPIsCredentials.load("default"))
 
 
         @flow
-        async def async_one() -> Balance:
+        async def async_balance() -> Balance:
             return await aget_balance(credentials=await ToAPIsCredentials.aload("default"))
         ```
     """
     return _SyncTask(cast("Task[P, R]", task))
 
 
-class _SyncTask(Task[P, R], Generic[P, R]):
-    def __init__(self, task: Task[P, R]) -> None:
-        share_state(self, task)
-
-    if not TYPE_CHECKING:  # type checkers see Prefect's own signatures, which are exact
-
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            return _for_the_caller(super().__call__(*args, **kwargs))
-
-        def with_options(self, **options: Any) -> Task[P, R]:
-            return _SyncTask(super().with_options(**options))
-
-
-class _HidesValues(Flow[P, R], Generic[P, R]):
-    def __init__(self, flow: Flow[P, R]) -> None:
-        share_state(self, flow)
-
-    if not TYPE_CHECKING:  # as above
-
-        def with_options(self, **options: Any) -> Flow[P, R]:
-            return type(self)(super().with_options(**options))
-
-    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """As Prefect's, but a block that isn't saved is named: this is all that a run shows."""
-        with without_logged_values():
-            try:
-                return super().validate_parameters(parameters)
-            except ParameterTypeError as error:
-                if not (why := str(error.__cause__ or "")):
-                    raise
-                first, *_ = why.splitlines()  # the rest might show values
-                advice = "`prefect-toapis setup` saves the default ones"
-                raise ParameterTypeError(f"{error} {first}; {advice}") from error
-
-
-class _SyncFlow(_HidesValues[P, R], Generic[P, R]):
-    if not TYPE_CHECKING:  # as above
-
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            return _for_the_caller(super().__call__(*args, **kwargs))
-
-
 def called_from_async() -> bool:
-    """Whether who calls now can await: by the flow or task it runs in, or else by its thread."""
+    """Return whether the caller is async code, from the current run or else the event loop."""
     context = TaskRunContext.get() or FlowRunContext.get()
     runs = getattr(context, "task", None) or getattr(context, "flow", None)
     if runs is not None:
@@ -127,13 +85,55 @@ def called_from_async() -> bool:
     return True
 
 
-def _for_the_caller(work: Any) -> Any:
+class _SyncTask(Task[P, R], Generic[P, R]):
+    def __init__(self, task: Task[P, R]) -> None:
+        share_state(self, task)
+
+    if not TYPE_CHECKING:  # type checkers use Prefect's signatures, which are exact
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return _run_for_caller(super().__call__(*args, **kwargs))
+
+        def with_options(self, **options: Any) -> Task[P, R]:
+            return _SyncTask(super().with_options(**options))
+
+
+class _WithoutLoggedValues(Flow[P, R], Generic[P, R]):
+    def __init__(self, flow: Flow[P, R]) -> None:
+        share_state(self, flow)
+
+    if not TYPE_CHECKING:  # as above
+
+        def with_options(self, **options: Any) -> Flow[P, R]:
+            return type(self)(super().with_options(**options))
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Validate as Prefect does, without values in the error; it names an unsaved block."""
+        with without_logged_values():
+            try:
+                return super().validate_parameters(parameters)
+            except ParameterTypeError as error:
+                if not (why := str(error.__cause__ or "")):
+                    raise
+                first, *_ = why.splitlines()  # the rest may contain values
+                advice = "`prefect-toapis setup` saves the default ones"
+                raise ParameterTypeError(f"{error} {first}; {advice}") from error
+
+
+class _SyncFlow(_WithoutLoggedValues[P, R], Generic[P, R]):
+    if not TYPE_CHECKING:  # as above
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return _run_for_caller(super().__call__(*args, **kwargs))
+
+
+def _run_for_caller(work: Any) -> Any:
     if not inspect.iscoroutine(work) or called_from_async():
         return work
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
-    # A sync flow, called by a thread whose loop is running: in a thread of its own.
+    # Sync code in a thread with a running event loop: run it in another thread.
     with ThreadPoolExecutor(1, thread_name_prefix="toapis-sync") as thread:
         return thread.submit(contextvars.copy_context().run, asyncio.run, work).result()

@@ -1,4 +1,4 @@
-"""Uploads: images and clips that requests refer to."""
+"""The tasks that upload the images and clips that requests refer to."""
 
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,23 +27,23 @@ async def aupload_image(
     bucket: VideoBucket | None = None,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
 ) -> str:
-    """Upload a reference image, so that requests may name it by its URL. Uploads cost nothing.
+    """Upload a reference image; requests refer to it by its URL. Uploads are free.
 
-    With a bucket, the same content is uploaded once in 24 hours, whatever its files are called.
+    With a bucket, the same content is uploaded once in 24 hours, whatever its file name.
 
     Args:
         file: A path, or `s3://bucket/key`: JPEG, PNG, WebP or GIF, 10 MB at most ([D]).
-        credentials: Whose account it goes to.
-        bucket: Where the upload is remembered; its credentials read the `s3://` object.
-        settings: How long to try again.
+        credentials: Of the account that receives it.
+        bucket: Records the upload; its credentials are used for the `s3://` object.
+        settings: `retries.client_seconds`.
 
     Returns:
         The URL, for `image_urls`.
 
     Raises:
-        InvalidRequest: The file is missing, unreadable, too large or no such image.
+        InvalidRequest: The file is missing, unreadable, too large or not such an image.
         APIError: The API refuses it.
-        Transient: It could not be sent; Prefect tries this task again.
+        Transient: It could not be sent; Prefect retries this task.
 
     Example:
         ```python
@@ -66,23 +66,23 @@ async def aupload_clip(
     bucket: VideoBucket | None = None,
     settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
 ) -> str:
-    """Upload a clip, to take characters from. Uploads cost nothing.
+    """Upload a clip, to make characters from. Uploads are free.
 
-    With a bucket, the same content is uploaded once in 24 hours, whatever its files are called.
+    With a bucket, the same content is uploaded once in 24 hours, whatever its file name.
 
     Args:
         file: A path, or `s3://bucket/key`: MP4, WebM or MOV, 50 MB at most ([D]).
-        credentials: Whose account it goes to.
-        bucket: Where the upload is remembered; its credentials read the `s3://` object.
-        settings: How long to try again.
+        credentials: Of the account that receives it.
+        bucket: Records the upload; its credentials are used for the `s3://` object.
+        settings: `retries.client_seconds`.
 
     Returns:
         The URL, for a character's `url` or a scene's `character_url`.
 
     Raises:
-        InvalidRequest: The file is missing, unreadable, too large or no such clip.
+        InvalidRequest: The file is missing, unreadable, too large or not such a clip.
         APIError: The API refuses it.
-        Transient: It could not be sent; Prefect tries this task again.
+        Transient: It could not be sent; Prefect retries this task.
 
     Example:
         ```python
@@ -103,7 +103,7 @@ async def upload(
     bucket: VideoBucket | None,
     settings: RunSettings,
 ) -> Upload:
-    """Upload a file unless the bucket remembers its content; see `upload_image`."""
+    """Upload a file unless the bucket has a recent upload of its content; see `upload_image`."""
     media = await read_media(file.path, file.kind, bucket.credentials if bucket else None)
     store = BucketStore(bucket) if bucket else None
     now = datetime.now(timezone.utc)
@@ -126,13 +126,13 @@ async def with_uploads(
     bucket: VideoBucket | None,
     settings: RunSettings,
 ) -> tuple[VideoRequest, dict[str, str]]:
-    """A request whose files are uploaded, with references in their place.
+    """Upload the files of a request.
 
     Returns:
-        The request, and the URLs by reference.
+        The request with content references instead of files, and the URLs by reference.
     """
     uploads = {
         file: await upload(file, credentials, bucket, settings) for file in files_of(request)
     }
     request = map_request(request, lambda path, kind: uploads[File(path, kind)].reference)
-    return request, {one.reference: one.url for one in uploads.values()}
+    return request, {uploaded.reference: uploaded.url for uploaded in uploads.values()}

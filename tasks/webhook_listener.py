@@ -1,6 +1,6 @@
-"""Notices: what webhooks told Prefect wakes up who waits in this process.
+"""Listens to the Prefect events of webhooks, and triggers status queries of waiting accounts.
 
-A notice is a hint. One that is lost costs time, as the status is asked for now and then anyway.
+Events are hints: a lost event costs time, but the status is still polled.
 """
 
 import asyncio
@@ -19,50 +19,53 @@ from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILE
 
 logger = logging.getLogger("prefect_toapis")
 
-_LONGEST_PAUSE = 30.0  # seconds between two tries to reach Prefect
-_REMEMBERED = 10_000  # generations; more don't end between a submission and its wait
+_MAX_PAUSE = 30.0  # seconds between connection attempts
+_MAX_ENDED = 10_000  # generations; fewer end between a submission and the start of its wait
+
+_lock = threading.Lock()
 
 
-class Noticing(Protocol):
-    """Whom a notice is for; `client.account.Account` is one."""
+class Notifiable(Protocol):
+    """Is notified of ended generations; implemented by `client.account.Account`."""
 
     def notice(self, task_id: str) -> None:
-        """An event says that something happened to a generation: ask for it once, soon."""
+        """Query the status of a generation once, soon."""
         ...
 
 
-class Notices:
-    """One subscription to a Prefect server's events, for everybody in this process.
+class WebhookListener:
+    """A subscription to the events of a Prefect server, shared by the whole process.
 
-    It lives in the background loop, from the first `listen` to the end of the process, and goes
-    on by itself when the server was away.
+    Runs in the background loop, from the first `listen` to the end of the process, and reconnects
+    when the connection is lost.
 
     Args:
-        first_pause: Seconds before the server is tried again; doubled each time.
+        first_pause: Seconds before the first reconnection attempt; doubled each time.
     """
 
     def __init__(self, first_pause: float = 1.0) -> None:
         self._first_pause = first_pause
-        self._accounts: set[Noticing] = set()
-        self._ended: dict[str, None] = {}  # in the order in which they were told
+        self._accounts: set[Notifiable] = set()
+        self._ended: dict[str, None] = {}  # in the order of their events
         self._listening: asyncio.Task[None] | None = None
         self._connected = threading.Event()
 
     @property
     def connected(self) -> bool:
-        """Whether events would be heard now. While they would not, ask as if there were none."""
+        """Whether events are received now; otherwise the status must be polled as usual."""
         return self._connected.is_set()
 
-    def told_of(self, task_id: str) -> bool:
-        """Whether an event told lately of a generation: before anybody waited for it, perhaps."""
+    def has_ended(self, task_id: str) -> bool:
+        """Return whether a recent event reported the end of a generation."""
         return task_id in self._ended
 
-    async def listen(self, account: Noticing) -> None:
-        """Have an account told of every generation that ended, from now on.
+    async def listen(self, account: Notifiable) -> None:
+        """Notify an account of every generation that ends from now on.
 
         Args:
-            account: Its `notice` is called in the background loop, and must not wait; it is told
-                of generations that nobody waits for, too, and of the same one more than once.
+            account: Its `notice` is called in the background loop, and must not block. It is also
+                called for generations that the account doesn't wait for, and may be called
+                repeatedly for the same generation.
         """
         self._accounts.add(account)
         await in_background(self._start())
@@ -75,54 +78,51 @@ class Notices:
         pause = self._first_pause
         while True:
             try:
-                await self._hear()
-            except Exception as error:  # noqa: BLE001 - Prefect raises bare ones; nothing may end it
+                await self._receive()
+            except Exception as error:  # noqa: BLE001 - Prefect raises plain exceptions; the loop must go on
                 logger.debug("Prefect's events can't be heard: %s", type(error).__name__)
             if self._connected.is_set():
                 self._connected.clear()
                 pause = self._first_pause
                 logger.info("Prefect's events can't be heard now; the status is asked for instead")
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _MAX_PAUSE)
 
-    async def _hear(self) -> None:
-        """Pass on what comes, until the connection is lost."""
+    async def _receive(self) -> None:
+        """Dispatch events until the connection is lost."""
         wanted = EventFilter(event=EventNameFilter(name=[GENERATION_COMPLETED, GENERATION_FAILED]))
-        # Each connection is tried once: only so is it known whether there is one. A new one is
-        # given the events of the last minute that are in Prefect's database by then.
+        # Without Prefect's own reconnection attempts, so that a lost connection is noticed. A new
+        # connection receives the events of the last minute from Prefect's database.
         async with get_events_subscriber(wanted, reconnection_attempts=0) as subscriber:
             self._connected.set()
             async for event in subscriber:
-                self._tell(event)
+                self._dispatch(event)
 
-    def _tell(self, event: Event) -> None:
+    def _dispatch(self, event: Event) -> None:
         task_id = event.payload.get("task_id")
         if isinstance(task_id, str):
             self._ended[task_id] = None
-            if len(self._ended) > _REMEMBERED:
+            if len(self._ended) > _MAX_ENDED:
                 del self._ended[next(iter(self._ended))]
             for account in list(self._accounts):
                 account.notice(task_id)
 
 
-def notices() -> Notices | None:
-    """This process's subscription to the Prefect server in use; None where no server is named.
+def webhook_listener() -> WebhookListener | None:
+    """Return this process's listener for the current Prefect server; None without a server.
 
     Example:
         ```python
-        if heard := notices():
-            await heard.listen(account)
+        if listener := webhook_listener():
+            await listener.listen(account)
         ```
     """
     url = PREFECT_API_URL.value()
     with _lock:
-        return _notices(url) if url else None
-
-
-_lock = threading.Lock()
+        return _listener_for(url) if url else None
 
 
 @cache
-def _notices(url: str) -> Notices:
-    del url  # a process may come to use another server
-    return Notices()
+def _listener_for(url: str) -> WebhookListener:
+    del url  # only the cache key
+    return WebhookListener()

@@ -127,7 +127,7 @@ def credentials(simulator: Simulator) -> ToAPIsCredentials:
 
 @pytest.fixture
 def quick() -> RunSettings:
-    """As patient as tests are."""
+    """Timeouts and retries for tests."""
     return RunSettings(
         polling=PollingSettings(first_seconds=0.05, interval_seconds=0.1, grace_seconds=0.5),
         purchases=PurchaseSettings(lookup_window_seconds=1),

@@ -1,4 +1,4 @@
-"""The block that says where videos are kept."""
+"""The block for the bucket that contains the videos."""
 
 import copy
 import io

@@ -59,7 +59,7 @@ def troubled(store: FaultyStore, aws_bucket: VideoBucket) -> VideoBucket:
 
 @pytest.fixture
 def resilient() -> RunSettings:
-    """As patient as a chaos test can wait for."""
+    """Timeouts and retries for chaos tests."""
     return RunSettings(
         polling=PollingSettings(first_seconds=0.05, interval_seconds=0.1, grace_seconds=5),
         purchases=PurchaseSettings(lookup_window_seconds=6),

@@ -261,10 +261,10 @@ BROKEN = {"status": 500, "body": "{}"}
 
 
 async def test_how_long_to_retry_is_each_caller_s_own(simulator: Simulator) -> None:
-    with account(KEY, simulator.url, retry=RETRY) as patient:
+    with account(KEY, simulator.url, retry=RETRY) as retrying:
         with account(KEY, simulator.url, retry=RetryPolicy(budget=0)) as hasty:
             simulator.faults.add(Replace(operation="balance", times=2, **BROKEN))
-            assert (await patient.balance()).unlimited
+            assert (await retrying.balance()).unlimited
         with account(KEY, simulator.url, retry=RETRY):
             simulator.faults.add(Replace(operation="balance", times=1, **BROKEN))
             with pytest.raises(Unavailable):
@@ -274,15 +274,15 @@ async def test_how_long_to_retry_is_each_caller_s_own(simulator: Simulator) -> N
 async def test_the_queries_of_a_wait_are_retried_as_its_caller_says(simulator: Simulator) -> None:
     once = replace(FAST, grace=0)
     with (
-        account(KEY, simulator.url, retry=RETRY) as patient,
+        account(KEY, simulator.url, retry=RETRY) as retrying,
         account(KEY, simulator.url, retry=RetryPolicy(budget=0)) as hasty,
     ):
-        accepted = await patient.submit(DOG)
+        accepted = await retrying.submit(DOG)
         simulator.faults.add(Replace(operation="status", times=1, **BROKEN))
         with pytest.raises(Unavailable):
             await hasty.wait(accepted.task_id, once)
         simulator.faults.add(Replace(operation="status", times=2, **BROKEN))
-        assert (await patient.wait(accepted.task_id, once)).outputs
+        assert (await retrying.wait(accepted.task_id, once)).outputs
 
 
 # An account that is refused as a whole

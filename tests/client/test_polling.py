@@ -630,10 +630,10 @@ async def test_each_query_is_retried_as_whoever_waits_wants_it() -> None:
         return await script(task_id)
 
     poller = Poller(ask, Bucket(10_000, CircuitBreaker(time.monotonic)), RenderTimes())
-    hasty, patient = RetryPolicy(budget=0), RetryPolicy(budget=300)
-    waits = poller.wait("v1", FAST, retry=hasty), poller.wait("v2", FAST, retry=patient)
+    short, long = RetryPolicy(budget=0), RetryPolicy(budget=300)
+    waits = poller.wait("v1", FAST, retry=short), poller.wait("v2", FAST, retry=long)
     await asyncio.gather(*waits)
-    assert policies == {"v1": {hasty}, "v2": {patient}}
+    assert policies == {"v1": {short}, "v2": {long}}
     assert script.asked == {"v1": 3, "v2": 3}
 
 

@@ -248,7 +248,7 @@ async def test_the_key_that_a_reply_echoes_never_shows(
 async def test_a_submission_whose_turn_does_not_come_in_time_is_never_sent(
     simulator: Simulator, hasty: ToAPIsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "_TIMEOUT", httpx.Timeout(30, pool=0.1))
+    monkeypatch.setattr(transport, "TIMEOUT", httpx.Timeout(30, pool=0.1))
     simulator.faults.add(Hold(operation="status", times=None))
     others = [asyncio.create_task(hasty.status("video_1")) for _ in range(REQUESTS_AT_ONCE)]
     for _ in range(100):

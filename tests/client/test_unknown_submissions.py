@@ -82,7 +82,7 @@ async def test_a_redirect_is_not_followed_and_gets_no_key(
 async def test_a_reply_that_never_comes_ends_by_the_timeout(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_pool, "_TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr(http_pool, "TIMEOUT", httpx.Timeout(0.2))
     simulator.faults.add(Hold(operation="submit"), Hold(operation="status", times=None))
     retry = RetryPolicy(budget=0.05, first=0.01)
     async with ToAPIsClient(SecretStr(simulator.api_key), simulator.url, retry=retry) as client:
@@ -94,7 +94,7 @@ async def test_a_reply_that_never_comes_ends_by_the_timeout(
 
 
 def test_every_timeout_has_an_end() -> None:
-    limits = http_pool._TIMEOUT.as_dict()
+    limits = http_pool.TIMEOUT.as_dict()
     assert limits.keys() == {"connect", "read", "write", "pool"}
     assert all(seconds is not None and 0 < seconds <= 60 for seconds in limits.values())
 

@@ -88,13 +88,13 @@ async def outcome(server: dict[str, str], notify: str | None, what: str) -> Line
 async def impatience(server: dict[str, str], set_up_twice: tuple[str, str]) -> AsyncIterator[None]:
     """The automation as it is, but for seconds; it would end the runs of other tests, too."""
     async with PrefectClient(server["PREFECT_API_URL"]) as client:
-        [patient] = await client.read_automations_by_name(SILENT)
+        [automation] = await client.read_automations_by_name(SILENT)
         impatient = zombie_run_automation(
             after=timedelta(seconds=10)
         )  # the least that Prefect takes
-        await client.update_automation(patient.id, impatient)
+        await client.update_automation(automation.id, impatient)
         yield
-        await client.update_automation(patient.id, zombie_run_automation())
+        await client.update_automation(automation.id, zombie_run_automation())
 
 
 async def test_a_run_of_ours_that_falls_silent_crashes_and_somebody_is_told(

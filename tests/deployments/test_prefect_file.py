@@ -12,7 +12,7 @@ import prefect_toapis
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.alarms import TAG
 from prefect_toapis.deployments.server_resources import WORK_POOL
-from prefect_toapis.flows.interpreter_tuning import SWITCH
+from prefect_toapis.flows.interpreter_tuning import ENVIRONMENT_VARIABLE
 from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILED
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
@@ -33,7 +33,7 @@ def test_each_waits_in_the_pool_and_has_the_tag_that_setup_knows(
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: one["entrypoint"])
 def test_each_run_may_tune_the_interpreter_of_its_process(deployment: dict[str, Any]) -> None:
-    assert deployment["work_pool"]["job_variables"]["env"][SWITCH] == "1"
+    assert deployment["work_pool"]["job_variables"]["env"][ENVIRONMENT_VARIABLE] == "1"
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: one["entrypoint"])

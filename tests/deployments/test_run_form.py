@@ -41,8 +41,8 @@ class RunForm:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.scenes = self.parameter("What the videos show.")
-        self.variants = self.parameter("How they are made:")
+        self.scenes = self.parameter("The prompts.")
+        self.variants = self.parameter("How videos are made:")
         self.dry_run = self.parameter("Plan and check only;").get_by_role("switch")
 
     def parameter(self, help_text: str) -> Locator:
@@ -163,8 +163,8 @@ async def test_a_batch_by_clicking_from_the_form_to_a_playing_video(
     await page.get_by_label("Prompt").first.evaluate("e => e.scrollIntoView({block: 'center'})")
     await picture(page, "run-form")
     await form.name_batch("lisbon")
-    await form.pick_block("Whose ToAPIs account pays.")
-    await form.pick_block("Where the videos go.")
+    await form.pick_block("The ToAPIs account that pays.")
+    await form.pick_block("The bucket for the videos.")
     await form.start()
 
     await ended(page, ui, client, "lisbon: 2 scenes x 2 variants")

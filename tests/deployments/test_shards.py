@@ -1,4 +1,4 @@
-"""A large batch, made by several process workers."""
+"""A large batch, split into shards that several process workers make."""
 
 import os
 import signal

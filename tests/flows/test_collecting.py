@@ -1,4 +1,4 @@
-"""Storing what has been rendered meanwhile, without buying or waiting."""
+"""The flow `collect-batch`: stores completed generations without buying or waiting."""
 
 import asyncio
 import json
@@ -191,8 +191,10 @@ async def test_a_submission_without_an_answer_is_found_and_stored(
     await submit(["a dog"])
     simulator.faults.clear()
     clock.skip(RENDERING)
-    settled = quick.with_overrides(RunSettings(purchases=PurchaseSettings(lookup_window_seconds=0)))
-    [manifest] = await collect(settings=settled)
+    no_window = quick.with_overrides(
+        RunSettings(purchases=PurchaseSettings(lookup_window_seconds=0))
+    )
+    [manifest] = await collect(settings=no_window)
     assert manifest.shots("stored") == len(simulator.ledger.submissions) == 1
 
 
@@ -217,10 +219,10 @@ async def test_a_submission_is_looked_up_unless_it_was_sent_just_now(  # noqa: P
     if year:
         record["sent_at"] = year + record["sent_at"][4:]
         bucket.write(key, json.dumps(record).encode(), "application/json")
-    patient = quick.with_overrides(
+    long_window = quick.with_overrides(
         RunSettings(purchases=PurchaseSettings(lookup_window_seconds=600))
     )
-    manifests = await collect("b", settings=patient)
+    manifests = await collect("b", settings=long_window)
     assert [one.shots("stored") for one in manifests] == [int(asked)]
     assert len(simulator.ledger.submissions) == 1
 

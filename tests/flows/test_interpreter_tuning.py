@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from prefect_toapis.flows.interpreter_tuning import (
-    SEARCHES,
-    SWITCH,
-    TURN,
+    ENVIRONMENT_VARIABLE,
+    GC_THRESHOLD,
+    SWITCH_INTERVAL,
     tuned_interpreter,
 )
 
@@ -18,7 +18,7 @@ USUAL_TURN, USUAL_SEARCHES = 0.005, (700, 10, 10)
 
 @pytest.fixture(autouse=True)
 def switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(SWITCH, "1")
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "1")
 
 
 @pytest.fixture(autouse=True)
@@ -40,17 +40,17 @@ def assert_usual() -> None:
 
 
 def assert_for_many_shots() -> None:
-    assert sys.getswitchinterval() == pytest.approx(TURN)
-    assert gc.get_threshold() == SEARCHES
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL)
+    assert gc.get_threshold() == GC_THRESHOLD
 
 
 @pytest.mark.parametrize("value", [None, "", "0", "yes"])
 def test_nothing_is_touched_without_the_switch(
     monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
-    monkeypatch.delenv(SWITCH)
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE)
     if value is not None:
-        monkeypatch.setenv(SWITCH, value)
+        monkeypatch.setenv(ENVIRONMENT_VARIABLE, value)
     with tuned_interpreter():
         gc.collect()
         assert_usual()

@@ -78,8 +78,8 @@ async def test_the_second_comes_within_the_grace(
     reply = completed(simulator, began.open[0].task_id)
     del reply["result"]["data"][1]
     simulator.faults.add(Replace(operation="status", status=200, body=json.dumps(reply), times=2))
-    patient = quick.with_overrides(RunSettings(polling=PollingSettings(grace_seconds=30)))
-    manifest = await make(["a dog"], **TWO, settings=patient)
+    long_grace = quick.with_overrides(RunSettings(polling=PollingSettings(grace_seconds=30)))
+    manifest = await make(["a dog"], **TWO, settings=long_grace)
     assert [(row.output, row.note) for row in manifest.rows] == [(1, None), (2, None)]
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.flows.batch import shard_count
-from prefect_toapis.flows.shards import split, unplannable
+from prefect_toapis.flows.shards import signed_url_faults, split
 from prefect_toapis.planning.plan import plan_batch
 from prefect_toapis.planning.spec import BatchSpec
 
@@ -43,7 +43,7 @@ def test_a_shot_with_a_signed_url_is_named_without_its_signature() -> None:
             ]
         }
     )
-    [fault] = unplannable(plan_batch(spec, "b", "s3://videos").shots[:1])
+    [fault] = signed_url_faults(plan_batch(spec, "b", "s3://videos").shots[:1])
     assert fault.startswith("signed")
     assert "5ec2e7" not in fault
-    assert unplannable(plan_batch(spec, "b", "s3://videos").shots[1:]) == []
+    assert signed_url_faults(plan_batch(spec, "b", "s3://videos").shots[1:]) == []

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of client and batches do what they say."""
+"""The examples in the docstrings of client, planning, records and reports are true."""
 
 import doctest
 import importlib

@@ -1,4 +1,4 @@
-"""The house: which folder imports which, and what only one folder or module may touch."""
+"""The architecture: allowed imports between folders, and what only some modules may use."""
 
 import ast
 import re

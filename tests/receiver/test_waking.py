@@ -21,7 +21,7 @@ from prefect_toapis import (
 from prefect_toapis.flows.generate import agenerate_videos
 from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 from prefect_toapis.tasks.options import account_of
-from prefect_toapis.tasks.webhook_listener import notices
+from prefect_toapis.tasks.webhook_listener import webhook_listener
 
 HOUR = 3600.0
 
@@ -43,11 +43,11 @@ def make(bucket: VideoBucket) -> Callable[..., Awaitable[Manifest]]:
     async def make(simulator: Simulator, count: int, settings: RunSettings) -> Manifest:
         key = SecretStr(simulator.api_key)
         credentials = ToAPIsCredentials(api_key=key, base_url=simulator.url)
-        heard = notices()
-        assert heard
+        listener = webhook_listener()
+        assert listener
         with account_of(credentials, settings) as account:
-            await heard.listen(account)
-        await simulator.await_for(lambda: heard.connected, 30)
+            await listener.listen(account)
+        await simulator.await_for(lambda: listener.connected, 30)
         return await flow(
             [f"dog number {number}" for number in range(count)],
             variants=[Variant(name="short", model="sora-2-vip", duration=1)],
@@ -63,12 +63,12 @@ def make(bucket: VideoBucket) -> Callable[..., Awaitable[Manifest]]:
 async def test_without_a_poll_of_its_own_a_run_hears_of_every_end(
     receiver: Served, make: Callable[..., Awaitable[Manifest]], no_aws_settings: None
 ) -> None:
-    patient = RunSettings(
+    rare_polls = RunSettings(
         webhooks=WebhookSettings(notify="webhook"),
         polling=PollingSettings(first_seconds=HOUR, interval_seconds=HOUR),
     )
     with provider(receiver, doubled=0.3, forged=0.3) as simulator:
-        manifest = await asyncio.wait_for(make(simulator, 20, patient), 120)
+        manifest = await asyncio.wait_for(make(simulator, 20, rare_polls), 120)
         assert manifest.shots("stored") == len(simulator.ledger.submissions) == 20
         assert max(simulator.ledger.queries.values()) <= 3
 

@@ -24,8 +24,8 @@ from prefect_toapis.records.store import Entry
 from prefect_toapis.simulator import Simulator
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
-SETTLED = timedelta(seconds=121)
-PATIENT = 3  # seconds to settle: more than a busy machine needs, and looked up four times a second
+PAST_WINDOW = timedelta(seconds=121)
+LONG_WINDOW = 3  # seconds: more than a busy machine needs, with four look-ups a second
 
 
 @pytest.fixture(autouse=True)
@@ -130,13 +130,13 @@ class Purchase:
         )
 
     def later_buyer(self, **how: Any) -> Buyer:
-        """A buyer of a day by which everything has settled."""
+        """A buyer whose clock is past every look-up window."""
         settings = settings_of(**{"lookup_window_seconds": 0.5, **how})
-        return Buyer(self.api, self.store, settings, now=lambda: SENT + SETTLED)
+        return Buyer(self.api, self.store, settings, now=lambda: SENT + PAST_WINDOW)
 
     def waiting_buyer(self, run: str = "run-1", **how: Any) -> Buyer:
         """A buyer with a real clock, and looks up often."""
-        settings = settings_of(lookup_window_seconds=PATIENT, **how)
+        settings = settings_of(lookup_window_seconds=LONG_WINDOW, **how)
         return Buyer(self.api, self.store, settings, run=run)
 
     def record(self, attempt: int = 1) -> dict[str, Any]:

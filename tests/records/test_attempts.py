@@ -96,11 +96,13 @@ def test_what_failed_is_tried_again_as_the_settings_say(
 
 
 @pytest.mark.parametrize(
-    ("after", "settle", "expected"),
+    ("after", "window", "expected"),
     [(0, 120, False), (119.9, 120, False), (120, 120, True), (500, 120, True), (0, 0, True)],
 )
-def test_a_submission_is_settled_after_a_while(after: float, settle: float, expected: bool) -> None:
-    assert lookup_is_conclusive(SENT, SENT + timedelta(seconds=after), settle) is expected
+def test_a_lookup_is_conclusive_after_the_window(
+    after: float, window: float, expected: bool
+) -> None:
+    assert lookup_is_conclusive(SENT, SENT + timedelta(seconds=after), window) is expected
 
 
 def test_a_clock_that_is_behind_settles_nothing() -> None:

@@ -32,7 +32,7 @@ from prefect_toapis.simulator import Drop, Fault, Replace
 if TYPE_CHECKING:
     from tests.records.conftest import Purchase
 
-SOON = 0.6  # seconds to settle, for tests that have to wait for it
+SOON = 0.6  # seconds of the look-up window, for tests that have to wait for it
 Retry = Literal["transient", "all", "none"]
 RETRIES: tuple[Retry, ...] = ("transient", "all", "none")
 

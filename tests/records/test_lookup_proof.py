@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.provider_clock import ProviderClock
-from tests.records.conftest import SENT, SETTLED
+from tests.records.conftest import PAST_WINDOW, SENT
 
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request, VideoRequest
@@ -116,7 +116,7 @@ async def test_a_run_that_was_killed_with_many_under_way_goes_on(purchase: "Purc
 async def test_an_absent_one_goes_out_again_once_another_is_found(purchase: "Purchase") -> None:
     await purchase.buyer().buy(shot("another"))
     purchase.simulator.faults.add(Drop(operation="submit", when="before"))
-    bought = await purchase.buyer(SETTLED).buy(purchase.shot)
+    bought = await purchase.buyer(PAST_WINDOW).buy(purchase.shot)
     assert (bought.sends, bought.state) == (2, "accepted")
     assert sorted(map(str, purchase.paid)) == sorted(
         [purchase.business_id, shot("another").business_id(1)]
@@ -126,7 +126,7 @@ async def test_an_absent_one_goes_out_again_once_another_is_found(purchase: "Pur
 async def test_without_anything_to_prove_it_with_it_stops(purchase: "Purchase") -> None:
     purchase.simulator.faults.add(Drop(operation="submit", when="before"))
     with pytest.raises(SubmissionAbsent, match="no other accepted submission") as raised:
-        await purchase.buyer(SETTLED * 20).buy(purchase.shot)
+        await purchase.buyer(PAST_WINDOW * 20).buy(purchase.shot)
     assert 'settings.purchases.on_absent="resend"' in str(raised.value)
     assert raised.value.money == "maybe spent"
     assert purchase.paid == []
@@ -136,7 +136,7 @@ async def test_an_answer_that_leaves_it_open_is_quoted(purchase: "Purchase") -> 
     body = '{"code": "quota", "message": "Nothing left"}'
     purchase.simulator.faults.add(Replace(operation="submit", status=200, body=body))
     with pytest.raises(SubmissionAbsent, match="Nothing left") as raised:
-        await purchase.buyer(SETTLED * 20).buy(purchase.shot)
+        await purchase.buyer(PAST_WINDOW * 20).buy(purchase.shot)
     assert "without an answer" not in str(raised.value)
     assert raised.value.reply == body
 
@@ -148,7 +148,7 @@ async def test_a_look_up_that_finds_nothing_at_all_is_not_believed(purchase: "Pu
         Replace(operation="status", status=404, body='{"error": {"code": "x"}}', times=None),
     )
     with pytest.raises(SubmissionAbsent, match="look-ups also fail to find another"):
-        await purchase.buyer(SETTLED).buy(purchase.shot)
+        await purchase.buyer(PAST_WINDOW).buy(purchase.shot)
     assert purchase.paid.count(purchase.business_id) == 1
 
 
@@ -162,7 +162,7 @@ async def test_a_look_up_that_fails_for_the_other_leaves_it_unresolved(
         Replace(operation="status", business_id=other.business_id(1), status=500, times=None),
     )
     with pytest.raises(SubmissionUnresolved, match="look-ups failed"):
-        await purchase.buyer(SETTLED).buy(purchase.shot)
+        await purchase.buyer(PAST_WINDOW).buy(purchase.shot)
     assert purchase.sent == 2
 
 
@@ -227,7 +227,7 @@ async def test_it_is_looked_up_once_more_right_before_it_goes_out_again(
                 clock.skip(3601)
             return await api.find(business_id)
 
-    bought = await purchase.buyer(SETTLED, api=Late()).buy(purchase.shot)
+    bought = await purchase.buyer(PAST_WINDOW, api=Late()).buy(purchase.shot)
     assert bought.sends == 1
     assert purchase.paid.count(purchase.business_id) == 1
 

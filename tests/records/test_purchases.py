@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tests.records.conftest import Purchase
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)  # by the clocks of the buyers
-SETTLED = timedelta(seconds=121)  # a clock that ticks so has settled at the first look-up
-SOON = 0.6  # seconds to settle, for tests that have to wait for it
+PAST_WINDOW = timedelta(seconds=121)  # per tick: the first look-up is past the window
+SOON = 0.6  # seconds of the look-up window, for tests that have to wait for it
 
 
 async def test_the_record_is_written_before_the_submission(purchase: "Purchase") -> None:
@@ -125,7 +125,7 @@ async def test_an_accepted_submission_without_a_reply_is_found(purchase: "Purcha
 async def test_a_submission_that_never_arrived_stops_with_its_name(purchase: "Purchase") -> None:
     purchase.simulator.faults.add(Drop(operation="submit", when="before"))
     with pytest.raises(SubmissionAbsent) as raised:
-        await purchase.buyer(SETTLED).buy(purchase.shot)
+        await purchase.buyer(PAST_WINDOW).buy(purchase.shot)
     error = raised.value
     assert (error.shot, error.business_id) == (purchase.shot.label, purchase.business_id)
     assert purchase.shot.label in str(error)
@@ -139,12 +139,12 @@ async def test_a_submission_that_never_arrived_stops_with_its_name(purchase: "Pu
 
 async def test_it_is_sent_once_more_under_the_same_name_when_told(purchase: "Purchase") -> None:
     purchase.simulator.faults.add(Drop(operation="submit", when="before"))
-    bought = await purchase.buyer(SETTLED, on_absent="resend").buy(purchase.shot)
+    bought = await purchase.buyer(PAST_WINDOW, on_absent="resend").buy(purchase.shot)
     assert purchase.paid == [purchase.business_id]
     assert purchase.sent == 2
     assert (bought.attempt, bought.sends, bought.state) == (1, 2, "accepted")
     assert bought.sent_at > SENT
-    assert await purchase.buyer(SETTLED, on_absent="resend").buy(purchase.shot) == bought
+    assert await purchase.buyer(PAST_WINDOW, on_absent="resend").buy(purchase.shot) == bought
     assert purchase.sent == 2
 
 
@@ -152,7 +152,7 @@ async def test_it_is_sent_as_often_as_it_gets_lost_and_looked_up_each_time(
     purchase: "Purchase",
 ) -> None:
     purchase.simulator.faults.add(Drop(operation="submit", when="before", times=2))
-    bought = await purchase.buyer(SETTLED, on_absent="resend").buy(purchase.shot)
+    bought = await purchase.buyer(PAST_WINDOW, on_absent="resend").buy(purchase.shot)
     assert bought.sends == 3
     assert purchase.simulator.ledger.queries[purchase.business_id] == 4  # twice each
     assert purchase.paid == [purchase.business_id]
@@ -165,12 +165,12 @@ async def test_a_look_up_without_an_answer_sends_nothing(purchase: "Purchase") -
     )
     for on_absent in ("stop", "resend"):
         with pytest.raises(SubmissionUnresolved) as raised:
-            await purchase.buyer(SETTLED, on_absent=on_absent).buy(purchase.shot)
+            await purchase.buyer(PAST_WINDOW, on_absent=on_absent).buy(purchase.shot)
         assert raised.value.shot == purchase.shot.label
         assert raised.value.business_id == purchase.business_id
         assert raised.value.money == "maybe spent"
     purchase.simulator.faults.clear()
-    bought = await purchase.buyer(SETTLED).buy(purchase.shot)
+    bought = await purchase.buyer(PAST_WINDOW).buy(purchase.shot)
     assert [bought.task_id] == [paid.task_id for paid in purchase.simulator.ledger.paid]
     assert purchase.sent == 1
 
@@ -180,7 +180,7 @@ async def test_a_refused_look_up_is_no_clear_answer_either(purchase: "Purchase")
     body = json.dumps({"error": {"code": "unauthorized", "message": "No such key"}})
     purchase.simulator.faults.add(Replace(operation="status", status=401, body=body))
     with pytest.raises(SubmissionUnresolved, match="No such key"):
-        await purchase.buyer(SETTLED, on_absent="resend").buy(purchase.shot)
+        await purchase.buyer(PAST_WINDOW, on_absent="resend").buy(purchase.shot)
     assert purchase.sent == 0
 
 
@@ -257,7 +257,7 @@ async def test_a_run_learns_of_the_rejection_that_another_got(purchase: "Purchas
 
 
 async def test_two_runs_that_send_once_more_pay_once(purchase: "Purchase") -> None:
-    purchase.leave("sending", sent_at=(datetime.now(timezone.utc) - SETTLED).isoformat())
+    purchase.leave("sending", sent_at=(datetime.now(timezone.utc) - PAST_WINDOW).isoformat())
     bought = await asyncio.gather(
         *[
             purchase.waiting_buyer(run, on_absent="resend").buy(purchase.shot)
@@ -273,11 +273,11 @@ async def test_a_run_that_crashed_before_it_sent_once_more_holds_nobody_up(
 ) -> None:
     purchase.leave("sending")
     claim = purchase.key().replace(".json", "-send-2.json")
-    left = purchase.record() | {"sends": 2, "sent_at": (SENT + SETTLED).isoformat()}
+    left = purchase.record() | {"sends": 2, "sent_at": (SENT + PAST_WINDOW).isoformat()}
     purchase.store.contents[claim] = json.dumps(left).encode()
-    bought = await purchase.buyer(SETTLED * 3, lookup_window_seconds=SOON, on_absent="resend").buy(
-        purchase.shot
-    )
+    bought = await purchase.buyer(
+        PAST_WINDOW * 3, lookup_window_seconds=SOON, on_absent="resend"
+    ).buy(purchase.shot)
     assert bought.sends == 3
     assert purchase.paid == [purchase.business_id]
 

@@ -52,7 +52,7 @@ from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.client.urls import without_queries, without_query
 from prefect_toapis.client.webhooks import WebhookForged, WebhookSecrets, verify
 from prefect_toapis.errors import InvalidBatch
-from prefect_toapis.flows.shards import unplannable
+from prefect_toapis.flows.shards import signed_url_faults
 from prefect_toapis.planning.plan import plan_batch
 from prefect_toapis.planning.spec import BatchSpec, Character, Scene
 from prefect_toapis.receiver.secrets_from_env import secrets_from_environment
@@ -217,7 +217,7 @@ def test_no_repr_shows_what_may_sign(make: Callable[[str], object]) -> None:
 
 def test_a_plan_in_shards_keeps_what_its_runs_fetch_by() -> None:
     shot = shot_of("https://m.example/a.png?size=2")
-    assert unplannable([shot]) == []
+    assert signed_url_faults([shot]) == []
     plan = PlanFile(batch="b", destination="s3://videos", shots=[shot], shards=[[shot.shot_id]])
     assert b"size=2" in plan.to_json()
     assert b"size=2" not in plan.model_copy(update={"shards": []}).to_json()

@@ -20,7 +20,7 @@ from prefect_toapis.records.purchases import Buyer
 from prefect_toapis.records.stored_shots import StoredShot, read_stored
 from prefect_toapis.simulator import Simulator
 from prefect_toapis.tasks.download import store_shot
-from prefect_toapis.tasks.options import account_of, pace_of
+from prefect_toapis.tasks.options import account_of, poll_policy_of
 from prefect_toapis.tasks.poll import wait_for
 from prefect_toapis.tasks.submit import submit_shot
 
@@ -44,7 +44,9 @@ async def test_a_shot_is_bought_watched_and_stored_without_a_task(
         buyer = Buyer(account, store, quick, run="run-1")
         bought = await submit_shot(shot, buyer)
         found = await submit_shot(shot, replace(buyer, run="run-2"))
-        rendered = await wait_for(bought.generation, account, pace_of(quick), buyer, replies.append)
+        rendered = await wait_for(
+            bought.generation, account, poll_policy_of(quick), buyer, replies.append
+        )
         done = await store_shot(rendered, account, store, credentials, quick, "run-1")
     assert (bought.bought_now, found.bought_now) == (True, False)
     assert found.generation == bought.generation

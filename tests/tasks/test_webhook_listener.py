@@ -1,4 +1,4 @@
-"""Notices: what Prefect is told reaches whoever waits in this process."""
+"""Webhook events of a Prefect server reach the accounts that wait in this process."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_toapis.client.webhooks import Ended, Webhook
 from prefect_toapis.receiver.app import prefect_event
-from prefect_toapis.tasks.webhook_listener import Notices, notices
+from prefect_toapis.tasks.webhook_listener import WebhookListener, webhook_listener
 
 SHORT = 0.05  # seconds
 
@@ -89,7 +89,7 @@ def _end(one: socket.socket) -> None:
 
 @pytest.fixture
 def relay() -> Iterator[Relay]:
-    """The server that `notices` sees, while the tests speak to it directly."""
+    """The server that `webhook_listener` sees, while the tests speak to it directly."""
     url = PREFECT_API_URL.value()
     assert url
     standing = Relay(int(url.removesuffix("/api").rpartition(":")[2]))
@@ -105,13 +105,13 @@ async def until(condition: Callable[[], object]) -> None:
     raise AssertionError("it does not become true")
 
 
-async def listening(relay: Relay, *accounts: Account) -> Notices:
-    heard = Notices(first_pause=SHORT)
+async def listening(relay: Relay, *accounts: Account) -> WebhookListener:
+    listener = WebhookListener(first_pause=SHORT)
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{relay.port}/api"}):
         for account in accounts:
-            await heard.listen(account)
-    await until(lambda: heard.connected)
-    return heard
+            await listener.listen(account)
+    await until(lambda: listener.connected)
+    return listener
 
 
 async def tell(task_id: str) -> None:
@@ -143,27 +143,27 @@ def a_task() -> str:
 
 async def test_every_account_is_told_by_one_subscription(relay: Relay) -> None:
     first, second, task = Account(), Account(), a_task()
-    heard = await listening(relay, first, second)
-    assert not heard.told_of(task)
+    listener = await listening(relay, first, second)
+    assert not listener.has_ended(task)
     await tell(task)
     await until(lambda: task in first.told and task in second.told)
     assert first.told.count(task) == second.told.count(task) == 1
-    assert heard.told_of(task)  # for who comes to wait for it only now
+    assert listener.has_ended(task)  # for who comes to wait for it only now
 
 
 async def test_after_a_loss_it_hears_again_and_what_prefect_keeps_of_meanwhile(
     relay: Relay,
 ) -> None:
     account, before, meanwhile, after = Account(), a_task(), a_task(), a_task()
-    heard = await listening(relay, account)
+    listener = await listening(relay, account)
     await tell(before)
     await until(lambda: before in account.told)
     relay.cut()
-    await until(lambda: not heard.connected)
+    await until(lambda: not listener.connected)
     await tell(meanwhile)
     await kept(meanwhile)
     relay.mend()
-    await until(lambda: heard.connected)
+    await until(lambda: listener.connected)
     await tell(after)
     await until(lambda: after in account.told)
     await until(lambda: meanwhile in account.told)
@@ -176,8 +176,8 @@ async def test_a_server_that_is_away_at_first_is_heard_when_it_comes(relay: Rela
     await asyncio.sleep(3 * SHORT)
     assert not waiting.done()
     relay.mend()
-    heard = await waiting
-    assert heard.connected
+    listener = await waiting
+    assert listener.connected
     await tell(task)
     await until(lambda: task in account.told)
 
@@ -199,10 +199,10 @@ async def test_an_event_of_no_generation_harms_nothing(relay: Relay) -> None:
 
 
 def test_there_is_one_for_each_server_and_none_where_no_server_is_named() -> None:
-    ours = notices()
+    ours = webhook_listener()
     assert ours
-    assert notices() is ours
+    assert webhook_listener() is ours
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        assert notices() is not ours
+        assert webhook_listener() is not ours
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
-        assert notices() is None
+        assert webhook_listener() is None
