@@ -126,7 +126,7 @@ async def test_a_run_of_ours_that_falls_silent_crashes_and_somebody_is_told(
         await asyncio.sleep(0.3)
     [message] = told.messages
     assert "generate-videos crashed" in message
-    assert "its worker is gone" in message
+    assert "the worker is gone" in message
     assert str(run.id) in message
     ended, still = client.read_flow_run(run.id), client.read_flow_run(theirs.id)
     assert (ended.state_name, still.state_name) == ("Crashed", "Running")
@@ -137,5 +137,5 @@ async def test_a_notification_block_that_is_not_saved_is_named_and_nothing_is_ma
 ) -> None:
     with pytest.raises(ValueError, match="--notify slack-webhook/nobody: there is no such block"):
         await outcome(server, "slack-webhook/nobody", FAILED)
-    with pytest.raises(ValueError, match="name it as type/name"):
+    with pytest.raises(ValueError, match="give it as type/name"):
         await outcome(server, "ops", FAILED)

@@ -46,7 +46,7 @@ async def test_a_host_that_is_not_set_up_stops_the_batch_and_costs_nothing(
     refused = await make(prompts, credentials=at(telling), settings=wrong, on_failure="tolerate")
     assert not telling.ledger.paid
     assert not refused.stored
-    assert any("Set the webhook up for this key" in (row.error or "") for row in refused.rows)
+    assert any("Configure the webhook for this key" in (row.error or "") for row in refused.rows)
     right = quick.with_overrides(RunSettings(webhooks=WebhookSettings(callback_url=SET_UP)))
     manifest = await make(prompts, credentials=at(telling), settings=right)
     assert len(manifest.stored) == len(telling.ledger.paid) == 5

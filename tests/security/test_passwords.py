@@ -146,7 +146,7 @@ def test_a_proxy_s_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     assert SECRET in found.get_secret_value()
     assert SECRET not in repr(found)
     monkeypatch.setenv("https_proxy", f"socks9://me:{SECRET}@proxy.example:nonsense")
-    with pytest.raises(ValueError, match="a proxy that the environment names") as refused:
+    with pytest.raises(ValueError, match="the proxy in the environment") as refused:
         ToAPIsClient(KEY)
     assert SECRET not in shown(refused.value)
 
@@ -156,7 +156,7 @@ def test_nor_is_that_of_a_proxy_of_results(monkeypatch: pytest.MonkeyPatch, prox
     monkeypatch.setenv("http_proxy", proxy % SECRET)
     with pytest.raises(ToAPIsError) as refused:
         ResultReader(SecretStr("http://93.184.216.34/v.mp4"), resume_policy=ResumePolicy.within(0))
-    with pytest.raises(httpx.UnsupportedProtocol, match="a proxy that the environment") as unusable:
+    with pytest.raises(httpx.UnsupportedProtocol, match="the proxy in the environment") as unusable:
         result_client("https://api.example").get("http://93.184.216.34/v.mp4")
     for error in (refused.value, unusable.value):
         assert SECRET not in shown(error)
