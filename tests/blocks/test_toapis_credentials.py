@@ -19,7 +19,7 @@ def credentials(key: str) -> ToAPIsCredentials:
         ("********", "is masked"),
         ("sk-1 ", "white space"),
         ("sk-1\n", "white space"),
-        ("sk-\u2013", "other characters"),
+        ("sk-\u2013", "other invalid characters"),
     ],
 )
 def test_a_key_that_cannot_be_one_is_noticed(key: str, expected: str) -> None:
