@@ -135,7 +135,7 @@ MEANT_AS_TEXT: list[tuple[str, str]] = [
     ("scenes: [a]\nbudget_credits: #100", "line 2: budget_credits: # starts a comment"),
     ("scenes: [a]\nsettings:\n  keep_credits:  #9", "line 3: keep_credits: # starts a comment"),
     ("scenes: [a]\nvariants:\n- style: #noir", "line 3: style: # starts a comment"),
-    ("scenes: [{prompt: A dog #1}]", "put it in quotes if it is text"),
+    ("scenes: [{prompt: A dog #1}]", "quote it if it is text"),
 ]
 
 
