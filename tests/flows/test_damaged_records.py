@@ -91,7 +91,7 @@ async def test_a_single_task_buys_nothing_where_an_attempt_is_gone(
     [key] = bucket.list_keys("requests/records/")
     bucket.write(key.replace("attempt-1.json", name), bucket.read(key) or b"", "application/json")
     delete(bucket, key)
-    with pytest.raises(StoreError, match=r"attempt-1\.json is gone.*nothing is bought"):
+    with pytest.raises(StoreError, match=r"attempt-1\.json is missing.*nothing was submitted"):
         await asubmit_video(request, **how)
     assert len(simulator.ledger.submissions) == 1
 
@@ -105,7 +105,7 @@ async def test_a_character_whose_record_is_gone_is_not_made_again(
             bucket.write(key, b"{", "application/json")
         else:
             delete(bucket, key)
-    with pytest.raises(StoreError, match=r'"Baron": .*attempt-1\.json is gone'):
+    with pytest.raises(StoreError, match=r'"Baron": .*attempt-1\.json is missing'):
         await acreate_character(BARON, **how)
     assert len(simulator.ledger.submissions) == 1
 
