@@ -153,7 +153,7 @@ async def test_what_concerns_more_than_a_shot_is_a_fault_before_anything_is_boug
     await poll_character(await create_character(BARON, **how), **how)
     await make(["a dog"], bucket=troubled)
     refuse(store, name, code="InvalidObjectState")
-    with pytest.raises(InvalidBatch, match=r"(?s)One thing.*Restore the object"):
+    with pytest.raises(InvalidBatch, match=r"(?s)1 problem.*Restore the object"):
         await make(["a cat meets {character}"], bucket=troubled, characters=[BARON])
     assert len(simulator.ledger.submissions) == 2
 
