@@ -115,7 +115,7 @@ async def test_the_upload_tasks_check_by_content_and_remember_in_the_bucket(
     assert [one.kind for one in simulator.ledger.uploads] == ["image", "video"]
     with pytest.raises(InvalidRequest, match="it is not a supported video type"):
         await aupload_clip(tmp_path / "a.png", **told)
-    with pytest.raises(InvalidRequest, match="10 MB at most"):
+    with pytest.raises(InvalidRequest, match="exceeds the 10 MB limit"):
         await aupload_image(written(tmp_path, "big.png", PNG + bytes(11 * 2**20)), **told)
     assert len(simulator.ledger.uploads) == 2
 
