@@ -10,7 +10,6 @@ from stamina import BoundAsyncRetryingCaller
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.errors import DocumentDamaged
 from prefect_toapis.flows.batch_contents import read_stored_shots
 from prefect_toapis.flows.progress import Progress
@@ -31,7 +30,7 @@ from prefect_toapis.records.plan_file import (
 )
 from prefect_toapis.records.store import Entry
 from prefect_toapis.records.stored_shots import StoredShot
-from prefect_toapis.tasks.options import Bind, account_of, bind_to
+from prefect_toapis.tasks.options import Bind, account_of, bind_to, retry_policy_of
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Batch:
 
     def with_retries(self) -> BoundAsyncRetryingCaller:
         """Return a caller that retries bucket operations while the bucket is unavailable."""
-        return RetryPolicy(budget=self.settings.retries.client_seconds).caller()
+        return retry_policy_of(self.settings).caller()
 
     @property
     def bind(self) -> Bind:
@@ -130,6 +129,12 @@ class Batch:
         plan = self.plan.with_characters(made)
         shots = [self.inventory.with_existing_folder(shot) for shot in plan.shots]
         return replace(self, plan=plan, shots=shots)
+
+    def start_progress(self) -> None:
+        """Set the phase of each shot: stored, or waiting."""
+        for shot in self.shots:
+            stored = self.inventory.is_stored(shot)
+            self.progress.set(shot.label, "stored" if stored else "waiting")
 
     def only(self, shot_ids: Collection[str]) -> "Batch":
         """Return the batch restricted to some of its shots, including orphaned ones."""
@@ -181,7 +186,7 @@ async def open_batch(  # noqa: PLR0913 - all of them differ by caller
         StoreError: The bucket is unavailable.
     """
     store = BucketStore(bucket)
-    retries = RetryPolicy(budget=settings.retries.client_seconds).caller()
+    retries = retry_policy_of(settings).caller()
     inventory = take_inventory(plan.batch, entries)
     keys = [f"{inventory.folders[short]}/{SHOT_FILE}" for short in sorted(inventory.stored)]
     stored = await read_stored_shots(keys, entries, store, retries)
@@ -220,7 +225,7 @@ async def list_batch(batch: str, store: BucketStore, settings: RunSettings) -> M
     Raises:
         StoreError: The bucket is unavailable.
     """
-    retries = RetryPolicy(budget=settings.retries.client_seconds).caller()
+    retries = retry_policy_of(settings).caller()
     return await retries(store.list_entries, f"{batch}/")
 
 
@@ -242,7 +247,7 @@ async def read_earlier_plan(
         DocumentTooNew: A later version of this package wrote the plan.
         StoreError: The bucket is unavailable.
     """
-    key, retries = plan_key(batch), RetryPolicy(budget=settings.retries.client_seconds).caller()
+    key, retries = plan_key(batch), retry_policy_of(settings).caller()
     content = await retries(store.read, key)
     try:
         if content is not None:

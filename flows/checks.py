@@ -83,9 +83,8 @@ async def checked_batch(
     if private:
         plan = plan_batch(sources.spec, name, uri, private=True)
     faults += sources.faults
-    if (
-        spec.scenes or not known_faults
-    ):  # an unreadable file already explains why there are no scenes
+    # An unreadable file already explains why there are no scenes.
+    if spec.scenes or not known_faults:
         faults += plan.faults
     if credentials is None or bucket is None:
         raise InvalidBatch(faults)

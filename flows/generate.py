@@ -61,7 +61,7 @@ async def agenerate_videos(  # noqa: PLR0913 - the fields of a batch, each with 
     budget_credits: Annotated[float | None, OrEmpty()] = None,
     on_failure: Literal["fail", "tolerate"] = "fail",
     dry_run: bool = False,
-    settings: RunSettings = RunSettings(),  # noqa: B008 - as above
+    settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
 ) -> Manifest:
     """Make videos: scenes x variants x casts, each bought once and stored in the bucket.
 
@@ -187,7 +187,7 @@ async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
     budget_credits: Annotated[float | None, OrEmpty()] = None,
     on_failure: Literal["fail", "tolerate"] = "fail",
     dry_run: bool = False,
-    settings: RunSettings = RunSettings(),  # noqa: B008 - as above
+    settings: RunSettings = RunSettings(),  # noqa: B008 - Prefect shows it; not changed
 ) -> Manifest:
     """Submit videos, each once, without waiting for them to render.
 

@@ -42,19 +42,15 @@ SUBMITTED_AT_ONCE = 64  # enough for 33 submissions per second, each with two wr
 
 async def run_shots(
     batch: Batch, outcomes: Outcomes, until: Literal["submit", "download"] = "download"
-) -> Outcomes:
+) -> None:
     """Make every shot of a batch that isn't stored; a failed shot doesn't affect the others.
 
     Args:
         batch: Its progress is updated.
         outcomes: Updated with the outcome of each shot.
         until: The last step of each shot: "submit" doesn't wait for the generation.
-
-    Returns:
-        The outcomes.
     """
     await _Runner(batch, outcomes, until).run()
-    return outcomes
 
 
 def money_of(error: ToAPIsError, generation: Generation | None, *, submitted: bool) -> Money:
@@ -103,9 +99,7 @@ class _Runner:
     async def run(self) -> None:
         batch = self._batch
         self._progress.batch, self._progress.under_way = batch.name, self._under_way
-        for shot in batch.shots:
-            stored = batch.inventory.is_stored(shot)
-            self._progress.set(shot.label, "stored" if stored else "waiting")
+        batch.start_progress()
         for shot in batch.to_buy:
             if error := batch.blocked.get(shot.shot_id):
                 self._record_failure(shot, error)

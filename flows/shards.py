@@ -21,7 +21,6 @@ from prefect.states import Cancelling
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import saved_name
 from prefect_toapis.client.form_schema import OrEmpty
-from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.errors import InvalidBatch, ShardFailed
 from prefect_toapis.flows.batch import (
     Batch,
@@ -42,6 +41,7 @@ from prefect_toapis.records.layout import plan_key
 from prefect_toapis.records.plan_file import read_plan
 from prefect_toapis.records.store import JSON
 from prefect_toapis.records.stored_shots import Unstored
+from prefect_toapis.tasks.options import retry_policy_of
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 _POLL_SECONDS = 5
@@ -94,15 +94,12 @@ async def shard_faults(batch: Batch) -> list[str]:
     return [*unsaved, *missing, *signed_url_faults(batch.to_buy)]
 
 
-async def run_in_shards(batch: Batch, outcomes: Outcomes) -> Outcomes:
+async def run_in_shards(batch: Batch, outcomes: Outcomes) -> None:
     """Make every shot in runs of `run_shard`; return when all of them have ended.
 
     Args:
         batch: Its plan in the bucket is rewritten with the shards.
         outcomes: Updated with the outcome of each shot.
-
-    Returns:
-        The outcomes.
 
     Raises:
         StoreError: The bucket is unavailable.
@@ -115,7 +112,6 @@ async def run_in_shards(batch: Batch, outcomes: Outcomes) -> Outcomes:
     plan = batch.plan_file(shards)
     await batch.with_retries()(batch.store.write, plan_key(batch.name), plan.to_json(), JSON)
     await _ShardRuns(batch, outcomes).run(shards)
-    return outcomes
 
 
 def _run_name() -> str:
@@ -220,9 +216,7 @@ class _ShardRuns:
         get_run_logger().info(
             "%d shards, %d at once, as runs of %s", count, concurrency, settings.shards.deployment
         )
-        for shot in self._batch.shots:
-            stored = self._batch.inventory.is_stored(shot)
-            self._batch.progress.set(shot.label, "stored" if stored else "waiting")
+        self._batch.start_progress()
 
         async def make(number: int) -> str:
             name = f"shard {number} of {count}"
@@ -381,7 +375,7 @@ async def _open_shard(
         InvalidBatch: There is no such shard.
         StoreError: The bucket is unavailable, or the plan is damaged.
     """
-    key, retries = plan_key(name), RetryPolicy(budget=settings.retries.client_seconds).caller()
+    key, retries = plan_key(name), retry_policy_of(settings).caller()
     content, uri = await retries(BucketStore(bucket).read, key), bucket.uri(key)
     found = read_plan(content, key, uri) if content is not None else None
     if found is None or not 1 <= shard <= len(found.shards):

@@ -42,6 +42,7 @@ from prefect_toapis.tasks.options import (
     account_of,
     keep_reply,
     named,
+    retry_policy_of,
     run_logger,
     step,
 )
@@ -192,7 +193,7 @@ class _Download:
 
     @property
     def retry(self) -> RetryPolicy:
-        return RetryPolicy(budget=self.settings.retries.client_seconds)
+        return retry_policy_of(self.settings)
 
     @property
     def folder(self) -> str:

@@ -143,7 +143,7 @@ def account_of(credentials: ToAPIsCredentials, settings: RunSettings) -> Iterato
         ```
     """
     limits = LimitRequest(settings.limits.account_group, settings.limits.rate_limit_share or 1)
-    retry = RetryPolicy(budget=settings.retries.client_seconds)
+    retry = retry_policy_of(settings)
     try:
         if problem := credentials.problem():
             raise Unauthorized(problem)
@@ -162,6 +162,11 @@ def api_is_private(credentials: ToAPIsCredentials) -> Callable[[], bool]:
 async def is_private(credentials: ToAPIsCredentials) -> bool:
     """Return whether the API has a private address."""
     return await asyncio.to_thread(api_is_private(credentials))
+
+
+def retry_policy_of(settings: RunSettings) -> RetryPolicy:
+    """Return the policy for requests that are safe to repeat: to the API, a result or the store."""
+    return RetryPolicy(budget=settings.retries.client_seconds)
 
 
 def poll_policy_of(settings: RunSettings) -> PollPolicy:
