@@ -8,12 +8,7 @@ from prefect_toapis.blocks.bucket_store import BucketStore
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.local_files import file_size, read_file, why_unreadable
-from prefect_toapis.client.media import (
-    HEAD,
-    Kind,
-    media_fault,
-    size_fault,
-)
+from prefect_toapis.client.media import HEAD, Kind, media_fault, size_fault
 from prefect_toapis.client.references import reference
 from prefect_toapis.client.urls import without_query
 from prefect_toapis.records.store import LONGEST

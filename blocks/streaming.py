@@ -96,10 +96,7 @@ def new_transfers(client: "S3Client") -> "TransferManager":
     Its threads and buffers are shared by all uploads, so that memory doesn't grow with the size of
     uploads, and only by one part for each upload.
     """
-    from boto3.s3.transfer import (  # noqa: PLC0415 - 0.4 s, so only when needed
-        TransferConfig,
-        create_transfer_manager,
-    )
+    from boto3.s3.transfer import TransferConfig, create_transfer_manager  # noqa: PLC0415 - 0.4 s, so only when needed
 
     config = TransferConfig(
         multipart_threshold=PART,

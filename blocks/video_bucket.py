@@ -47,19 +47,8 @@ from prefect_toapis.blocks.s3_client import (
     put_if_absent,
 )
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import (
-    GONE,
-    READ,
-    NotS3,
-    error_code,
-    translate,
-)
-from prefect_toapis.blocks.streaming import (
-    Reader,
-    WholeReads,
-    async_twin,
-    upload_in_thread,
-)
+from prefect_toapis.blocks.s3_errors import GONE, READ, NotS3, error_code, translate
+from prefect_toapis.blocks.streaming import Reader, WholeReads, async_twin, upload_in_thread
 from prefect_toapis.client.key import without_frames
 from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.errors import StoreError

@@ -7,13 +7,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from prefect_toapis.cli.console import Console
-from prefect_toapis.simulator import (
-    Dialect,
-    Fault,
-    Simulator,
-    SimulatorSettings,
-    serve,
-)
+from prefect_toapis.simulator import Dialect, Fault, Simulator, SimulatorSettings, serve
 from prefect_toapis.simulator.fault_texts import read_fault
 
 

@@ -23,12 +23,7 @@ from prefect_toapis.client.errors import ACCOUNT_REFUSED, APIError
 from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.pacing import RenderTimes
-from prefect_toapis.client.polling import (
-    CHARACTER_POLL_POLICY,
-    Expected,
-    Poller,
-    PollPolicy,
-)
+from prefect_toapis.client.polling import CHARACTER_POLL_POLICY, Expected, Poller, PollPolicy
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
 from prefect_toapis.client.response_decisions import Accepted, Category

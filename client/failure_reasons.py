@@ -6,12 +6,7 @@ from typing import Any
 
 from prefect_toapis.client.error_bodies import ErrorBody, says_nothing
 from prefect_toapis.client.excerpts import sentence
-from prefect_toapis.client.json_values import (
-    members,
-    number_of,
-    parsed,
-    text_of,
-)
+from prefect_toapis.client.json_values import members, number_of, parsed, text_of
 
 # Members that contain an error; texts in the others may also report success.
 _ERRORS = (

@@ -12,12 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from prefect_toapis.client.error_bodies import (
-    as_code,
-    is_page,
-    readable,
-    text_of_page,
-)
+from prefect_toapis.client.error_bodies import as_code, is_page, readable, text_of_page
 from prefect_toapis.client.json_values import text_of
 
 Meaning = Literal["webhook", "balance", "policy", "key", "parameters", "too fast"]

@@ -4,12 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefect_toapis.client.json_values import (
-    canonical,
-    members,
-    parsed,
-    text_of,
-)
+from prefect_toapis.client.json_values import canonical, members, parsed, text_of
 from prefect_toapis.client.status_words import says_well
 
 _IDS = ("taskid", "id", "videoid", "generationid", "jobid")

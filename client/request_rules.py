@@ -6,21 +6,10 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from prefect_toapis.client.catalogue import (
-    Catalogue,
-    Conflict,
-    FieldRule,
-    JSONType,
-    ModelRules,
-)
+from prefect_toapis.client.catalogue import Catalogue, Conflict, FieldRule, JSONType, ModelRules
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.references import is_reference, references_by_place
-from prefect_toapis.client.requests import (
-    CharacterRequest,
-    RemixRequest,
-    Request,
-    VideoRequest,
-)
+from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 from prefect_toapis.client.sendable_values import unsendable
 from prefect_toapis.client.urls import why_not_public, without_queries, without_query
 

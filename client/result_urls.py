@@ -11,12 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from prefect_toapis.client.json_values import (
-    canonical,
-    members,
-    parsed,
-    text_of,
-)
+from prefect_toapis.client.json_values import canonical, members, parsed, text_of
 
 _DEEPEST, _MOST_VALUES, _MOST_OUTPUTS, _LONGEST_URL = 10, 2000, 32, 8192
 

@@ -18,21 +18,11 @@ from typing_extensions import Self
 from prefect_toapis.client.errors import NotAVideo, ResultRefused, Unavailable
 from prefect_toapis.client.excerpts import excerpt
 from prefect_toapis.client.key import without_frames
-from prefect_toapis.client.media import (
-    HEAD,
-    SUFFIXES,
-    Kind,
-    media_type,
-)
+from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
 from prefect_toapis.client.media_containers import ContainerCheck, container_check
 from prefect_toapis.client.response_bodies import decompressed
 from prefect_toapis.client.response_decisions import retry_after
-from prefect_toapis.client.result_host import (
-    LeastSpeed,
-    ResultSource,
-    host_of,
-    result_client,
-)
+from prefect_toapis.client.result_host import LeastSpeed, ResultSource, host_of, result_client
 from prefect_toapis.client.urls import DEFAULT_BASE_URL
 
 _REFUSALS = {401, 403, 404, 410}

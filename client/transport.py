@@ -19,12 +19,7 @@ from pydantic import SecretStr
 from typing_extensions import Self
 
 from prefect_toapis.client import request_logs  # noqa: F401 - its filters
-from prefect_toapis.client.account_replies import (
-    Balance,
-    read_balance,
-    read_models,
-    read_upload,
-)
+from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
 from prefect_toapis.client.addresses import is_private_host
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.circuit_breaker import LONGEST_PAUSE, CircuitBreaker
@@ -37,19 +32,9 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     UnreadableReply,
 )
-from prefect_toapis.client.http_pool import (
-    REQUESTS_AT_ONCE,
-    TIMEOUT,
-    UPLOAD_TIMEOUT,
-    http_client,
-)
+from prefect_toapis.client.http_pool import REQUESTS_AT_ONCE, TIMEOUT, UPLOAD_TIMEOUT, http_client
 from prefect_toapis.client.key import is_possible_key, without_frames
-from prefect_toapis.client.media import (
-    HEAD,
-    Kind,
-    media_fault,
-    media_type,
-)
+from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
 from prefect_toapis.client.references import with_urls
 from prefect_toapis.client.replies import Answer, Reply
 from prefect_toapis.client.request_rules import check, not_uploaded, unchecked

@@ -22,12 +22,7 @@ from prefect_toapis.records.attempts import read_record
 from prefect_toapis.records.characters import distinct
 from prefect_toapis.records.inventory import Inventory, take_inventory
 from prefect_toapis.records.layout import SHOT_FILE, plan_key, shot_key
-from prefect_toapis.records.plan_file import (
-    PlanFile,
-    orphaned_shots,
-    plan_from_record,
-    read_plan,
-)
+from prefect_toapis.records.plan_file import PlanFile, orphaned_shots, plan_from_record, read_plan
 from prefect_toapis.records.store import Entry
 from prefect_toapis.records.stored_shots import StoredShot
 from prefect_toapis.tasks.options import Bind, account_of, bind_to, retry_policy_of

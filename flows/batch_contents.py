@@ -8,12 +8,7 @@ from prefect.logging import get_run_logger
 from stamina import BoundAsyncRetryingCaller
 
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.errors import (
-    DocumentDamaged,
-    DocumentTooNew,
-    ObjectRefused,
-    StoreError,
-)
+from prefect_toapis.errors import DocumentDamaged, DocumentTooNew, ObjectRefused, StoreError
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.records.attempts import lost
 from prefect_toapis.records.inventory import Inventory

@@ -20,12 +20,7 @@ from prefect_toapis.planning.spec import BatchSpec, Character
 from prefect_toapis.planning.spending import CharacterSpending
 from prefect_toapis.records.characters import MadeCharacter, distinct, id_of
 from prefect_toapis.tasks.characters import apoll_character, create_in_run
-from prefect_toapis.tasks.options import (
-    Bind,
-    account_of,
-    bind_to,
-    is_private,
-)
+from prefect_toapis.tasks.options import Bind, account_of, bind_to, is_private
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 

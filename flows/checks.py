@@ -12,12 +12,7 @@ from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import APIError, Transient, Unauthorized
 from prefect_toapis.client.requests import Request
 from prefect_toapis.errors import DocumentTooNew, InvalidBatch, ObjectRefused
-from prefect_toapis.flows.batch import (
-    Batch,
-    list_batch,
-    open_batch,
-    read_earlier_plan,
-)
+from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
 from prefect_toapis.flows.default_blocks import blocks_or_faults
 from prefect_toapis.flows.inputs import Sources, read_sources
 from prefect_toapis.flows.progress import Progress

@@ -34,12 +34,7 @@ from prefect_toapis.flows.progress import Progress, best_effort
 from prefect_toapis.flows.publish import publish, publish_so_far
 from prefect_toapis.flows.runner import run_shots
 from prefect_toapis.planning.settings import RunSettings
-from prefect_toapis.records.attempts import (
-    Attempt,
-    latest,
-    lookup_is_conclusive,
-    read_attempts,
-)
+from prefect_toapis.records.attempts import Attempt, latest, lookup_is_conclusive, read_attempts
 from prefect_toapis.records.layout import PLAN_FILE, plan_key, shot_key
 from prefect_toapis.records.open_shots import OpenShot, unstored_attempts
 from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILED

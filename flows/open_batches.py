@@ -12,12 +12,7 @@ from prefect_toapis.client.account import Account
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.errors import InvalidBatch, StoreError
-from prefect_toapis.flows.batch import (
-    Batch,
-    list_batch,
-    open_batch,
-    read_earlier_plan,
-)
+from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.planning.plan import Plan
 from prefect_toapis.planning.settings import PurchaseSettings, RetrySettings, RunSettings

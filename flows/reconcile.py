@@ -14,18 +14,8 @@ from prefect_toapis.errors import BatchFailed
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.open_batches import open_recorded_batch, read_open, refresh_statuses
-from prefect_toapis.flows.outcomes import (
-    Outcomes,
-    conclude,
-    gather_manifest,
-    manifest_on_error,
-)
-from prefect_toapis.flows.progress import (
-    Progress,
-    best_effort,
-    progress_artifact,
-    watched_flow,
-)
+from prefect_toapis.flows.outcomes import Outcomes, conclude, gather_manifest, manifest_on_error
+from prefect_toapis.flows.progress import Progress, best_effort, progress_artifact, watched_flow
 from prefect_toapis.flows.repairs import find_short_shots, log_short_shots, store_missing_videos
 from prefect_toapis.flows.runner import run_shots
 from prefect_toapis.planning.settings import RunSettings

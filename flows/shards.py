@@ -22,12 +22,7 @@ from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import saved_name
 from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.errors import InvalidBatch, ShardFailed
-from prefect_toapis.flows.batch import (
-    Batch,
-    list_batch,
-    open_batch,
-    shard_count,
-)
+from prefect_toapis.flows.batch import Batch, list_batch, open_batch, shard_count
 from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.open_batches import open_recorded_batch, read_open
 from prefect_toapis.flows.outcomes import Outcomes

@@ -14,12 +14,7 @@ from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import CharacterRequest
 from prefect_toapis.planning.identity import character_id, made_from
 from prefect_toapis.planning.labels import cast_labels
-from prefect_toapis.planning.spec import (
-    ROLE_OF_ONE,
-    Cast,
-    Character,
-    Role,
-)
+from prefect_toapis.planning.spec import ROLE_OF_ONE, Cast, Character, Role
 
 # {hero} is a role; {{hero}} is text in braces; other braces stay as they are.
 _ROLE = re.compile(r"\{\{([A-Za-z_][\w-]*)\}\}|\{([A-Za-z_][\w-]*)\}", re.ASCII)

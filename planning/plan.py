@@ -9,12 +9,7 @@ from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.request_rules import MOST_CHARACTERS, check, unchecked
-from prefect_toapis.client.requests import (
-    RemixRequest,
-    SceneFields,
-    VariantFields,
-    VideoRequest,
-)
+from prefect_toapis.client.requests import RemixRequest, SceneFields, VariantFields, VideoRequest
 from prefect_toapis.planning.casting import (
     Filling,
     Made,
@@ -31,18 +26,8 @@ from prefect_toapis.planning.casting import (
 )
 from prefect_toapis.planning.file_references import File
 from prefect_toapis.planning.identity import FOLDER_ID, business_id, shot_id
-from prefect_toapis.planning.labels import (
-    scene_labels,
-    shot_label,
-    slug,
-    variant_labels,
-)
-from prefect_toapis.planning.spec import (
-    BatchSpec,
-    Character,
-    Scene,
-    Variant,
-)
+from prefect_toapis.planning.labels import scene_labels, shot_label, slug, variant_labels
+from prefect_toapis.planning.spec import BatchSpec, Character, Scene, Variant
 
 SINGLE = "requests"  # the folder of requests that belong to no batch
 MOST_SHOTS = 100_000  # of a batch

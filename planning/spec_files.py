@@ -10,12 +10,7 @@ from pydantic import BaseModel, ValidationError
 from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.urls import without_queries
-from prefect_toapis.client.yaml_json import (
-    Bounds,
-    Document,
-    read_json,
-    read_yaml,
-)
+from prefect_toapis.client.yaml_json import Bounds, Document, read_json, read_yaml
 from prefect_toapis.planning.file_references import (
     escapes_to_local_disk,
     foreign_files,
@@ -33,20 +28,8 @@ from prefect_toapis.planning.settings import (
     ShardSettings,
     WebhookSettings,
 )
-from prefect_toapis.planning.spec import (
-    BatchSpec,
-    Cast,
-    Character,
-    Role,
-    Scene,
-    Variant,
-)
-from prefect_toapis.planning.spec_tables import (
-    SUFFIXES,
-    Table,
-    is_table,
-    read_table,
-)
+from prefect_toapis.planning.spec import BatchSpec, Cast, Character, Role, Scene, Variant
+from prefect_toapis.planning.spec_tables import SUFFIXES, Table, is_table, read_table
 from prefect_toapis.planning.spec_yaml import SpecLoader, cut_texts, reading_hint
 
 _SECTIONS: dict[str, type[BaseModel]] = {

@@ -28,13 +28,7 @@ from prefect_toapis.client.webhooks import (
     verify,
 )
 from prefect_toapis.errors import EventNotTaken
-from prefect_toapis.receiver.forwarding import (
-    USUAL,
-    Bounds,
-    Connect,
-    Forwarder,
-    connected,
-)
+from prefect_toapis.receiver.forwarding import USUAL, Bounds, Connect, Forwarder, connected
 from prefect_toapis.receiver.metrics import Metrics
 from prefect_toapis.receiver.secrets_from_env import secrets_from_environment
 from prefect_toapis.reports.events import event_id, generation_ended

@@ -18,12 +18,7 @@ from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import Request
 from prefect_toapis.client.response_decisions import Accepted
-from prefect_toapis.errors import (
-    DocumentDamaged,
-    DocumentTooNew,
-    ObjectRefused,
-    StoreError,
-)
+from prefect_toapis.errors import DocumentDamaged, DocumentTooNew, ObjectRefused, StoreError
 from prefect_toapis.planning.identity import business_id
 from prefect_toapis.records.documents import Moment, read_document
 from prefect_toapis.records.layout import (

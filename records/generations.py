@@ -11,12 +11,7 @@ from typing_extensions import Self
 from prefect_toapis.client.pacing import KEPT
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import SHORTEST_RENDER, Expected
-from prefect_toapis.client.replies import (
-    CharacterReply,
-    Output,
-    Reply,
-    Status,
-)
+from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
 from prefect_toapis.planning.plan import Shot
 
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])

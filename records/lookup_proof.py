@@ -14,12 +14,7 @@ from prefect_toapis.client.replies import Reply
 from prefect_toapis.errors import DocumentDamaged, DocumentTooNew, ObjectRefused
 from prefect_toapis.planning.identity import FOLDER_ID
 from prefect_toapis.records.attempts import Attempt, read_attempt
-from prefect_toapis.records.layout import (
-    SHOT_FILE,
-    belongs_to,
-    is_attempt,
-    owner_of,
-)
+from prefect_toapis.records.layout import SHOT_FILE, belongs_to, is_attempt, owner_of
 from prefect_toapis.records.store import Entry, Store
 
 NEAR = timedelta(minutes=10)  # before the lost submission

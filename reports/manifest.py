@@ -17,13 +17,7 @@ from prefect_toapis.planning.spending import spent_on
 from prefect_toapis.records import store
 from prefect_toapis.records.documents import leads_to
 from prefect_toapis.records.layout import MANIFEST_FILE, is_below
-from prefect_toapis.records.stored_shots import (
-    MANIFEST_VERSION,
-    Bytes,
-    Count,
-    StoredShot,
-    Unstored,
-)
+from prefect_toapis.records.stored_shots import MANIFEST_VERSION, Bytes, Count, StoredShot, Unstored
 from prefect_toapis.reports import manifest_tables
 
 if TYPE_CHECKING:

@@ -33,12 +33,7 @@ from prefect_toapis.simulator.faults import (
     Truncate,
     Untidy,
 )
-from prefect_toapis.simulator.ledger import (
-    Delivery,
-    Ledger,
-    Submission,
-    Upload,
-)
+from prefect_toapis.simulator.ledger import Delivery, Ledger, Submission, Upload
 from prefect_toapis.simulator.server import Simulator, serve
 from prefect_toapis.simulator.settings import SimulatedWebhooks, SimulatorSettings
 from prefect_toapis.simulator.storms import Weather

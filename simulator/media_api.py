@@ -13,12 +13,7 @@ from starlette.types import ASGIApp
 from prefect_toapis.simulator.clips import ServedFile
 from prefect_toapis.simulator.endpoints import Headers, Simulation, guarded
 from prefect_toapis.simulator.fault_injection import apply_faults
-from prefect_toapis.simulator.faults import (
-    Facts,
-    Fault,
-    Redirect,
-    Truncate,
-)
+from prefect_toapis.simulator.faults import Facts, Fault, Redirect, Truncate
 from prefect_toapis.simulator.generations import Generation, Output
 from prefect_toapis.simulator.media import FileReply
 from prefect_toapis.simulator.refusals import Refusal

@@ -12,12 +12,7 @@ from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.simulator.characters import Character, invent
 from prefect_toapis.simulator.creations import read_creation
 from prefect_toapis.simulator.dialects import Wordings, task_id_in
-from prefect_toapis.simulator.generations import (
-    Generation,
-    Handling,
-    Order,
-    clip_specs,
-)
+from prefect_toapis.simulator.generations import Generation, Handling, Order, clip_specs
 from prefect_toapis.simulator.ledger import Kind, Ledger, Submission
 from prefect_toapis.simulator.refusals import Refusal
 from prefect_toapis.simulator.remixes import read_remix

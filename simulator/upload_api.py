@@ -7,12 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from prefect_toapis.simulator.endpoints import (
-    Endpoint,
-    Headers,
-    Simulation,
-    guarded,
-)
+from prefect_toapis.simulator.endpoints import Endpoint, Headers, Simulation, guarded
 from prefect_toapis.simulator.fault_injection import apply_faults
 from prefect_toapis.simulator.faults import Facts, Fault
 from prefect_toapis.simulator.forms import form_files

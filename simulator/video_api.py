@@ -11,12 +11,7 @@ from starlette.types import ASGIApp
 
 from prefect_toapis.simulator.creations import is_creation
 from prefect_toapis.simulator.dialect_replies import Surroundings, speak
-from prefect_toapis.simulator.endpoints import (
-    Headers,
-    Simulation,
-    guarded,
-    json_object,
-)
+from prefect_toapis.simulator.endpoints import Headers, Simulation, guarded, json_object
 from prefect_toapis.simulator.fault_injection import apply_faults
 from prefect_toapis.simulator.faults import (
     Conflict,

@@ -16,12 +16,7 @@ from prefect_toapis.records.attempts import Submissions, refuse_lost
 from prefect_toapis.records.generations import Generation
 from prefect_toapis.records.purchases import Buyer
 from prefect_toapis.tasks.account import submissions_of
-from prefect_toapis.tasks.options import (
-    api_is_private,
-    named,
-    run_logger,
-    step,
-)
+from prefect_toapis.tasks.options import api_is_private, named, run_logger, step
 from prefect_toapis.tasks.sync_async import sync_task
 from prefect_toapis.tasks.uploads import with_uploads
 

@@ -9,13 +9,7 @@ from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.planning.file_references import File, files_of, map_request
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.records.uploads import Upload, find_upload, remember
-from prefect_toapis.tasks.options import (
-    account_of,
-    api_is_private,
-    named,
-    run_logger,
-    step,
-)
+from prefect_toapis.tasks.options import account_of, api_is_private, named, run_logger, step
 from prefect_toapis.tasks.sync_async import sync_task
 
 

@@ -12,13 +12,7 @@ from benchmarks.job import Job, given_job  # noqa: E402
 from benchmarks.subjects.blocks import bucket_of, credentials_of  # noqa: E402
 from benchmarks.subjects.reporting import measured  # noqa: E402
 
-from prefect_toapis import (  # noqa: E402
-    LimitSettings,
-    RunSettings,
-    Scene,
-    Variant,
-    agenerate_videos,
-)
+from prefect_toapis import LimitSettings, RunSettings, Scene, Variant, agenerate_videos  # noqa: E402
 
 
 async def make(job: Job) -> int:

@@ -7,12 +7,7 @@ from botocore import exceptions as boto
 
 from prefect_toapis.blocks.s3_errors import error_code, translate
 from prefect_toapis.client.errors import Transient
-from prefect_toapis.errors import (
-    StoreAccessRefused,
-    StoreError,
-    StoreMissing,
-    StoreUnavailable,
-)
+from prefect_toapis.errors import StoreAccessRefused, StoreError, StoreMissing, StoreUnavailable
 
 
 def answer(

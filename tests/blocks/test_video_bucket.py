@@ -19,12 +19,7 @@ from prefect_toapis.blocks import S3Credentials, VideoBucket
 from prefect_toapis.blocks.s3_errors import error_code
 from prefect_toapis.blocks.streaming import PART, PARTS_AT_ONCE
 from prefect_toapis.blocks.video_bucket import PROBE_KEY
-from prefect_toapis.errors import (
-    StoreAccessRefused,
-    StoreError,
-    StoreMissing,
-    StoreUnavailable,
-)
+from prefect_toapis.errors import StoreAccessRefused, StoreError, StoreMissing, StoreUnavailable
 
 
 class Zeros:

@@ -13,20 +13,9 @@ from rich.table import Table
 from tests.chaos.conftest import Make
 from tests.chaos.faulty_store import FaultyStore
 
-from prefect_toapis import (
-    Manifest,
-    PollingSettings,
-    PurchaseSettings,
-    RunSettings,
-    VideoBucket,
-)
+from prefect_toapis import Manifest, PollingSettings, PurchaseSettings, RunSettings, VideoBucket
 from prefect_toapis.errors import InvalidBatch, StoreUnavailable
-from prefect_toapis.simulator import (
-    Hide,
-    Simulator,
-    SimulatorSettings,
-    Weather,
-)
+from prefect_toapis.simulator import Hide, Simulator, SimulatorSettings, Weather
 
 SHOTS = int(os.environ.get("CHAOS_SHOTS", "40"))
 RUNS = 6  # at most: what a run leaves open, the next one goes on with

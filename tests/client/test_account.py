@@ -27,13 +27,7 @@ from prefect_toapis.client.references import reference
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.requests import CharacterRequest, VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.simulator import (
-    Drop,
-    Hold,
-    Replace,
-    Simulator,
-    SimulatorSettings,
-)
+from prefect_toapis.simulator import Drop, Hold, Replace, Simulator, SimulatorSettings
 
 T = TypeVar("T")
 KEY = SecretStr("test-key")

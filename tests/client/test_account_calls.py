@@ -26,21 +26,10 @@ from prefect_toapis.client.media import Kind
 from prefect_toapis.client.polling import CHARACTER_POLL_POLICY
 from prefect_toapis.client.references import reference
 from prefect_toapis.client.replies import Answer
-from prefect_toapis.client.requests import (
-    CharacterRequest,
-    RemixRequest,
-    Request,
-    VideoRequest,
-)
+from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 from prefect_toapis.client.response_decisions import query_result
 from prefect_toapis.client.transport import ToAPIsClient
-from prefect_toapis.simulator import (
-    Drop,
-    Fault,
-    Replace,
-    Simulator,
-    SimulatorSettings,
-)
+from prefect_toapis.simulator import Drop, Fault, Replace, Simulator, SimulatorSettings
 
 DOG = VideoRequest(prompt="A dog")
 GIF = b"GIF89a" + bytes(range(256)) * 2_000  # 512 kB: several chunks

@@ -9,12 +9,7 @@ from pydantic import ValidationError
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import InvalidCatalogue
-from prefect_toapis.client.requests import (
-    IN_METADATA,
-    CharacterRequest,
-    RemixRequest,
-    VideoRequest,
-)
+from prefect_toapis.client.requests import IN_METADATA, CharacterRequest, RemixRequest, VideoRequest
 
 PAGE_FIELDS = {
     *("prompt", "duration", "aspect_ratio", "image_urls", "thumbnail"),

@@ -6,12 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.client.account_replies import (
-    Balance,
-    read_balance,
-    read_models,
-    read_upload,
-)
+from prefect_toapis.client.account_replies import Balance, read_balance, read_models, read_upload
 from prefect_toapis.client.replies import CharacterReply, Reply, read_reply
 
 PICTURE = "https://upload.toapis.com/f/image/character_task_xxx.jpg"

@@ -14,13 +14,7 @@ from prefect_toapis.client.circuit_breaker import (
     BackoffState,
     CircuitBreaker,
 )
-from prefect_toapis.client.errors import (
-    BadRequest,
-    NotFound,
-    RateLimited,
-    ToAPIsError,
-    Unavailable,
-)
+from prefect_toapis.client.errors import BadRequest, NotFound, RateLimited, ToAPIsError, Unavailable
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
 from prefect_toapis.simulator import Replace, Simulator

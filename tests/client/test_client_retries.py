@@ -24,13 +24,7 @@ from prefect_toapis.client.errors import (
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
-from prefect_toapis.simulator import (
-    Delay,
-    Drop,
-    Replace,
-    Simulator,
-    SimulatorSettings,
-)
+from prefect_toapis.simulator import Delay, Drop, Replace, Simulator, SimulatorSettings
 
 KEY = SecretStr("test-key")
 DOG = VideoRequest(prompt="A dog")

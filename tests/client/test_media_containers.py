@@ -11,12 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.boxes import FTYP, box
 
-from prefect_toapis.client.media_containers import (
-    Boxes,
-    ContainerCheck,
-    Elements,
-    container_check,
-)
+from prefect_toapis.client.media_containers import Boxes, ContainerCheck, Elements, container_check
 
 MOOV, MDAT, MOOF = box(b"moov", b"index"), box(b"mdat", b"media" * 9), box(b"moof", b"part")
 EBML, SEGMENT, CLUSTER = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"

@@ -4,13 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.client.media import (
-    HEAD,
-    SUFFIXES,
-    Kind,
-    media_fault,
-    media_type,
-)
+from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_fault, media_type
 
 BOX = b"\x00\x00\x00\x20"
 IMAGES = {

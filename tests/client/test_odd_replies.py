@@ -11,12 +11,7 @@ from prefect_toapis.client.error_bodies import ErrorBody
 from prefect_toapis.client.excerpts import excerpt, sentence
 from prefect_toapis.client.json_values import moment_of
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.replies import (
-    Answer,
-    Reply,
-    Status,
-    read_reply,
-)
+from prefect_toapis.client.replies import Answer, Reply, Status, read_reply
 from prefect_toapis.client.status_words import read_status
 
 URL = "https://files.toapis.com/a.mp4"

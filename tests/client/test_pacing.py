@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.client.pacing import (
-    ADVISED,
-    KEPT,
-    Belief,
-    RenderTimes,
-    next_age,
-    worth_of,
-)
+from prefect_toapis.client.pacing import ADVISED, KEPT, Belief, RenderTimes, next_age, worth_of
 
 TIMES = st.lists(st.floats(0.01, 5_000), max_size=KEPT)
 AGE = st.floats(0, 10_000)

@@ -36,13 +36,7 @@ from prefect_toapis.client.polling import (
     stretched,
     verdict,
 )
-from prefect_toapis.client.replies import (
-    CharacterReply,
-    Output,
-    Reply,
-    Status,
-    read_reply,
-)
+from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status, read_reply
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient

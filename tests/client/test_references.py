@@ -17,12 +17,7 @@ from prefect_toapis.client.references import (
     with_files,
     with_urls,
 )
-from prefect_toapis.client.requests import (
-    CharacterRequest,
-    RemixRequest,
-    Request,
-    VideoRequest,
-)
+from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
 
 ONE, TWO, THREE = (reference(digit * 64) for digit in "1ab")
 DOG = "https://media.example/dog.png"

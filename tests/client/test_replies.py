@@ -10,12 +10,7 @@ from hypothesis import strategies as st
 from prefect_toapis.client.error_bodies import ErrorBody, read_error
 from prefect_toapis.client.json_values import canonical
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.replies import (
-    Answer,
-    Output,
-    Reply,
-    read_reply,
-)
+from prefect_toapis.client.replies import Answer, Output, Reply, read_reply
 
 QUEUED = {  # [P] the page's own example
     "id": "video_01K8SGYNNNVBQTXNR4MM964S7K",

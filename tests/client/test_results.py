@@ -18,12 +18,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from tests.boxes import mp4
 
-from prefect_toapis.client.errors import (
-    NotAVideo,
-    ResultRefused,
-    ToAPIsError,
-    Unavailable,
-)
+from prefect_toapis.client.errors import NotAVideo, ResultRefused, ToAPIsError, Unavailable
 from prefect_toapis.client.media import Kind
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.results import FileFacts, ResultReader, ResumePolicy

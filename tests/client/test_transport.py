@@ -28,13 +28,7 @@ from prefect_toapis.client.http_pool import REQUESTS_AT_ONCE
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
-from prefect_toapis.simulator import (
-    Hide,
-    Hold,
-    Replace,
-    Simulator,
-    SimulatorSettings,
-)
+from prefect_toapis.simulator import Hide, Hold, Replace, Simulator, SimulatorSettings
 
 KEY = "test-key"
 DOG = VideoRequest(prompt="A dog")

@@ -12,12 +12,7 @@ from prefect_toapis.client.errors import SubmissionUnknown, Unavailable, Unreada
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
 from prefect_toapis.client.transport import ToAPIsClient
-from prefect_toapis.simulator import (
-    Drop,
-    Hold,
-    Replace,
-    Simulator,
-)
+from prefect_toapis.simulator import Drop, Hold, Replace, Simulator
 
 DOG = VideoRequest(prompt="A dog")
 

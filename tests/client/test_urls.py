@@ -4,12 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from prefect_toapis.client.urls import (
-    api_root,
-    why_not_public,
-    without_queries,
-    without_signature,
-)
+from prefect_toapis.client.urls import api_root, why_not_public, without_queries, without_signature
 
 
 @pytest.mark.parametrize(

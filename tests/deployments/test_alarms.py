@@ -15,12 +15,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.events import Event, RelatedResource, Resource
 from prefect.states import Running
 
-from prefect_toapis.deployments.alarms import (
-    FAILED,
-    SILENT,
-    TAG,
-    zombie_run_automation,
-)
+from prefect_toapis.deployments.alarms import FAILED, SILENT, TAG, zombie_run_automation
 from prefect_toapis.deployments.resources import Line
 from prefect_toapis.deployments.setting_up import set_up
 

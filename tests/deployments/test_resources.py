@@ -3,13 +3,7 @@
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 
-from prefect_toapis.deployments.resources import (
-    Line,
-    Outcome,
-    Resource,
-    decide,
-    set_up_resource,
-)
+from prefect_toapis.deployments.resources import Line, Outcome, Resource, decide, set_up_resource
 from prefect_toapis.deployments.server_resources import Rate
 from prefect_toapis.errors import StoreError
 

@@ -4,12 +4,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-from prefect_toapis import (
-    RunSettings,
-    Scene,
-    ToAPIsCredentials,
-    VideoBucket,
-)
+from prefect_toapis import RunSettings, Scene, ToAPIsCredentials, VideoBucket
 from prefect_toapis.simulator import Simulator
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two_characters.py"

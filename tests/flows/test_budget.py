@@ -6,13 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis import (
-    Character,
-    Price,
-    PurchaseSettings,
-    RunSettings,
-    ToAPIsCredentials,
-)
+from prefect_toapis import Character, Price, PurchaseSettings, RunSettings, ToAPIsCredentials
 from prefect_toapis.errors import InvalidBatch
 from prefect_toapis.simulator import Simulator, SimulatorSettings
 

@@ -24,12 +24,7 @@ from prefect_toapis import (
 from prefect_toapis.client.webhooks import Ended, Webhook
 from prefect_toapis.errors import BatchFailed, InvalidBatch, StoreError
 from prefect_toapis.receiver.app import prefect_event
-from prefect_toapis.simulator import (
-    Drop,
-    Replace,
-    Simulator,
-    SimulatorSettings,
-)
+from prefect_toapis.simulator import Drop, Replace, Simulator, SimulatorSettings
 
 Make = Callable[..., Awaitable[Any]]
 RENDERING = 100.0  # seconds, of the provider's clock

@@ -11,13 +11,7 @@ from prefect import get_client
 from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
-from prefect_toapis import (
-    LimitSettings,
-    RetrySettings,
-    RunSettings,
-    ToAPIsCredentials,
-    VideoBucket,
-)
+from prefect_toapis import LimitSettings, RetrySettings, RunSettings, ToAPIsCredentials, VideoBucket
 from prefect_toapis.errors import BatchFailed
 from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings
 

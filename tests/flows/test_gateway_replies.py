@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 from tests.provider_replies import completed
 
-from prefect_toapis import (
-    PollingSettings,
-    RetrySettings,
-    RunSettings,
-    VideoBucket,
-)
+from prefect_toapis import PollingSettings, RetrySettings, RunSettings, VideoBucket
 from prefect_toapis.simulator import Drop, Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]

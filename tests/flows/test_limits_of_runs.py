@@ -4,12 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from prefect_toapis import (
-    LimitSettings,
-    RunSettings,
-    ToAPIsCredentials,
-    aget_balance,
-)
+from prefect_toapis import LimitSettings, RunSettings, ToAPIsCredentials, aget_balance
 from prefect_toapis.simulator import Hold, Simulator
 from prefect_toapis.tasks.options import account_of
 

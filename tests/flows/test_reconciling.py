@@ -14,12 +14,7 @@ from prefect_toapis import (
     areconcile_batch,
 )
 from prefect_toapis.errors import BatchFailed, InvalidBatch
-from prefect_toapis.simulator import (
-    Drop,
-    Hide,
-    Replace,
-    Simulator,
-)
+from prefect_toapis.simulator import Drop, Hide, Replace, Simulator
 
 Make = Callable[..., Awaitable[Any]]
 

@@ -22,19 +22,8 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 from pydantic import SecretStr
 
-from prefect_toapis import (
-    RetrySettings,
-    RunSettings,
-    ToAPIsCredentials,
-    Variant,
-    VideoBucket,
-)
-from prefect_toapis.simulator import (
-    Replace,
-    Simulator,
-    SimulatorSettings,
-    Truncate,
-)
+from prefect_toapis import RetrySettings, RunSettings, ToAPIsCredentials, Variant, VideoBucket
+from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings, Truncate
 
 Make = Callable[..., Awaitable[Any]]
 

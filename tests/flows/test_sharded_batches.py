@@ -7,13 +7,7 @@ from uuid import uuid4
 import pytest
 from prefect import get_client
 
-from prefect_toapis import (
-    RunSettings,
-    ShardSettings,
-    ToAPIsCredentials,
-    Variant,
-    VideoBucket,
-)
+from prefect_toapis import RunSettings, ShardSettings, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.errors import InvalidBatch, ShardFailed
 from prefect_toapis.flows.generate import asubmit_batch
 from prefect_toapis.flows.shards import arun_shard, run_shard, split

@@ -9,14 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from prefect_toapis import (
-    Character,
-    LimitSettings,
-    RunSettings,
-    Scene,
-    Variant,
-    VideoBucket,
-)
+from prefect_toapis import Character, LimitSettings, RunSettings, Scene, Variant, VideoBucket
 from prefect_toapis.reports.manifest import Manifest
 from prefect_toapis.simulator import Simulator
 

@@ -15,12 +15,7 @@ from prefect_toapis.planning.labels import (
     slug,
     variant_labels,
 )
-from prefect_toapis.planning.spec import (
-    Cast,
-    Role,
-    Scene,
-    Variant,
-)
+from prefect_toapis.planning.spec import Cast, Role, Scene, Variant
 
 RUN = "8f3c12ab-77aa-4c11-9d5e-000000000000"
 

@@ -6,18 +6,8 @@ import pytest
 
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.planning.identity import FOLDER_ID
-from prefect_toapis.planning.plan import (
-    Plan,
-    Shot,
-    plan_batch,
-    single_shot,
-)
-from prefect_toapis.planning.spec import (
-    BatchSpec,
-    Character,
-    Scene,
-    Variant,
-)
+from prefect_toapis.planning.plan import Plan, Shot, plan_batch, single_shot
+from prefect_toapis.planning.spec import BatchSpec, Character, Scene, Variant
 
 BUCKET = "s3://videos/team"
 SIGNED = "https://m.example/dog.png?v=2&X-Amz-Signature=5ec2e7"

@@ -6,14 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from prefect_toapis.planning.spec import (
-    BatchSpec,
-    Cast,
-    Character,
-    Role,
-    Scene,
-    Variant,
-)
+from prefect_toapis.planning.spec import BatchSpec, Cast, Character, Role, Scene, Variant
 
 FORMS: list[type[BaseModel]] = [Scene, Variant, Character, Role, Cast]
 

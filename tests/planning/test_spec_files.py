@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.planning.plan import plan_batch
-from prefect_toapis.planning.spec import (
-    BatchSpec,
-    Cast,
-    Character,
-    Scene,
-    Variant,
-)
+from prefect_toapis.planning.spec import BatchSpec, Cast, Character, Scene, Variant
 from prefect_toapis.planning.spec_files import open_spec
 
 LISBON = """

@@ -12,12 +12,7 @@ from prefect_toapis.errors import DocumentDamaged, DocumentTooNew
 from prefect_toapis.planning.plan import plan_batch
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.records.attempts import Attempt, read_attempt
-from prefect_toapis.records.layout import (
-    attempt_key,
-    belongs_to,
-    owner_of,
-    record_folder,
-)
+from prefect_toapis.records.layout import attempt_key, belongs_to, owner_of, record_folder
 from prefect_toapis.records.plan_file import PlanFile, plan_from_record, read_plan
 from prefect_toapis.records.store import Entry
 from prefect_toapis.records.stored_shots import missing_files, read_stored

@@ -20,12 +20,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.polling import PollPolicy
 from prefect_toapis.client.retrying import RetryPolicy
-from prefect_toapis.errors import (
-    DocumentTooNew,
-    StoreError,
-    StoreUnavailable,
-    SubmissionAbsent,
-)
+from prefect_toapis.errors import DocumentTooNew, StoreError, StoreUnavailable, SubmissionAbsent
 from prefect_toapis.records.purchases import is_refusal
 from prefect_toapis.simulator import Drop, Fault, Replace
 

@@ -16,12 +16,7 @@ from prefect_toapis.errors import SubmissionAbsent, SubmissionUnresolved
 from prefect_toapis.planning.plan import Shot, single_shot
 from prefect_toapis.records.attempts import Attempt
 from prefect_toapis.records.layout import attempt_key, record_folder
-from prefect_toapis.records.lookup_proof import (
-    NEAR,
-    can_prove,
-    candidate_keys,
-    lookup_works,
-)
+from prefect_toapis.records.lookup_proof import NEAR, can_prove, candidate_keys, lookup_works
 from prefect_toapis.records.store import Entry
 from prefect_toapis.simulator import Drop, Hide, Replace
 

@@ -10,12 +10,7 @@ from prefect_toapis.planning.plan import plan_batch
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.records.attempts import Attempt, State
 from prefect_toapis.records.inventory import take_inventory
-from prefect_toapis.records.open_shots import (
-    OpenShot,
-    failed_shots,
-    open_shots,
-    unstored_attempts,
-)
+from prefect_toapis.records.open_shots import OpenShot, failed_shots, open_shots, unstored_attempts
 
 SENT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 (PLANNED,) = plan_batch(BatchSpec.model_validate({"scenes": ["A dog"]}), "b", "s3://videos").shots

@@ -17,13 +17,7 @@ from prefect_toapis.errors import SubmissionAbsent, SubmissionUnresolved
 from prefect_toapis.planning.plan import single_shot
 from prefect_toapis.planning.settings import PurchaseSettings, RunSettings
 from prefect_toapis.records.purchases import Buyer
-from prefect_toapis.simulator import (
-    Delay,
-    Drop,
-    Hide,
-    Hold,
-    Replace,
-)
+from prefect_toapis.simulator import Delay, Drop, Hide, Hold, Replace
 
 if TYPE_CHECKING:
     from tests.records.conftest import Purchase

@@ -12,12 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from tests.records.conftest import MemoryStore
 
-from prefect_toapis.client.addresses import (
-    is_metadata,
-    is_public,
-    may_be_asked,
-    reachable,
-)
+from prefect_toapis.client.addresses import is_metadata, is_public, may_be_asked, reachable
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import BadRequest, InvalidRequest, ResultRefused
 from prefect_toapis.client.references import reference

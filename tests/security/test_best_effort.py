@@ -14,13 +14,7 @@ from tests.cli.conftest import COMMAND, account
 from tests.flows.conftest import at_a_server, leave, make
 from tests.provider_clock import ProviderClock
 
-from prefect_toapis import (
-    Manifest,
-    RunSettings,
-    ToAPIsCredentials,
-    VideoBucket,
-    acollect_batch,
-)
+from prefect_toapis import Manifest, RunSettings, ToAPIsCredentials, VideoBucket, acollect_batch
 from prefect_toapis.flows.progress import Progress, progress_artifact
 from prefect_toapis.records.layout import RENDER_TIMES_FILE
 from prefect_toapis.simulator import Rewrite, Simulator

@@ -17,12 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, PngImagePlugin
 
-from prefect_toapis import (
-    Manifest,
-    S3Credentials,
-    Scene,
-    Variant,
-)
+from prefect_toapis import Manifest, S3Credentials, Scene, Variant
 from prefect_toapis.blocks.media_files import read_media
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import InvalidCatalogue, InvalidRequest
@@ -34,12 +29,7 @@ from prefect_toapis.planning.plan import MOST_SHOTS, Plan, plan_batch
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.planning.spec_files import open_spec
 from prefect_toapis.planning.spec_tables import ParquetBounds, parquet_rows
-from prefect_toapis.reports.thumbnails import (
-    MOST_PIXELS,
-    first_frame,
-    image_size,
-    small_poster,
-)
+from prefect_toapis.reports.thumbnails import MOST_PIXELS, first_frame, image_size, small_poster
 
 MEMORY = 700_000_000  # bytes of address space that a process may add while it refuses a bomb
 

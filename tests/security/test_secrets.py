@@ -24,21 +24,10 @@ from rich.traceback import Traceback
 from tests.records.conftest import MemoryStore
 
 import prefect_toapis
-from prefect_toapis import (
-    RunSettings,
-    S3Credentials,
-    ToAPIsCredentials,
-    Variant,
-    VideoBucket,
-)
+from prefect_toapis import RunSettings, S3Credentials, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.client.account import account
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.errors import (
-    InvalidRequest,
-    NotAVideo,
-    NotSent,
-    ToAPIsError,
-)
+from prefect_toapis.client.errors import InvalidRequest, NotAVideo, NotSent, ToAPIsError
 from prefect_toapis.client.key import fingerprint
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.client.request_logs import without_secrets

@@ -15,23 +15,11 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from rich.text import Text
 
-from prefect_toapis import (
-    Manifest,
-    RunSettings,
-    Scene,
-    ToAPIsCredentials,
-    Variant,
-    VideoBucket,
-)
+from prefect_toapis import Manifest, RunSettings, Scene, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.cli.console import Console
 from prefect_toapis.cli.progress_bars import outcome, planned, reconciled
 from prefect_toapis.client.errors import GenerationFailed, InvalidRequest, ToAPIsError
-from prefect_toapis.client.plain_text import (
-    LinesOfOurs,
-    printable,
-    printable_lines,
-    visible,
-)
+from prefect_toapis.client.plain_text import LinesOfOurs, printable, printable_lines, visible
 from prefect_toapis.errors import BatchFailed, InvalidBatch
 from prefect_toapis.flows.generate import agenerate_videos
 from prefect_toapis.flows.progress import Progress

@@ -11,12 +11,7 @@ import httpx
 import pytest
 from tests.provider_clock import ProviderClock
 
-from prefect_toapis.simulator import (
-    Dialect,
-    Hide,
-    Simulator,
-    SimulatorSettings,
-)
+from prefect_toapis.simulator import Dialect, Hide, Simulator, SimulatorSettings
 
 GENERATIONS = "/v1/videos/generations"
 BODY = {"model": "sora-2", "prompt": "A dog", "client_business_id": "order-1"}

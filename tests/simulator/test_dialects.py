@@ -22,12 +22,7 @@ from prefect_toapis.simulator.dialects import (
     draw_wording,
     task_id_in,
 )
-from prefect_toapis.simulator.error_bodies import (
-    ERROR_SHAPES,
-    ErrorShape,
-    draw_error,
-    error_reply,
-)
+from prefect_toapis.simulator.error_bodies import ERROR_SHAPES, ErrorShape, draw_error, error_reply
 
 FIRST = {"url": "https://files/1.mp4", "format": "mp4", "thumbnail_url": "https://files/1.jpg"}
 SECOND = {"url": "https://files/2.mp4", "format": "mp4"}

@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.simulator import (
-    Drop,
-    Hide,
-    Replace,
-    Simulator,
-    SimulatorSettings,
-)
+from prefect_toapis.simulator import Drop, Hide, Replace, Simulator, SimulatorSettings
 from prefect_toapis.simulator.characters import invent
 
 GENERATIONS = "/v1/videos/generations"

@@ -16,13 +16,7 @@ from prefect_toapis.simulator import (
     SimulatorSettings,
     Truncate,
 )
-from prefect_toapis.simulator.faults import (
-    FAULT,
-    Facts,
-    Fault,
-    Faults,
-    meets,
-)
+from prefect_toapis.simulator.faults import FAULT, Facts, Fault, Faults, meets
 
 GENERATIONS = "/v1/videos/generations"
 BODY = {"prompt": "A dog on grass", "client_business_id": "order-1"}

@@ -4,12 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.simulator.limits import (
-    DOCUMENTED,
-    Category,
-    RateLimits,
-    TokenBucket,
-)
+from prefect_toapis.simulator.limits import DOCUMENTED, Category, RateLimits, TokenBucket
 from prefect_toapis.simulator.settings import AccountGroup
 
 

@@ -7,13 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from prefect_toapis.simulator import (
-    Drop,
-    Replace,
-    Simulator,
-    SimulatorSettings,
-    Upload,
-)
+from prefect_toapis.simulator import Drop, Replace, Simulator, SimulatorSettings, Upload
 from prefect_toapis.simulator.refusals import Refusal
 from prefect_toapis.simulator.uploads import RULES, file_type
 

@@ -23,12 +23,7 @@ from prefect_toapis.simulator import (
     Trickle,
     Truncate,
 )
-from prefect_toapis.simulator.faults import (
-    FAULT,
-    Facts,
-    Fault,
-    meets,
-)
+from prefect_toapis.simulator.faults import FAULT, Facts, Fault, meets
 from prefect_toapis.simulator.transfers import pieces
 
 GENERATIONS = "/v1/videos/generations"

@@ -17,12 +17,7 @@ from pydantic import SecretStr, ValidationError
 
 from prefect_toapis.simulator import SimulatedWebhooks, Simulator, SimulatorSettings
 from prefect_toapis.simulator.generations import Generation, Order
-from prefect_toapis.simulator.webhooks import (
-    RETRY_SECONDS,
-    Message,
-    following,
-    messages,
-)
+from prefect_toapis.simulator.webhooks import RETRY_SECONDS, Message, following, messages
 
 GENERATIONS = "/v1/videos/generations"
 SECRET = SecretStr("whsec_new")

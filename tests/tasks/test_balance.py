@@ -4,13 +4,7 @@ import pytest
 from prefect import flow
 from tests.at_once import taken_at_once
 
-from prefect_toapis import (
-    LimitSettings,
-    RunSettings,
-    ToAPIsCredentials,
-    aget_balance,
-    get_balance,
-)
+from prefect_toapis import LimitSettings, RunSettings, ToAPIsCredentials, aget_balance, get_balance
 from prefect_toapis.client.errors import Unauthorized
 from prefect_toapis.simulator import Simulator, SimulatorSettings
 from prefect_toapis.tasks.options import account_of

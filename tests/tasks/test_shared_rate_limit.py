@@ -10,13 +10,7 @@ from prefect.client.schemas.actions import (
     GlobalConcurrencyLimitUpdate,
 )
 
-from prefect_toapis import (
-    RunSettings,
-    ToAPIsCredentials,
-    VideoBucket,
-    VideoRequest,
-    asubmit_video,
-)
+from prefect_toapis import RunSettings, ToAPIsCredentials, VideoBucket, VideoRequest, asubmit_video
 from prefect_toapis.client.errors import Transient
 from prefect_toapis.simulator import Simulator
 from prefect_toapis.tasks.account import SUBMISSIONS

@@ -4,13 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_toapis import (
-    RunSettings,
-    Scene,
-    ToAPIsCredentials,
-    Variant,
-    VideoBucket,
-)
+from prefect_toapis import RunSettings, Scene, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.client.replies import Reply
 from prefect_toapis.planning.plan import Shot, plan_batch
