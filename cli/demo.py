@@ -19,7 +19,7 @@ BUCKET = "videos"
 
 
 def demo(*, folder: Path = Path("demo-videos")) -> None:
-    """Generate and store a batch of videos without an account, in about half a minute.
+    """Generate and store a batch of videos without an account, in under a minute.
 
     It runs `prefect-toapis generate` on a shipped spec (2 scenes x 2 variants x 2 casts), with the
     provider simulated on localhost, a real S3 server over a folder, and a separate Prefect server:
