@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeGuard, TypeVar
 
-from prefect_toapis.client.catalogue import FieldRule, ModelRules
 from prefect_toapis.client.media import Kind
+from prefect_toapis.client.model_rules import FieldRule
 from prefect_toapis.client.requests import Request
 
 T = TypeVar("T")
@@ -18,7 +18,11 @@ T = TypeVar("T")
 _REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 _ROLE = re.compile(r"\{[^{}]*\}")
 _LONGEST = 1024  # characters of a path
-_MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".mp4", ".m4v", ".mov", ".webm")
+_MEDIA = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".gif"),
+    *(".mp4", ".m4v", ".mov", ".webm"),
+    *(".wav", ".mp3", ".m4a"),
+)
 
 
 def reference(sha256: str) -> str:
@@ -96,29 +100,29 @@ def is_file(text: str) -> bool:
 
 
 def with_files(
-    fields: Mapping[str, Any], rules: ModelRules | None, change: Callable[[str, Kind], str]
+    fields: Mapping[str, Any],
+    rules: Mapping[str, FieldRule],
+    change: Callable[[str, Kind], str],
 ) -> dict[str, Any]:
     """Fields of a model, with a function applied to the file paths in its media fields.
 
+    Audio files can't be uploaded, and are left as they are.
+
     Args:
-        fields: By name, metadata fields inside `metadata`, as in `VideoRequest.extra`.
-        rules: The rules of the model; None if unknown: nothing is changed.
+        fields: By name; fields may also be in `metadata`, as in `VideoRequest.extra`.
+        rules: By the field's name.
         change: Takes a path and the expected kind, and returns the replacement.
 
     Example:
-        >>> rules = ModelRules(fields={"mask": FieldRule(format="url", media="image")})
+        >>> rules = {"mask": FieldRule(format="url", media="image")}
         >>> with_files({"mask": "cat.png", "seed": 7}, rules, lambda text, kind: f"{kind} {text}")
         {'mask': 'image cat.png', 'seed': 7}
     """
-    if rules is None:
-        return dict(fields)
-    described = rules.fields
-    changed = {name: _changed(value, described.get(name), change) for name, value in fields.items()}
+    changed = {name: _changed(value, rules.get(name), change) for name, value in fields.items()}
     inside = fields.get("metadata")
     if isinstance(inside, dict):
         changed["metadata"] = {
-            name: _changed(value, described.get(f"metadata.{name}"), change)
-            for name, value in inside.items()
+            name: _changed(value, rules.get(name), change) for name, value in inside.items()
         }
     return changed
 
@@ -126,7 +130,7 @@ def with_files(
 def _changed(value: Any, rule: FieldRule | None, change: Callable[[str, Kind], str]) -> Any:
     if rule is None:
         return value
-    if isinstance(value, str) and rule.media and is_file(value):
+    if isinstance(value, str) and rule.media and rule.media != "audio" and is_file(value):
         return change(value, rule.media)
     if isinstance(value, list):
         return [_changed(item, rule, change) for item in value]

@@ -1,35 +1,25 @@
 """Validation of requests by the catalogue of models, as a pure function."""
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from prefect_toapis.client.catalogue import Catalogue, Conflict, FieldRule, JSONType, ModelRules
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.field_faults import SHOWN, Broken, either, field_faults, shown
+from prefect_toapis.client.model_rules import METADATA, Conflict, Expected, Given, ModelRules, holds
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.references import is_reference, references_by_place
-from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request, VideoRequest
+from prefect_toapis.client.references import references_by_place
+from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
 from prefect_toapis.client.sendable_values import unsendable
-from prefect_toapis.client.urls import why_not_public, without_queries, without_query
+from prefect_toapis.client.urls import why_not_public
 
-_SEGMENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
-_TASK_ID = re.compile(r"[\w.-]+")
-_SHOWN = 60  # characters of a value in a message
 _NAMES_SHOWN = 20  # fields in a note
+_MODELS_SHOWN = 5  # in a message
 # The API's limits are undocumented; these are far beyond, and keep records and pages readable.
 MOST_CHARACTERS = 32_000  # of a prompt
 _LONGEST = {"model": 200, "prompt": MOST_CHARACTERS, "task_id": 500}  # characters
-_LONGEST_URL = 8_192  # characters
 _CLOSE = 0.85  # sora2 is as close to sora-2; sora-3, which may exist one day, isn't
-_PYTHON_TYPES: dict[JSONType, type | tuple[type, ...]] = {
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "boolean": bool,
-    "array": list,
-    "object": dict,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +33,8 @@ class Fault:
 
     def __str__(self) -> str:
         """Field, value, model and rule, on one line."""
-        name, model = printable(self.field, _SHOWN), printable(self.model, _SHOWN)
-        return f"{name}={_shown(self.value)} with {model}: {self.rule}"
+        name, model = printable(self.field, SHOWN), printable(self.model, SHOWN)
+        return f"{name}={shown(self.value)} with {model}: {self.rule}"
 
 
 def is_known(request: Request, catalogue: Catalogue) -> bool:
@@ -57,22 +47,42 @@ def unchecked(request: Request, catalogue: Catalogue) -> str | None:
     """What of a request can't be checked, for the log; None if everything is checked.
 
     Example:
-        >>> request = VideoRequest(prompt="A dog", model="kling-v3", extra={"seed": 7, "cfg": 0.5})
+        >>> request = VideoRequest(prompt="A dog", model="viduq3-mix", extra={"cfg": 0.5})
         >>> unchecked(request, Catalogue.shipped())
-        "kling-v3: the catalogue doesn't describe cfg; it is sent unchecked"
+        "viduq3-mix: the catalogue doesn't describe cfg; it is sent unchecked"
     """
     rules = catalogue.rules_of(request.model)
-    model = printable(request.model, _SHOWN)
+    model = printable(request.model, SHOWN)
     if rules is None:
         meant = _close_to(request.model, catalogue)
         return f"{model}: not in the catalogue{meant}; its rules are unchecked"
     if not rules.open:
         return None
     listed = rules.section(request.section) or {}
-    names = [printable(name, _SHOWN) for name in _named(request) if name not in listed]
+    given = _named(request, rules)
+    names = [printable(name, SHOWN) for name in given if name not in listed]
     sent = "they are" if names[1:] else "it is"
     what = f"doesn't describe {' and '.join(names[:_NAMES_SHOWN])}; {sent} sent unchecked"
     return f"{model}: the catalogue {what}" if names else None
+
+
+def ignored(request: Request, catalogue: Catalogue) -> list[str]:
+    """What of a request the provider ignores, for the log.
+
+    Example:
+        >>> images = ["https://a.example/1.png", "https://a.example/2.png"]
+        >>> request = VideoRequest(prompt="A dog", model="kling-3.0-turbo", reference_images=images)
+        >>> ignored(request, Catalogue.shipped())
+        ['kling-3.0-turbo: it uses only the first 1 of 2 items in reference_images']
+    """
+    rules = catalogue.rules_of(request.model)
+    fields = (rules.section(request.section) or {}) if rules else {}
+    return [
+        f"{request.model}: it uses only the first {rule.used_items} of {len(value)} items in {name}"
+        for name, value in _named(request, rules).items()
+        if (rule := fields.get(name)) and rule.used_items and isinstance(value, list)
+        if len(value) > rule.used_items
+    ]
 
 
 def check(request: Request, catalogue: Catalogue, *, private: bool = False) -> list[Fault]:
@@ -96,8 +106,11 @@ def check(request: Request, catalogue: Catalogue, *, private: bool = False) -> l
     if not broken and isinstance(request, VideoRequest):
         broken = _extra_faults(request.extra)
     if not broken:
-        broken = _faults_with_any_model(request) + _faults_by_model(request, catalogue)
-        broken += _host_faults(request, {place for place, *_ in broken}, private=private)
+        rules = catalogue.rules_of(request.model)
+        broken = _faults_with_any_model(request, rules)
+        broken += _faults_by_model(request, catalogue, rules)
+        named = {place for place, *_ in broken}
+        broken += _host_faults(request, rules, named, private=private)
     return [Fault(name, value, rule, request.model) for name, value, rule in broken]
 
 
@@ -130,16 +143,7 @@ def _upload_fault(url: str | None, *, private: bool) -> str | None:
     return f"its upload is recorded at an unusable URL: {why}" if why else None
 
 
-def segment_seconds(text: str) -> tuple[float, float] | None:
-    """Start and end of a `"start,end"` segment, in seconds; None if it isn't one."""
-    match = _SEGMENT.fullmatch(text)
-    return (float(match[1]), float(match[2])) if match else None
-
-
-_Broken = tuple[str, Any, str]  # field, value, rule
-
-
-def _unsendable_faults(request: Request) -> list[_Broken]:
+def _unsendable_faults(request: Request) -> list[Broken]:
     """The fields that can't be sent or recorded, whatever the model."""
     fields = dict(request)
     broken = [
@@ -154,66 +158,111 @@ def _unsendable_faults(request: Request) -> list[_Broken]:
     ]
 
 
-def _extra_faults(extra: dict[str, Any]) -> list[_Broken]:
+def _extra_faults(extra: dict[str, Any]) -> list[Broken]:
     metadata = extra.get("metadata", {})
     if not isinstance(metadata, dict):
         return [("extra.metadata", metadata, "it must be an object")]
     places = {f"extra.{name}": (name, value) for name, value in extra.items()}
-    places |= {f"extra.metadata.{name}": (name, value) for name, value in metadata.items()}
-    return [
+    places |= {f"extra.{METADATA}{name}": (name, value) for name, value in metadata.items()}
+    broken = [
         (place, value, "set the field itself, not in extra")
         for place, (name, value) in places.items()
         if name in VideoRequest.model_fields
     ]
+    return broken + [
+        (f"extra.{METADATA}{name}", metadata[name], f"{name} is given twice")
+        for name in metadata
+        if name in extra
+    ]
 
 
-def _faults_with_any_model(request: Request) -> list[_Broken]:
+def _faults_with_any_model(request: Request, rules: ModelRules | None) -> list[Broken]:
+    broken = _model_faults(request.model)
     if isinstance(request, CharacterRequest):
         if request.url is None and request.from_task is None:
-            return [("url", None, "give the URL of a clip, or from_task")]
+            broken.append(("url", None, "give the URL of a clip, or from_task"))
         if request.url is not None and request.from_task is not None:
-            return [("from_task", request.from_task, "give either url or from_task, not both")]
-        return []
-    broken: list[_Broken] = []
-    if isinstance(request, RemixRequest) and not request.task_id.strip():
+            broken.append(
+                ("from_task", request.from_task, "give either url or from_task, not both")
+            )
+        return broken
+    if not isinstance(request, VideoRequest) and not request.task_id.strip():
         broken.append(("task_id", request.task_id, "say which video to remix"))
-    if not request.prompt.strip():
+    needed = rules is None or rules.needs_prompt or not isinstance(request, VideoRequest)
+    if needed and not request.prompt.strip():
         broken.append(("prompt", request.prompt, "say what the video shows"))
     return broken
 
 
-def _faults_by_model(request: Request, catalogue: Catalogue) -> list[_Broken]:
-    rules = catalogue.rules_of(request.model)
+def _model_faults(model: str) -> list[Broken]:
+    if not model.strip():
+        return [("model", model, "give the name of a model")]
+    if model != model.strip():
+        return [("model", model, "remove the blanks around the name")]
+    return []
+
+
+def _faults_by_model(
+    request: Request, catalogue: Catalogue, rules: ModelRules | None
+) -> list[Broken]:
     if rules is None:
         return []
     fields = rules.section(request.section)
     if fields is None:
         return [] if rules.open else [_wrong_model(request, catalogue)]
-    given = _named(request)
-    broken: list[_Broken] = []
+    given = _named(request, rules)
+    broken: list[Broken] = []
     for name, value in given.items():
         if rule := fields.get(name):
-            broken += _field_faults(name, value, rule)
+            broken += field_faults(_written(name, request), value, rule)
         elif not rules.open:
-            broken.append(_unlisted(name, value, catalogue.having(name, request.section)))
+            broken.append(_unlisted(name, value, request, catalogue))
     broken += [
         (name, None, "this model needs it")
         for name, rule in fields.items()
-        if rule.required and name not in given
+        if rule.required and name not in given and name != "prompt"
     ]
     return broken if request.section != "fields" else broken + _faults_together(given, rules)
 
 
-def _faults_together(given: dict[str, Any], rules: ModelRules) -> list[_Broken]:
-    broken = [
-        (name, given[name], f"give {_either(others)} too; {name} has no effect without it")
-        for name, others in rules.needs.items()
-        if name in given and not set(others) & given.keys()
-    ]
+def _faults_together(given: dict[str, Any], rules: ModelRules) -> list[Broken]:
     filled = rules.defaults | given
-    return broken + [
-        _conflict(conflict) for conflict in rules.conflicts if _applies(conflict, filled)
+    return [
+        *_missing_faults(given, rules),
+        *(
+            (found[0], given[found[0]], f"give either {either(found)}, not both")
+            for names in rules.exclusive
+            if len(found := [name for name in names if name in given]) > 1
+        ),
+        *(
+            (
+                found[0],
+                given[found[0]],
+                f"{' and '.join(found)} have {count}{_limit(total.max_items)}",
+            )
+            for total in rules.totals
+            if (count := total.count(given)) > total.max_items and holds(total.values, filled)
+            if (found := [name for name in total.fields if name in given])
+        ),
+        *(_conflict(conflict, filled) for conflict in rules.conflicts if conflict.applies(filled)),
     ]
+
+
+def _missing_faults(given: dict[str, Any], rules: ModelRules) -> Iterator[Broken]:
+    for names in rules.one_of:
+        if not set(names) & given.keys():
+            yield names[0], None, f"give {either(names)}"
+    for name, others in rules.needs.items():
+        if name in given and not set(others) & given.keys():
+            yield (
+                name,
+                given[name],
+                f"give {either(others)} too; {name} has no effect without it",
+            )
+
+
+def _limit(most: int) -> str:
+    return f" items; this model takes {most} at most"
 
 
 def _close_to(model: str, catalogue: Catalogue) -> str:
@@ -221,86 +270,53 @@ def _close_to(model: str, catalogue: Catalogue) -> str:
     return f" (did you mean {found[0]}?)" if found else ""
 
 
-def _named(request: Request) -> dict[str, Any]:
-    """The given fields, by their names in the catalogue."""
-    given = request.given()
+def _named(request: Request, rules: ModelRules | None) -> dict[str, Any]:
+    """The fields to send, by their names in the catalogue."""
+    if not isinstance(request, VideoRequest):
+        given = request.given()
+        return {name: value for name, value in given.items() if name != "model"}
+    given = request.to_send(rules)
     inside = given.pop("metadata", {})
-    named = given | {f"metadata.{name}": value for name, value in inside.items()}
-    return {name: value for name, value in named.items() if name != "model"}
+    listed = rules.fields if rules else {}
+    given |= {name if name in listed else f"{METADATA}{name}": inside[name] for name in inside}
+    return {name: value for name, value in given.items() if name != "model"}
 
 
-def _wrong_model(request: Request, catalogue: Catalogue) -> _Broken:
-    others = _either(catalogue.taking(request.section))
-    return "model", request.model, f"it makes no {request.section}; use {others}"
+def _written(name: str, request: Request) -> str:
+    """How a field was written: a field may be given in the metadata of `extra`."""
+    inside = request.extra.get("metadata") if isinstance(request, VideoRequest) else None
+    return f"{METADATA}{name}" if isinstance(inside, dict) and name in inside else name
 
 
-def _unlisted(name: str, value: Any, others: list[str]) -> _Broken:
-    return name, value, f"it has no such field{f'; use {_either(others)}' if others else ''}"
+def _wrong_model(request: Request, catalogue: Catalogue) -> Broken:
+    models = either(catalogue.taking(request.section))
+    return "model", request.model, f"it makes no {request.section}; use {models}"
 
 
-def _field_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
-    if fault := _type_fault(value, rule):
-        return [(name, value, fault)]
-    if rule.choices and value not in rule.choices:
-        return [(name, value, f"choose {_either(rule.choices)} {rule.unit}".rstrip())]
-    faults: list[str] = []
-    if rule.minimum is not None and value < rule.minimum:
-        faults.append(f"it must be at least {rule.minimum} {rule.unit}".rstrip())
-    if rule.maximum is not None and value > rule.maximum:
-        faults.append(f"it must be at most {rule.maximum} {rule.unit}".rstrip())
-    if rule.max_items is not None and len(value) > rule.max_items:
-        faults.append(f"it takes {rule.max_items} at most, not {len(value)}")
-    if rule.pattern and not rule.pattern.fullmatch(value):
-        faults.append(f"it must match {rule.pattern.pattern}")
-    if rule.format == "segment":
-        faults += _segment_faults(value, *(rule.seconds or (0, float("inf"))))
-    broken = [(name, value, fault) for fault in faults]
-    return broken + _url_faults(name, value, rule) + _item_faults(name, value, rule)
+def _unlisted(name: str, value: Any, request: Request, catalogue: Catalogue) -> Broken:
+    rules = catalogue.rules_of(request.model)
+    fields = (rules.section(request.section) or {}) if rules else {}
+    others = catalogue.having(name, request.section)
+    if near := get_close_matches(name.removeprefix(METADATA), fields, n=1):
+        return name, value, f"it has no such field; did you mean {near[0]}?"
+    models = others[:_MODELS_SHOWN]
+    return name, value, f"it has no such field{f'; use {either(models)}' if models else ''}"
 
 
-def _type_fault(value: Any, rule: FieldRule) -> str | None:
-    types = rule.types()
-    if types is None or any(_is_of_type(value, json_type) for json_type in types):
-        return None
-    return f"its type must be {_either(sorted(types))}"
-
-
-def _is_of_type(value: Any, json_type: JSONType) -> bool:
-    if isinstance(value, bool):  # an integer in Python
-        return json_type == "boolean"
-    if isinstance(value, float) and value.is_integer() and json_type == "integer":
-        return True  # JSON makes no difference between 7 and 7.0
-    return isinstance(value, _PYTHON_TYPES[json_type])
-
-
-def _url_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
-    if not rule.holds_urls:
-        return []
-    named = (
-        [(f"{name}[{index}]", item) for index, item in enumerate(value)]
-        if isinstance(value, list)
-        else [(name, value)]
-    )
-    return [
-        (place, url, why)
-        for place, url in named
-        if not is_reference(url)  # the content of its upload was checked
-        if not (rule.format == "url-or-task" and _is_task_id(url))
-        if (why := _url_fault(url))
-    ]
-
-
-def _host_faults(request: Request, named: set[str], *, private: bool) -> list[_Broken]:
+def _host_faults(
+    request: Request, rules: ModelRules | None, named: set[str], *, private: bool
+) -> list[Broken]:
     """URLs whose host must not be contacted, in any field: the provider may fetch them all.
 
     Args:
         request: Of any kind.
+        rules: Of its model.
         named: The places that have a fault already.
         private: As for `check`.
     """
     return [
         (place, url, why)
-        for name, value in _named(request).items()
+        for name, value in _named(request, rules).items()
         if name != "prompt"
         for place, url in _urls_in(value, name)
         if place not in named and (why := why_not_public(url, private=private))
@@ -319,76 +335,23 @@ def _urls_in(value: Any, place: str) -> Iterator[tuple[str, str]]:
             yield from _urls_in(member, f"{place}.{name}")
 
 
-def _url_fault(url: Any) -> str | None:
-    if not isinstance(url, str):
-        return "it must be a string"
-    if why := why_not_public(url, private=True):  # `_host_faults` checks for private hosts
-        return why
-    return f"it exceeds {_LONGEST_URL:,} characters" if len(url) > _LONGEST_URL else None
+def _conflict(conflict: Conflict, fields: Mapping[str, Any]) -> Broken:
+    present = [part for part in conflict.parts if not _is_absence(part[1])]
+    (first, _), *others = present or conflict.parts
+    together = [_part_in_words(name, wanted, fields) for name, wanted in others]
+    absent = [name for name, wanted in conflict.parts if _is_absence(wanted) and name != first]
+    words = [f"together with {' and '.join(together)}"] if together else []
+    words += [f"without {' or '.join(absent)}"] if absent else []
+    name = first.partition(".")[0]
+    rule = f"not {' and '.join(words)}: {conflict.why}" if words else conflict.why
+    return name, fields.get(name), rule
 
 
-def _item_faults(name: str, value: Any, rule: FieldRule) -> list[_Broken]:
-    if not rule.items:
-        return []
-    broken: list[_Broken] = []
-    for index, item in enumerate(value):
-        place = f"{name}[{index}]"
-        if isinstance(item, dict):
-            broken += _member_faults(place, item, rule.items)
-        else:
-            broken.append((place, item, f"it must be an object of {' and '.join(rule.items)}"))
-    return broken
+def _part_in_words(name: str, expected: Expected, fields: Mapping[str, Any]) -> str:
+    if "." in name:  # of an object in an array
+        return f"{name}={expected}" if isinstance(expected, str) else name
+    return name if isinstance(expected, Given) else f"{name}={shown(fields.get(name))}"
 
 
-def _member_faults(place: str, item: dict[str, Any], rules: dict[str, FieldRule]) -> list[_Broken]:
-    broken: list[_Broken] = []
-    for name, value in item.items():
-        if rule := rules.get(name):
-            broken += _field_faults(f"{place}.{name}", value, rule)
-        else:
-            unlisted = f"there is no such field here; use {_either(rules)}"
-            broken.append((f"{place}.{name}", value, unlisted))
-    return broken + [
-        (f"{place}.{name}", None, "this model needs it")
-        for name, rule in rules.items()
-        if rule.required and name not in item
-    ]
-
-
-def _is_task_id(value: Any) -> bool:
-    return isinstance(value, str) and _TASK_ID.fullmatch(value) is not None
-
-
-def _segment_faults(text: str, shortest: float, longest: float) -> list[str]:
-    segment = segment_seconds(text)
-    if segment is None:
-        return ['write it as "start,end" in seconds, for example "1,3"']
-    start, end = segment
-    apart = round(end - start, 6)  # 2.3 - 0.3 is a little less than 2
-    if not shortest <= apart <= longest:
-        length = f"{shortest:g}" if shortest == longest else f"{shortest:g} to {longest:g}"
-        return [f"start and end must be {length} seconds apart, not {apart:g}"]
-    return []
-
-
-def _applies(conflict: Conflict, given: dict[str, Any]) -> bool:
-    return all(given.get(name) == value for name, value in conflict.values.items())
-
-
-def _conflict(conflict: Conflict) -> _Broken:
-    (name, value), *others = conflict.values.items()
-    together = " and ".join(f"{other}={_shown(theirs)}" for other, theirs in others)
-    return name, value, f"not together with {together}: {conflict.why}"
-
-
-def _either(options: Any) -> str:
-    *most, last = [str(option) for option in options]
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    text = without_query(value) if isinstance(value, str) and "://" in value else value
-    shown = without_queries(repr(text))
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+def _is_absence(expected: Expected) -> bool:
+    return isinstance(expected, Given) and not expected.given

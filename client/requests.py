@@ -1,165 +1,48 @@
-"""Requests for a video, a character or a remix: their fields and their JSON.
-
-A scene has the fields of what is shown, a variant those of how it is made; together they are a
-request. Each field is declared once, with the provider's rule in words; `rules.check` validates by
-the catalogue.
-"""
+"""Requests for a video, a character or a remix, and their JSON."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    JsonValue,
-    field_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from typing_extensions import Self
 
-from prefect_toapis.client.catalogue import Catalogue, Section
-from prefect_toapis.client.form_schema import form
+from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.model_rules import ModelRules, Section
+from prefect_toapis.client.request_fields import Model, Prompt, SceneFields, VariantFields
 from prefect_toapis.client.urls import path_segment, without_query, without_signature
 
 GENERATIONS = "/v1/videos/generations"
 
 
-@dataclass(frozen=True)
-class _Choices:
-    """Makes a form show the catalogue's choices of a field as a drop-down.
-
-    The field isn't a Literal: models outside of the catalogue may accept other values.
-    """
-
-    field: str
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return handler(schema) | {"enum": Catalogue.current().choices(self.field)}
-
-
-AspectRatio = Annotated[str, _Choices("aspect_ratio")]
-Style = Annotated[str, _Choices("style")]
-
-IN_METADATA = frozenset(  # [P]: fields that are sent inside `metadata`
-    {
-        "n",
-        "watermark",
-        "hd",
-        "private",
-        "style",
-        "storyboard",
-        "character_url",
-        "character_timestamps",
-        "character_create",
-        "character_from_task",
-    }
+IN_METADATA = (
+    frozenset(  # [P]: fields that are sent inside `metadata`, unless a model's rules differ
+        {
+            "n",
+            "watermark",
+            "hd",
+            "private",
+            "style",
+            "storyboard",
+            "character_url",
+            "character_timestamps",
+            "character_create",
+            "character_from_task",
+        }
+    )
 )
-
-
-def _sendable(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("it contains half a surrogate pair, which can't be sent") from None
-    return value
-
-
-Prompt = Annotated[str, AfterValidator(_sendable)]
-
-
-def not_boolean(value: Any) -> Any:
-    """A field validator for numbers: to Python true, `yes` in YAML, equals 1."""
-    if isinstance(value, bool):
-        raise ValueError("give a number, not true or false")  # noqa: TRY004 - for pydantic
-    return value
-
-
-class SceneFields(BaseModel):
-    """What the video shows."""
-
-    model_config = ConfigDict(
-        extra="forbid", hide_input_in_errors=True, json_schema_extra=form("prompt", "name")
-    )
-
-    prompt: Prompt = Field(
-        description="What the video shows. May name characters as @username, or roles as {hero}."
-    )
-    image_urls: list[str] = Field(
-        default=[],
-        repr=False,  # may be signed
-        description="Reference images: public http(s) URLs, or files, which are uploaded: "
-        "local paths or s3://bucket/key.",
-    )
-    character_url: str | None = Field(
-        default=None,
-        repr=False,  # may be signed
-        description="A reference video to take characters from (public http(s) URL, or a file: "
-        "a local path or s3://bucket/key), or the id of a finished character task. "
-        "The video comes out 1 s shorter.",
-    )
-    character_timestamps: str | None = Field(
-        default=None,
-        description='Where in the reference video, as "start,end" in seconds, 2 seconds apart: '
-        '"1,3". The video comes out 1 s shorter.',
-    )
-    character_from_task: str | None = Field(
-        default=None, description="Make a character from the video of this earlier task."
-    )
-
-
-class VariantFields(BaseModel):
-    """How the video is made."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,  # may hold signed URLs
-        protected_namespaces=(),
-        json_schema_extra=form("name"),
-    )
-
-    model: str = Field(
-        default="sora-2",
-        description="sora-2 (standard), sora-2-pro (professional, longer), "
-        "sora-2-vip (higher priority), or any other model of the provider.",
-    )
-    duration: int | None = Field(
-        default=None,
-        description="Length in seconds. sora-2: 10 or 15; sora-2-pro: 15 or 25. "
-        "Empty: the model's default.",
-    )
-    aspect_ratio: AspectRatio | None = Field(
-        default=None, description="16:9 is landscape, 9:16 portrait. Empty: the model's default."
-    )
-    style: Style | None = Field(default=None, description="A ready-made style.")
-    n: int = Field(default=1, description="Videos per generation, 1 to 4.")
-    hd: bool = Field(default=False, description="High definition: sora-2-pro at 15 seconds.")
-    thumbnail: bool = Field(default=False, description="Also make a thumbnail.")
-    watermark: bool = Field(default=False, description="Put the official watermark on the video.")
-    private: bool = Field(
-        default=False, description="Don't publish the video; it can't be remixed then."
-    )
-    storyboard: bool = Field(default=False, description="Finer control over the details.")
-    character_create: bool = Field(
-        default=False, description="Make a character from the finished video."
-    )
-    extra: dict[str, JsonValue] = Field(
-        default={},
-        repr=False,  # may hold signed URLs
-        description="Fields of other models, sent as they are (JSON).",
-    )
-
-    _numbers = field_validator("duration", "n", mode="before")(not_boolean)
+_NEUTRAL: dict[str, bool | int] = {  # [P]: what a field that isn't sent means
+    "n": 1,
+    "hd": False,
+    "thumbnail": False,
+    "watermark": False,
+    "private": False,
+    "storyboard": False,
+    "character_create": False,
+}
 
 
 class VideoRequest(SceneFields, VariantFields):
-    """A request to `POST /v1/videos/generations` ([P]), as flat fields.
+    """A request to `POST /v1/videos/generations`, as flat fields.
 
     The constructor validates the types only; `check` validates the rules of the model, which the
     client enforces. A file is represented by a reference to its content (see `references`).
@@ -168,6 +51,7 @@ class VideoRequest(SceneFields, VariantFields):
         ```python
         VideoRequest(prompt="A golden retriever running on grass, sunny day",
                      duration=10, aspect_ratio="16:9")
+        VideoRequest(prompt="A tram", model="kling-v3", mode="pro", audio=True)
         ```
     """
 
@@ -179,9 +63,40 @@ class VideoRequest(SceneFields, VariantFields):
         return GENERATIONS
 
     def given(self) -> dict[str, Any]:
-        """The fields that differ from their default, by name."""
-        fields = self.model_dump(exclude_defaults=True, exclude={"extra"})
-        return {"model": self.model, "prompt": self.prompt, **fields, **self.extra}
+        """The fields that were given, by name."""
+        fields = self.model_dump(exclude_none=True, exclude={"extra", "image_urls"})
+        images = {"image_urls": self.image_urls} if self.image_urls else {}
+        return {"model": self.model, "prompt": self.prompt, **fields, **images, **self.extra}
+
+    def distinctive(self) -> dict[str, Any]:
+        """The given fields, without those that say what holds anyway.
+
+        A field that the model's rules give another default, such as a watermark, does count.
+        """
+        rules = Catalogue.current().rules_of(self.model)
+        defaults = rules.defaults if rules else {}
+        return {
+            name: value
+            for name, value in self.given().items()
+            if not _is_neutral(name, value) or defaults.get(name, value) != value
+        }
+
+    def to_send(self, rules: ModelRules | None) -> dict[str, Any]:
+        """The given fields, without those that the model lacks and that ask for nothing.
+
+        Args:
+            rules: Of the model; None if unknown.
+        """
+        given = self.given()
+        if not self.prompt.strip():
+            del given["prompt"]
+        if rules is None:
+            return given
+        return {
+            name: value
+            for name, value in given.items()
+            if name in rules.fields or not _is_neutral(name, value)
+        }
 
     def unsigned(self) -> Self:
         """A copy for comparisons: URLs without known signature parameters."""
@@ -205,12 +120,38 @@ class VideoRequest(SceneFields, VariantFields):
             >>> VideoRequest(prompt="A dog", n=2).body()
             {'model': 'sora-2', 'prompt': 'A dog', 'metadata': {'n': 2}}
         """
-        given = self.given()
-        metadata = {name: given.pop(name) for name in list(given) if name in IN_METADATA}
-        metadata |= given.pop("metadata", {})
-        if metadata:
-            given["metadata"] = metadata
+        rules = Catalogue.current().rules_of(self.model)
+        given = self.to_send(rules)
+        inside = {name: given.pop(name) for name in list(given) if _is_in_metadata(name, rules)}
+        inside |= given.pop("metadata", {})
+        if inside:
+            given["metadata"] = inside
         return _with_business_id(given, business_id)
+
+    if TYPE_CHECKING:  # a model's own fields are given by name, too
+
+        def __init__(  # noqa: PLR0913 - each is a field
+            self,
+            *,
+            prompt: str = "",
+            image_urls: list[str] = ...,
+            character_url: str | None = None,
+            character_timestamps: str | None = None,
+            character_from_task: str | None = None,
+            model: str = "sora-2",
+            duration: int | None = None,
+            aspect_ratio: str | None = None,
+            style: str | None = None,
+            n: int | None = None,
+            hd: bool | None = None,
+            thumbnail: bool | None = None,
+            watermark: bool | None = None,
+            private: bool | None = None,
+            storyboard: bool | None = None,
+            character_create: bool | None = None,
+            extra: dict[str, JsonValue] = ...,
+            **own: JsonValue,
+        ) -> None: ...
 
 
 class CharacterRequest(BaseModel):
@@ -232,7 +173,7 @@ class CharacterRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=())
     section: ClassVar[Section] = "character"
 
-    model: str = "sora-2"
+    model: Model = "sora-2"
     timestamps: str
     url: str | None = Field(default=None, repr=False)  # may be signed
     from_task: str | None = None
@@ -285,14 +226,14 @@ class RemixRequest(BaseModel):
     section: ClassVar[Section] = "remix"
 
     task_id: str
-    model: str = "sora-2"
+    model: Model = "sora-2"
     prompt: Prompt
     duration: int | None = None
     aspect_ratio: str | None = None
 
     @property
-    def n(self) -> int:
-        """The number of videos, always 1; see `VideoRequest.n`."""
+    def outputs(self) -> int:
+        """The number of videos, always 1; see `VideoRequest.outputs`."""
         return 1
 
     @property
@@ -304,6 +245,10 @@ class RemixRequest(BaseModel):
         """The fields that were given, by name, without the task's id."""
         fields = self.model_dump(exclude_none=True, exclude={"model", "task_id"})
         return {"model": self.model, **fields}
+
+    def distinctive(self) -> dict[str, Any]:
+        """The same as `given`; see `VideoRequest.distinctive`."""
+        return self.given()
 
     def unsigned(self) -> Self:
         """The request itself, as it has no URLs; see `VideoRequest.unsigned`."""
@@ -330,6 +275,15 @@ def names_task(request: Request) -> bool:
     return isinstance(request, RemixRequest) or (
         isinstance(request, CharacterRequest) and request.from_task is not None
     )
+
+
+def _is_neutral(name: str, value: Any) -> bool:
+    return name in _NEUTRAL and value == _NEUTRAL[name]
+
+
+def _is_in_metadata(name: str, rules: ModelRules | None) -> bool:
+    rule = rules.fields.get(name) if rules else None
+    return rule.place == "metadata" if rule else name in IN_METADATA
 
 
 def _with_business_id(body: dict[str, Any], business_id: str | None) -> dict[str, Any]:

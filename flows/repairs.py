@@ -49,7 +49,7 @@ async def rebuild_shot(batch: Batch, shot: Shot, *, in_part: bool) -> StoredShot
         return None
     entries = await store.list_entries(f"{shot.folder}/")
     videos = await _videos(shot, attempt, entries, store)
-    if not videos or (len(videos) < shot.request.n and not in_part):
+    if not videos or (len(videos) < shot.request.outputs and not in_part):
         return None
     done = StoredShot(
         shot=shot.shown(),
@@ -90,7 +90,7 @@ class ShortShot:
     @property
     def in_words(self) -> str:
         """Summary of stored, requested and currently available videos."""
-        count, n = len(self.stored.videos), self.stored.shot.request.n
+        count, n = len(self.stored.videos), self.stored.shot.request.outputs
         available = len(self.generation.outputs)
         return f"{count} of {n} ordered videos are stored; the provider gives {available} now"
 
@@ -117,7 +117,9 @@ async def find_short_shots(batch: Batch) -> list[ShortShot]:
         return ShortShot(stored, generation.after(reply))
 
     incomplete = [
-        stored for stored in batch.stored.values() if len(stored.videos) < stored.shot.request.n
+        stored
+        for stored in batch.stored.values()
+        if len(stored.videos) < stored.shot.request.outputs
     ]
     return [short for short in await asyncio.gather(*map(query, incomplete)) if short]
 
@@ -152,7 +154,7 @@ async def _videos(
     shot: Shot, attempt: Attempt, entries: Mapping[str, Entry], store: BucketStore
 ) -> list[StoredVideo]:
     found: list[StoredVideo] = []
-    for number in range(1, shot.request.n + 1):
+    for number in range(1, shot.request.outputs + 1):
         names = stored_names(shot.folder, f"video-{number}", attempt.attempt, entries)
         for key in names:
             if video := await _video(key, number, attempt, store):
@@ -189,7 +191,7 @@ def _generation(stored: StoredShot, batch: Batch) -> Generation:
     return Generation(
         task_id=stored.task_id,
         business_id=stored.business_id,
-        n=stored.shot.request.n,
+        n=stored.shot.request.outputs,
         shot=batch.inventory.with_existing_folder(stored.shot),
         attempt=stored.attempt,
         submitted_at=stored.submitted_at,

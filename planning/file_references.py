@@ -10,8 +10,10 @@ from typing import NamedTuple, TypeVar
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.media import Kind
+from prefect_toapis.client.model_rules import FieldRule
 from prefect_toapis.client.references import is_file, with_files
-from prefect_toapis.client.requests import SceneFields, VariantFields, VideoRequest
+from prefect_toapis.client.request_fields import SceneFields, VariantFields
+from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.planning.labels import scene_labels, variant_labels
 from prefect_toapis.planning.spec import BatchSpec, Character
 
@@ -71,7 +73,9 @@ def files_of(request: VideoRequest) -> list[File]:
 
 def map_request(request: VideoRequest, change: Change) -> VideoRequest:
     """Return the request with `change` applied to each file that it names."""
-    return _of_variant(_of_scene(request, change), change)
+    without_own = request.model_copy(update={"extra": {}})
+    extra = with_files(request.extra, _fields_of(request.model), change)
+    return _of_scene(without_own, change).model_copy(update={"extra": extra})
 
 
 def resolve_relative_paths(spec: BatchSpec, folder: str) -> BatchSpec:
@@ -136,12 +140,21 @@ def _of_scene(scene: S, change: Change) -> S:
     clip = scene.character_url
     if clip and is_file(clip):
         clip = change(clip, "video")
-    return scene.model_copy(update={"image_urls": images, "character_url": clip})
+    # A scene is made with several models; a field of one name takes the same kind of file in all.
+    extra = with_files(scene.extra, Catalogue.current().fields, change)
+    return scene.model_copy(update={"image_urls": images, "character_url": clip, "extra": extra})
 
 
 def _of_variant(variant: V, change: Change) -> V:
-    rules = Catalogue.current().rules_of(variant.model)
-    return variant.model_copy(update={"extra": with_files(variant.extra, rules, change)})
+    extra = with_files(variant.extra, _fields_of(variant.model), change)
+    return variant.model_copy(update={"extra": extra})
+
+
+def _fields_of(model: str) -> Mapping[str, FieldRule]:
+    """The fields of a model; of an unknown model, those of that name that others have."""
+    catalogue = Catalogue.current()
+    rules = catalogue.rules_of(model)
+    return rules.fields if rules else catalogue.fields
 
 
 def _of_character(character: Character, change: Change) -> Character:

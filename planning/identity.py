@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from prefect_toapis.client.request_rules import segment_seconds
+from prefect_toapis.client.field_faults import segment_seconds
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, VideoRequest
 from prefect_toapis.client.urls import without_signature
 
@@ -47,7 +47,7 @@ def shot_id(
         "batch": batch,
         "prompt": template,
         "roles": roles,
-        "fields": {k: v for k, v in request.unsigned().given().items() if k != "prompt"},
+        "fields": {k: v for k, v in request.unsigned().distinctive().items() if k != "prompt"},
         "take": take,
     }
     if isinstance(request, RemixRequest):

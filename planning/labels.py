@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.planning.spec import Cast, Scene, Variant
 
+_OWN_SHOWN = 10  # characters of a value in a label
 _SLUG = 40  # characters at most
 _PROMPT_WORDS = 5
+_OWN_SHOWN = 10  # characters of a value in a label
 _LABEL = 1000  # characters of a scene, variant or cast in a shot's label
 _TEMPLATE = 200  # maximum length of a batch's name before placeholders are filled in
 # Folders next to those of the batches.
@@ -189,9 +191,19 @@ def _settings(variant: Variant) -> str:
         (variant.aspect_ratio or "").replace(":", "x"),
         variant.style or "",
         "hd" if variant.hd else "",
-        f"n{variant.n}" if variant.n != 1 else "",
+        f"n{variant.outputs}" if variant.outputs != 1 else "",
+        *(_own_setting(name, value) for name, value in variant.extra.items()),
     ]
     return "-".join(filter(None, parts))
+
+
+def _own_setting(name: str, value: object) -> str:
+    """The value of a field that only some models have, if it is short; empty otherwise."""
+    if isinstance(value, bool):
+        return name if value else f"no-{name}"
+    if isinstance(value, (int, float)):
+        return f"{name}-{value}"
+    return value if isinstance(value, str) and len(value) <= _OWN_SHOWN else ""
 
 
 def _characters(cast: Cast) -> str:

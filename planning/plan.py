@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.request_rules import MOST_CHARACTERS, check, unchecked
-from prefect_toapis.client.requests import RemixRequest, SceneFields, VariantFields, VideoRequest
+from prefect_toapis.client.request_fields import SceneFields, VariantFields
+from prefect_toapis.client.request_rules import MOST_CHARACTERS, check, ignored, unchecked
+from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.planning.casting import (
     Filling,
     Made,
@@ -138,7 +140,7 @@ class Plan:
     @property
     def videos(self) -> int:
         """The number of videos: `n` for each shot."""
-        return sum(max(shot.request.n, 0) for shot in self.shots)
+        return sum(shot.request.outputs for shot in self.shots)
 
 
 def plan_batch(
@@ -217,7 +219,7 @@ class _Part:
         """The number of videos."""
         remix = self.scene.remix_of is not None
         return len(self.casts) * sum(
-            variant.takes * (1 if remix else max(variant.n, 0)) for _, variant in self.variants
+            variant.takes * (1 if remix else variant.outputs) for _, variant in self.variants
         )
 
     @property
@@ -301,12 +303,24 @@ def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, Re
 
 
 def _asked(scene: Scene, variant: Variant) -> VideoRequest:
-    """Combine the fields of a scene and a variant, roles unresolved."""
+    """Combine the fields of a scene and a variant, roles unresolved.
+
+    A field of the model that both have is taken from the scene.
+    """
     fields = {
         **{name: getattr(scene, name) for name in SceneFields.model_fields},
         **{name: getattr(variant, name) for name in VariantFields.model_fields},
+        "extra": _combined(variant.extra, scene.extra),
     }
     return VideoRequest.model_validate(fields)
+
+
+def _combined(of_variant: dict[str, Any], of_scene: dict[str, Any]) -> dict[str, Any]:
+    combined = {**of_variant, **of_scene}
+    both = of_variant.get("metadata"), of_scene.get("metadata")
+    if isinstance(both[0], dict) and isinstance(both[1], dict):
+        combined["metadata"] = {**both[0], **both[1]}
+    return combined
 
 
 def _resolved(asked: VideoRequest, cast: ResolvedCast) -> VideoRequest:
@@ -362,7 +376,7 @@ def _scene_faults(part: _Part) -> list[str]:
         return faults
     for name, variant in part.variants:
         asked = _asked(scene, variant)
-        if given := (asked.given().keys() - _REMIXED) | asked.extra.keys():
+        if given := (asked.distinctive().keys() - _REMIXED) | asked.extra.keys():
             fields = printable(", ".join(sorted(given)), _FIELDS_SHOWN)
             faults.append(
                 f"{where} {name}: {fields}: not allowed in a remix; "
@@ -418,7 +432,9 @@ def _unfilled(label: str, roles: Sequence[str], filled: Collection[str]) -> str:
 
 
 def _notes(spec: BatchSpec, shots: Sequence[Shot], catalogue: Catalogue) -> list[str]:
-    sentences = [unchecked(shot.request, catalogue) for shot in shots]
+    requests = [shot.request for shot in shots]
+    sentences = [unchecked(request, catalogue) for request in requests]
+    sentences += [note for request in requests for note in ignored(request, catalogue)]
     notes = [sentence for sentence in dict.fromkeys(sentences) if sentence]
     if (spec.characters or spec.casts) and not any(shot.cast for shot in shots):
         notes.append("no scene names a role such as {character}: no character will appear")

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prefect_toapis.client.account_replies import CREDITS_PER_USD, Balance
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest, not_boolean
+from prefect_toapis.client.request_fields import not_boolean
+from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
 
 MAX_CREDITS = 1e12  # of a budget
 _DECIMALS = 6  # of a credit: 3 * 0.1 is 0.3, without floating-point noise

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.client.form_schema import form
-from prefect_toapis.client.requests import not_boolean
+from prefect_toapis.client.request_fields import not_boolean
 from prefect_toapis.client.sendable_values import Name, Text
 from prefect_toapis.client.urls import base_url_fault
 from prefect_toapis.planning.pricing import MAX_CREDITS, Price

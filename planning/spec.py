@@ -5,10 +5,16 @@ They are flat, because the Prefect UI draws its form from them; spec files and c
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from prefect_toapis.client.form_schema import form
-from prefect_toapis.client.requests import SceneFields, VariantFields, not_boolean
+from prefect_toapis.client.request_fields import (
+    SceneFields,
+    VariantFields,
+    is_model_field,
+    not_boolean,
+)
 from prefect_toapis.client.sendable_values import Name, Text, require_sendable
 from prefect_toapis.planning.pricing import MAX_CREDITS
 from prefect_toapis.planning.settings import RunSettings
@@ -16,8 +22,14 @@ from prefect_toapis.planning.settings import RunSettings
 ROLE_OF_ONE = "character"  # the role in a cast of a single character
 MOST_SCENES = 100_000  # of a batch
 
+_SHOWS = {"prompt", "image_urls", "extra"}  # some models need no prompt beside these
+_MISSING = object()
 _MOST = 10_000  # variants, characters and casts of a batch
 _ROLES = 100  # of a cast
+
+
+def _has_own_field(fields: dict[Any, Any]) -> bool:
+    return any(map(is_model_field, fields))
 
 
 class Scene(SceneFields):
@@ -48,7 +60,34 @@ class Scene(SceneFields):
     @model_validator(mode="before")
     @classmethod
     def _from_prompt(cls, value: Any) -> Any:
-        return {"prompt": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"prompt": value}
+        if isinstance(value, dict) and not value.keys() & _SHOWS and not _has_own_field(value):
+            return {**value, "prompt": _MISSING}
+        return value
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _prompt_or_images(cls, value: Any) -> Any:
+        if value is _MISSING:
+            raise PydanticCustomError("missing", "Field required")
+        return value
+
+    if TYPE_CHECKING:  # a model's own fields are given by name, too
+
+        def __init__(  # noqa: PLR0913 - each is a field
+            self,
+            *,
+            prompt: str = "",
+            name: str = "",
+            image_urls: list[str] = ...,
+            character_url: str | None = None,
+            character_timestamps: str | None = None,
+            character_from_task: str | None = None,
+            remix_of: str | None = None,
+            extra: dict[str, JsonValue] = ...,
+            **own: JsonValue,
+        ) -> None: ...
 
 
 class Variant(VariantFields):
@@ -69,6 +108,28 @@ class Variant(VariantFields):
     @classmethod
     def _can_be_sent(cls, value: Any) -> Any:
         return require_sendable(value)
+
+    if TYPE_CHECKING:  # a model's own fields are given by name, too
+
+        def __init__(  # noqa: PLR0913 - each is a field
+            self,
+            *,
+            name: str = "",
+            takes: int = 1,
+            model: str = "sora-2",
+            duration: int | None = None,
+            aspect_ratio: str | None = None,
+            style: str | None = None,
+            n: int | None = None,
+            hd: bool | None = None,
+            thumbnail: bool | None = None,
+            watermark: bool | None = None,
+            private: bool | None = None,
+            storyboard: bool | None = None,
+            character_create: bool | None = None,
+            extra: dict[str, JsonValue] = ...,
+            **own: JsonValue,
+        ) -> None: ...
 
 
 class Character(BaseModel):

@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.request_fields import is_model_field
 from prefect_toapis.client.urls import without_queries
 from prefect_toapis.client.yaml_json import Bounds, Document, read_json, read_yaml
 from prefect_toapis.planning.file_references import (
@@ -31,6 +33,7 @@ from prefect_toapis.planning.settings import (
 from prefect_toapis.planning.spec import BatchSpec, Cast, Character, Role, Scene, Variant
 from prefect_toapis.planning.spec_tables import SUFFIXES, Table, is_table, read_table
 from prefect_toapis.planning.spec_yaml import SpecLoader, cut_texts, reading_hint
+from prefect_toapis.planning.table_cells import is_field
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "scenes": Scene,
@@ -46,6 +49,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "settings.webhooks": WebhookSettings,
 }
 _INSIDE: dict[str, type[BaseModel]] = {"casts.roles": Role, "settings.purchases.prices": Price}
+_WITH_OWN = {"scenes", "variants"}  # that take the fields of models
 # A scene has about 10 values. YAML takes 600 bytes of memory for each of its values.
 JSON_BOUNDS = Bounds(length=32_000_000, values=3_000_000, characters=64_000_000)
 YAML_BOUNDS = Bounds(length=8_000_000, values=500_000, characters=64_000_000)
@@ -117,9 +121,8 @@ class SpecFile:
         data, faults = dict(self.data), list(self.faults)
         if self.table:
             faults += _unknown_columns(self.table)
-            known = Scene.model_fields
             data["scenes"] = [
-                {column: cell for column, cell in row.items() if column in known}
+                {column: cell for column, cell in row.items() if is_field(column)}
                 for row in self.table.rows
             ]
         try:
@@ -195,7 +198,7 @@ def _unknown_columns(table: Table) -> Iterator[str]:
     for column in table.columns:
         if not column:
             yield f"{table.name}: a column has no name"
-        elif column not in Scene.model_fields:
+        elif not is_field(column):
             what = f"there is no such field{_instead('scenes', 0, column)}"
             yield f"{table.name}: column {_shown(column)}: {what}"
 
@@ -267,9 +270,11 @@ def _instead(*loc: int | str) -> str:
     section = ".".join(step for step in loc[:-1] if isinstance(step, str))
     name = str(loc[-1])[:_NAME_SHOWN]
     fields = _settings() if section == "settings" else _fields(section)
+    homes = [section for section, other in _SECTIONS.items() if name in other.model_fields]
+    if homes and section in _WITH_OWN:  # which have fields with many names
+        return f"; it belongs in {' or '.join(homes)}"
     if near := difflib.get_close_matches(name, fields, n=1):
         return f"; did you mean {fields[near[0]]!r}?"
-    homes = [section for section, other in _SECTIONS.items() if name in other.model_fields]
     if not homes and name in FLAT_NAMES:
         return f"; did you mean {'.'.join(('settings', *FLAT_NAMES[name]))!r}?"
     return f"; it belongs in {' or '.join(homes)}" if homes else ""
@@ -277,7 +282,8 @@ def _instead(*loc: int | str) -> str:
 
 def _fields(section: str) -> dict[str, str]:
     models: dict[str, type[BaseModel]] = {"": BatchSpec, **_SECTIONS, **_INSIDE}
-    return {name: name for name in models[section].model_fields}
+    own = filter(is_model_field, Catalogue.current().fields) if section in _WITH_OWN else ()
+    return {name: name for name in (*models[section].model_fields, *own)}
 
 
 def _settings() -> dict[str, str]:

@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, get_origin
+from typing import Any
 
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.urls import without_queries
 from prefect_toapis.client.yaml_json import Bounds, read_json
 from prefect_toapis.planning.spec import MOST_SCENES, Scene
+from prefect_toapis.planning.table_cells import cell_value, field_of, is_field
 
 _MAGIC = b"PAR1"
 _DAMAGED = "not a Parquet file, or damaged"
@@ -27,7 +29,6 @@ _ROWS_AT_ONCE = 1000
 _LONGEST_FIXED = 1000  # bytes of a value in a column of fixed length
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-BETWEEN = "|"  # separates values in a cell; never part of a URL
 TABLE_BYTES = 64_000_000  # at most, of a file
 _COLUMNS = 1_000  # at most
 _CELLS = 10_000_000  # at most, of a CSV file
@@ -37,11 +38,6 @@ _ROW = Bounds(length=1_000_000, values=10_000, characters=1_000_000)  # of JSONL
 
 # The optional first line of a CSV file that declares its separator; not counted as a row.
 _SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t,;]*(?:\n|$)', re.IGNORECASE)
-_LISTS = [
-    name
-    for name, field_info in Scene.model_fields.items()
-    if get_origin(field_info.annotation) is list
-]
 Row = tuple[str, dict[str, Any]]
 
 
@@ -297,7 +293,11 @@ def _fill(table: Table, content: bytes) -> None:
         raise ValueError(fault)
     known: set[str] = set()
     for place, row in _rows(content, table):
-        given = {column: _cell(column, cell) for column, cell in row.items() if _is(cell)}
+        try:
+            given = {column: cell_value(column, cell) for column, cell in row.items() if _is(cell)}
+        except ValueError as error:
+            table.faults.append(f"{table.name}: {place}: {error}")
+            continue
         # Spreadsheets pad with columns that have no name.
         new = [column for column in row if column not in known and (column or column in given)]
         known.update(new)
@@ -321,12 +321,13 @@ def _rows(content: bytes, table: Table) -> Iterator[Row]:
 
 
 def _parquet_rows(content: bytes, table: Table) -> Iterator[Row]:
-    found = parquet_rows(content, set(Scene.model_fields), _PARQUET)
-    header = [_column(name) for name in found.columns]
+    wanted = {name.lower() for name in (*Scene.model_fields, *Catalogue.current().fields)}
+    found = parquet_rows(content, wanted, _PARQUET)
+    header = [field_of(name) for name in found.columns]
     _note_doubles(header, table)
-    unread = dict.fromkeys(name for name in header if name and name not in Scene.model_fields)
+    unread = dict.fromkeys(name for name in header if name and not is_field(name))
     for number, row in enumerate(found.rows, 1):
-        yield f"row {number}", {**unread, **{_column(name): cell for name, cell in row.items()}}
+        yield f"row {number}", {**unread, **{field_of(name): cell for name, cell in row.items()}}
 
 
 def _csv_rows(text: str, table: Table) -> Iterator[Row]:
@@ -341,7 +342,7 @@ def _csv_rows(text: str, table: Table) -> Iterator[Row]:
             io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True, strict=True
         )
     )
-    header = [_column(cell) for cell in next(lines, (1, []))[1]]
+    header = [field_of(cell) for cell in next(lines, (1, []))[1]]
     _note_doubles(header, table)
     for number, cells in lines:
         if any(map(_is, cells[len(header) :])):
@@ -376,18 +377,11 @@ def _jsonl_rows(text: str, table: Table) -> Iterator[Row]:
         if isinstance(found.data, dict):
             table.faults.extend(f"{where}: {name.shown} is given twice" for name in found.doubles)
             if not found.doubles:
-                _note_doubles([_column(name) for name in found.data], table, f"row {number}: ")
-            yield f"row {number}", {_column(name): cell for name, cell in found.data.items()}
+                _note_doubles([field_of(name) for name in found.data], table, f"row {number}: ")
+            yield f"row {number}", {field_of(name): cell for name, cell in found.data.items()}
         else:
             what = 'expected an object such as {"prompt": "A dog"}'
             table.faults.append(f"{where}: {what}")
-
-
-def _column(name: str) -> str:
-    """Return the field that a column's name stands for, or else the name itself."""
-    bare = name.strip()
-    known = bare.lower()
-    return known if known in Scene.model_fields else bare
 
 
 def _note_doubles(names: Iterable[str], table: Table, where: str = "") -> None:
@@ -404,9 +398,3 @@ def _is(cell: Any) -> bool:
     if isinstance(cell, str):
         return bool(cell.strip())
     return cell is not None and cell != []
-
-
-def _cell(column: str, cell: Any) -> Any:
-    if column in _LISTS and isinstance(cell, str):
-        return [value.strip() for value in cell.split(BETWEEN) if value.strip()]
-    return cell

@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.request_fields import is_model_field
 from prefect_toapis.client.urls import without_queries
 from prefect_toapis.client.yaml_json import BoundedLoader
 
@@ -121,7 +123,7 @@ def _is_cut(name: str, node: yaml.ScalarNode, text: str) -> bool:
     found = _COMMENT.match(text, node.end_mark.index)
     if found is None or node.tag not in {"tag:yaml.org,2002:str", "tag:yaml.org,2002:null"}:
         return False
-    if name in _PROMPTS:
+    if name in _PROMPTS or name.lower().endswith("prompt"):
         return bool(node.value)
     like_text = found[2] not in {"", " ", "\t"}
     if name in _NAMES:
@@ -136,7 +138,7 @@ def _misread_as(name: str, node: yaml.ScalarNode) -> tuple[str, str] | None:
     Other fields are validated; values in `extra` are sent as parsed.
     """
     written, digits = node.value, node.value.replace("_", "")
-    free = name == "extra"
+    free = name == "extra" or (is_model_field(name) and not _is_switch(name))
     if node.tag == _INT:
         number = str(yaml.safe_load(written))
         octal = _OCTAL.fullmatch(written) and int(digits, 8) != int(digits)
@@ -148,6 +150,11 @@ def _misread_as(name: str, node: yaml.ScalarNode) -> tuple[str, str] | None:
     if free and node.tag == _STR and _NUMBER_ELSEWHERE.fullmatch(written):
         return "text", "all digits"
     return None
+
+
+def _is_switch(name: str) -> bool:
+    """Return whether a field of a model is true or false."""
+    return Catalogue.current().fields[name].types() == {"boolean"}
 
 
 def _node_at(root: yaml.Node, loc: Sequence[int | str]) -> yaml.Node | None:

@@ -72,11 +72,11 @@ class StoredShot(BaseModel):
     @property
     def note(self) -> str | None:
         """How the result differs from the order; None if it doesn't."""
-        missing = self.shot.request.n - len(self.videos)
+        missing = self.shot.request.outputs - len(self.videos)
         if missing <= 0:
             return None
         return (
-            f"{len(self.videos)} of {self.shot.request.n} ordered videos were returned, {missing} "
+            f"{len(self.videos)} of {self.shot.request.outputs} ordered videos were returned, {missing} "
             f"missing; `prefect-toapis reconcile {self.shot.batch}` requests the rest"
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefect_toapis.client.request_rules import segment_seconds
+from prefect_toapis.client.field_faults import segment_seconds
 from prefect_toapis.client.urls import why_not_public
 from prefect_toapis.simulator.refusals import Refusal
 from prefect_toapis.simulator.wire import unknown_fields

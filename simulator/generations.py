@@ -155,7 +155,7 @@ def clip_specs(
     width, height = frame_size(ratio, short_side)
     return tuple(
         ClipSpec(width, height, seconds, _caption(request, number, ratio) if captioned else None)
-        for number in range(1, max(1, min(request.n, _MOST_OUTPUTS)) + 1)
+        for number in range(1, max(1, min(request.outputs, _MOST_OUTPUTS)) + 1)
     )
 
 
@@ -181,6 +181,6 @@ def _caption(request: VideoRequest, number: int, ratio: str) -> Caption:
         ratio,
         request.style or "",
         "HD" if request.hd else "",
-        f"{number} of {request.n}" if request.n > 1 else "",
+        f"{number} of {request.outputs}" if request.outputs > 1 else "",
     ]
     return Caption(request.prompt, "  ·  ".join(fact for fact in facts if fact), number)

@@ -186,7 +186,7 @@ class Provider:
             clips=clip_specs(
                 request, self.catalogue, settings.short_side, captioned=settings.draw_prompts
             ),
-            characters=request.character_create + bool(request.character_from_task),
+            characters=bool(request.character_create) + bool(request.character_from_task),
             thumbnails=request.thumbnail,
             private=request.private,
         )

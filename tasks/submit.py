@@ -50,7 +50,7 @@ async def submit_shot(shot: Shot, buyer: Buyer) -> Submission:
     generation = Generation(
         task_id=attempt.task_id or "",
         business_id=attempt.business_id,
-        n=shot.request.n,
+        n=shot.request.outputs,
         shot=shot.shown(),
         attempt=attempt.attempt,
         submitted_at=attempt.sent_at,
@@ -208,4 +208,4 @@ async def _buy_unrecorded(
     await api.ready()
     accepted = await api.submit(request, business_id, uploads=uploads)
     run_logger().info("Generation %s, business id %s", accepted.task_id, business_id)
-    return Generation(task_id=accepted.task_id, business_id=business_id, n=request.n)
+    return Generation(task_id=accepted.task_id, business_id=business_id, n=request.outputs)

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.client.catalogue import Catalogue
+from prefect_toapis.client.field_faults import segment_seconds
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.request_rules import (
     check,
     is_known,
     not_uploaded,
-    segment_seconds,
     unchecked,
 )
 from prefect_toapis.client.requests import VideoRequest

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.planning.spec import BatchSpec, Cast, Character, Role, Scene, Variant
 
 FORMS: list[type[BaseModel]] = [Scene, Variant, Character, Role, Cast]
@@ -26,7 +27,7 @@ def test_every_form_says_what_it_is(form: type[BaseModel]) -> None:
 @pytest.mark.parametrize(
     ("field", "choices"),
     [
-        ("aspect_ratio", ["16:9", "9:16"]),
+        ("aspect_ratio", Catalogue.shipped().choices("aspect_ratio")),
         ("style", ["thanksgiving", "comic", "news", "selfie", "nostalgic", "anime"]),
     ],
 )
@@ -37,7 +38,7 @@ def test_the_form_offers_choices_but_the_model_takes_others(field: str, choices:
 
 
 def test_defaults() -> None:
-    assert Variant() == Variant(model="sora-2", n=1, takes=1)
+    assert Variant() == Variant(model="sora-2", n=None, takes=1)
     spec = BatchSpec()
     assert (spec.scenes, spec.variants, spec.characters, spec.casts) == ([], [Variant()], [], [])
     assert (spec.batch, spec.max_videos, spec.on_failure) == (None, 100, "fail")
