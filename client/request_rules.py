@@ -7,7 +7,15 @@ from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.field_faults import SHOWN, Broken, either, field_faults, shown
-from prefect_toapis.client.model_rules import METADATA, Conflict, Expected, Given, ModelRules, holds
+from prefect_toapis.client.model_rules import (
+    METADATA,
+    Conflict,
+    Expected,
+    Given,
+    ModelRules,
+    Section,
+    holds,
+)
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.references import references_by_place
 from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
@@ -19,6 +27,12 @@ _MODELS_SHOWN = 5  # in a message
 # The API's limits are undocumented; these are far beyond, and keep records and pages readable.
 MOST_CHARACTERS = 32_000  # of a prompt
 _LONGEST = {"model": 200, "prompt": MOST_CHARACTERS, "task_id": 500}  # characters
+_LACKS: dict[Section, str] = {
+    "fields": "it makes no videos",
+    "character": "it makes no character",
+    "remix": "it makes no remix",
+    "extend": "it extends no videos",
+}
 _CLOSE = 0.85  # sora2 is as close to sora-2; sora-3, which may exist one day, isn't
 
 
@@ -187,7 +201,7 @@ def _faults_with_any_model(request: Request, rules: ModelRules | None) -> list[B
             )
         return broken
     if not isinstance(request, VideoRequest) and not request.task_id.strip():
-        broken.append(("task_id", request.task_id, "say which video to remix"))
+        broken.append(("task_id", request.task_id, f"say which video to {request.section}"))
     needed = rules is None or rules.needs_prompt or not isinstance(request, VideoRequest)
     if needed and not request.prompt.strip():
         broken.append(("prompt", request.prompt, "say what the video shows"))
@@ -290,7 +304,7 @@ def _written(name: str, request: Request) -> str:
 
 def _wrong_model(request: Request, catalogue: Catalogue) -> Broken:
     models = either(catalogue.taking(request.section))
-    return "model", request.model, f"it makes no {request.section}; use {models}"
+    return "model", request.model, f"{_LACKS[request.section]}; use {models}"
 
 
 def _unlisted(name: str, value: Any, request: Request, catalogue: Catalogue) -> Broken:

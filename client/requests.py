@@ -1,7 +1,7 @@
-"""Requests for a video, a character or a remix, and their JSON."""
+"""Requests for a video, a character, a remix or an extension, and their JSON."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from typing_extensions import Self
@@ -204,46 +204,30 @@ class CharacterRequest(BaseModel):
         return _with_business_id(self.given(), business_id)
 
 
-class RemixRequest(BaseModel):
-    """A request to `POST /v1/videos/{task_id}/remix` ([D]).
-
-    A video made with `private` can't be remixed. The constructor validates the types only, as for
-    `VideoRequest`.
+class DerivedRequest(BaseModel):
+    """A request for a video that is made from an earlier one: a remix, or an extension.
 
     Args:
-        task_id: The generation whose video is remixed.
-        model: sora-2, sora-2-pro, sora-2-vip, or sora-2-official (with a prompt only).
-        prompt: What is to change.
-        duration: Length in seconds; None: the model's default.
-        aspect_ratio: 16:9, 9:16 or 1:1; None: the model's default.
-
-    Example:
-        >>> RemixRequest(task_id="video_7497", prompt="At night").path
-        '/v1/videos/video_7497/remix'
+        task_id: The generation whose video it is made from.
+        prompt: What is to change, or how it goes on.
+        size: Of Grok's videos; None: the model's default.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, protected_namespaces=())
-    section: ClassVar[Section] = "remix"
 
     task_id: str
     model: Model = "sora-2"
     prompt: Prompt
-    duration: int | None = None
-    aspect_ratio: str | None = None
+    size: str | None = None
 
     @property
     def outputs(self) -> int:
         """The number of videos, always 1; see `VideoRequest.outputs`."""
         return 1
 
-    @property
-    def path(self) -> str:
-        """Where it is posted."""
-        return f"/v1/videos/{path_segment(self.task_id)}/remix"
-
     def given(self) -> dict[str, Any]:
         """The fields that were given, by name, without the task's id."""
-        fields = self.model_dump(exclude_none=True, exclude={"model", "task_id"})
+        fields = self.model_dump(exclude_none=True, exclude={"model", "task_id", "operation"})
         return {"model": self.model, **fields}
 
     def distinctive(self) -> dict[str, Any]:
@@ -262,17 +246,72 @@ class RemixRequest(BaseModel):
         """The JSON body; what wasn't given is left out.
 
         Args:
-            business_id: The caller's own id; that it is kept for remixes too is assumed ([A]).
+            business_id: The caller's own id; that it is kept for these requests is assumed ([A]).
         """
         return _with_business_id(self.given(), business_id)
 
 
-Request = VideoRequest | CharacterRequest | RemixRequest
+class RemixRequest(DerivedRequest):
+    """A request to `POST /v1/videos/{task_id}/remix` ([D]).
+
+    A video made with `private` can't be remixed. The constructor validates the types only, as for
+    `VideoRequest`.
+
+    Args:
+        task_id: The generation whose video is remixed.
+        model: sora-2, sora-2-pro, sora-2-vip, sora-2-official (with a prompt only), or Grok.
+        prompt: What is to change.
+        duration: Length in seconds; None: the model's default.
+        aspect_ratio: 16:9, 9:16 or 1:1; None: the model's default.
+        size: Of Grok's videos; None: the model's default.
+
+    Example:
+        >>> RemixRequest(task_id="video_7497", prompt="At night").path
+        '/v1/videos/video_7497/remix'
+    """
+
+    section: ClassVar[Section] = "remix"
+
+    duration: int | None = None
+    aspect_ratio: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it is posted."""
+        return f"/v1/videos/{path_segment(self.task_id)}/remix"
+
+
+class ExtendRequest(DerivedRequest):
+    """A request to `POST /v1/videos/{task_id}/extend` ([D]), for the models of Grok.
+
+    Args:
+        task_id: The generation whose video goes on.
+        model: A model that extends videos.
+        prompt: How it goes on.
+        size: Of the video; None: the model's default.
+
+    Example:
+        >>> ExtendRequest(task_id="video_7497", model="grok-video-1.0", prompt="She waves").path
+        '/v1/videos/video_7497/extend'
+    """
+
+    section: ClassVar[Section] = "extend"
+
+    operation: Literal["extend"] = "extend"  # tells it from a remix in a record
+
+    @property
+    def path(self) -> str:
+        """Where it is posted."""
+        return f"/v1/videos/{path_segment(self.task_id)}/extend"
+
+
+GenerationRequest = VideoRequest | RemixRequest | ExtendRequest
+Request = GenerationRequest | CharacterRequest
 
 
 def names_task(request: Request) -> bool:
-    """Whether a request is about an earlier task: a remix of it, or a character made from it."""
-    return isinstance(request, RemixRequest) or (
+    """Whether a request is about an earlier task, which may be missing."""
+    return isinstance(request, DerivedRequest) or (
         isinstance(request, CharacterRequest) and request.from_task is not None
     )
 

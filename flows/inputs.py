@@ -19,7 +19,7 @@ from prefect_toapis.flows.default_blocks import bucket_or_default
 from prefect_toapis.planning.file_references import File, files_in, with_references
 from prefect_toapis.planning.identity import FOLDER_ID
 from prefect_toapis.planning.labels import is_batch_name
-from prefect_toapis.planning.spec import BatchSpec
+from prefect_toapis.planning.spec import BatchSpec, Scene
 from prefect_toapis.planning.spec_files import open_spec
 from prefect_toapis.planning.spec_tables import TABLE_BYTES, Table, read_table
 from prefect_toapis.records.layout import MANIFEST_FILE
@@ -74,9 +74,9 @@ async def read_sources(spec: BatchSpec, bucket: VideoBucket) -> Sources:
     """
     found, faults = await read_files(files_in(spec), bucket)
     spec = with_references(spec, found)
-    tasks, unknown = await _read_remixes(spec, BucketStore(bucket))
+    tasks, unknown = await _read_sources(spec, BucketStore(bucket))
     files = {reference: file for file, reference in found.items()}
-    return Sources(with_remixes(spec, tasks), files, faults + unknown)
+    return Sources(with_task_ids(spec, tasks), files, faults + unknown)
 
 
 async def read_files(
@@ -150,8 +150,8 @@ class EarlierShot(NamedTuple):
     shot: str
 
 
-def earlier_shot(remix_of: str | None) -> EarlierShot | None:
-    """Return the shot that a scene remixes; None if it is a task id, or not a remix.
+def earlier_shot(source: str | None) -> EarlierShot | None:
+    """Return the shot that a scene remixes or extends; None if it is a task id, or a new video.
 
     Example:
         >>> earlier_shot("lisbon/tram / wide / Turbo")
@@ -159,7 +159,7 @@ def earlier_shot(remix_of: str | None) -> EarlierShot | None:
         >>> earlier_shot("video_7497") is None
         True
     """
-    batch, slash, shot = (remix_of or "").partition("/")
+    batch, slash, shot = (source or "").partition("/")
     return EarlierShot(batch.strip(), shot.strip()) if slash else None
 
 
@@ -190,15 +190,15 @@ def task_of(named: EarlierShot, rows: Iterable[ManifestRow]) -> str:
     return row.task_id
 
 
-def with_remixes(spec: BatchSpec, tasks: Mapping[str, str]) -> BatchSpec:
-    """Return the batch with the shots that its scenes remix replaced by task ids."""
-    scenes = [
-        scene.model_copy(update={"remix_of": tasks.get(scene.remix_of, scene.remix_of)})
-        if scene.remix_of
-        else scene
-        for scene in spec.scenes
-    ]
-    return spec.model_copy(update={"scenes": scenes})
+def with_task_ids(spec: BatchSpec, tasks: Mapping[str, str]) -> BatchSpec:
+    """Return the batch with the shots that its scenes remix or extend replaced by task ids."""
+
+    def with_task_id(scene: Scene) -> Scene:
+        sources = {"remix_of": scene.remix_of, "extends": scene.extends}
+        found = {name: tasks.get(source, source) for name, source in sources.items() if source}
+        return scene.model_copy(update=found) if found else scene
+
+    return spec.model_copy(update={"scenes": list(map(with_task_id, spec.scenes))})
 
 
 async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
@@ -222,21 +222,24 @@ async def _read(path: str, bucket: VideoBucket | None) -> bytes:
     return content
 
 
-async def _read_remixes(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, str], list[str]]:
-    """Return the task ids of remixed earlier shots, and the faults of those that can't be."""
+async def _read_sources(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, str], list[str]]:
+    """Return the task ids of earlier shots that scenes are made from, and the faults."""
     named = {
-        scene.remix_of: shot for scene in spec.scenes if (shot := earlier_shot(scene.remix_of))
+        source: (field, shot)
+        for scene in spec.scenes
+        for field, source in (("remix_of", scene.remix_of), ("extends", scene.extends))
+        if source and (shot := earlier_shot(source))
     }
     tasks: dict[str, str] = {}
     faults: list[str] = []
-    manifests = await _read_manifests({shot.batch for shot in named.values()}, store, faults)
-    for remix_of, shot in named.items():
-        if remix_of is None or shot.batch not in manifests:
+    manifests = await _read_manifests({shot.batch for _, shot in named.values()}, store, faults)
+    for source, (field, shot) in named.items():
+        if shot.batch not in manifests:
             continue
         try:
-            tasks[remix_of] = task_of(shot, manifests[shot.batch].rows)
+            tasks[source] = task_of(shot, manifests[shot.batch].rows)
         except ValueError as error:
-            faults.append(f"remix_of={remix_of}: {error}")
+            faults.append(f"{field}={source}: {error}")
     return tasks, faults
 
 

@@ -6,7 +6,12 @@ import json
 from typing import Any
 
 from prefect_toapis.client.field_faults import segment_seconds
-from prefect_toapis.client.requests import CharacterRequest, RemixRequest, VideoRequest
+from prefect_toapis.client.requests import (
+    CharacterRequest,
+    ExtendRequest,
+    GenerationRequest,
+    RemixRequest,
+)
 from prefect_toapis.client.urls import without_signature
 
 IDENTITY_VERSION = 1
@@ -19,7 +24,7 @@ def shot_id(
     *,
     destination: str,
     batch: str,
-    request: VideoRequest | RemixRequest,
+    request: GenerationRequest,
     template: str,
     roles: dict[str, list[str]],
     take: int,
@@ -52,6 +57,8 @@ def shot_id(
     }
     if isinstance(request, RemixRequest):
         content["remix_of"] = request.task_id
+    if isinstance(request, ExtendRequest):
+        content["extends"] = request.task_id
     return _hash(content)
 
 

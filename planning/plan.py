@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.request_fields import SceneFields, VariantFields
 from prefect_toapis.client.request_rules import MOST_CHARACTERS, check, ignored, unchecked
-from prefect_toapis.client.requests import RemixRequest, VideoRequest
+from prefect_toapis.client.requests import (
+    GenerationRequest,
+    VideoRequest,
+)
 from prefect_toapis.planning.casting import (
     Filling,
     Made,
@@ -26,6 +28,7 @@ from prefect_toapis.planning.casting import (
     unfilled,
     url_fault,
 )
+from prefect_toapis.planning.derived_videos import as_sent, derived_faults
 from prefect_toapis.planning.file_references import File
 from prefect_toapis.planning.identity import FOLDER_ID, business_id, shot_id
 from prefect_toapis.planning.labels import scene_labels, shot_label, slug, variant_labels
@@ -36,8 +39,6 @@ MOST_SHOTS = 100_000  # of a batch
 
 _MOST_TRIED = 500_000  # casts times distinct sets of roles: takes a few seconds
 _SAMPLE = 2_000  # shots of a plan that is too large, checked for other faults
-_FIELDS_SHOWN = 200  # characters of a list of fields
-_REMIXED = {"prompt", "model", "duration", "aspect_ratio"}
 
 
 class Shot(BaseModel):
@@ -61,7 +62,7 @@ class Shot(BaseModel):
     variant: str
     cast: str = ""
     take: int = 1
-    request: VideoRequest | RemixRequest
+    request: GenerationRequest
     folder: str
     record: str = Field(default="", exclude=True)
 
@@ -86,7 +87,10 @@ class Shot(BaseModel):
 
     @property
     def supports_lookup(self) -> bool:
-        """Whether it can be looked up by its business id; undocumented for remixes ([A])."""
+        """Whether it can be looked up by its business id.
+
+        It is undocumented for remixes and extensions ([A]).
+        """
         return isinstance(self.request, VideoRequest)
 
     def name_in(self, error: ToAPIsError) -> None:
@@ -217,9 +221,9 @@ class _Part:
     @property
     def videos(self) -> int:
         """The number of videos."""
-        remix = self.scene.remix_of is not None
+        derived = self.scene.source is not None
         return len(self.casts) * sum(
-            variant.takes * (1 if remix else variant.outputs) for _, variant in self.variants
+            variant.takes * (1 if derived else variant.outputs) for _, variant in self.variants
         )
 
     @property
@@ -228,7 +232,7 @@ class _Part:
         return len(self.casts) * sum(variant.takes for _, variant in self.variants)
 
 
-def single_shot(request: VideoRequest | RemixRequest, destination: str) -> Shot:
+def single_shot(request: GenerationRequest, destination: str) -> Shot:
     """Return the shot of a request outside any batch, stored under `requests/`.
 
     Args:
@@ -286,9 +290,9 @@ def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, Re
     """Yield the shots of a scene, each with its cast."""
     for variant_name, variant in part.variants:
         asked = _asked(part.scene, variant)
-        to_send = _as_sent(part.scene, asked)
+        to_send = as_sent(part.scene, asked)
         for cast in part.casts:
-            request = _as_sent(part.scene, _resolved(asked, cast))
+            request = as_sent(part.scene, _resolved(asked, cast))
             for take in range(1, variant.takes + 1):
                 identity = shot_id(
                     destination=destination,
@@ -328,17 +332,8 @@ def _resolved(asked: VideoRequest, cast: ResolvedCast) -> VideoRequest:
     return asked.model_copy(update={"prompt": resolve(asked.prompt, cast), "character_url": url})
 
 
-def _as_sent(scene: Scene, request: VideoRequest) -> VideoRequest | RemixRequest:
-    """Return the request, or the remix request if the scene is a remix."""
-    if scene.remix_of is None:
-        return request
-    given = request.given().keys() & _REMIXED
-    fields = {name: getattr(request, name) for name in given}  # not as `extra` would have them
-    return RemixRequest(task_id=scene.remix_of, **fields)
-
-
 def _shot(
-    request: VideoRequest | RemixRequest,
+    request: GenerationRequest,
     labels: tuple[str, str, str],
     batch: str,
     identity: str,
@@ -372,17 +367,8 @@ def _scene_faults(part: _Part) -> list[str]:
         for cast in part.casts
         for fault in _cast_faults(scene, cast)
     ]
-    if scene.remix_of is None:
-        return faults
-    for name, variant in part.variants:
-        asked = _asked(scene, variant)
-        if given := (asked.distinctive().keys() - _REMIXED) | asked.extra.keys():
-            fields = printable(", ".join(sorted(given)), _FIELDS_SHOWN)
-            faults.append(
-                f"{where} {name}: {fields}: not allowed in a remix; "
-                "it takes only prompt, model, duration and aspect_ratio"
-            )
-    return faults
+    asked = [(name, _asked(scene, variant)) for name, variant in part.variants]
+    return faults + derived_faults(scene, part.label, asked)
 
 
 def _cast_faults(scene: Scene, cast: ResolvedCast) -> Iterator[str]:

@@ -51,6 +51,10 @@ class Scene(SceneFields):
         description="Remix this video with the prompt: its task id, or batch/shot, with the "
         "shot's label or id from the manifest of an earlier batch.",
     )
+    extends: Text | None = Field(
+        default=None,
+        description="Extend this video by the prompt, as for remix_of; for models of Grok.",
+    )
 
     @field_validator("*")
     @classmethod
@@ -65,6 +69,11 @@ class Scene(SceneFields):
         if isinstance(value, dict) and not value.keys() & _SHOWS and not _has_own_field(value):
             return {**value, "prompt": _MISSING}
         return value
+
+    @property
+    def source(self) -> str | None:
+        """The earlier video that it is made from; None: it is a new video."""
+        return self.extends if self.remix_of is None else self.remix_of
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -85,6 +94,7 @@ class Scene(SceneFields):
             character_timestamps: str | None = None,
             character_from_task: str | None = None,
             remix_of: str | None = None,
+            extends: str | None = None,
             extra: dict[str, JsonValue] = ...,
             **own: JsonValue,
         ) -> None: ...

@@ -19,7 +19,7 @@ from prefect_toapis.client.yaml_json import BoundedLoader
 _TEXT = re.compile(r"[-+]?\d+:\d+|\d{4}-\d\d?-\d\d?")
 _COMMENT = re.compile(r"([ \t]+)#(.?)")
 _PROMPTS = {"prompt", "scenes"}
-_NAMES = {"name", "batch", "username", "character", "casts", "roles", "role", "remix_of"}
+_NAMES = {"name", "batch", "username", "character", "casts", "roles", "role", "remix_of", "extends"}
 _OTHERS = {"url", "character_url", "image_urls", "from_task", "character_from_task", "extra"}
 _BOOL = "tag:yaml.org,2002:bool"
 _STR = "tag:yaml.org,2002:str"

@@ -57,6 +57,7 @@ class Attempt(BaseModel):
             accepted, but ended without a video; `expired`: the video wasn't fetched in time.
         request: The fields that were sent, from `given()`; URLs without signatures.
         remix_of: The task id of the remixed video; None for other requests.
+        extends: The task id of the extended video; None for other requests.
         labels: Scene, variant and cast when it was sent.
         folder: The folder of the shot's videos; None in records of earlier releases, which are
             in that folder themselves.
@@ -80,6 +81,7 @@ class Attempt(BaseModel):
     state: State
     request: dict[str, Any] = {}
     remix_of: str | None = None
+    extends: str | None = None
     labels: tuple[str, str, str] | None = None
     take: int | None = None
     folder: str | None = None

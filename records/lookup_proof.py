@@ -55,6 +55,7 @@ def can_prove(other: Attempt, lost: Attempt) -> bool:
     return (
         other.task_id is not None
         and other.remix_of is None  # looking up remixes is not documented ([A])
+        and other.extends is None
         and other.shot_id != lost.shot_id
         and other.account is not None
         and other.account == lost.account

@@ -2,10 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from prefect_toapis.client.requests import RemixRequest, VideoRequest
+from prefect_toapis.client.requests import (
+    ExtendRequest,
+    GenerationRequest,
+    RemixRequest,
+    VideoRequest,
+)
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.records.attempts import Attempt
 from prefect_toapis.records.documents import read_document
@@ -153,14 +159,21 @@ def _sent(batch: str, where: str, attempt: Attempt) -> Shot:
     )
 
 
-def _request(attempt: Attempt) -> VideoRequest | RemixRequest:
+def _request(attempt: Attempt) -> GenerationRequest:
     given = {"prompt": "", **attempt.request}
-    kind = VideoRequest if attempt.remix_of is None else RemixRequest
-    known = {name: value for name, value in given.items() if name in kind.model_fields}
     try:
         if attempt.remix_of is not None:
+            known = _known(RemixRequest, given)
             return RemixRequest.model_validate({**known, "task_id": attempt.remix_of})
+        if attempt.extends is not None:
+            known = _known(ExtendRequest, given)
+            return ExtendRequest.model_validate({**known, "task_id": attempt.extends})
+        known = _known(VideoRequest, given)
         extra = {name: value for name, value in given.items() if name not in known}
         return VideoRequest.model_validate({**known, "extra": extra})
     except ValidationError:  # for display only; it was already sent
         return VideoRequest(prompt=str(given["prompt"]))
+
+
+def _known(kind: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in kind.model_fields}

@@ -26,7 +26,7 @@ from prefect_toapis.client.errors import (
 )
 from prefect_toapis.client.refusals import read_refusal
 from prefect_toapis.client.request_rules import check
-from prefect_toapis.client.requests import RemixRequest
+from prefect_toapis.client.requests import ExtendRequest, RemixRequest
 from prefect_toapis.errors import (
     CreationUnresolved,
     DocumentDamaged,
@@ -238,6 +238,7 @@ class Buyer:
             state="sending",
             request=item.request.shown().given(),
             remix_of=item.request.task_id if isinstance(item.request, RemixRequest) else None,
+            extends=item.request.task_id if isinstance(item.request, ExtendRequest) else None,
             labels=item.labels,
             take=item.take,
             folder=item.folder,

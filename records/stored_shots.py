@@ -76,8 +76,8 @@ class StoredShot(BaseModel):
         if missing <= 0:
             return None
         return (
-            f"{len(self.videos)} of {self.shot.request.outputs} ordered videos were returned, {missing} "
-            f"missing; `prefect-toapis reconcile {self.shot.batch}` requests the rest"
+            f"{len(self.videos)} of {self.shot.request.outputs} ordered videos were returned, "
+            f"{missing} missing; `prefect-toapis reconcile {self.shot.batch}` requests the rest"
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from prefect_toapis.client.errors import Money
-from prefect_toapis.client.requests import RemixRequest
+from prefect_toapis.client.requests import ExtendRequest, RemixRequest
 from prefect_toapis.client.sendable_values import too_deep
 from prefect_toapis.planning.labels import is_batch_name, shot_label
 from prefect_toapis.planning.plan import Shot
@@ -382,6 +382,8 @@ def _of_shot(shot: Shot) -> dict[str, Any]:
     given = shot.request.shown().given()
     if isinstance(shot.request, RemixRequest):
         given["remix_of"] = shot.request.task_id
+    if isinstance(shot.request, ExtendRequest):
+        given["extends"] = shot.request.task_id
     return {
         **shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"}),
         "model": given.pop("model"),

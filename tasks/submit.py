@@ -1,4 +1,4 @@
-"""The tasks that buy a shot or a remix, once."""
+"""The tasks that buy a shot, a remix or an extension, once."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +9,12 @@ from uuid import uuid4
 from prefect.runtime import flow_run
 
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
-from prefect_toapis.client.requests import RemixRequest, VideoRequest
+from prefect_toapis.client.requests import (
+    ExtendRequest,
+    GenerationRequest,
+    RemixRequest,
+    VideoRequest,
+)
 from prefect_toapis.planning.plan import Shot, single_shot
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.records.attempts import Submissions, refuse_lost
@@ -117,13 +122,13 @@ async def submit_in_run(
 
 
 async def buy(
-    wanted: Shot | VideoRequest | RemixRequest,
+    wanted: Shot | GenerationRequest,
     credentials: ToAPIsCredentials,
     bucket: VideoBucket | None,
     settings: RunSettings,
     uploads: Mapping[str, str] = MappingProxyType({}),
 ) -> Generation:
-    """Buy a shot or a request; see `submit_video` and `remix_video`.
+    """Buy a shot or a request; see `submit_video`, `remix_video` and `extend_video`.
 
     Args:
         wanted: With content references instead of files.
@@ -201,8 +206,51 @@ remix_video = sync_task(aremix_video)
 """`aremix_video` for sync code."""
 
 
+@step("extend_video", named("extend", "request"))
+async def aextend_video(
+    request: ExtendRequest,
+    *,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None = None,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - not changed
+) -> Generation:
+    """Extend a finished video, or continue an earlier purchase. This spends money.
+
+    It is bought once and recorded as a remix is; see `remix_video`.
+
+    Args:
+        request: The video, and how it goes on.
+        credentials: Of the account that pays.
+        bucket: Contains the record.
+        settings: Account group, look-up window, retries.
+
+    Returns:
+        The generation, for `poll_video` and `download_video`.
+
+    Raises:
+        InvalidRequest: Its model doesn't extend videos, or a rule is broken; nothing was sent.
+        APIError: The API refuses it.
+        Transient: It could not be sent; Prefect retries this task.
+        GenerationFailed: An earlier attempt failed, and the settings don't allow a retry.
+        CreationUnresolved: It may have been accepted, and can't be looked up; see its advice.
+
+    Example:
+        ```python
+        request = ExtendRequest(
+            task_id=generation.task_id, model="grok-video-1.0", prompt="She turns and waves"
+        )
+        generation = await aextend_video(request, credentials=credentials, bucket=bucket)
+        ```
+    """
+    return await buy(request, credentials, bucket, settings)
+
+
+extend_video = sync_task(aextend_video)
+"""`aextend_video` for sync code."""
+
+
 async def _buy_unrecorded(
-    request: VideoRequest | RemixRequest, api: Submissions, uploads: Mapping[str, str]
+    request: GenerationRequest, api: Submissions, uploads: Mapping[str, str]
 ) -> Generation:
     business_id = f"pt{uuid4().hex[:26]}-1"
     await api.ready()

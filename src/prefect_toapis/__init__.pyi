@@ -26,6 +26,7 @@ from .client.errors import Unauthorized as Unauthorized
 from .client.errors import Unavailable as Unavailable
 from .client.errors import UnreadableReply as UnreadableReply
 from .client.errors import WebhookNotConfigured as WebhookNotConfigured
+from .client.requests import ExtendRequest as ExtendRequest
 from .client.requests import RemixRequest as RemixRequest
 from .client.requests import VideoRequest as VideoRequest
 from .errors import BatchFailed as BatchFailed
@@ -87,8 +88,10 @@ from .tasks.download import adownload_video as adownload_video
 from .tasks.download import download_video as download_video
 from .tasks.poll import apoll_video as apoll_video
 from .tasks.poll import poll_video as poll_video
+from .tasks.submit import aextend_video as aextend_video
 from .tasks.submit import aremix_video as aremix_video
 from .tasks.submit import asubmit_video as asubmit_video
+from .tasks.submit import extend_video as extend_video
 from .tasks.submit import remix_video as remix_video
 from .tasks.submit import submit_video as submit_video
 from .tasks.uploads import aupload_clip as aupload_clip
