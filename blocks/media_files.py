@@ -9,6 +9,7 @@ from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.local_files import file_size, read_file, why_unreadable
 from prefect_toapis.client.media import HEAD, Kind, media_fault, size_fault
+from prefect_toapis.client.media_limits import MediaContent, media_content
 from prefect_toapis.client.references import reference
 from prefect_toapis.client.urls import without_query
 from prefect_toapis.records.store import LONGEST
@@ -23,10 +24,17 @@ class MediaFile:
     Args:
         name: Of the file, without its folder.
         content: Of the file.
+        kind: Image or clip.
     """
 
     name: str
     content: bytes = field(repr=False)
+    kind: Kind
+
+    @property
+    def facts(self) -> MediaContent:
+        """What is known of the content; models have limits of their own."""
+        return media_content(self.content, self.kind)
 
     @property
     def reference(self) -> str:
@@ -60,7 +68,7 @@ async def read_media(path: str, kind: Kind, credentials: S3Credentials | None = 
     if fault := media_fault(content[:HEAD], len(content), kind):
         raise InvalidRequest([f"{path}: {fault}"])
     # The name is sent with the upload, and stored with it.
-    return MediaFile(without_query(path).rpartition("/")[2], content)
+    return MediaFile(without_query(path).rpartition("/")[2], content, kind)
 
 
 def read_object(uri: str) -> bytes | None:

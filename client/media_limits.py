@@ -1,10 +1,13 @@
 """What a model requires of the files in its fields, beyond the limits of uploads."""
 
+import io
+import struct
 from typing import NamedTuple
 
+import imagesize
 from pydantic import BaseModel, ConfigDict, Field
 
-from prefect_toapis.client.media import SUFFIXES, Kind
+from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
 
 
 class MediaContent(NamedTuple):
@@ -21,6 +24,31 @@ class MediaContent(NamedTuple):
     media_type: str | None
     size: int
     pixels: tuple[int, int] | None = None
+
+
+def media_content(content: bytes, kind: Kind) -> MediaContent:
+    """What is known of a file's content, from its first bytes.
+
+    Args:
+        content: Of the whole file.
+        kind: Image or video.
+
+    Example:
+        >>> gif = b"GIF89a" + bytes([64, 0, 36, 0]) + bytes(20)
+        >>> media_content(gif, "image")
+        MediaContent(kind='image', media_type='image/gif', size=30, pixels=(64, 36))
+    """
+    found = media_type(content[:HEAD], kind)
+    pixels = _pixels(content) if kind == "image" and found else None
+    return MediaContent(kind, found, len(content), pixels)
+
+
+def _pixels(content: bytes) -> tuple[int, int] | None:
+    try:
+        width, height = imagesize.get(io.BytesIO(content))
+    except (ValueError, LookupError, ArithmeticError, EOFError, struct.error):  # it is damaged
+        return None
+    return (width, height) if width > 0 and height > 0 else None
 
 
 class MediaLimits(BaseModel):

@@ -16,6 +16,7 @@ from prefect_toapis.client.requests import Request
 T = TypeVar("T")
 
 _REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
+_NAMES = re.compile(r"[^.\[\]]+")  # in a place
 _ROLE = re.compile(r"\{[^{}]*\}")
 _LONGEST = 1024  # characters of a path
 _MEDIA = (
@@ -63,6 +64,26 @@ def references_in(request: Request) -> list[str]:
 def references_by_place(request: Request) -> Iterator[tuple[str, str]]:
     """Each reference in a request's given fields with its place, such as `image_urls[0]`."""
     return _placed(request.given(), "")
+
+
+def rule_at(place: str, rules: Mapping[str, FieldRule]) -> FieldRule | None:
+    """The rule of the field at a place, such as `image_with_roles[0].url`; None if unlisted.
+
+    Args:
+        place: From `references_by_place`.
+        rules: By the field's name.
+
+    Example:
+        >>> rules = {"images": FieldRule(items={"url": FieldRule(format="url", media="image")})}
+        >>> rule_at("images[3].url", rules).media
+        'image'
+    """
+    names = [name for name in _NAMES.findall(place) if not name.isdigit()]
+    field, *members = names[1:] if names[0] == "metadata" else names
+    rule = rules.get(field)
+    for member in members:
+        rule = rule.items.get(member) if rule else None
+    return rule
 
 
 def with_urls(value: T, urls: Mapping[str, str]) -> T:

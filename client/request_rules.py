@@ -99,6 +99,18 @@ def ignored(request: Request, catalogue: Catalogue) -> list[str]:
     ]
 
 
+def longest_render(request: Request, catalogue: Catalogue) -> float:
+    """How long a generation may take by the rules of its model, in seconds; 0: as usual.
+
+    Example:
+        >>> request = VideoRequest(prompt="A dog", model="viduq3-pro", off_peak=True)
+        >>> longest_render(request, Catalogue.shipped())
+        172800.0
+    """
+    rules = catalogue.rules_of(request.model)
+    return rules.hours(_named(request, rules)) * 3600 if rules else 0.0
+
+
 def check(request: Request, catalogue: Catalogue, *, private: bool = False) -> list[Fault]:
     """Check a request against the rules of its model.
 

@@ -19,6 +19,7 @@ from prefect_toapis.flows.progress import Progress
 from prefect_toapis.flows.run_names import run_facts
 from prefect_toapis.flows.shards import shard_faults
 from prefect_toapis.planning.casting import creation_request
+from prefect_toapis.planning.file_references import content_faults
 from prefect_toapis.planning.labels import batch_name
 from prefect_toapis.planning.plan import Plan, plan_batch
 from prefect_toapis.planning.pricing import (
@@ -71,7 +72,7 @@ async def checked_batch(
     credentials, bucket = await blocks_or_faults(credentials, bucket, faults)
     balance = await ask_balance(credentials, settings, faults) if credentials else None
     name = _name(spec, faults)
-    sources = await read_sources(spec, bucket) if bucket else Sources(spec, {}, [])
+    sources = await read_sources(spec, bucket) if bucket else Sources(spec, {}, {}, [])
     uri = bucket.uri() if bucket else ""
     plan = plan_batch(sources.spec, name, uri)
     private = plan.faults and credentials and await is_private(credentials)
@@ -81,6 +82,7 @@ async def checked_batch(
     # An unreadable file already explains why there are no scenes.
     if spec.scenes or not known_faults:
         faults += plan.faults
+    faults += _content_faults(plan, sources)
     if credentials is None or bucket is None:
         raise InvalidBatch(faults)
     entries = await list_batch(name, BucketStore(bucket), settings)
@@ -105,6 +107,16 @@ async def checked_batch(
             raise InvalidBatch(faults)
         _announce(spec, plan, batch)
         yield batch
+
+
+def _content_faults(plan: Plan, sources: Sources) -> list[str]:
+    """Return each file that a model rejects, once."""
+    found = [
+        fault
+        for shot in plan.shots
+        for fault in content_faults(shot.request, sources.contents, sources.files)
+    ]
+    return list(dict.fromkeys(found))
 
 
 async def cost_of_run(batch: Batch) -> Cost:

@@ -13,6 +13,7 @@ from prefect_toapis.blocks import BucketStore, VideoBucket
 from prefect_toapis.blocks.media_files import read_media
 from prefect_toapis.client.errors import InvalidRequest, ToAPIsError
 from prefect_toapis.client.local_files import length_fault, read_file
+from prefect_toapis.client.media_limits import MediaContent
 from prefect_toapis.client.references import reference
 from prefect_toapis.errors import StoreError
 from prefect_toapis.flows.default_blocks import bucket_or_default
@@ -57,11 +58,28 @@ class Sources:
     Args:
         spec: With content references instead of paths, and task ids instead of earlier shots.
         files: By reference.
+        contents: What is known of each file's content, by reference.
         faults: Of files and shots that are missing or not accepted by the API.
     """
 
     spec: BatchSpec
     files: dict[str, File]
+    contents: dict[str, MediaContent]
+    faults: list[str]
+
+
+class FilesRead(NamedTuple):
+    """The files of a batch, after reading.
+
+    Args:
+        references: To each file's content; unreadable files have one, too, so that the rest of
+            the batch can be checked.
+        contents: What is known of each content, by reference.
+        faults: Of files that are missing or not accepted by the API.
+    """
+
+    references: dict[File, str]
+    contents: dict[str, MediaContent]
     faults: list[str]
 
 
@@ -72,27 +90,22 @@ async def read_sources(spec: BatchSpec, bucket: VideoBucket) -> Sources:
         spec: With paths and names of earlier shots.
         bucket: Contains earlier batches; its credentials are used for `s3://` files.
     """
-    found, faults = await read_files(files_in(spec), bucket)
-    spec = with_references(spec, found)
+    found = await read_files(files_in(spec), bucket)
+    spec = with_references(spec, found.references)
     tasks, unknown = await _read_sources(spec, BucketStore(bucket))
-    files = {reference: file for file, reference in found.items()}
-    return Sources(with_task_ids(spec, tasks), files, faults + unknown)
+    files = {reference: file for file, reference in found.references.items()}
+    return Sources(with_task_ids(spec, tasks), files, found.contents, found.faults + unknown)
 
 
-async def read_files(
-    files: dict[File, str], bucket: VideoBucket
-) -> tuple[dict[File, str], list[str]]:
-    """Read files; return references to their contents, and the faults.
+async def read_files(files: dict[File, str], bucket: VideoBucket) -> FilesRead:
+    """Read files.
 
     Args:
         files: Each with the field that refers to it, for messages.
         bucket: Its credentials are used for `s3://` files.
-
-    Returns:
-        The references and faults. Unreadable files have a reference too, so that the rest of the
-        batch can be checked.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
+    contents: dict[str, MediaContent] = {}
     faults: list[str] = []
 
     async def read(file: File, field: str) -> str:
@@ -104,11 +117,12 @@ async def read_files(
         except StoreError as error:
             faults.append(f"{field}: {error}")
         else:
+            contents[media.reference] = media.facts
             return media.reference
         return reference(sha256(file.path.encode()).hexdigest())
 
     references = await asyncio.gather(*[read(file, field) for file, field in files.items()])
-    return dict(zip(files, references, strict=True)), faults
+    return FilesRead(dict(zip(files, references, strict=True)), contents, faults)
 
 
 async def upload_files(

@@ -10,10 +10,11 @@ from typing import NamedTuple, TypeVar
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.media import Kind
+from prefect_toapis.client.media_limits import MediaContent
 from prefect_toapis.client.model_rules import FieldRule
-from prefect_toapis.client.references import is_file, with_files
+from prefect_toapis.client.references import is_file, references_by_place, rule_at, with_files
 from prefect_toapis.client.request_fields import SceneFields, VariantFields
-from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.requests import Request, VideoRequest
 from prefect_toapis.planning.labels import scene_labels, variant_labels
 from prefect_toapis.planning.spec import BatchSpec, Character
 
@@ -76,6 +77,25 @@ def map_request(request: VideoRequest, change: Change) -> VideoRequest:
     without_own = request.model_copy(update={"extra": {}})
     extra = with_files(request.extra, _fields_of(request.model), change)
     return _of_scene(without_own, change).model_copy(update={"extra": extra})
+
+
+def content_faults(
+    request: Request, contents: Mapping[str, MediaContent], files: Mapping[str, File]
+) -> list[str]:
+    """Return why the model of a request rejects files that it refers to.
+
+    Args:
+        request: With references in place of files.
+        contents: What is known of each content, by reference.
+        files: By reference, for messages.
+    """
+    rules = _rules_of(request)
+    return [
+        f"{place}: {files[found].path}: {fault} ({request.model})"
+        for place, found in references_by_place(request)
+        if (rule := rule_at(place, rules)) and rule.limits and found in contents
+        if (fault := rule.limits.fault(contents[found]))
+    ]
 
 
 def resolve_relative_paths(spec: BatchSpec, folder: str) -> BatchSpec:
@@ -148,6 +168,12 @@ def _of_scene(scene: S, change: Change) -> S:
 def _of_variant(variant: V, change: Change) -> V:
     extra = with_files(variant.extra, _fields_of(variant.model), change)
     return variant.model_copy(update={"extra": extra})
+
+
+def _rules_of(request: Request) -> Mapping[str, FieldRule]:
+    """The rules of a request's fields."""
+    rules = Catalogue.current().rules_of(request.model)
+    return (rules.section(request.section) or {}) if rules else {}
 
 
 def _fields_of(model: str) -> Mapping[str, FieldRule]:

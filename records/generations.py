@@ -8,10 +8,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 from typing_extensions import Self
 
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.pacing import KEPT
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.polling import SHORTEST_RENDER, Expected
 from prefect_toapis.client.replies import CharacterReply, Output, Reply, Status
+from prefect_toapis.client.request_rules import longest_render
+from prefect_toapis.client.requests import ExtendRequest
 from prefect_toapis.planning.plan import Shot
 
 _LIFETIME = timedelta(hours=24)  # of a result, from its completion ([D])
@@ -72,7 +75,16 @@ class Generation(BaseModel):
         if self.shot is None:
             return ""
         request = self.shot.request
-        return f"{request.model} {request.duration or ''}".rstrip()
+        duration = "" if isinstance(request, ExtendRequest) else request.duration or ""
+        slow = "slow" if self.longest_render else ""
+        return " ".join(f"{request.model} {duration} {slow}".split())
+
+    @property
+    def longest_render(self) -> float:
+        """How long it may take by the rules of its model, in seconds; 0: as usual."""
+        if self.shot is None:
+            return 0.0
+        return longest_render(self.shot.request, Catalogue.current())
 
     def expected(self, now: datetime) -> Expected:
         """Return what the poll scheduler needs to know about it."""
@@ -87,14 +99,14 @@ class Generation(BaseModel):
 
         The provider's expiry only counts if it is after the completion, and if the generation is
         that old by our own record as well. Without it, results expire two days after the
-        submission; if that is unknown, they never do.
+        submission, or later if its model takes long; if that is unknown, they never do.
         """
         if self.submitted_at is None:
             return False
         age = now - self.submitted_at
         if self._expiry is not None:
             return age >= _LIFETIME and now.timestamp() >= self._expiry
-        return age > _RESULT_TTL_MAX
+        return age > _RESULT_TTL_MAX + timedelta(seconds=self.longest_render)
 
     def after(self, reply: Reply) -> Self:
         """Return the generation updated from a status reply."""

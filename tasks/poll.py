@@ -130,6 +130,7 @@ async def _wait(
 ) -> Generation:
     with account_of(credentials, settings) as account:
         policy = await _poll_policy(account, generation.task_id, settings)
+        policy = replace(policy, timeout=max(policy.timeout, generation.longest_render))
         buyer = Buyer(account, BucketStore(bucket), settings) if bucket else None
         return await wait_for(generation, account, policy, buyer, on_reply)
 

@@ -4,9 +4,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
-from prefect_toapis.blocks.media_files import read_media
+from prefect_toapis.blocks.media_files import MediaFile, read_media
+from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.planning.file_references import File, files_of, map_request
+from prefect_toapis.planning.file_references import File, content_faults, files_of, map_request
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.records.uploads import Upload, find_upload, remember
 from prefect_toapis.tasks.options import account_of, api_is_private, named, run_logger, step
@@ -99,6 +100,15 @@ async def upload(
 ) -> Upload:
     """Upload a file unless the bucket has a recent upload of its content; see `upload_image`."""
     media = await read_media(file.path, file.kind, bucket.credentials if bucket else None)
+    return await _upload_media(media, credentials, bucket, settings)
+
+
+async def _upload_media(
+    media: MediaFile,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket | None,
+    settings: RunSettings,
+) -> Upload:
     store = BucketStore(bucket) if bucket else None
     now = datetime.now(timezone.utc)
     if store and (
@@ -106,7 +116,7 @@ async def upload(
     ):
         return known
     with account_of(credentials, settings) as account:
-        url = await account.upload(media.content, media.name, file.kind)
+        url = await account.upload(media.content, media.name, media.kind)
     uploaded = Upload(reference=media.reference, url=url, name=media.name, uploaded_at=now)
     if store:
         await remember(uploaded, store)
@@ -124,9 +134,19 @@ async def with_uploads(
 
     Returns:
         The request with content references instead of files, and the URLs by reference.
+
+    Raises:
+        InvalidRequest: The model rejects a file; nothing was uploaded.
     """
+    of_bucket = bucket.credentials if bucket else None
+    media = {file: await read_media(*file, of_bucket) for file in files_of(request)}
+    request = map_request(request, lambda path, kind: media[File(path, kind)].reference)
+    contents = {found.reference: found.facts for found in media.values()}
+    files = {found.reference: file for file, found in media.items()}
+    if faults := content_faults(request, contents, files):
+        raise InvalidRequest(faults)
     uploads = {
-        file: await upload(file, credentials, bucket, settings) for file in files_of(request)
+        file: await _upload_media(found, credentials, bucket, settings)
+        for file, found in media.items()
     }
-    request = map_request(request, lambda path, kind: uploads[File(path, kind)].reference)
     return request, {uploaded.reference: uploaded.url for uploaded in uploads.values()}
