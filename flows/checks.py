@@ -26,6 +26,7 @@ from prefect_toapis.planning.pricing import (
     Cost,
     budget_faults,
     cost_of,
+    dearest,
     generation_credits,
     price_of,
 )
@@ -36,10 +37,10 @@ from prefect_toapis.records.attempts import (
     Submit,
     latest,
     may_be_paid,
-    next_step,
     read_record,
 )
 from prefect_toapis.records.characters import order_of, read_known, registered
+from prefect_toapis.records.fallbacks import next_purchase
 from prefect_toapis.records.layout import CHARACTERS
 from prefect_toapis.records.plan_file import PlanFile
 from prefect_toapis.records.store import Entry, Store
@@ -114,7 +115,8 @@ def _content_faults(plan: Plan, sources: Sources) -> list[str]:
     found = [
         fault
         for shot in plan.shots
-        for fault in content_faults(shot.request, sources.contents, sources.files)
+        for request in shot.candidates
+        for fault in content_faults(request, sources.contents, sources.files)
     ]
     return list(dict.fromkeys(found))
 
@@ -132,22 +134,24 @@ async def cost_of_run(batch: Batch) -> Cost:
     record = await read_record(batch.name, batch.store)
     attempts = [attempt for attempts in record.values() for attempt in attempts]
     sent = [attempt.request for attempt in attempts if may_be_paid(attempt)]
-    wanted: list[tuple[Request, Sequence[Attempt]]] = [
-        (shot.request, record[shot.record]) for shot in batch.to_buy
+    wanted: list[tuple[Sequence[Request], Sequence[Attempt]]] = [
+        (shot.candidates, record[shot.record]) for shot in batch.to_buy
     ]
     if batch.to_make:
         wanted += await _creations(batch.to_make, batch.store)
+    steps = [
+        (candidates, *next_purchase(latest(earlier), candidates, settings))
+        for candidates, earlier in wanted
+    ]
     return cost_of(
         [generation_credits(request, settings.purchases.prices, catalogue) for request in sent],
         [
-            price_of(request, settings.purchases.prices, catalogue)
-            for request, earlier in wanted
-            if isinstance(
-                next_step(
-                    latest(earlier), settings.retries.failed_shots, settings.purchases.on_expired
-                ),
-                Submit,
+            dearest(
+                price_of(request, settings.purchases.prices, catalogue)
+                for request in candidates[candidate:]
             )
+            for candidates, step, candidate in steps
+            if isinstance(step, Submit)
         ],
     )
 
@@ -219,10 +223,10 @@ def _announce(spec: BatchSpec, plan: Plan, batch: Batch) -> None:
 
 async def _creations(
     characters: Iterable[Character], store: Store
-) -> list[tuple[Request, Sequence[Attempt]]]:
+) -> list[tuple[Sequence[Request], Sequence[Attempt]]]:
     record = await read_record(CHARACTERS, store)
     registry = registered(await store.list_keys(f"{CHARACTERS}/"))
     return [
-        (creation_request(character), record[order_of(character, registry).record])
+        ([creation_request(character)], record[order_of(character, registry).record])
         for character in characters
     ]

@@ -10,7 +10,9 @@ from prefect.utilities.annotations import quote
 from prefect_toapis.blocks.prefect_internals import without_result_storage
 from prefect_toapis.client.errors import (
     ACCOUNT_REFUSED,
+    APIError,
     GenerationFailed,
+    InvalidRequest,
     Money,
     NotFound,
     ResultExpired,
@@ -155,7 +157,7 @@ class _Runner:
     async def _run_or_rebuild(self, shot: Shot) -> None:
         """Run a shot; if that fails, rebuild it from videos in the bucket."""
         try:
-            await self._run_shot(shot)
+            await self._run_candidates(shot)
         except ToAPIsError as error:
             if isinstance(error, StoreError) or not self._batch.inventory.has_files(shot):
                 raise
@@ -163,6 +165,32 @@ class _Runner:
             if done is None:
                 raise
             self._record_stored(shot, done)
+
+    async def _run_candidates(self, shot: Shot) -> None:
+        """Run a shot; while a model refuses or fails to make it, with the next of its fallbacks.
+
+        The record determines which one is sent, so that an earlier run's failures count.
+        """
+        for _ in shot.fallbacks:
+            if await self._is_made(shot):
+                return
+        await self._run_shot(shot)
+
+    async def _is_made(self, shot: Shot) -> bool:
+        """Run a shot that has fallbacks; return False if it surely bought nothing."""
+        try:
+            await self._run_shot(shot)
+        except GenerationFailed as error:
+            self._outcomes.accepted.pop(shot.shot_id, None)
+            get_run_logger().warning("%s: %s Trying its next fallback", shot.label, error)
+        except (APIError, InvalidRequest) as error:
+            accepted = shot.shot_id in self._outcomes.accepted
+            if accepted or isinstance(error, ACCOUNT_REFUSED) or error.money != "not spent":
+                raise
+            get_run_logger().warning("%s: %s Trying its next fallback", shot.label, error)
+        else:
+            return True
+        return False
 
     async def _run_shot(self, shot: Shot) -> None:
         """Submit a shot; then wait for its generation and store it, unless only submitting."""

@@ -16,7 +16,7 @@ from prefect_toapis.client.references import is_file, references_by_place, rule_
 from prefect_toapis.client.request_fields import SceneFields, VariantFields
 from prefect_toapis.client.requests import Request, VideoRequest
 from prefect_toapis.planning.labels import scene_labels, variant_labels
-from prefect_toapis.planning.spec import BatchSpec, Character
+from prefect_toapis.planning.spec import BatchSpec, Character, Variant
 
 Change = Callable[[str, Kind], str]
 
@@ -167,7 +167,11 @@ def _of_scene(scene: S, change: Change) -> S:
 
 def _of_variant(variant: V, change: Change) -> V:
     extra = with_files(variant.extra, _fields_of(variant.model), change)
-    return variant.model_copy(update={"extra": extra})
+    changed = variant.model_copy(update={"extra": extra})
+    if isinstance(changed, Variant) and changed.fallbacks:
+        fallbacks = [_of_variant(fallback, change) for fallback in changed.fallbacks]
+        return changed.model_copy(update={"fallbacks": fallbacks})
+    return changed
 
 
 def _rules_of(request: Request) -> Mapping[str, FieldRule]:

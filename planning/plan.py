@@ -2,13 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.client.request_fields import SceneFields, VariantFields
 from prefect_toapis.client.request_rules import MOST_CHARACTERS, check, ignored, unchecked
 from prefect_toapis.client.requests import (
     GenerationRequest,
@@ -28,6 +26,7 @@ from prefect_toapis.planning.casting import (
     unfilled,
     url_fault,
 )
+from prefect_toapis.planning.combining import fallback_requests, requested
 from prefect_toapis.planning.derived_videos import as_sent, derived_faults
 from prefect_toapis.planning.file_references import File
 from prefect_toapis.planning.identity import FOLDER_ID, business_id, shot_id
@@ -50,6 +49,7 @@ class Shot(BaseModel):
         scene, variant, cast: Labels; the cast is empty for a scene without roles.
         take: 1, 2, ...
         request: What is sent, with the roles resolved, and references in place of files.
+        fallbacks: What is sent instead, in this order, if a model refuses or fails to make it.
         folder: Where the bucket keeps its videos, below the bucket's prefix.
         record: Where the bucket keeps its attempts; empty: not looked up yet.
     """
@@ -63,6 +63,7 @@ class Shot(BaseModel):
     cast: str = ""
     take: int = 1
     request: GenerationRequest
+    fallbacks: list[VideoRequest] = []
     folder: str
     record: str = Field(default="", exclude=True)
 
@@ -86,6 +87,15 @@ class Shot(BaseModel):
         return self.model_copy(update={"folder": folder, "record": record})
 
     @property
+    def candidates(self) -> list[GenerationRequest]:
+        """The request and its fallbacks, in their order."""
+        return [self.request, *self.fallbacks]
+
+    def with_request(self, request: GenerationRequest) -> "Shot":
+        """Return a copy that is made by this request alone."""
+        return self.model_copy(update={"request": request, "fallbacks": []})
+
+    @property
     def supports_lookup(self) -> bool:
         """Whether it can be looked up by its business id.
 
@@ -99,11 +109,13 @@ class Shot(BaseModel):
 
     def unsigned(self) -> "Shot":
         """Return a copy whose request can be rebuilt without signatures; see `VideoRequest`."""
-        return self.model_copy(update={"request": self.request.unsigned()})
+        fallbacks = [request.unsigned() for request in self.fallbacks]
+        return self.model_copy(update={"request": self.request.unsigned(), "fallbacks": fallbacks})
 
     def shown(self) -> "Shot":
         """Return a copy safe to show and store: the URLs in its request have no queries."""
-        return self.model_copy(update={"request": self.request.shown()})
+        fallbacks = [request.shown() for request in self.fallbacks]
+        return self.model_copy(update={"request": self.request.shown(), "fallbacks": fallbacks})
 
     def business_id(self, attempt: int) -> str:
         """Return the business id that the provider gets for an attempt."""
@@ -289,10 +301,12 @@ def _too_much(spec: BatchSpec, product: Sequence[_Part], filling: Filling) -> st
 def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, ResolvedCast]]:
     """Yield the shots of a scene, each with its cast."""
     for variant_name, variant in part.variants:
-        asked = _asked(part.scene, variant)
+        asked = requested(part.scene, variant)
         to_send = as_sent(part.scene, asked)
+        others = fallback_requests(part.scene, variant)
         for cast in part.casts:
             request = as_sent(part.scene, _resolved(asked, cast))
+            fallbacks = [_resolved(other, cast) for other in others]
             for take in range(1, variant.takes + 1):
                 identity = shot_id(
                     destination=destination,
@@ -303,28 +317,8 @@ def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, Re
                     take=take,
                 )
                 labels = (part.label, variant_name, cast.label)
-                yield _shot(request, labels, batch, identity, take), cast
-
-
-def _asked(scene: Scene, variant: Variant) -> VideoRequest:
-    """Combine the fields of a scene and a variant, roles unresolved.
-
-    A field of the model that both have is taken from the scene.
-    """
-    fields = {
-        **{name: getattr(scene, name) for name in SceneFields.model_fields},
-        **{name: getattr(variant, name) for name in VariantFields.model_fields},
-        "extra": _combined(variant.extra, scene.extra),
-    }
-    return VideoRequest.model_validate(fields)
-
-
-def _combined(of_variant: dict[str, Any], of_scene: dict[str, Any]) -> dict[str, Any]:
-    combined = {**of_variant, **of_scene}
-    both = of_variant.get("metadata"), of_scene.get("metadata")
-    if isinstance(both[0], dict) and isinstance(both[1], dict):
-        combined["metadata"] = {**both[0], **both[1]}
-    return combined
+                shot = _shot(request, labels, batch, identity, take)
+                yield shot.model_copy(update={"fallbacks": fallbacks}), cast
 
 
 def _resolved(asked: VideoRequest, cast: ResolvedCast) -> VideoRequest:
@@ -367,7 +361,7 @@ def _scene_faults(part: _Part) -> list[str]:
         for cast in part.casts
         for fault in _cast_faults(scene, cast)
     ]
-    asked = [(name, _asked(scene, variant)) for name, variant in part.variants]
+    asked = [(name, requested(scene, variant)) for name, variant in part.variants]
     return faults + derived_faults(scene, part.label, asked)
 
 
@@ -387,8 +381,9 @@ def _request_faults(shots: Sequence[Shot], catalogue: Catalogue, *, private: boo
     """Return each broken rule once, with the shots that break it."""
     broken: dict[str, list[str]] = {}
     for shot in shots:
-        for fault in check(shot.request, catalogue, private=private):
-            broken.setdefault(str(fault), []).append(shot.label)
+        for request in shot.candidates:
+            for fault in check(request, catalogue, private=private):
+                broken.setdefault(str(fault), []).append(shot.label)
     return [
         f"{labels[0]}{f' (and {len(labels) - 1} more)' if labels[1:] else ''}: {fault}"
         for fault, labels in broken.items()
@@ -418,7 +413,7 @@ def _unfilled(label: str, roles: Sequence[str], filled: Collection[str]) -> str:
 
 
 def _notes(spec: BatchSpec, shots: Sequence[Shot], catalogue: Catalogue) -> list[str]:
-    requests = [shot.request for shot in shots]
+    requests = [request for shot in shots for request in shot.candidates]
     sentences = [unchecked(request, catalogue) for request in requests]
     sentences += [note for request in requests for note in ignored(request, catalogue)]
     notes = [sentence for sentence in dict.fromkeys(sentences) if sentence]

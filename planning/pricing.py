@@ -174,6 +174,18 @@ def creation_credits(sent: Mapping[str, Any], prices: Sequence[Price]) -> float 
     return price.character_credits
 
 
+def dearest(prices: Iterable[float | Unpriced]) -> float | Unpriced:
+    """Return the highest of the prices of a shot's models; unknown if any of them is.
+
+    Example:
+        >>> dearest([40.0, 60.0])
+        60.0
+    """
+    found = list(prices)
+    unpriced = next((price for price in found if isinstance(price, Unpriced)), None)
+    return unpriced or max(price for price in found if not isinstance(price, Unpriced))
+
+
 def cost_of(spent: Iterable[float | Unpriced], to_pay: Iterable[float | Unpriced]) -> Cost:
     """Add up the cost of a batch.
 

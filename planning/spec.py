@@ -26,6 +26,7 @@ _SHOWS = {"prompt", "image_urls", "extra"}  # some models need no prompt beside 
 _MISSING = object()
 _MOST = 10_000  # variants, characters and casts of a batch
 _ROLES = 100  # of a cast
+_FALLBACKS = 5  # of a variant
 
 
 def _has_own_field(fields: dict[Any, Any]) -> bool:
@@ -100,6 +101,13 @@ class Scene(SceneFields):
         ) -> None: ...
 
 
+class Fallback(VariantFields):
+    """Another model for a variant's shots, if the variant's own surely bought nothing.
+
+    Fields that aren't given are those of the variant, except for fields of its model.
+    """
+
+
 class Variant(VariantFields):
     """The parameters of a video: model, duration, aspect ratio, style and so on.
 
@@ -111,6 +119,12 @@ class Variant(VariantFields):
 
     name: Name = Field(default="", description="Used in labels. Empty: from the parameters.")
     takes: int = Field(default=1, ge=1, le=100, description="How many times to buy the same shot.")
+    fallbacks: list[Fallback] = Field(
+        default=[],
+        max_length=_FALLBACKS,
+        description="Other models, used in this order for a shot that the model before refused or "
+        "failed to make. Never after a submission whose outcome is unknown.",
+    )
 
     _takes_number = field_validator("takes", mode="before")(not_boolean)
 
@@ -126,6 +140,7 @@ class Variant(VariantFields):
             *,
             name: str = "",
             takes: int = 1,
+            fallbacks: list[Fallback] = ...,
             model: str = "sora-2",
             duration: int | None = None,
             aspect_ratio: str | None = None,

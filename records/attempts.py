@@ -289,6 +289,15 @@ class Buyable(Protocol):
         ...
 
     @property
+    def candidates(self) -> Sequence[Request]:
+        """The request and its fallbacks, in their order."""
+        ...
+
+    def with_request(self, request: Any) -> Self:
+        """Return a copy that is made by this request alone."""
+        ...
+
+    @property
     def supports_lookup(self) -> bool:
         """Whether the provider can look it up by its business id."""
         ...

@@ -85,6 +85,15 @@ class CharacterOrder:
         return replace(self, folder=folder, record=record)
 
     @property
+    def candidates(self) -> list[CharacterRequest]:
+        """The request alone: a character has no fallbacks."""
+        return [self.request]
+
+    def with_request(self, request: CharacterRequest) -> "CharacterOrder":
+        """Return a copy with another request."""
+        return replace(self, request=request)
+
+    @property
     def supports_lookup(self) -> bool:
         """False: looking up creations by their business id is not documented ([A])."""
         return False

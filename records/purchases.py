@@ -46,10 +46,10 @@ from prefect_toapis.records.attempts import (
     Submissions,
     Submit,
     lookup_is_conclusive,
-    next_step,
     read_attempt,
     resend_key,
 )
+from prefect_toapis.records.fallbacks import next_purchase
 from prefect_toapis.records.layout import attempt_key, number_of, record_folder
 from prefect_toapis.records.lookup_proof import lookup_works
 from prefect_toapis.records.store import JSON, Store
@@ -178,15 +178,12 @@ class Buyer:
 
     async def _buy(self, item: Buyable) -> Attempt | None:
         """Like `buy`, but return None if another worker recorded the attempt first."""
-        settings = self.settings
         try:
-            step = next_step(
-                await self.latest(item),
-                settings.retries.failed_shots,
-                settings.purchases.on_expired,
-            )
+            latest = await self.latest(item)
         except DocumentDamaged as damage:
             return await self._recover(item, damage)
+        step, candidate = next_purchase(latest, item.candidates, self.settings)
+        item = item.with_request(item.candidates[candidate])
         if isinstance(step, Resume):
             return step.attempt
         if isinstance(step, GiveUp):

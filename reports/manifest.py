@@ -393,8 +393,11 @@ def _of_shot(shot: Shot) -> dict[str, Any]:
 
 
 def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[ManifestRow]:
+    made_by, planned = found.shot.request, labels.request.model
+    fallback = f"made by {made_by.model} in place of {planned}"
+    notes = [found.note, fallback if made_by.model != planned else None]
     shared = {
-        **_of_shot(labels),
+        **_of_shot(labels if made_by.model == planned else labels.with_request(made_by)),
         "status": "stored",
         "task_id": found.task_id,
         "business_id": found.business_id,
@@ -403,7 +406,7 @@ def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[Mani
         "stored_at": found.stored_at,
         "characters": found.characters,
         "in_plan": in_plan,
-        "note": found.note,
+        "note": "; ".join(filter(None, notes)) or None,
         "money": "spent",
     }
     return [ManifestRow(**shared, **video.model_dump()) for video in found.videos]
