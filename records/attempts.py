@@ -20,6 +20,7 @@ from prefect_toapis.client.requests import Request
 from prefect_toapis.client.response_decisions import Accepted
 from prefect_toapis.errors import DocumentDamaged, DocumentTooNew, ObjectRefused, StoreError
 from prefect_toapis.planning.identity import business_id
+from prefect_toapis.planning.price_conditions import REMIX_OF
 from prefect_toapis.records.documents import Moment, read_document
 from prefect_toapis.records.layout import (
     RECORDS,
@@ -100,6 +101,11 @@ class Attempt(BaseModel):
             if name in value and not isinstance(value[name], kinds):
                 raise ValueError(f"{name} has the wrong type")
         return value
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The fields that were sent, with the remixed video: what decides its price."""
+        return {**self.request, **({REMIX_OF: self.remix_of} if self.remix_of else {})}
 
 
 @dataclass(frozen=True)
