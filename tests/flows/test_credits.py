@@ -22,7 +22,6 @@ VARIANTS = [
     Variant(name="twice", model="sora-2-vip", duration=1, n=2),
     Variant(name="private", model="sora-2-vip", duration=1, private=True),
 ]
-COSTS = {"plain": 12, "twice": 12, "private": 9}
 
 
 def priced(settings: RunSettings, prices: list[Price]) -> RunSettings:
@@ -31,13 +30,13 @@ def priced(settings: RunSettings, prices: list[Price]) -> RunSettings:
 
 def paid(simulator: Simulator) -> float:
     """What the ledger's generations cost, by hand."""
-    costs = {"private": 9.0, "plain": 6.0}
-    return sum(
-        costs["private" if body.get("metadata", {}).get("private") else "plain"]
-        * body["duration"]
-        * body.get("metadata", {}).get("n", 1)
-        for body in (each.body for each in simulator.ledger.paid if not each.refunded)
-    )
+    total = 0.0
+    for submission in simulator.ledger.paid:
+        inside = submission.body.get("metadata", {})
+        each = 9.0 if inside.get("private") else 6.0
+        if not submission.refunded:
+            total += each * submission.body["duration"] * inside.get("n", 1)
+    return total
 
 
 async def test_rows_cost_what_their_generations_do(
