@@ -14,7 +14,7 @@ from prefect_toapis.client.model_rules import FieldRule
 from prefect_toapis.client.plain_text import printable
 
 INPUT = "input"
-INPUTS = ("video", "image", "text")
+INPUTS = ("video", "image", "audio", "text")  # the first of which a request has any
 MOST_CONDITIONS = 20  # of a price
 REMIX_OF = "remix_of"
 
@@ -29,7 +29,7 @@ def facts_of(sent: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     Args:
         sent: The fields of a request, from its `given()`, with `remix_of` for a remix; `metadata`
             may be nested.
-        catalogue: Provides defaults, and which fields take videos and images. `input` is missing
+        catalogue: Provides defaults, and which fields take files. `input` is missing
             for models that it doesn't have.
 
     Example:
@@ -142,9 +142,9 @@ def _input_of(given: Mapping[str, Any], rules: Mapping[str, FieldRule]) -> str:
         if given.get(name)
         for kind in _kinds(rule, given[name])
     }
-    if "video" in kinds or given.get(REMIX_OF):
+    if given.get(REMIX_OF):
         return "video"
-    return "image" if "image" in kinds else "text"
+    return next((kind for kind in INPUTS if kind in kinds), "text")
 
 
 def _kinds(rule: FieldRule, value: Any) -> Iterator[str]:

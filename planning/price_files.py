@@ -44,8 +44,8 @@ def prices_in_use(own: Sequence[Price]) -> list[Price]:
         return [*own]
     if "://" in path:  # it may contain a password
         raise InvalidPrices(f"{VARIABLE} is a URL; give the path of a file")
-    named = {price.model for price in own}
-    return [*own, *(price for price in _read(Path(path)) if price.model not in named)]
+    named = {price.model.lower() for price in own}
+    return [*own, *(price for price in _read(Path(path)) if price.model.lower() not in named)]
 
 
 @cache

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from prefect_toapis.client.account_replies import CREDITS_PER_USD, Balance
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.request_fields import not_boolean
+from prefect_toapis.client.request_fields import Model, not_boolean
 from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request
 from prefect_toapis.planning.price_conditions import (
     MOST_CONDITIONS,
@@ -46,9 +46,9 @@ class Price(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", protected_namespaces=())
 
-    model: str = Field(
+    model: Model = Field(
         min_length=1,
-        description="A model's name, or a pattern such as sora-2*. An exact name takes precedence "
+        description="A model's name, or a pattern such as sora-2*, in any case. An exact name takes precedence "
         "over patterns, and a longer pattern over a shorter one.",
     )
     when: dict[str, JsonValue] = Field(
@@ -56,7 +56,8 @@ class Price(BaseModel):
         max_length=MOST_CONDITIONS,
         description="What a request must be for this price, such as mode: pro, resolution: 1080p "
         "or duration: [5, 10], by the names of the model's fields; a list means any of. A field "
-        "that isn't given counts with its default in the catalogue. input is video, image or text: "
+        "that isn't given counts with its default in the catalogue. input is video, image, audio "
+        "or text: "
         "what the request refers to. Of several prices that fit, the one with the most conditions "
         "applies. Empty: any request.",
     )
@@ -186,7 +187,7 @@ def generation_credits(
         sent: The fields of a video or remix request, from its `given()`; of a remix with
             `remix_of`.
         prices: The user's prices.
-        catalogue: Provides defaults, and which fields take videos and images.
+        catalogue: Provides defaults, and which fields take files.
     """
     if "model" not in sent:
         return Unpriced("an earlier submission: its record doesn't contain the request")
@@ -270,23 +271,29 @@ def budget_faults(
 def _price_for(facts: Mapping[str, Any], what: str, prices: Sequence[Price]) -> Price | Unpriced:
     """Return the most specific price that fits: by its model, then by the number of conditions."""
     model: str = facts["model"]
-    named = [price for price in prices if price.model == model or fnmatchcase(model, price.model)]
+    name = model.lower()
+    named = [price for price in prices if _is_for(price, name)]
     if not named:
         return _missing(model, what)
     fitting = [price for price in named if fits(price.when, facts)]
     if not fitting:
-        names = list(dict.fromkeys(name for price in named for name in price.when))
-        known = printable(facts_in_words(names, facts), 2 * _SHOWN)
+        wanted = list(dict.fromkeys(field for price in named for field in price.when))
+        known = printable(facts_in_words(wanted, facts), 2 * _SHOWN)
         return Unpriced(f"{printable(model, _SHOWN)}: none of its prices is for {known}")
 
     def rank(price: Price) -> tuple[bool, int, int]:
-        return price.model == model, len(price.model), len(price.when)
+        return price.model.lower() == name, len(price.model), len(price.when)
 
     first, *others = sorted(fitting, key=rank, reverse=True)
     if others and rank(others[0]) == rank(first):
         both = f"{first.in_words} and {others[0].in_words}"
         return Unpriced(f"{printable(model, _SHOWN)}: the prices {both} both fit; leave one")
     return first
+
+
+def _is_for(price: Price, name: str) -> bool:
+    pattern = price.model.lower()
+    return pattern == name or fnmatchcase(name, pattern)
 
 
 def _missing(model: str, what: str) -> Unpriced:

@@ -16,7 +16,7 @@ def with_credits(manifest: Manifest, prices: Sequence[Price], catalogue: Catalog
     Args:
         manifest: Of the batch.
         prices: In use now.
-        catalogue: Provides defaults, and which fields take videos and images.
+        catalogue: Provides defaults, and which fields take files.
     """
     outputs = Counter(row.shot_id for row in manifest.rows)
 

@@ -65,7 +65,7 @@ class SpendReport:
 
     Args:
         prices: In use now.
-        catalogue: Provides defaults, and which fields take videos and images.
+        catalogue: Provides defaults, and which fields take files.
         sums: By day, model and batch.
         unreadable: How many records can't be read.
         reasons: Why there are purchases without a price, and unreadable records; the first ones.

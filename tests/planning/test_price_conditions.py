@@ -30,6 +30,7 @@ models:
       mode: {choices: [std, pro]}
       audio: {type: boolean}
       image_urls: {format: url, media: image}
+      audio_urls: {format: url, media: audio}
       video_list: {type: array, items: {video_url: {format: url, media: video}}}
     remix: {prompt: {}}
     defaults: {duration: 5, mode: std, audio: true, resolution: 720p}
@@ -87,6 +88,8 @@ def priced(prices: list[Price], **fields: Any) -> float | Unpriced:
         ({"input": "text"}, {}, True),
         ({"input": "image"}, {"image_urls": [URL]}, True),
         ({"input": "text"}, {"image_urls": []}, True),
+        ({"input": "audio"}, {"audio_urls": [URL]}, True),
+        ({"input": "image"}, {"audio_urls": [URL], "image_urls": [URL]}, True),
         ({"input": "video"}, {"video_list": [{"video_url": URL}], "image_urls": [URL]}, True),
         ({"input": "video"}, {"video_list": [{"refer_type": "base"}]}, False),
         ({"input": ["image", "video"]}, {"image_urls": [URL]}, True),
@@ -106,6 +109,16 @@ def test_a_model_that_the_catalogue_does_not_have_is_priced_by_what_was_given() 
     of_text = [Price(model="new", credits=9, when={"input": "text"})]
     unknown = generation_credits({"model": "new"}, of_text, CATALOGUE)
     assert unknown == Unpriced("new: none of its prices is for input unknown")
+
+
+@pytest.mark.parametrize("name", ["LOUD-1", "Loud-*", "loud-1"])
+def test_models_are_named_in_any_case(name: str) -> None:
+    prices = [Price(model=name, credits=9), Price(model="*", credits=1)]
+    for model in ("loud-1", "Loud-1"):
+        assert generation_credits({"model": model}, prices, CATALOGUE) == 9
+    renamed = Price(model="gemini_omni_flash", credits=5)  # by another of its names
+    request = VideoRequest(prompt="A dog", model="gemini_omni_flash")
+    assert price_of(request, [renamed], Catalogue.shipped()) == 5
 
 
 def test_extra_fields_of_a_request_are_compared_too() -> None:

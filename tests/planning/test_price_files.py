@@ -13,15 +13,6 @@ from prefect_toapis.planning.price_files import prices_in_use, read_prices
 from prefect_toapis.planning.pricing import Price, Unpriced, generation_credits
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "prices.yaml"
-CATALOGUE = Catalogue.extended(
-    """
-models:
-  grok-video-1.5: {fields: {prompt: {}, duration: {}}, defaults: {duration: 8}}
-  wan2.6-flash:
-    fields: {prompt: {}, duration: {}, resolution: {}, audio: {}}
-    defaults: {duration: 5, resolution: 1080p, audio: true}
-"""
-)
 PRO = {"model": "kling-v3", "when": {"mode": "pro"}, "credits": 30, "per": "second"}
 BASE = {"model": "kling-v3", "credits": 20, "per": "second"}
 
@@ -155,6 +146,7 @@ def test_without_a_file_there_are_own_prices_alone(monkeypatch: pytest.MonkeyPat
         ("wan2.6-flash", {"audio": False}, 5 * 7.04),
         ("wan2.6-flash", {"resolution": "720p", "duration": 10}, 10 * 8.45),
         ("wan2.6-flash", {"resolution": "720P", "audio": False, "duration": 10}, 10 * 4.23),
+        ("Grok-Video-1.5", {}, 16),
         ("sora-2", {}, None),
     ],
 )
@@ -162,5 +154,5 @@ def test_the_example_has_the_two_published_prices(
     model: str, fields: dict[str, object], costs: float | None
 ) -> None:
     prices = read_prices(EXAMPLE.read_text(encoding="utf-8"), EXAMPLE.name)
-    priced = generation_credits({"model": model, **fields}, prices, CATALOGUE)
+    priced = generation_credits({"model": model, **fields}, prices, Catalogue.shipped())
     assert isinstance(priced, Unpriced) if costs is None else priced == pytest.approx(costs)

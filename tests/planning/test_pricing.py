@@ -94,6 +94,9 @@ def test_a_model_without_a_duration_takes_the_one_of_the_catalogue() -> None:
 
 NO_PRICE = "sora-2-vip: settings.purchases.prices has no price for it, nor has TOAPIS_PRICES"
 NO_DURATION = ": its price is per second; set a duration on the variant"
+AUTOMATIC = (
+    "seedance-2: its price is per second, and its duration automatic; set a duration on the variant"
+)
 NO_CHARACTER = (
     "sora-2: settings.purchases.prices has no character_credits for it, nor has TOAPIS_PRICES"
 )
@@ -109,7 +112,7 @@ ANY_SECOND = Price(model="*", credits=4, per="second")
         (VideoRequest(prompt="A dog", model="sora-2-vip"), [], NO_PRICE),
         (VideoRequest(prompt="A dog"), [SECOND], f"sora-2{NO_DURATION}"),
         (VideoRequest(prompt="A dog", duration=-5), [SECOND], f"sora-2{NO_DURATION}"),
-        (VideoRequest(prompt="A dog", model="kling-v3"), [ANY_SECOND], f"kling-v3{NO_DURATION}"),
+        (VideoRequest(prompt="A dog", model="seedance-2"), [ANY_SECOND], AUTOMATIC),
         (VideoRequest(prompt="A dog", model="new"), [ANY_SECOND], f"new{NO_DURATION}"),
         (VideoRequest(prompt="A dog", model="wan-9"), [ANY_SECOND], f"wan-9{NO_DURATION}"),
         (RemixRequest(task_id="video_1", prompt="Snow"), [SECOND], f"sora-2{NO_DURATION}"),
