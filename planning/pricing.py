@@ -48,8 +48,8 @@ class Price(BaseModel):
 
     model: Model = Field(
         min_length=1,
-        description="A model's name, or a pattern such as sora-2*, in any case. An exact name takes precedence "
-        "over patterns, and a longer pattern over a shorter one.",
+        description="A model's name, or a pattern such as sora-2*, in any case. An exact "
+        "name takes precedence over patterns, and a longer pattern over a shorter one.",
     )
     when: dict[str, JsonValue] = Field(
         default={},

@@ -61,6 +61,35 @@ async def test_rows_cost_what_their_generations_do(
     assert (again.spent, len(simulator.ledger.paid)) == ("", 6)
 
 
+async def test_what_decides_a_price_is_what_was_sent_or_its_default(
+    make: Make, quick: RunSettings, simulator: Simulator
+) -> None:
+    each = {(False, "std"): 3, (True, "std"): 4, (False, "pro"): 5, (True, "pro"): 7}
+    prices = [
+        Price(model="Kling-V3", credits=credit, per="second", when={"audio": audio, "mode": mode})
+        for (audio, mode), credit in each.items()
+    ]
+    fields: list[dict[str, Any]] = [
+        {},
+        {"mode": "pro"},
+        {"mode": "pro", "audio": True},
+        {"duration": 10, "audio": False},
+    ]
+    variants = [
+        Variant.model_validate({"name": f"v{number}", "model": "kling-v3", **given})
+        for number, given in enumerate(fields)
+    ]
+    manifest = await make(["a dog"], variants=variants, settings=priced(quick, prices))
+    assert [row.credits for row in manifest.rows] == [15, 25, 35, 30]
+    bodies = [submission.body for submission in simulator.ledger.paid]
+    charged = sum(
+        each[body.get("audio", False), body.get("mode", "std")] * body.get("duration", 5)
+        for body in bodies
+    )
+    assert charged == 105
+    assert manifest.spent.startswith("spent about 105 credits ")
+
+
 async def test_what_has_no_price_is_unknown_and_without_prices_nothing_is_said(
     make: Make, quick: RunSettings, simulator: Simulator
 ) -> None:
