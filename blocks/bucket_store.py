@@ -96,6 +96,10 @@ class BucketStore:
         """List size and time of objects under a prefix. Raises like `VideoBucket.list_entries`."""
         return await in_request_thread(partial(self.bucket.list_entries, prefix))
 
+    async def list_folders(self, prefix: str) -> list[str]:
+        """List the folders directly below a prefix. Raises like `VideoBucket.list_folders`."""
+        return await in_request_thread(partial(self.bucket.list_folders, prefix))
+
     async def head(self, key: str) -> StoredObject | None:
         """Return an object's metadata; None if it doesn't exist. Raises like `VideoBucket.head`."""
         return await in_request_thread(partial(self.bucket.head, key))

@@ -137,6 +137,26 @@ def list_objects(client: "S3Client", bucket: str, prefix: str) -> dict[str, Entr
     return dict(map(_as_entry, items))
 
 
+def list_folders(client: "S3Client", bucket: str, prefix: str) -> list[str]:
+    """List what keys have between a prefix and the next slash; raises like `list_objects`.
+
+    Args:
+        client: Of the store.
+        bucket: Its name.
+        prefix: Of the whole keys; empty, or with a slash at the end.
+    """
+    paginator = client.get_paginator("list_objects_v2")
+    found: list[str] = []
+    for page in paginator.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        _contents(page, client.meta.endpoint_url)  # it is a list
+        found += [
+            folder["Prefix"][len(prefix) :].rstrip("/")
+            for folder in page.get("CommonPrefixes", [])
+            if "Prefix" in folder
+        ]
+    return found
+
+
 @dataclass(frozen=True)
 class StoreCapabilities:
     """The capabilities of a store, from a write probe.

@@ -43,6 +43,7 @@ from prefect_toapis.blocks.s3_client import (
     boto_errors,
     get_link,
     has_mark,
+    list_folders,
     list_objects,
     put_if_absent,
 )
@@ -290,6 +291,15 @@ class VideoBucket(Block):
         own = len(self._full(""))
         return {key[own:]: entry for key, entry in found.items()}
 
+    def list_folders(self, prefix: str = "") -> list[str]:
+        """List the names of the folders directly below a prefix; see `list_keys`.
+
+        Args:
+            prefix: Empty, or with a slash at the end.
+        """
+        with self._translated("list", prefix):
+            return list_folders(self._s3, self.bucket_name, self._full(prefix))
+
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object; None if it doesn't exist."""
         with self._translated("look at", key):
@@ -388,6 +398,7 @@ class VideoBucket(Block):
     acreate: ClassVar = async_twin(create)
     alist_keys: ClassVar = async_twin(list_keys)
     alist_entries: ClassVar = async_twin(list_entries)
+    alist_folders: ClassVar = async_twin(list_folders)
     ahead: ClassVar = async_twin(head)
     aabort_unfinished: ClassVar = async_twin(abort_unfinished)
     aprobe: ClassVar = async_twin(probe)

@@ -20,6 +20,7 @@ _COMMANDS = {  # imported when called, because most need few of the others' impo
     "reconcile": "reconcile",
     "setup": "setup",
     "simulator": "simulator",
+    "spend": "spend",
     "webhooks": "webhooks",
 }
 

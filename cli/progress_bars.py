@@ -73,6 +73,8 @@ def outcome(manifest: Manifest, progress: Progress, seconds: float) -> Renderabl
     )
     if progress.made:
         summary += f" and {_count(len(progress.made), 'character')}"
+    if manifest.spent:
+        summary += f"; {manifest.spent}"
     return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{summary}"))
 
 

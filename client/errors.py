@@ -131,6 +131,12 @@ class InvalidCatalogue(ToAPIsError, ValueError):
     advice = "Correct the file that TOAPIS_CATALOGUE names, or unset it."
 
 
+class InvalidPrices(ToAPIsError, ValueError):
+    """A file of prices is unreadable or malformed; `message` names the file and the place."""
+
+    advice = "Correct the file that TOAPIS_PRICES names, or unset it."
+
+
 class APIError(ToAPIsError):
     """The API answered with an error that a retry doesn't resolve."""
 

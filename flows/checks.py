@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.account_replies import Balance
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.errors import APIError, Transient, Unauthorized
+from prefect_toapis.client.errors import APIError, InvalidPrices, Transient, Unauthorized
 from prefect_toapis.client.requests import Request
 from prefect_toapis.errors import DocumentTooNew, InvalidBatch, ObjectRefused
 from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
@@ -22,8 +22,10 @@ from prefect_toapis.planning.casting import creation_request
 from prefect_toapis.planning.file_references import content_faults
 from prefect_toapis.planning.labels import batch_name
 from prefect_toapis.planning.plan import Plan, plan_batch
+from prefect_toapis.planning.price_files import prices_in_use
 from prefect_toapis.planning.pricing import (
     Cost,
+    Price,
     budget_faults,
     cost_of,
     dearest,
@@ -97,7 +99,8 @@ async def checked_batch(
         settings=settings,
         progress=progress,
     ) as opened:
-        cost = await cost_of_run(opened) if _counts_credits(spec) else None
+        prices = _prices(settings, faults)
+        cost = await cost_of_run(opened, prices) if _counts_credits(spec, prices) else None
         if cost is not None:
             limits = spec.budget_credits, settings.purchases.min_remaining_credits
             faults += budget_faults(cost, *limits, balance)
@@ -121,11 +124,12 @@ def _content_faults(plan: Plan, sources: Sources) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-async def cost_of_run(batch: Batch) -> Cost:
+async def cost_of_run(batch: Batch, prices: Sequence[Price]) -> Cost:
     """Return what a batch has cost, and will cost; characters count in the run that makes them.
 
     Args:
-        batch: With `prices`, `failed_shots` and `on_expired` in its settings.
+        batch: With `failed_shots` and `on_expired` in its settings.
+        prices: In use.
 
     Raises:
         StoreError: The record can't be read.
@@ -133,7 +137,7 @@ async def cost_of_run(batch: Batch) -> Cost:
     catalogue, settings = Catalogue.current(), batch.settings
     record = await read_record(batch.name, batch.store)
     attempts = [attempt for attempts in record.values() for attempt in attempts]
-    sent = [attempt.request for attempt in attempts if may_be_paid(attempt)]
+    sent = [attempt.sent for attempt in attempts if may_be_paid(attempt)]
     wanted: list[tuple[Sequence[Request], Sequence[Attempt]]] = [
         (shot.candidates, record[shot.record]) for shot in batch.to_buy
     ]
@@ -144,12 +148,9 @@ async def cost_of_run(batch: Batch) -> Cost:
         for candidates, earlier in wanted
     ]
     return cost_of(
-        [generation_credits(request, settings.purchases.prices, catalogue) for request in sent],
+        [generation_credits(request, prices, catalogue) for request in sent],
         [
-            dearest(
-                price_of(request, settings.purchases.prices, catalogue)
-                for request in candidates[candidate:]
-            )
+            dearest(price_of(request, prices, catalogue) for request in candidates[candidate:])
             for candidates, step, candidate in steps
             if isinstance(step, Submit)
         ],
@@ -198,10 +199,18 @@ async def _with_made(plan: Plan, bucket: VideoBucket, faults: list[str]) -> Plan
         return plan
 
 
-def _counts_credits(spec: BatchSpec) -> bool:
-    settings = spec.settings
-    limits = (spec.budget_credits, settings.purchases.min_remaining_credits)
-    return bool(settings.purchases.prices) or any(limit is not None for limit in limits)
+def _prices(settings: RunSettings, faults: list[str]) -> list[Price]:
+    """Return the prices in use; a file of prices that can't be read is a fault."""
+    try:
+        return prices_in_use(settings.purchases.prices)
+    except InvalidPrices as error:
+        faults.append(str(error))
+        return settings.purchases.prices
+
+
+def _counts_credits(spec: BatchSpec, prices: Sequence[Price]) -> bool:
+    limits = (spec.budget_credits, spec.settings.purchases.min_remaining_credits)
+    return bool(prices) or any(limit is not None for limit in limits)
 
 
 def _name(spec: BatchSpec, faults: list[str]) -> str:

@@ -419,10 +419,12 @@ def _report_stored(manifest: Manifest) -> str | None:
 def _report_submitted(manifest: Manifest, outcomes: Outcomes) -> str | None:
     """Log the result; return how many shots were not submitted, or None if all were."""
     logger = get_run_logger()
+    spent = f"; {manifest.spent}" if manifest.spent else ""
     logger.info(
-        "%d generations of batch %s are under way; collect-batch stores what is rendered",
+        "%d generations of batch %s are under way; collect-batch stores what is rendered%s",
         len(outcomes.rendering),
         manifest.batch,
+        spent,
     )
     refused = [
         why for shot_id, why in outcomes.unstored.items() if shot_id not in outcomes.rendering

@@ -6,18 +6,24 @@ from dataclasses import dataclass, field
 
 from prefect.logging import get_run_logger
 
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.errors import GenerationShared, ManifestNotWritten, StoreMissing
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.batch_contents import read_stored_shots
+from prefect_toapis.flows.progress import best_effort
 from prefect_toapis.flows.publish import publish
+from prefect_toapis.planning.identity import FOLDER_ID, business_id
 from prefect_toapis.planning.plan import Shot
+from prefect_toapis.planning.price_files import prices_in_use
+from prefect_toapis.planning.pricing import creation_credits
 from prefect_toapis.planning.spending import CharacterSpending, spent_on
 from prefect_toapis.records.generations import Generation
 from prefect_toapis.records.layout import SHOT_FILE, shot_key
 from prefect_toapis.records.stored_shots import StoredShot, Unstored
 from prefect_toapis.reports.artifacts import headline
-from prefect_toapis.reports.manifest import Manifest, build_manifest
+from prefect_toapis.reports.credits import spent_by_run, with_credits
+from prefect_toapis.reports.manifest import Manifest, ManifestRow, build_manifest
 
 _IDS_PER_LINE = 50  # of the log: Prefect drops lines that are too long
 
@@ -102,7 +108,7 @@ class Outcomes:
         manifest = build_manifest(
             batch.name, batch.uri, batch.shots, self.stored.values(), unstored, batch.orphaned
         )
-        return manifest.model_copy(update={"plan": batch.in_words})
+        return _accounted(manifest, batch)
 
     def _unaccounted(self, batch: Batch, shot: Shot, why: str) -> Unstored:
         """Describe a shot that has no outcome."""
@@ -234,7 +240,39 @@ async def gather_manifest(batch: Batch, outcomes: Outcomes) -> Manifest:
     }
     unstored = {**why, **outcomes.unstored}
     manifest = build_manifest(batch.name, batch.uri, batch.shots, stored, unstored, batch.orphaned)
-    return manifest.model_copy(update={"plan": batch.in_words})
+    return _accounted(manifest, batch)
+
+
+def _accounted(manifest: Manifest, batch: Batch) -> Manifest:
+    """Return the manifest with its run's plan, what each row cost, and what the run spent."""
+    manifest = manifest.model_copy(update={"plan": batch.in_words})
+    with best_effort("The manifest says nothing of credits"):
+        prices = prices_in_use(batch.settings.purchases.prices)
+        if not prices:
+            return manifest
+        priced = with_credits(manifest, prices, Catalogue.current())
+        made = [
+            creation_credits({"model": character.model}, prices)
+            for character in batch.plan.spec.characters
+            if character.name in batch.progress.made
+        ]
+        return priced.model_copy(update={"spent": spent_by_run(_bought_now(priced, batch), made)})
+    return manifest
+
+
+def _bought_now(manifest: Manifest, batch: Batch) -> list[ManifestRow]:
+    """Return the rows that were bought, or may be, since the batch was opened."""
+    earlier = {
+        business_id(shot.shot_id, number)
+        for shot in batch.to_buy
+        for number in batch.inventory.attempts.get(shot.shot_id[:FOLDER_ID], ())
+    }
+    wanted = {shot.shot_id for shot in batch.to_buy}
+    return [
+        row
+        for row in manifest.rows
+        if row.shot_id in wanted and row.money != "not spent" and row.business_id not in earlier
+    ]
 
 
 def _advice(batch: str, cause: Exception) -> str:

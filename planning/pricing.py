@@ -8,14 +8,28 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from prefect_toapis.client.account_replies import CREDITS_PER_USD, Balance
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.request_fields import not_boolean
-from prefect_toapis.client.requests import CharacterRequest, Request, VideoRequest
+from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.request_fields import Model, not_boolean
+from prefect_toapis.client.requests import CharacterRequest, DerivedRequest, Request
+from prefect_toapis.planning.price_conditions import (
+    MOST_CONDITIONS,
+    REMIX_OF,
+    condition_faults,
+    facts_in_words,
+    facts_of,
+    fits,
+    in_words,
+)
 
+VARIABLE = "TOAPIS_PRICES"  # names a file of prices; see `price_files`
 MAX_CREDITS = 1e12  # of a budget
+_SHOWN = 60  # characters of a model or of conditions in a message
+_MOST = 1e9  # seconds or videos of a request
+_AUTOMATIC = (0, -1)  # durations that the model chooses itself ([D])
 _DECIMALS = 6  # of a credit: 3 * 0.1 is 0.3, without floating-point noise
 
 
@@ -26,15 +40,26 @@ class Price(BaseModel):
         ```python
         Price(model="sora-2*", credits=40, character_credits=10)
         Price(model="sora-2-official", credits=20, per="second")
+        Price(model="kling-v3", when={"mode": "pro", "audio": True}, credits=30, per="second")
         ```
     """
 
     model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", protected_namespaces=())
 
-    model: str = Field(
+    model: Model = Field(
         min_length=1,
-        description="A model's name, or a pattern such as sora-2*. An exact name takes precedence "
-        "over patterns, and a longer pattern over a shorter one.",
+        description="A model's name, or a pattern such as sora-2*, in any case. An exact "
+        "name takes precedence over patterns, and a longer pattern over a shorter one.",
+    )
+    when: dict[str, JsonValue] = Field(
+        default={},
+        max_length=MOST_CONDITIONS,
+        description="What a request must be for this price, such as mode: pro, resolution: 1080p "
+        "or duration: [5, 10], by the names of the model's fields; a list means any of. A field "
+        "that isn't given counts with its default in the catalogue. input is video, image, audio "
+        "or text: "
+        "what the request refers to. Of several prices that fit, the one with the most conditions "
+        "applies. Empty: any request.",
     )
     credits: float = Field(
         ge=0,
@@ -55,6 +80,24 @@ class Price(BaseModel):
     )
 
     _numbers = field_validator("credits", "character_credits", mode="before")(not_boolean)
+
+    @field_validator("when")
+    @classmethod
+    def _can_hold(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if faults := list(condition_faults(value)):
+            raise ValueError("; ".join(faults))
+        return value
+
+    @property
+    def in_words(self) -> str:
+        """Its model and conditions, as display text.
+
+        Example:
+            >>> Price(model="kling-*", when={"mode": "pro"}, credits=30).in_words
+            'kling-* when mode=pro'
+        """
+        when = f" when {printable(in_words(self.when), _SHOWN)}" if self.when else ""
+        return f"{printable(self.model, _SHOWN)}{when}"
 
 
 @dataclass(frozen=True)
@@ -118,17 +161,18 @@ def price_of(request: Request, prices: Sequence[Price], catalogue: Catalogue) ->
         catalogue: Provides default durations.
 
     Example:
-        >>> dog = VideoRequest(prompt="A dog", n=2)
-        >>> price_of(dog, [Price(model="sora-2*", credits=40)], Catalogue.shipped())
-        80.0
-        >>> price_of(dog, [], Catalogue.shipped())
-        Unpriced(reason='sora-2: settings.purchases.prices has no price for it')
+        >>> night = RemixRequest(task_id="video_7497", prompt="At night")
+        >>> price_of(night, [Price(model="sora-2*", credits=40)], Catalogue.shipped())
+        40.0
+        >>> price_of(night, [], Catalogue.shipped()).reason
+        'sora-2: settings.purchases.prices has no price for it, nor has TOAPIS_PRICES'
     """
     if isinstance(request, CharacterRequest):
         return creation_credits(request.given(), prices)
-    if isinstance(request, VideoRequest):  # prices don't depend on `extra`, which is unchecked
-        request = request.model_copy(update={"extra": {}})
-    return generation_credits(request.given(), prices, catalogue)
+    sent = {**request.given(), "model": request.model}  # `extra` is unchecked
+    if isinstance(request, DerivedRequest):
+        sent[REMIX_OF] = request.task_id
+    return generation_credits(sent, prices, catalogue)
 
 
 def generation_credits(
@@ -140,23 +184,25 @@ def generation_credits(
     ([A]).
 
     Args:
-        sent: The fields of a video or remix request, from its `given()`.
+        sent: The fields of a video or remix request, from its `given()`; of a remix with
+            `remix_of`.
         prices: The user's prices.
-        catalogue: Provides default durations.
+        catalogue: Provides defaults, and which fields take files.
     """
     if "model" not in sent:
         return Unpriced("an earlier submission: its record doesn't contain the request")
-    model = sent["model"]
-    price = _price_for(model, "price", prices)
+    facts = facts_of(sent, catalogue)
+    model = printable(sent["model"], _SHOWN)
+    price = _price_for(facts, "price", prices)
     if isinstance(price, Unpriced):
         return price
-    videos = max(sent.get("n", 1), 1) if price.times_n else 1
-    if price.per == "video":
-        return price.credits * videos
-    seconds = _seconds(sent, catalogue)
-    if seconds is None:
-        return Unpriced(f"{model}: its price is per second; set a duration on the variant")
-    return price.credits * seconds * videos
+    videos = _number(facts["n"]) if price.times_n else 1
+    if videos is None:
+        return Unpriced(f"{model}: its n is not a number")
+    units = _units(facts, price)
+    if isinstance(units, str):
+        return Unpriced(f"{model}: {units}")
+    return price.credits * units * max(videos, 1)
 
 
 def creation_credits(sent: Mapping[str, Any], prices: Sequence[Price]) -> float | Unpriced:
@@ -166,7 +212,9 @@ def creation_credits(sent: Mapping[str, Any], prices: Sequence[Price]) -> float 
         sent: The fields of the request, from `CharacterRequest.given`.
         prices: The user's prices.
     """
-    price = _price_for(sent["model"], "character_credits", prices)
+    if "model" not in sent:
+        return Unpriced("an earlier character: its record doesn't contain the request")
+    price = _price_for(sent, "character_credits", prices)
     if isinstance(price, Unpriced):
         return price
     if price.character_credits is None:
@@ -232,27 +280,54 @@ def budget_faults(
     return list(dict.fromkeys(faults))
 
 
-def _price_for(model: str, what: str, prices: Sequence[Price]) -> Price | Unpriced:
-    fitting = [price for price in prices if price.model == model]
-    fitting = fitting or [price for price in prices if fnmatchcase(model, price.model)]
-    if not fitting:
+def _price_for(facts: Mapping[str, Any], what: str, prices: Sequence[Price]) -> Price | Unpriced:
+    """Return the most specific price that fits: by its model, then by the number of conditions."""
+    model: str = facts["model"]
+    name = model.lower()
+    named = [price for price in prices if _is_for(price, name)]
+    if not named:
         return _missing(model, what)
-    best = max(fitting, key=lambda price: len(price.model))
-    if [price.model for price in fitting].count(best.model) > 1:  # ambiguous
-        return Unpriced(
-            f"{model}: settings.purchases.prices has {best.model} more than once; leave one"
-        )
-    return best
+    fitting = [price for price in named if fits(price.when, facts)]
+    if not fitting:
+        wanted = list(dict.fromkeys(field for price in named for field in price.when))
+        known = printable(facts_in_words(wanted, facts), 2 * _SHOWN)
+        return Unpriced(f"{printable(model, _SHOWN)}: none of its prices is for {known}")
+
+    def rank(price: Price) -> tuple[bool, int, int]:
+        return price.model.lower() == name, len(price.model), len(price.when)
+
+    first, *others = sorted(fitting, key=rank, reverse=True)
+    if others and rank(others[0]) == rank(first):
+        both = f"{first.in_words} and {others[0].in_words}"
+        return Unpriced(f"{printable(model, _SHOWN)}: the prices {both} both fit; leave one")
+    return first
+
+
+def _is_for(price: Price, name: str) -> bool:
+    pattern = price.model.lower()
+    return pattern == name or fnmatchcase(name, pattern)
 
 
 def _missing(model: str, what: str) -> Unpriced:
-    return Unpriced(f"{model}: settings.purchases.prices has no {what} for it")
+    where = f"settings.purchases.prices has no {what} for it, nor has {VARIABLE}"
+    return Unpriced(f"{printable(model, _SHOWN)}: {where}")
 
 
-def _seconds(sent: Mapping[str, Any], catalogue: Catalogue) -> float | None:
-    rules = catalogue.rules_of(sent["model"])
-    seconds = sent.get("duration", rules.defaults.get("duration") if rules else None)
-    return seconds if isinstance(seconds, (int, float)) and seconds > 0 else None
+def _units(facts: Mapping[str, Any], price: Price) -> float | str:
+    """Return how often a price applies to one video, or why that is unknown."""
+    if price.per == "video":
+        return 1
+    seconds = _number(facts.get("duration"))
+    if seconds in _AUTOMATIC:
+        return "its price is per second, and its duration automatic; set a duration on the variant"
+    if seconds is None or seconds < 0:
+        return "its price is per second; set a duration on the variant"
+    return seconds
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and abs(value) <= _MOST else None
 
 
 def _over_budget(cost: Cost, budget: float) -> list[str]:

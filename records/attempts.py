@@ -20,6 +20,7 @@ from prefect_toapis.client.requests import Request
 from prefect_toapis.client.response_decisions import Accepted
 from prefect_toapis.errors import DocumentDamaged, DocumentTooNew, ObjectRefused, StoreError
 from prefect_toapis.planning.identity import business_id
+from prefect_toapis.planning.price_conditions import REMIX_OF
 from prefect_toapis.records.documents import Moment, read_document
 from prefect_toapis.records.layout import (
     RECORDS,
@@ -102,6 +103,12 @@ class Attempt(BaseModel):
             if name in value and not isinstance(value[name], kinds):
                 raise ValueError(f"{name} has the wrong type")
         return value
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The fields that were sent, with the video it is made from: what decides its price."""
+        source = self.remix_of or self.extends
+        return {**self.request, **({REMIX_OF: source} if source else {})}
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def headline(manifest: Manifest) -> str:
     """
     stored = f"{manifest.shots('stored')} of {manifest.shots()} shots stored"
     others = [f"{count} {what}" for what, count in _missing(manifest).items()]
-    return ", ".join([stored, *others])
+    return "; ".join(filter(None, [", ".join([stored, *others]), manifest.spent]))
 
 
 def shortfall(manifest: Manifest) -> str | None:

@@ -44,6 +44,8 @@ def _not_too_deep(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+Credits = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 Time = Annotated[datetime, AfterValidator(_in_utc)]
 
 Fields = Annotated[dict[str, Any], AfterValidator(_not_too_deep)]
@@ -63,6 +65,7 @@ class ManifestRow(BaseModel):
         error: Why it isn't stored.
         reply: The first characters of a reply that could not be parsed.
         money: Whether this shot was paid; None in manifests of earlier releases.
+        credits: What it cost by the user's prices; the outputs of a generation share its price.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -96,6 +99,7 @@ class ManifestRow(BaseModel):
     error: str | None = None
     reply: str | None = None
     money: Money | None = None
+    credits: Credits | None = None
 
     @property
     def label(self) -> str:
@@ -130,6 +134,10 @@ class Manifest(BaseModel):
     rows: list[ManifestRow] = []
     plan: str = Field(
         default="", description="Summary of its run's plan: stored, to buy, and the cost."
+    )
+    spent: str = Field(
+        default="",
+        description="What its run spent; empty if it bought nothing, or no prices are given.",
     )
 
     @property

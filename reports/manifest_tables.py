@@ -47,6 +47,7 @@ COLUMNS = {
     "error": "string",
     "reply": "string",
     "money": "string",
+    "credits": "double",
 }
 _BOUNDS = ParquetBounds(
     rows=1_000_000,
@@ -76,6 +77,7 @@ def to_arrow(rows: Iterable[Mapping[str, Any]]) -> "pa.Table":
     types = {
         "int32": pa.int32(),
         "int64": pa.int64(),
+        "double": pa.float64(),
         "string": pa.string(),
         "bool": pa.bool_(),
         "list<item: string>": pa.list_(pa.string()),

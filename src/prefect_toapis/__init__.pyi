@@ -9,6 +9,7 @@ from .client.errors import Forbidden as Forbidden
 from .client.errors import GenerationFailed as GenerationFailed
 from .client.errors import InsufficientBalance as InsufficientBalance
 from .client.errors import InvalidCatalogue as InvalidCatalogue
+from .client.errors import InvalidPrices as InvalidPrices
 from .client.errors import InvalidRequest as InvalidRequest
 from .client.errors import NotAVideo as NotAVideo
 from .client.errors import NotFound as NotFound

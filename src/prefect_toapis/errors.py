@@ -5,6 +5,7 @@ ToAPIsError                  the root: message, shot, http_status, code, request
 │                            task_id, business_id, money, advice
 ├── InvalidRequest           a rule of the model is broken (.faults); nothing was sent
 ├── InvalidCatalogue         the catalogue of models that TOAPIS_CATALOGUE names can't be read
+├── InvalidPrices            the file of prices that TOAPIS_PRICES names can't be read
 ├── APIError                 the API answered, and asking again will not change it
 │   ├── BadRequest           400 and similar: the request
 │   │   └── WebhookNotConfigured  a callback_url that the key has no webhook for; stops the batch

@@ -201,6 +201,18 @@ def test_more_keys_than_a_page_are_all_listed(bucket: VideoBucket, s3_folder: Pa
     assert bucket.list_keys("many/") == expected
 
 
+@pytest.mark.parametrize("store", ["bucket", "aws_bucket"])
+def test_folders_are_listed_by_their_names_without_what_is_in_them(
+    request: pytest.FixtureRequest, store: str
+) -> None:
+    found: VideoBucket = request.getfixturevalue(store)
+    assert found.list_folders() == []
+    for key in ("a/plan.json", "a/records/x/attempt-1.json", "b/plan.json", "render-times.json"):
+        found.write(key, b"{}", "application/json")
+    assert sorted(found.list_folders()) == ["a", "b"]
+    assert found.list_folders("a/") == ["records"]
+
+
 def test_one_client_serves_many_threads(bucket: VideoBucket) -> None:
     with ThreadPoolExecutor(8) as threads:
         clients = set(threads.map(lambda _: id(bucket._s3), range(32)))

@@ -47,6 +47,7 @@ class Batches:
         settings = {
             "polling": {"first_seconds": 0.1, "interval_seconds": 0.5},
             "retries": {"client_seconds": 2},
+            "purchases": {"prices": [{"model": "*", "credits": 10, "when": {"n": 1}}]},
             "shards": {"size": size},
         }
         order = {
@@ -153,6 +154,7 @@ def test_three_workers_make_one_batch_whatever_befalls_them_and_each_video_is_pa
     assert (manifest.shots("stored"), manifest.shots("open")) == (6, 3)
     assert all(row.task_id and row.error for row in manifest.open)
     assert batches.said(run, "shard 2 of 3: Crashed")
+    until(lambda: batches.said(run, "3 open; spent about 90 credits ($0.45); see "))
     # Other shards go on with the same batch, and a larger plan adds to it.
     again = batches.start("dogs", 11, 4)
     until(lambda: len(provider.ledger.paid) == 11)
@@ -162,6 +164,7 @@ def test_three_workers_make_one_batch_whatever_befalls_them_and_each_video_is_pa
     assert len(provider.ledger.submissions) == len(provider.ledger.paid) == 11
     manifest = batches.bucket.load_manifest("dogs")
     assert manifest.shots("stored") == len(manifest.rows) == 11
+    until(lambda: batches.said(again, "11 shots stored; spent about 20 credits ($0.10); see "))
 
 
 def test_who_cancels_a_batch_cancels_its_shards(

@@ -92,10 +92,15 @@ def test_a_model_without_a_duration_takes_the_one_of_the_catalogue() -> None:
     assert price_of(longer, prices, CATALOGUE) == 2 * 12
 
 
-NO_PRICE = "sora-2-vip: settings.purchases.prices has no price for it"
+NO_PRICE = "sora-2-vip: settings.purchases.prices has no price for it, nor has TOAPIS_PRICES"
 NO_DURATION = ": its price is per second; set a duration on the variant"
-NO_CHARACTER = "sora-2: settings.purchases.prices has no character_credits for it"
-TWICE = "sora-2: settings.purchases.prices has sora-2 more than once; leave one"
+AUTOMATIC = (
+    "seedance-2: its price is per second, and its duration automatic; set a duration on the variant"
+)
+NO_CHARACTER = (
+    "sora-2: settings.purchases.prices has no character_credits for it, nor has TOAPIS_PRICES"
+)
+TWICE = "sora-2: the prices sora-2 and sora-2 both fit; leave one"
 CHARACTER = CharacterRequest(from_task="video_1", timestamps="1,3")
 ANY_SECOND = Price(model="*", credits=4, per="second")
 
@@ -107,7 +112,7 @@ ANY_SECOND = Price(model="*", credits=4, per="second")
         (VideoRequest(prompt="A dog", model="sora-2-vip"), [], NO_PRICE),
         (VideoRequest(prompt="A dog"), [SECOND], f"sora-2{NO_DURATION}"),
         (VideoRequest(prompt="A dog", duration=-5), [SECOND], f"sora-2{NO_DURATION}"),
-        (VideoRequest(prompt="A dog", model="kling-v3"), [ANY_SECOND], f"kling-v3{NO_DURATION}"),
+        (VideoRequest(prompt="A dog", model="seedance-2"), [ANY_SECOND], AUTOMATIC),
         (VideoRequest(prompt="A dog", model="new"), [ANY_SECOND], f"new{NO_DURATION}"),
         (VideoRequest(prompt="A dog", model="wan-9"), [ANY_SECOND], f"wan-9{NO_DURATION}"),
         (RemixRequest(task_id="video_1", prompt="Snow"), [SECOND], f"sora-2{NO_DURATION}"),
@@ -126,7 +131,7 @@ def test_what_has_no_price_says_what_to_add(
 def test_a_pattern_that_is_given_twice_troubles_only_the_models_it_decides() -> None:
     prices = table(*[{"model": "sora-*", "credits": each} for each in (1, 2)])
     assert generation_credits({"model": "sora-3"}, prices, CATALOGUE) == Unpriced(
-        "sora-3: settings.purchases.prices has sora-* more than once; leave one"
+        "sora-3: the prices sora-* and sora-* both fit; leave one"
     )
     assert generation_credits({"model": "sora-2"}, [*prices, VIDEO], CATALOGUE) == 40
 
@@ -158,13 +163,22 @@ def test_more_videos_and_longer_ones_never_cost_less(price: Price, n: int, durat
     assert min(more, longer) >= costs
 
 
-json = st.sampled_from([None, 0, -1, 7, 2.5, True, "", "2", "sora-2-pro", [3], {"n": 3}])
+json = st.sampled_from(
+    [None, 0, -1, 7, 2.5, 1e300, 10**400, True, "", "2", "sora-2-pro", [3], {"n": 3}]
+)
 
 
-@given(prices_of_sora, st.dictionaries(st.sampled_from(["n", "duration", "model", "x"]), json))
-def test_extra_fields_change_no_price(price: Price, extra: dict[str, Any]) -> None:
+@given(
+    prices_of_sora,
+    st.dictionaries(st.sampled_from(["n", "duration", "model", "x", "metadata"]), json),
+)
+def test_fields_of_any_kind_have_a_price_or_a_reason(price: Price, extra: dict[str, Any]) -> None:
     request = VideoRequest(prompt="A dog", duration=10, n=2, extra=extra)
-    assert price_of(request, [price], CATALOGUE) == credits_of(price, duration=10, n=2)
+    priced = price_of(request, [price], CATALOGUE)
+    if isinstance(priced, Unpriced):
+        assert extra.keys() & {"n", "duration", "metadata"}
+    else:
+        assert 0 <= priced < float("inf")
 
 
 @given(prices_of_sora, st.integers(1, 4), st.integers(1, 60))

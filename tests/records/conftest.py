@@ -79,6 +79,10 @@ class MemoryStore:
             for key in await self.list_keys(prefix)
         }
 
+    async def list_folders(self, prefix: str) -> list[str]:
+        below = [key[len(prefix) :] for key in await self.list_keys(prefix)]
+        return list({key.partition("/")[0]: None for key in below if "/" in key})
+
     def _put(self, key: str, content: bytes, content_type: str) -> None:
         self.contents[key] = content
         self.types.add(content_type)

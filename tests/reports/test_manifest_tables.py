@@ -94,12 +94,12 @@ def test_a_later_version_is_named_before_anything_that_may_be_wrong_with_it() ->
 
 
 def test_columns_of_a_later_release_are_left_out_and_missing_ones_have_their_defaults() -> None:
-    table = MANIFEST.to_arrow().append_column("credits", pa.array([20, None]))
+    table = MANIFEST.to_arrow().append_column("mood", pa.array([20, None]))
     file = io.BytesIO()
     pq.write_table(table.drop_columns(["version", "note", "take"]), file)
     rows = Manifest.from_parquet(file.getvalue(), uri=URI).rows
     assert rows == [STORED.model_copy(update={"note": None, "take": 1}), FAILED]
-    lines = MANIFEST.to_jsonl().replace('"version":1,', '"credits":20,')
+    lines = MANIFEST.to_jsonl().replace('"version":1,', '"mood":20,')
     assert Manifest.from_jsonl(lines, uri=URI) == MANIFEST
 
 

@@ -20,12 +20,13 @@ from PIL import Image, PngImagePlugin
 from prefect_toapis import Manifest, S3Credentials, Scene, Variant
 from prefect_toapis.blocks.media_files import read_media
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.errors import InvalidCatalogue, InvalidRequest
+from prefect_toapis.client.errors import InvalidCatalogue, InvalidPrices, InvalidRequest
 from prefect_toapis.client.local_files import read_file
 from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.flows.inputs import read_spec_file
 from prefect_toapis.planning.plan import MOST_SHOTS, Plan, plan_batch
+from prefect_toapis.planning.price_files import prices_in_use
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.planning.spec_files import open_spec
 from prefect_toapis.planning.spec_tables import ParquetBounds, parquet_rows
@@ -424,6 +425,9 @@ async def test_what_is_no_file_is_refused_wherever_a_path_is_read(
         monkeypatch.setenv("TOAPIS_CATALOGUE", path)
         with pytest.raises(InvalidCatalogue, match=WHY):
             Catalogue.current()
+        monkeypatch.setenv("TOAPIS_PRICES", path)
+        with pytest.raises(InvalidPrices, match=WHY):
+            prices_in_use([])
     problem = S3Credentials(ca_bundle=path).problem()
     assert problem is not None
     assert problem.startswith("there is no CA bundle ")
