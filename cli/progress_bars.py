@@ -64,7 +64,7 @@ def outcome(manifest: Manifest, progress: Progress, seconds: float) -> Renderabl
         if row.in_plan:
             size = f"{row.size / 1e6:.1f} MB" if row.size is not None else ""
             status = Text(_MARKS[row.status], style=_COLOURS[row.status])
-            took = f"{row.seconds:.0f} s" if row.seconds is not None else ""
+            took = f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else ""
             table.add_row(Text(row.label), status, took, size, Text(_where(manifest, row)))
     total = sum(row.size or 0 for row in manifest.stored)
     summary = (

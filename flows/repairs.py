@@ -180,7 +180,7 @@ async def _video(key: str, number: int, attempt: Attempt, store: BucketStore) ->
         size=existing.size,
         sha256=found.sha256,
         content_type=found.content_type,
-    )
+    ).with_facts(found.facts)
 
 
 def _label(shot: ShortShot) -> str:

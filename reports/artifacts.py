@@ -34,7 +34,7 @@ def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
         {
             "shot": row.label,
             "status": row.status,
-            "took": f"{row.seconds:.0f} s" if row.seconds is not None else "",
+            "took": f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else "",
             "size": f"{row.size / 1e6:.1f} MB" if row.size is not None else "",
             "video": printable(row.uri or ""),
             "reason": printable(row.error or row.note or ""),

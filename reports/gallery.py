@@ -139,7 +139,7 @@ def _facts(row: ManifestRow) -> Iterator[tuple[str, str]]:
         "attempt": row.attempt,
         "submitted": _when(row.submitted_at),
         "stored": _when(row.stored_at),
-        "took": f"{row.seconds:.0f} s" if row.seconds is not None else None,
+        "took": f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else None,
         "URI": row.uri,
     }
     yield from ((name, str(value)) for name, value in known.items() if value)

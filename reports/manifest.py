@@ -17,7 +17,14 @@ from prefect_toapis.planning.spending import spent_on
 from prefect_toapis.records import store
 from prefect_toapis.records.documents import leads_to
 from prefect_toapis.records.layout import MANIFEST_FILE, is_below
-from prefect_toapis.records.stored_shots import MANIFEST_VERSION, Bytes, Count, StoredShot, Unstored
+from prefect_toapis.records.stored_shots import (
+    MANIFEST_VERSION,
+    Bytes,
+    Count,
+    Measure,
+    StoredShot,
+    Unstored,
+)
 from prefect_toapis.reports import manifest_tables
 
 if TYPE_CHECKING:
@@ -59,7 +66,9 @@ class ManifestRow(BaseModel):
         in_plan: False if it belongs to an earlier plan of this batch only.
         request: The fields that were sent, except model and prompt.
         characters: Usernames of the characters that came with it (`character_create`).
-        note: How the result differs from the order.
+        seconds: Length of the video; like `width` to `has_audio`, None if it isn't known.
+        remarks: What isn't as ordered in the video, or looks defective, each with a figure.
+        note: How the number of videos differs from the order.
         error: Why it isn't stored.
         reply: The first characters of a reply that could not be parsed.
         money: Whether this shot was paid; None in manifests of earlier releases.
@@ -82,6 +91,13 @@ class ManifestRow(BaseModel):
     sha256: str | None = None
     content_type: str | None = None
     thumbnail_key: str | None = None
+    seconds: Measure | None = None
+    width: Count | None = None
+    height: Count | None = None
+    fps: Measure | None = None
+    codec: str | None = None
+    has_audio: bool | None = None
+    remarks: list[str] = []
     model: str
     prompt: str
     request: Fields = {}
@@ -103,7 +119,7 @@ class ManifestRow(BaseModel):
         return shot_label(self.scene, self.variant, self.cast, self.take)
 
     @property
-    def seconds(self) -> float | None:
+    def elapsed_seconds(self) -> float | None:
         """Seconds from its submission until it was stored; None if it isn't stored."""
         if self.submitted_at is None or self.stored_at is None:
             return None

@@ -332,7 +332,7 @@ class _Download:
             size=reader.size,
             sha256=reader.sha256,
             content_type=reader.content_type,
-        )
+        ).with_facts(reader.facts)
 
     def _names(self, stem: str) -> tuple[str, str]:
         """Return the name of a file, and the alternative if it is taken by other content."""
