@@ -98,8 +98,8 @@ def test_any_bytes_are_read_as_an_index(content: bytes) -> None:
 @given(st.lists(st.tuples(st.integers(0, 5_000), st.binary(min_size=1, max_size=8)), max_size=4))
 def test_a_damaged_index_says_nothing_impossible(changes: list[tuple[int, bytes]]) -> None:
     moov = bytearray(index(encoded(GOOD)))
-    for at, content in changes:
-        at %= len(moov)
+    for place, content in changes:
+        at = place % len(moov)
         moov[at : at + len(content)] = content[: len(moov) - at]
     found = facts_of_index(bytes(moov))
     assert found.seconds is None or 0 <= found.seconds <= 7 * 24 * 3600
