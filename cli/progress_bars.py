@@ -73,6 +73,8 @@ def outcome(manifest: Manifest, progress: Progress, seconds: float) -> Renderabl
     )
     if progress.made:
         summary += f" and {_count(len(progress.made), 'character')}"
+    if count := len(manifest.remarked):
+        summary += f"; {_count(count, 'video')} with remarks"
     return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{summary}"))
 
 
@@ -118,7 +120,8 @@ def _count(number: int, what: str) -> str:
 
 def _where(manifest: Manifest, row: ManifestRow) -> str:
     if row.uri:
-        return row.uri.removeprefix(f"{manifest.uri}/") + (f" ({row.note})" if row.note else "")
+        notes = "; ".join(filter(None, [row.note, *row.remarks]))
+        return row.uri.removeprefix(f"{manifest.uri}/") + (f" ({notes})" if notes else "")
     return row.error or ""
 
 

@@ -23,6 +23,7 @@ from prefect_toapis.records.purchases import Buyer
 from prefect_toapis.records.store import JSON, Entry
 from prefect_toapis.records.stored_shots import StoredShot, StoredVideo, stored_names
 from prefect_toapis.tasks.download import download_in_run
+from prefect_toapis.tasks.video_checks import checked
 
 _REQUESTS_AT_ONCE = 16
 
@@ -48,7 +49,11 @@ async def rebuild_shot(batch: Batch, shot: Shot, *, in_part: bool) -> StoredShot
     if attempt is None or attempt.task_id is None:
         return None
     entries = await store.list_entries(f"{shot.folder}/")
-    videos = await _videos(shot, attempt, entries, store)
+    found = await _videos(shot, attempt, entries, store)
+    videos = [
+        await checked(video, shot.request, shot.label, batch.bucket, batch.settings)
+        for video in found
+    ]
     if not videos or (len(videos) < shot.request.outputs and not in_part):
         return None
     done = StoredShot(

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -37,7 +37,7 @@ def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
             "took": f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else "",
             "size": f"{row.size / 1e6:.1f} MB" if row.size is not None else "",
             "video": printable(row.uri or ""),
-            "reason": printable(row.error or row.note or ""),
+            "reason": printable(_reason(row)),
         }
         for row in rows[:ROWS_SHOWN]
     ]
@@ -52,7 +52,7 @@ def headline(manifest: Manifest) -> str:
     """
     stored = f"{manifest.shots('stored')} of {manifest.shots()} shots stored"
     others = [f"{count} {what}" for what, count in _missing(manifest).items()]
-    return ", ".join([stored, *others])
+    return ", ".join(filter(None, [stored, *others, _remarked(manifest)]))
 
 
 def shortfall(manifest: Manifest) -> str | None:
@@ -112,7 +112,7 @@ def shown_videos(manifest: Manifest) -> list[ManifestRow]:
 
 
 def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Links | None) -> str:
-    """Render the gallery artifact: posters with links to the videos, and failures.
+    """Render the gallery artifact: posters with links to the videos, failures and remarks.
 
     Args:
         manifest: Of the batch.
@@ -129,7 +129,8 @@ def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Li
         _how_long(links),
         _grid([_cell(row, posters, urls) for row in shown]),
         f"And {more} more videos; see the page." if more > 0 else "",
-        _reasons(missing[:ROWS_SHOWN]),
+        _table("Not stored", "reason", missing, lambda row: row.error or ""),
+        _table("Remarks", "remarks", manifest.remarked, lambda row: "; ".join(row.remarks)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -171,8 +172,17 @@ def _missing(manifest: Manifest) -> dict[str, int]:
     return {what: count for what, count in counts.items() if count}
 
 
-def _urgency(row: ManifestRow) -> int:
-    return ("failed", "open", "planned", "stored").index(row.status)
+def _remarked(manifest: Manifest) -> str | None:
+    count = len(manifest.remarked)
+    return f"{count} video{' has' if count == 1 else 's have'} remarks" if count else None
+
+
+def _urgency(row: ManifestRow) -> tuple[int, bool]:
+    return ("failed", "open", "planned", "stored").index(row.status), not row.remarks
+
+
+def _reason(row: ManifestRow) -> str:
+    return row.error or "; ".join(filter(None, [row.note, *row.remarks]))
 
 
 def _videos(manifest: Manifest) -> list[ManifestRow]:
@@ -187,7 +197,7 @@ def _how_long(links: Links | None) -> str:
 
 
 def _cell(row: ManifestRow, posters: Mapping[str, bytes], urls: Mapping[str, str]) -> str:
-    name = plain(row.label if row.output in {None, 1} else f"{row.label}, output {row.output}")
+    name = plain(_name(row))
     link = urls.get(row.key or "")
     poster = posters.get(row.thumbnail_key or "")
     image = ""
@@ -197,6 +207,10 @@ def _cell(row: ManifestRow, posters: Mapping[str, bytes], urls: Mapping[str, str
             f'<img src="data:image/jpeg;base64,{data}" width="{_POSTER_WIDTH}" alt="{name}"><br>'
         )
     return f"{image}[{name}]({link})" if link else f"{image}{name}"
+
+
+def _name(row: ManifestRow) -> str:
+    return row.label if row.output in {None, 1} else f"{row.label}, output {row.output}"
 
 
 def _grid(cells: list[str]) -> str:
@@ -209,13 +223,16 @@ def _grid(cells: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _reasons(rows: Iterable[ManifestRow]) -> str:
-    lines = [f"| {plain(row.label)} | {row.status} | {plain(row.error or '')} |" for row in rows]
+def _table(
+    title: str, column: str, rows: Sequence[ManifestRow], text: Callable[[ManifestRow], str]
+) -> str:
+    lines = [
+        f"| {plain(_name(row))} | {row.status} | {plain(text(row))} |" for row in rows[:ROWS_SHOWN]
+    ]
     if not lines:
         return ""
-    return "\n".join(
-        ["## Not stored\n", "| shot | status | reason |", "| --- | --- | --- |", *lines]
-    )
+    head = [f"## {title}\n", f"| shot | status | {column} |", "| --- | --- | --- |"]
+    return "\n".join([*head, *lines])
 
 
 def _settings(row: ManifestRow) -> str:

@@ -172,9 +172,8 @@ def _content(container: "InputContainer", picture: "VideoStream") -> Content:
     sounds = container.streams.audio[:1]
     pictures, sound = _Pictures(), _Sound()
     for packet in islice(container.demux([picture, *sounds]), _PACKETS):
-        if packet.pts is not None and packet.time_base is not None:
-            if float(packet.pts * packet.time_base) > _SECONDS:
-                break
+        if float((packet.pts or 0) * (packet.time_base or 0)) > _SECONDS:
+            break
         for frame in packet.decode():
             (pictures if packet.stream is picture else sound).add(frame)
     if not pictures.samples:

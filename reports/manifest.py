@@ -168,6 +168,11 @@ class Manifest(BaseModel):
         """The shots that were not submitted."""
         return self._having("planned")
 
+    @property
+    def remarked(self) -> list[ManifestRow]:
+        """The stored videos of the plan that aren't as ordered, or look defective."""
+        return [row for row in self.stored if row.in_plan and row.remarks]
+
     def shots(self, *statuses: RowStatus) -> int:
         """Count the shots of the plan with one of these statuses; without statuses, all shots."""
         return len(

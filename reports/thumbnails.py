@@ -85,7 +85,7 @@ def bare(image: bytes) -> bytes:
     return _PNG + b"".join(part for name, part in _png_chunks(image) if name in _PNG_PICTURE)
 
 
-def posters_can_be_made() -> bool:
+def pyav_is_installed() -> bool:
     """Return whether PyAV is installed."""
     return find_spec("av") is not None
 
