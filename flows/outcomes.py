@@ -136,6 +136,8 @@ def manifest_on_error(batch: Batch, outcomes: Outcomes) -> Iterator[None]:
     """
     try:
         yield
+    except ManifestNotWritten:  # by a part of the run, which knows more
+        raise
     except Exception as error:
         if not outcomes.bought(batch):
             raise

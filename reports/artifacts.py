@@ -17,6 +17,7 @@ POSTERS_SHOWN = 48  # about 10 KB each, in one artifact
 _LEFT_SHOWN = 10
 _UNDER_WAY_SHOWN = 20  # all are in the bucket's records
 _COLUMNS = 3
+_REMARK_SHOWN = 100  # characters
 _CELL_SHOWN = 10_000  # characters
 _POSTER_WIDTH = 240  # pixels
 # Escaped, so that no part of a name, prompt or error is rendered as markup.
@@ -68,6 +69,20 @@ def shortfall(manifest: Manifest) -> str | None:
     (count, what), *others = missing
     first = f"{count} of {manifest.shots()} shots {what}"
     return ", ".join([first, *[f"{count} {what}" for count, what in others]])
+
+
+def remarks_in_words(manifest: Manifest) -> str | None:
+    """Summarise the videos with remarks, with the first of them; None if there are none.
+
+    Example:
+        >>> remarks_in_words(Manifest(batch="lisbon", uri="s3://studio/lisbon")) is None
+        True
+    """
+    if not manifest.remarked:
+        return None
+    first, videos = manifest.remarked[0], len(_videos(manifest))
+    remark = printable(first.remarks[0], _REMARK_SHOWN)
+    return f"{len(manifest.remarked)} of {videos} videos have remarks: {_name(first)}: {remark}"
 
 
 def still_under_way(batch: str, task_ids: Mapping[str, str]) -> str:

@@ -67,6 +67,7 @@ class ManifestRow(BaseModel):
         request: The fields that were sent, except model and prompt.
         characters: Usernames of the characters that came with it (`character_create`).
         seconds: Length of the video; like `width` to `has_audio`, None if it isn't known.
+        retake_of: The `shot_id` of the shot that it replaces, whose video has remarks.
         remarks: What isn't as ordered in the video, or looks defective, each with a figure.
         note: How the number of videos differs from the order.
         error: Why it isn't stored.
@@ -83,6 +84,7 @@ class ManifestRow(BaseModel):
     variant: str
     cast: str = ""
     take: Count = 1
+    retake_of: str | None = None
     status: RowStatus
     output: Count | None = None
     uri: str | None = None
@@ -407,6 +409,7 @@ def _of_shot(shot: Shot) -> dict[str, Any]:
         given["extends"] = shot.request.task_id
     return {
         **shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"}),
+        "retake_of": shot.retake_of,
         "model": given.pop("model"),
         "prompt": given.pop("prompt"),
         "request": given,

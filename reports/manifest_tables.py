@@ -25,6 +25,7 @@ COLUMNS = {
     "variant": "string",
     "cast": "string",
     "take": "int32",
+    "retake_of": "string",
     "status": "string",
     "output": "int32",
     "uri": "string",
