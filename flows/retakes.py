@@ -91,7 +91,7 @@ async def _affordable(batch: Batch, wanted: Sequence[Shot]) -> list[Shot]:
         return found
     settings, catalogue = batch.settings, Catalogue.current()
     now = await cost_of_run(replace(batch, shots=found))
-    spent = [now.spent, *map(Unpriced, now.unpriced)]
+    spent: list[float | Unpriced] = [now.spent, *map(Unpriced, now.unpriced)]
     prices = [price_of(shot.request, settings.purchases.prices, catalogue) for shot in found]
     keep = settings.purchases.min_remaining_credits
     balance = None if keep is None else await ask_balance(batch.credentials, settings, [])

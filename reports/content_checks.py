@@ -167,6 +167,9 @@ def _facts(container: "InputContainer", picture: "VideoStream") -> MediaFacts:
 
 
 def _content(container: "InputContainer", picture: "VideoStream") -> Content:
+    from av.audio.frame import AudioFrame  # noqa: PLC0415 - optional
+    from av.video.frame import VideoFrame  # noqa: PLC0415 - optional
+
     picture.codec_context.options = DECODER_OPTIONS  # opening also decodes, with separate options
     picture.codec_context.skip_frame = "NONREF"
     sounds = container.streams.audio[:1]
@@ -175,7 +178,10 @@ def _content(container: "InputContainer", picture: "VideoStream") -> Content:
         if float((packet.pts or 0) * (packet.time_base or 0)) > _SECONDS:
             break
         for frame in packet.decode():
-            (pictures if packet.stream is picture else sound).add(frame)
+            if isinstance(frame, VideoFrame):
+                pictures.add(frame)
+            elif isinstance(frame, AudioFrame):
+                sound.add(frame)
     if not pictures.samples:
         raise ValueError("it has no picture")
     end = max(pictures.end, sound.end)
