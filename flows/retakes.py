@@ -81,9 +81,9 @@ def retakes_wanted(batch: Batch, manifest: Manifest) -> list[Shot]:
 async def _affordable(batch: Batch, wanted: Sequence[Shot]) -> list[Shot]:
     """Return the first retakes that `max_videos`, the budget and the balance allow."""
     spec, found = batch.plan.spec, list[Shot]()
-    videos = sum(shot.request.n for shot in batch.shots)
+    videos = sum(shot.request.outputs for shot in batch.shots)
     for shot in wanted:
-        videos += shot.request.n
+        videos += shot.request.outputs
         if videos > spec.max_videos:
             break
         found.append(shot)

@@ -1,12 +1,13 @@
 """What a video should be like by its order, and remarks on how it differs. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.media_facts import MediaFacts
+from prefect_toapis.client.model_rules import ModelRules
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 
 _SECONDS_OFF = 1.0
@@ -16,18 +17,6 @@ _RATIO = re.compile(r"([1-9]\d{0,4})\s*[:x*]\s*([1-9]\d{0,4})", re.ASCII)
 _SOUND = ("audio", "generate_audio", "generateAudio")  # [D]: by family
 _SHAPE = ("aspect_ratio", "size")  # [D]: by family
 _REFERENCES = {"character_url", "character_timestamps"}
-# Without a value of its own, a video has the shape of a picture that is given, and may have the
-# length of a video.
-_VIDEOS = {"url", "video_list", "video_with_roles", "reference_urls"}
-_PICTURES = _VIDEOS | {
-    "image_urls",
-    "image_with_roles",
-    "reference_images",
-    "referenceImages",
-    "image",
-    "image_list",
-    "subjects",
-}
 _EDITS = {"edit", "extend", "video-edit"}  # of `video_operation`, `action`, `task` ([D])
 
 
@@ -67,8 +56,11 @@ def expected_of(request: VideoRequest | RemixRequest, catalogue: Catalogue) -> E
     defaults = rules.defaults if rules and isinstance(request, VideoRequest) else {}
     sent = {**defaults, **given}
     edited = any(sent.get(name) in _EDITS for name in ("video_operation", "action", "task"))
-    length = given if _VIDEOS & given.keys() else sent
-    shape = given if edited or _PICTURES & given.keys() else sent
+    # Without a value of its own, a video has the shape of what it is made from, and may have the
+    # length of a video.
+    length = given if rules and _media_fields(rules, {"video"}) & given.keys() else sent
+    from_media = rules and _media_fields(rules, {"image", "video"}) & given.keys()
+    shape = given if edited or from_media else sent
     return Expected(
         seconds=None if edited else _positive(length.get("duration")),
         shortening=_SHORTENING * len(_REFERENCES & given.keys()),
@@ -98,6 +90,15 @@ def remarks_on(expected: Expected, facts: MediaFacts) -> list[str]:
     if expected.sound and facts.has_audio is False:
         remarks.append("no sound track, sound was ordered")
     return remarks
+
+
+def _media_fields(rules: ModelRules, kinds: Collection[str]) -> set[str]:
+    """Return the fields of a model that hold files of some kinds, or objects with such files."""
+    return {
+        name
+        for name, rule in rules.fields.items()
+        if rule.media in kinds or any(item.media in kinds for item in rule.items.values())
+    }
 
 
 def _is_off(expected: Expected, seconds: float) -> bool:

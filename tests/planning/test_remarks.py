@@ -14,7 +14,11 @@ from prefect_toapis.planning.remarks import Expected, expected_of, remarks_on
 OWN = """models:
   own-1:
     open: true
-    fields: {prompt: {}, audio: {type: boolean}}
+    fields:
+      prompt: {}
+      audio: {type: boolean}
+      image_urls: {format: url, media: image}
+      video_list: {type: array, items: {video_url: {format: url, media: video}}}
     defaults: {duration: 5, aspect_ratio: "16:9", audio: true}
   own-2: {open: true, fields: {prompt: {}}, defaults: {duration: 0, aspect_ratio: adaptive}}
   own-3: {open: true, fields: {prompt: {}}, defaults: {size: "9:16"}}
