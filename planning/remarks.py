@@ -8,7 +8,7 @@ from typing import Any
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.media_facts import MediaFacts
 from prefect_toapis.client.model_rules import ModelRules
-from prefect_toapis.client.requests import RemixRequest, VideoRequest
+from prefect_toapis.client.requests import GenerationRequest, VideoRequest
 
 _SECONDS_OFF = 1.0
 _SHAPE_OFF = 0.03  # models round to multiples of 8 or 16 pixels
@@ -37,7 +37,7 @@ class Expected:
     sound: bool = False
 
 
-def expected_of(request: VideoRequest | RemixRequest, catalogue: Catalogue) -> Expected:
+def expected_of(request: GenerationRequest, catalogue: Catalogue) -> Expected:
     """Return what an order lets expect, by its fields or else the model's defaults.
 
     A length of 0 or -1 is up to the model, and so is that of a video which is edited or extended.

@@ -7,7 +7,7 @@ from prefect_toapis.blocks.bucket_store import open_stored
 from prefect_toapis.blocks.streaming import in_transfer_thread
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.media_facts import MediaFacts
-from prefect_toapis.client.requests import RemixRequest, VideoRequest
+from prefect_toapis.client.requests import GenerationRequest
 from prefect_toapis.errors import StoreError
 from prefect_toapis.planning.remarks import expected_of, remarks_on
 from prefect_toapis.planning.settings import RunSettings
@@ -21,7 +21,7 @@ _MOST_BYTES = 1_000_000_000  # of a video that is decoded
 
 async def checked(
     video: StoredVideo,
-    request: VideoRequest | RemixRequest | None,
+    request: GenerationRequest | None,
     label: str,
     bucket: VideoBucket,
     settings: RunSettings,

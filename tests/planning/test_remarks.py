@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.media_facts import MediaFacts
-from prefect_toapis.client.requests import RemixRequest, VideoRequest
+from prefect_toapis.client.requests import ExtendRequest, RemixRequest, VideoRequest
 from prefect_toapis.planning.remarks import Expected, expected_of, remarks_on
 
 OWN = """models:
@@ -56,11 +56,13 @@ def test_what_an_order_lets_expect(fields: dict[str, Any], expected: Expected) -
     assert expected_of(VideoRequest(prompt="A dog", **fields), CATALOGUE) == expected
 
 
-def test_a_remix_has_no_defaults_of_the_model() -> None:
+def test_a_remix_or_an_extension_has_no_defaults_of_the_model() -> None:
     remix = RemixRequest(task_id="video_1", model="sora-2-official", prompt="At night")
     assert expected_of(remix, CATALOGUE) == Expected()
     longer = RemixRequest(task_id="video_1", prompt="At night", duration=15, aspect_ratio="1:1")
     assert expected_of(longer, CATALOGUE) == Expected(15, 0, "1:1")
+    extended = ExtendRequest(task_id="video_1", model="own-1", prompt="On and on", size="9:16")
+    assert expected_of(extended, CATALOGUE) == Expected(shape="9:16")
 
 
 @pytest.mark.parametrize(
