@@ -70,11 +70,12 @@ def retakes_wanted(batch: Batch, manifest: Manifest) -> list[Shot]:
     remarked = {row.shot_id for row in manifest.remarked if row.retake_of is None} - retaken
     if not remarked:
         return []
-    planned = {shot.shot_id for shot in batch.shots}
+    # A character that is gone from the registry is made with other shots to buy only.
+    planned, unmade = {shot.shot_id for shot in batch.shots}, batch.plan.missing
     return [
         batch.inventory.with_existing_folder(retake)
         for shot_id, retake in possible_retakes(batch.plan).items()
-        if shot_id in remarked and retake.shot_id not in planned
+        if shot_id in remarked and shot_id not in unmade and retake.shot_id not in planned
     ]
 
 

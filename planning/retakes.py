@@ -54,4 +54,14 @@ def with_retakes(plan: Plan, retakes: Mapping[str, str]) -> Plan:
         for shot_id, shot in possible_retakes(plan).items()
         if retakes.get(shot_id) == shot.shot_id and shot.shot_id not in planned
     ]
-    return replace(plan, shots=shots, retakes={**plan.retakes, **retakes})
+    missing = {
+        shot.shot_id: plan.missing[shot.retake_of]
+        for shot in shots
+        if shot.retake_of in plan.missing
+    }
+    return replace(
+        plan,
+        shots=shots,
+        missing={**plan.missing, **missing},
+        retakes={**plan.retakes, **retakes},
+    )

@@ -45,6 +45,15 @@ def test_a_plan_is_extended_by_known_retakes_alone() -> None:
     assert with_retakes(plan, {}) is plan
 
 
+def test_a_retake_needs_the_characters_of_its_shot() -> None:
+    turbo = {"name": "Turbo", "url": "https://m.example/turbo.mp4", "timestamps": "1,3"}
+    plan = planned(scenes=["{character} runs"], characters=[turbo])
+    [shot] = plan.shots
+    again = possible_retakes(plan)[shot.shot_id]
+    extended = with_retakes(plan, {shot.shot_id: again.shot_id})
+    assert extended.missing[again.shot_id] == plan.missing[shot.shot_id]
+
+
 def test_a_take_that_is_planned_by_now_is_known_as_the_retake() -> None:
     before = planned(scenes=["dog"])
     again = possible_retakes(before)[before.shots[0].shot_id]
