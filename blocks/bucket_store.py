@@ -14,6 +14,7 @@ from prefect_toapis.blocks.streaming import Reader, in_request_thread, in_transf
 from prefect_toapis.blocks.video_bucket import VideoBucket
 from prefect_toapis.client.media import HEAD, media_type
 from prefect_toapis.client.media_containers import container_check
+from prefect_toapis.client.media_facts import MediaFacts
 from prefect_toapis.client.urls import without_query
 from prefect_toapis.errors import DocumentDamaged
 from prefect_toapis.records.store import Entry
@@ -155,11 +156,13 @@ class Inspected:
         content_type: Detected from its first bytes; None: not a video.
         sha256: Of the content, in hex.
         fault: Why it is incomplete; None if no fault was found.
+        facts: What its index says of it.
     """
 
     content_type: str | None
     sha256: str
     fault: str | None
+    facts: MediaFacts
 
 
 def inspect_video(bucket: "VideoBucket", key: str, size: int) -> Inspected:
@@ -173,7 +176,8 @@ def inspect_video(bucket: "VideoBucket", key: str, size: int) -> Inspected:
         if check:
             check.feed(piece)
         found.update(piece)
-    return Inspected(content_type, found.hexdigest(), check.finish() if check else None)
+    fault, facts = (check.finish(), check.facts) if check else (None, MediaFacts())
+    return Inspected(content_type, found.hexdigest(), fault, facts)
 
 
 def sha256_of(bucket: "VideoBucket", key: str, size: int) -> str:

@@ -64,7 +64,7 @@ def outcome(manifest: Manifest, progress: Progress, seconds: float) -> Renderabl
         if row.in_plan:
             size = f"{row.size / 1e6:.1f} MB" if row.size is not None else ""
             status = Text(_MARKS[row.status], style=_COLOURS[row.status])
-            took = f"{row.seconds:.0f} s" if row.seconds is not None else ""
+            took = f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else ""
             table.add_row(Text(row.label), status, took, size, Text(_where(manifest, row)))
     total = sum(row.size or 0 for row in manifest.stored)
     summary = (
@@ -75,6 +75,8 @@ def outcome(manifest: Manifest, progress: Progress, seconds: float) -> Renderabl
         summary += f" and {_count(len(progress.made), 'character')}"
     if manifest.spent:
         summary += f"; {manifest.spent}"
+    if count := len(manifest.remarked):
+        summary += f"; {_count(count, 'video')} with remarks"
     return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{summary}"))
 
 
@@ -120,7 +122,8 @@ def _count(number: int, what: str) -> str:
 
 def _where(manifest: Manifest, row: ManifestRow) -> str:
     if row.uri:
-        return row.uri.removeprefix(f"{manifest.uri}/") + (f" ({row.note})" if row.note else "")
+        notes = "; ".join(filter(None, [row.note, *row.remarks]))
+        return row.uri.removeprefix(f"{manifest.uri}/") + (f" ({notes})" if notes else "")
     return row.error or ""
 
 

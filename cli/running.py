@@ -15,7 +15,7 @@ from prefect_toapis.cli.interruption import Interrupted, Interruptible
 from prefect_toapis.cli.progress_bars import bars
 from prefect_toapis.cli.standard_output import unblocked
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.errors import BatchFailed, InvalidBatch, ManifestNotWritten
+from prefect_toapis.errors import BatchFailed, InvalidBatch, ManifestNotWritten, VideosRemarked
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.reports.artifacts import still_under_way
 from prefect_toapis.reports.manifest import Manifest
@@ -29,7 +29,7 @@ class Run:
         manifest: Of the batch.
         progress: What the run bought and stored.
         seconds: Its duration.
-        failed: Whether some shots aren't stored.
+        failed: Whether some shots aren't stored, or videos have remarks and may have none.
     """
 
     manifest: Manifest
@@ -60,7 +60,8 @@ def run_shown(
             manifest = running.run()
     except BatchFailed as error:
         manifest, failed = error.manifest, True
-        if isinstance(error, ManifestNotWritten):  # the manifest exists nowhere else
+        # The table after it has no reason of these: one has no manifest elsewhere, one a setting.
+        if isinstance(error, ManifestNotWritten | VideosRemarked):
             console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
     except ToAPIsError as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)

@@ -1,12 +1,15 @@
 """Streaming check whether a video file is complete, by its outermost structure.
 
 MP4 and MOV files are sequences of boxes, WebM and Matroska files sequences of elements, and each
-states its length: a truncated file ends inside a part, or lacks a required part. Their contents
-aren't parsed, so a cut between two fragments of a fragmented file can't be detected.
+states its length: a truncated file ends inside a part, or lacks a required part. Of their
+contents only the index is parsed, for what it says of the video, so a cut between two fragments of
+a fragmented file can't be detected.
 """
 
 import math
 from abc import ABC, abstractmethod
+
+from prefect_toapis.client.media_facts import MOST_INDEX, MediaFacts, facts_of_index
 
 _HEADER = 8  # bytes of a box's length and type; 8 more for a length of 64 bits
 _BOX_TYPE = frozenset(range(0x20, 0x7F)) | {0xA9}  # 0xA9: QuickTime's own names
@@ -34,6 +37,7 @@ class ContainerCheck(ABC):
         self._left: float = 0  # remaining bytes of the current part; infinite: to the file's end
         self._part = ""
         self._padded = False
+        self._kept: bytearray | None = None  # the content of the current part, if it is kept
         self.fault: str | None = None
         """The fault found so far, if any."""
 
@@ -48,6 +52,8 @@ class ContainerCheck(ABC):
             if self._left:
                 passed = int(min(self._left, len(piece) - at))
                 self._left -= passed
+                if self._kept is not None:
+                    self._kept += piece[at : at + passed]
             else:
                 passed = min(self._needed - len(self._header), len(piece) - at)
                 self._header += piece[at : at + passed]
@@ -60,6 +66,11 @@ class ContainerCheck(ABC):
         if self.fault is None:
             self.fault = self._cut() or self.missing()
         return self.fault
+
+    @property
+    def facts(self) -> MediaFacts:
+        """What the file's index says of the video, once it has passed."""
+        return MediaFacts()
 
     def _cut(self) -> str | None:
         # A few zeros may follow a complete file; fewer than 4 may also be the start of a length.
@@ -111,6 +122,12 @@ class Boxes(ContainerCheck):
         super().__init__(_HEADER)
         self._has_index = False
         self._has_media = False
+        self._index: bytearray | None = None
+
+    @property
+    def facts(self) -> MediaFacts:
+        """What the index (`moov`) says, wherever it is in the file; nothing if it is too long."""
+        return facts_of_index(bytes(self._index or b""))
 
     def header_length(self, header: bytes) -> int:
         """8 bytes, or 16 where the length doesn't fit into four."""
@@ -125,11 +142,11 @@ class Boxes(ContainerCheck):
         if len(header) > _HEADER:
             size = int.from_bytes(header[_HEADER:], "big")
         elif size == 0:
-            self._note(kind)
+            self._note(kind, math.inf)
             return name, math.inf
         if size < len(header):
             raise ValueError(f"its {name} is shorter than a header")
-        self._note(kind)
+        self._note(kind, size - len(header))
         return name, size - len(header)
 
     def missing(self) -> str | None:
@@ -138,8 +155,11 @@ class Boxes(ContainerCheck):
             return "it has no index (moov)"
         return None if self._has_media else "it ends before its media data (mdat)"
 
-    def _note(self, kind: bytes) -> None:
+    def _note(self, kind: bytes, size: float) -> None:
+        self._kept = None
         if kind == b"moov":
+            if not self._has_index and size <= MOST_INDEX:
+                self._kept = self._index = bytearray()
             self._has_index = True
         elif kind in {b"mdat", b"moof"}:
             self._has_media = kind == b"mdat"

@@ -20,6 +20,7 @@ from prefect_toapis.client.excerpts import excerpt
 from prefect_toapis.client.key import without_frames
 from prefect_toapis.client.media import HEAD, SUFFIXES, Kind, media_type
 from prefect_toapis.client.media_containers import ContainerCheck, container_check
+from prefect_toapis.client.media_facts import MediaFacts
 from prefect_toapis.client.response_bodies import decompressed
 from prefect_toapis.client.response_decisions import retry_after
 from prefect_toapis.client.result_host import LeastSpeed, ResultSource, host_of, result_client
@@ -191,6 +192,11 @@ class ResultReader:
     def sha256(self) -> str:
         """The SHA-256 of the bytes read so far, in hex."""
         return self._hash.hexdigest()
+
+    @property
+    def facts(self) -> MediaFacts:
+        """What the video's index says; complete once everything is read."""
+        return self._structure.facts if self._structure else MediaFacts()
 
     @property
     def suffix(self) -> str:

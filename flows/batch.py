@@ -16,6 +16,7 @@ from prefect_toapis.flows.progress import Progress
 from prefect_toapis.planning.casting import Made
 from prefect_toapis.planning.plan import Plan, Shot
 from prefect_toapis.planning.pricing import Cost
+from prefect_toapis.planning.retakes import with_retakes
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.planning.spec import Character
 from prefect_toapis.records.attempts import read_record
@@ -121,7 +122,7 @@ class Batch:
 
     def with_characters(self, made: Mapping[str, Made]) -> "Batch":
         """Return the batch with newly made characters, given by name."""
-        plan = self.plan.with_characters(made)
+        plan = with_retakes(self.plan.with_characters(made), self.plan.retakes)
         shots = [self.inventory.with_existing_folder(shot) for shot in plan.shots]
         return replace(self, plan=plan, shots=shots)
 

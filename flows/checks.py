@@ -32,6 +32,7 @@ from prefect_toapis.planning.pricing import (
     generation_credits,
     price_of,
 )
+from prefect_toapis.planning.retakes import with_retakes
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.planning.spec import BatchSpec, Character
 from prefect_toapis.records.attempts import (
@@ -43,6 +44,7 @@ from prefect_toapis.records.attempts import (
 )
 from prefect_toapis.records.characters import order_of, read_known, registered
 from prefect_toapis.records.fallbacks import next_purchase
+from prefect_toapis.records.inventory import take_inventory
 from prefect_toapis.records.layout import CHARACTERS
 from prefect_toapis.records.plan_file import PlanFile
 from prefect_toapis.records.store import Entry, Store
@@ -90,8 +92,9 @@ async def checked_batch(
         raise InvalidBatch(faults)
     entries = await list_batch(name, BucketStore(bucket), settings)
     earlier = await _read_earlier(name, entries, bucket, settings, faults)
+    plan = await _with_made(replace(plan, files=sources.files), bucket, faults)
     async with open_batch(
-        await _with_made(replace(plan, files=sources.files), bucket, faults),
+        with_retakes(plan, _retakes(name, entries, earlier, settings)),
         entries=entries,
         earlier=earlier,
         credentials=credentials,
@@ -211,6 +214,22 @@ def _prices(settings: RunSettings, faults: list[str]) -> list[Price]:
 def _counts_credits(spec: BatchSpec, prices: Sequence[Price]) -> bool:
     limits = (spec.budget_credits, spec.settings.purchases.min_remaining_credits)
     return bool(prices) or any(limit is not None for limit in limits)
+
+
+def _retakes(
+    batch: str, entries: Mapping[str, Entry], earlier: PlanFile | None, settings: RunSettings
+) -> dict[str, str]:
+    """Return the retakes of earlier runs; those that were not sent only if they are still wanted.
+
+    Returns:
+        The ids of the retakes, by the id of the shot that each replaces.
+    """
+    inventory = take_inventory(batch, entries)
+    return {
+        shot.retake_of: shot.shot_id
+        for shot in ([*earlier.shots, *earlier.left] if earlier else [])
+        if shot.retake_of and (settings.on_remark == "retake" or inventory.was_submitted(shot))
+    }
 
 
 def _name(spec: BatchSpec, faults: list[str]) -> str:

@@ -24,7 +24,7 @@ from prefect.runtime import flow_run
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.form_schema import OrEmpty
-from prefect_toapis.errors import BatchFailed, ManifestNotWritten
+from prefect_toapis.errors import BatchFailed, ManifestNotWritten, VideosRemarked
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import checked_blocks
 from prefect_toapis.flows.generate import SUBMIT_BATCH
@@ -37,10 +37,12 @@ from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.records.attempts import Attempt, latest, lookup_is_conclusive, read_attempts
 from prefect_toapis.records.layout import PLAN_FILE, plan_key, shot_key
 from prefect_toapis.records.open_shots import OpenShot, unstored_attempts
+from prefect_toapis.reports.artifacts import remarks_in_words
 from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILED
 from prefect_toapis.reports.manifest import Manifest
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
+_NEVER_TOLERATED = (ManifestNotWritten, VideosRemarked)
 _EVENTS_PER_PAGE = 50  # the limit of Prefect's API
 
 
@@ -81,6 +83,7 @@ async def acollect_batch(
     Raises:
         InvalidBatch: The batch doesn't exist, or the key or bucket is invalid.
         BatchFailed: An ended generation isn't stored; the others are.
+        VideosRemarked: A video that was stored now has remarks, and `settings.on_remark` is "fail".
 
     Example:
         ```python
@@ -94,7 +97,7 @@ async def acollect_batch(
     outcomes = [await _outcome(name, credentials, bucket, wanted) for name in names]
     errors = [outcome for outcome in outcomes if isinstance(outcome, ToAPIsError)]
     for error in errors:
-        tolerated = isinstance(error, BatchFailed) and not isinstance(error, ManifestNotWritten)
+        tolerated = isinstance(error, BatchFailed) and not isinstance(error, _NEVER_TOLERATED)
         if on_failure == "fail" or not tolerated:
             raise error
     found = [
@@ -168,6 +171,7 @@ async def _collect(batch: Batch, wanted: _Wanted) -> Manifest:
 
     Raises:
         BatchFailed: Some of them have no video.
+        VideosRemarked: Some have remarks, and `settings.on_remark` is "fail".
     """
     opened, failed = await read_open(batch)
     selected = await _without_waiting_runs(
@@ -200,6 +204,10 @@ async def _collect(batch: Batch, wanted: _Wanted) -> Manifest:
     if missing:
         what = f"{missing} of {len(ended)} that have ended are not stored"
         raise BatchFailed(f"{batch.name}: {what}", manifest)
+    stored_now = {open_shot.shot.shot_id for open_shot in ended}
+    is_remarked = any(row.shot_id in stored_now for row in manifest.remarked)
+    if is_remarked and batch.settings.on_remark == "fail":
+        raise VideosRemarked(f"{batch.name}: {remarks_in_words(manifest)}", manifest)
     return manifest
 
 

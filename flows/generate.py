@@ -10,12 +10,11 @@ from prefect.logging import get_run_logger
 
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
-from prefect_toapis.client.references import references_in
-from prefect_toapis.errors import BatchFailed
+from prefect_toapis.errors import BatchFailed, VideosRemarked
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.characters import first_failure, make_characters, spending_on
 from prefect_toapis.flows.checks import checked_batch
-from prefect_toapis.flows.inputs import read_spec_file, upload_files
+from prefect_toapis.flows.inputs import read_spec_file, with_files
 from prefect_toapis.flows.outcomes import Outcomes, conclude, gather_manifest, manifest_on_error
 from prefect_toapis.flows.progress import (
     Progress,
@@ -24,6 +23,7 @@ from prefect_toapis.flows.progress import (
     watched_flow,
 )
 from prefect_toapis.flows.publish import publish, publish_plan, publish_so_far
+from prefect_toapis.flows.retakes import buy_retakes
 from prefect_toapis.flows.run_names import run_name
 from prefect_toapis.flows.runner import run_shots
 from prefect_toapis.flows.shards import run_in_shards
@@ -36,7 +36,7 @@ from prefect_toapis.records.layout import GALLERY_FILE, plan_key
 from prefect_toapis.records.open_shots import open_shots
 from prefect_toapis.records.store import JSON
 from prefect_toapis.records.stored_shots import Unstored
-from prefect_toapis.reports.artifacts import headline, shortfall, words_of_left
+from prefect_toapis.reports.artifacts import headline, remarks_in_words, shortfall, words_of_left
 from prefect_toapis.reports.manifest import Manifest
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
@@ -91,6 +91,7 @@ async def agenerate_videos(  # noqa: PLR0913 - the fields of a batch, each with 
     Raises:
         InvalidBatch: The batch is invalid; every fault is listed, nothing was bought.
         BatchFailed: Some shots aren't stored; its `manifest` has the reasons.
+        VideosRemarked: Videos have remarks, and `settings.on_remark` is "fail".
 
     Example:
         ```python
@@ -153,6 +154,7 @@ async def agenerate_from_spec(
     Raises:
         InvalidBatch: The batch is invalid; every fault is listed, nothing was bought.
         BatchFailed: Some shots aren't stored; its `manifest` has the reasons.
+        VideosRemarked: Videos have remarks, and `settings.on_remark` is "fail".
 
     Example:
         ```python
@@ -289,6 +291,7 @@ async def _make(
     Raises:
         InvalidBatch: The batch is invalid; nothing was bought.
         BatchFailed: The last step failed for some shots, and `on_failure` is "fail".
+        VideosRemarked: Videos have remarks, and `settings.on_remark` is "fail".
         ManifestNotWritten: The run failed after something was bought, whatever `on_failure` is.
     """
     async with checked_batch(spec, credentials, bucket, progress, faults) as batch:
@@ -305,7 +308,7 @@ async def _make_checked(
     outcomes = Outcomes.after(batch.stored)
     with manifest_on_error(batch, outcomes):
         batch = await _prepare(batch, outcomes)
-        await _run(batch, outcomes, until)
+        batch = await _run(batch, outcomes, until)
     if until == "submit":
         manifest = await conclude(batch, outcomes, publish_so_far)
         failure = _report_submitted(manifest, outcomes)
@@ -314,6 +317,9 @@ async def _make_checked(
         failure = _report_stored(manifest)
     if failure and on_failure == "fail":
         raise _batch_failed(failure, manifest, outcomes)
+    remarks = remarks_in_words(manifest)
+    if remarks and until == "download" and batch.settings.on_remark == "fail":
+        raise VideosRemarked(remarks, manifest, outcomes.characters)
     return manifest
 
 
@@ -342,8 +348,8 @@ async def _known_outcomes(batch: Batch) -> Outcomes:
     return Outcomes(unstored=unstored)
 
 
-async def _run(batch: Batch, outcomes: Outcomes, until: Literal["submit", "download"]) -> None:
-    """Make every shot, in this run or in the runs of its shards."""
+async def _run(batch: Batch, outcomes: Outcomes, until: Literal["submit", "download"]) -> Batch:
+    """Make every shot, in this run or in the runs of its shards; return it with its retakes."""
     async with progress_artifact(batch.progress, batch.name, batch.settings):
         if batch.shard_count > 1:
             await run_in_shards(batch, outcomes)
@@ -352,6 +358,9 @@ async def _run(batch: Batch, outcomes: Outcomes, until: Literal["submit", "downl
         else:
             async with render_time_history(batch.account, batch.store):
                 await run_shots(batch, outcomes, until)
+        if until == "download" and batch.settings.on_remark == "retake":
+            return await buy_retakes(batch, outcomes)
+    return batch
 
 
 async def _prepare(batch: Batch, outcomes: Outcomes) -> Batch:
@@ -367,7 +376,7 @@ async def _prepare(batch: Batch, outcomes: Outcomes) -> Batch:
     )
     if batch.orphaned:
         get_run_logger().warning("%s", words_of_left(batch.name, batch.orphaned))
-    return await _with_files(batch)
+    return await with_files(batch)
 
 
 async def _with_characters(batch: Batch, outcomes: Outcomes) -> Batch:
@@ -390,21 +399,6 @@ async def _with_characters(batch: Batch, outcomes: Outcomes) -> Batch:
         if not character.exists and id_of(character) in made
     }
     return replace(batch.with_characters(by_name), unprepared=unprepared)
-
-
-async def _with_files(batch: Batch) -> Batch:
-    """Upload the missing files."""
-    needed = {shot.shot_id: references_in(shot.request) for shot in batch.to_buy}
-    references = [reference for of_shot in needed.values() for reference in of_shot]
-    failed = await upload_files(references, batch.plan.files, batch.bind)
-    unprepared = {
-        shot.shot_id: failed[reference]
-        for shot in batch.to_buy
-        if not batch.inventory.was_submitted(shot)  # an accepted submission needs no upload
-        for reference in needed[shot.shot_id]
-        if reference in failed
-    }
-    return replace(batch, unprepared={**batch.unprepared, **unprepared})
 
 
 def _report_stored(manifest: Manifest) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -14,8 +14,9 @@ from prefect_toapis.blocks.media_files import read_media
 from prefect_toapis.client.errors import InvalidRequest, ToAPIsError
 from prefect_toapis.client.local_files import length_fault, read_file
 from prefect_toapis.client.media_limits import MediaContent
-from prefect_toapis.client.references import reference
+from prefect_toapis.client.references import reference, references_in
 from prefect_toapis.errors import StoreError
+from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import bucket_or_default
 from prefect_toapis.planning.file_references import File, files_in, with_references
 from prefect_toapis.planning.identity import FOLDER_ID
@@ -155,6 +156,25 @@ async def upload_files(
     wanted = dict.fromkeys(references)
     await asyncio.gather(*[upload(reference) for reference in wanted if reference in files])
     return failed
+
+
+async def with_files(batch: Batch) -> Batch:
+    """Upload the files that shots to buy need; return the batch with the uploads that failed.
+
+    Args:
+        batch: The batch.
+    """
+    needed = {shot.shot_id: references_in(shot.request) for shot in batch.to_buy}
+    references = [reference for of_shot in needed.values() for reference in of_shot]
+    failed = await upload_files(references, batch.plan.files, batch.bind)
+    unprepared = {
+        shot.shot_id: failed[reference]
+        for shot in batch.to_buy
+        if not batch.inventory.was_submitted(shot)  # an accepted submission needs no upload
+        for reference in needed[shot.shot_id]
+        if reference in failed
+    }
+    return replace(batch, unprepared={**batch.unprepared, **unprepared})
 
 
 class EarlierShot(NamedTuple):

@@ -23,7 +23,8 @@ from prefect_toapis.records.layout import SHOT_FILE, shot_key
 from prefect_toapis.records.stored_shots import StoredShot, Unstored
 from prefect_toapis.reports.artifacts import headline
 from prefect_toapis.reports.credits import spent_by_run, with_credits
-from prefect_toapis.reports.manifest import Manifest, ManifestRow, build_manifest
+from prefect_toapis.reports.manifest import Manifest, ManifestRow
+from prefect_toapis.reports.manifest_rows import build_manifest
 
 _IDS_PER_LINE = 50  # of the log: Prefect drops lines that are too long
 
@@ -142,6 +143,8 @@ def manifest_on_error(batch: Batch, outcomes: Outcomes) -> Iterator[None]:
     """
     try:
         yield
+    except ManifestNotWritten:  # by a part of the run, which knows more
+        raise
     except Exception as error:
         if not outcomes.bought(batch):
             raise

@@ -30,7 +30,7 @@ from prefect_toapis.reports.events import Event, batch_completed
 from prefect_toapis.reports.gallery import GALLERY_TYPE, Links, gallery_html
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
 from prefect_toapis.reports.manifest_tables import has_pyarrow
-from prefect_toapis.reports.thumbnails import posters_can_be_made, small_poster
+from prefect_toapis.reports.thumbnails import pyav_is_installed, small_poster
 from prefect_toapis.tasks.options import is_transient
 
 _JSONL = "application/x-ndjson"
@@ -204,6 +204,6 @@ async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str,
 
 def _inlined(image: bytes) -> bytes | None:
     """Return an image small enough for an artifact; None if it can't be resized."""
-    if posters_can_be_made():
+    if pyav_is_installed():
         return small_poster(image)
     return image if len(image) <= _INLINED_BYTES else None

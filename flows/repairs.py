@@ -24,6 +24,7 @@ from prefect_toapis.records.purchases import Buyer
 from prefect_toapis.records.store import JSON, Entry
 from prefect_toapis.records.stored_shots import StoredShot, StoredVideo, stored_names
 from prefect_toapis.tasks.download import download_in_run
+from prefect_toapis.tasks.video_checks import checked
 
 _REQUESTS_AT_ONCE = 16
 
@@ -50,7 +51,11 @@ async def rebuild_shot(batch: Batch, shot: Shot, *, in_part: bool) -> StoredShot
         return None
     shot = shot.with_request(shot.candidates[candidate_sent(attempt, shot.candidates)])
     entries = await store.list_entries(f"{shot.folder}/")
-    videos = await _videos(shot, attempt, entries, store)
+    found = await _videos(shot, attempt, entries, store)
+    videos = [
+        await checked(video, shot.request, shot.label, batch.bucket, batch.settings)
+        for video in found
+    ]
     if not videos or (len(videos) < shot.request.outputs and not in_part):
         return None
     done = StoredShot(
@@ -182,7 +187,7 @@ async def _video(key: str, number: int, attempt: Attempt, store: BucketStore) ->
         size=existing.size,
         sha256=found.sha256,
         content_type=found.content_type,
-    )
+    ).with_facts(found.facts)
 
 
 def _label(shot: ShortShot) -> str:

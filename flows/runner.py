@@ -30,7 +30,7 @@ from prefect_toapis.records.generations import Generation
 from prefect_toapis.records.layout import shot_key
 from prefect_toapis.records.stored_shots import StoredShot, Unstored
 from prefect_toapis.reports.artifacts import still_under_way
-from prefect_toapis.reports.events import shot_failed, shot_stored
+from prefect_toapis.reports.events import shot_failed, shot_remarked, shot_stored
 from prefect_toapis.tasks.download import download_in_run
 from prefect_toapis.tasks.poll import poll_in_run
 from prefect_toapis.tasks.submit import submit_in_run
@@ -232,6 +232,8 @@ class _Runner:
         self._outcomes.stored[shot_key(shot)] = done
         self._progress.set(shot.label, "stored")
         emit(shot_stored(shot, self._batch.uri, done.videos))
+        if remarked := shot_remarked(shot, self._batch.uri, done.videos):
+            emit(remarked)
 
     def _record_rendering(self, shot: Shot, generation: Generation) -> None:
         self._outcomes.rendering.add(shot.shot_id)

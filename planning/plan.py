@@ -52,6 +52,7 @@ class Shot(BaseModel):
         fallbacks: What is sent instead, in this order, if a model refuses or fails to make it.
         folder: Where the bucket keeps its videos, below the bucket's prefix.
         record: Where the bucket keeps its attempts; empty: not looked up yet.
+        retake_of: The id of the shot that it replaces, whose video has remarks.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
@@ -66,6 +67,7 @@ class Shot(BaseModel):
     fallbacks: list[VideoRequest] = []
     folder: str
     record: str = Field(default="", exclude=True)
+    retake_of: str | None = None
 
     @property
     def label(self) -> str:
@@ -136,6 +138,7 @@ class Plan:
         destination: Bucket and prefix.
         made: The characters that were made, by name.
         files: Where the contents are that the spec refers to, by reference.
+        retakes: The ids of retakes among the shots, by the id of the shot that each replaces.
     """
 
     batch: str
@@ -147,6 +150,7 @@ class Plan:
     destination: str = ""
     made: Mapping[str, Made] = field(default_factory=dict)
     files: Mapping[str, File] = field(default_factory=dict)
+    retakes: Mapping[str, str] = field(default_factory=dict)
 
     def with_characters(self, made: Mapping[str, Made]) -> "Plan":
         """The same shots, planned with more characters that were made, by name."""

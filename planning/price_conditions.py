@@ -17,6 +17,7 @@ INPUT = "input"
 INPUTS = ("video", "image", "audio", "text")  # the first of which a request has any
 MOST_CONDITIONS = 20  # of a price
 REMIX_OF = "remix_of"
+_EXTENDS = "extends"
 
 _MOST_VALUES = 100  # of a condition
 _LONGEST = 200  # characters of a name or value
@@ -142,7 +143,7 @@ def _input_of(given: Mapping[str, Any], rules: Mapping[str, FieldRule]) -> str:
         if given.get(name)
         for kind in _kinds(rule, given[name])
     }
-    if given.get(REMIX_OF):
+    if given.get(REMIX_OF) or given.get(_EXTENDS):
         return "video"
     return next((kind for kind in INPUTS if kind in kinds), "text")
 

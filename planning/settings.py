@@ -273,7 +273,7 @@ def _draw_with_flat_names(schema: dict[str, Any]) -> None:
 
 
 class RunSettings(BaseModel):
-    """The settings of a run, in groups. All have defaults; most runs need none of them.
+    """The settings of a run, most of them in groups. All have defaults; most runs need none.
 
     The flat names of earlier versions, such as `settle_seconds`, are still read.
 
@@ -293,6 +293,17 @@ class RunSettings(BaseModel):
     time_zone: Name = Field(
         default="UTC",
         description="The time zone of {date} in a batch's name, such as Europe/Lisbon.",
+    )
+    on_remark: Literal["record", "fail", "retake"] = Field(
+        default="record",
+        description="What happens if a stored video isn't as ordered, or looks defective. record: "
+        "nothing more than a remark. fail: the run fails at its end. retake: one more take of the "
+        "shot is bought, within max_videos and budget_credits.",
+    )
+    check_content: bool = Field(
+        default=True,
+        description="Whether stored videos are decoded, to find black, frozen and silent ones, on "
+        "workers that have PyAV (the extra checks).",
     )
     polling: PollingSettings = Field(
         default=PollingSettings(),

@@ -1,11 +1,13 @@
 """`shot.json`: the stored videos of a shot; and why a shot isn't stored."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_toapis.client.errors import Money
+from prefect_toapis.client.media_facts import MediaFacts
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.records.documents import Moment, leads_to, read_document
 from prefect_toapis.records.layout import belongs_to, is_below
@@ -18,6 +20,9 @@ MANIFEST_VERSION = 1
 # Bounds that every reader can represent; rows may come from untrusted files.
 Count = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Bytes = Annotated[int, Field(ge=0, lt=2**63)]
+Measure = Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
+
+FACTS = tuple(field.name for field in fields(MediaFacts))
 
 
 class StoredVideo(BaseModel):
@@ -32,6 +37,13 @@ class StoredVideo(BaseModel):
         content_type: The MIME type.
         thumbnail_key: Of its poster: the provider's thumbnail, or else the video's first frame if
             PyAV is installed (the extra `posters`).
+        seconds: Length of the video; like the next five, None if it isn't known.
+        width: In pixels, as shown.
+        height: In pixels, as shown.
+        fps: Frames per second, on average.
+        codec: Of the picture, such as `h264`.
+        has_audio: Whether it has a sound track.
+        remarks: What isn't as ordered, or looks defective, each with a figure.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -43,6 +55,22 @@ class StoredVideo(BaseModel):
     sha256: str
     content_type: str
     thumbnail_key: str | None = None
+    seconds: Measure | None = None
+    width: Count | None = None
+    height: Count | None = None
+    fps: Measure | None = None
+    codec: str | None = None
+    has_audio: bool | None = None
+    remarks: list[str] = []
+
+    @property
+    def facts(self) -> MediaFacts:
+        """What is known of the video itself."""
+        return MediaFacts(**{name: getattr(self, name) for name in FACTS})
+
+    def with_facts(self, facts: MediaFacts) -> "StoredVideo":
+        """Return a copy with other facts."""
+        return self.model_copy(update=vars(facts))
 
 
 class StoredShot(BaseModel):

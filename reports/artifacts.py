@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,7 @@ POSTERS_SHOWN = 48  # about 10 KB each, in one artifact
 _LEFT_SHOWN = 10
 _UNDER_WAY_SHOWN = 20  # all are in the bucket's records
 _COLUMNS = 3
+_REMARK_SHOWN = 100  # characters
 _CELL_SHOWN = 10_000  # characters
 _POSTER_WIDTH = 240  # pixels
 # Escaped, so that no part of a name, prompt or error is rendered as markup.
@@ -34,10 +35,10 @@ def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
         {
             "shot": row.label,
             "status": row.status,
-            "took": f"{row.seconds:.0f} s" if row.seconds is not None else "",
+            "took": f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else "",
             "size": f"{row.size / 1e6:.1f} MB" if row.size is not None else "",
             "video": printable(row.uri or ""),
-            "reason": printable(row.error or row.note or ""),
+            "reason": printable(_reason(row)),
         }
         for row in rows[:ROWS_SHOWN]
     ]
@@ -52,7 +53,8 @@ def headline(manifest: Manifest) -> str:
     """
     stored = f"{manifest.shots('stored')} of {manifest.shots()} shots stored"
     others = [f"{count} {what}" for what, count in _missing(manifest).items()]
-    return "; ".join(filter(None, [", ".join([stored, *others]), manifest.spent]))
+    counts = ", ".join(filter(None, [stored, *others, _remarked(manifest)]))
+    return "; ".join(filter(None, [counts, manifest.spent]))
 
 
 def shortfall(manifest: Manifest) -> str | None:
@@ -68,6 +70,20 @@ def shortfall(manifest: Manifest) -> str | None:
     (count, what), *others = missing
     first = f"{count} of {manifest.shots()} shots {what}"
     return ", ".join([first, *[f"{count} {what}" for count, what in others]])
+
+
+def remarks_in_words(manifest: Manifest) -> str | None:
+    """Summarise the videos with remarks, with the first of them; None if there are none.
+
+    Example:
+        >>> remarks_in_words(Manifest(batch="lisbon", uri="s3://studio/lisbon")) is None
+        True
+    """
+    if not manifest.remarked:
+        return None
+    first, videos = manifest.remarked[0], len(_videos(manifest))
+    remark = printable(first.remarks[0], _REMARK_SHOWN)
+    return f"{len(manifest.remarked)} of {videos} videos have remarks: {_name(first)}: {remark}"
 
 
 def still_under_way(batch: str, task_ids: Mapping[str, str]) -> str:
@@ -112,7 +128,7 @@ def shown_videos(manifest: Manifest) -> list[ManifestRow]:
 
 
 def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Links | None) -> str:
-    """Render the gallery artifact: posters with links to the videos, and failures.
+    """Render the gallery artifact: posters with links to the videos, failures and remarks.
 
     Args:
         manifest: Of the batch.
@@ -129,7 +145,8 @@ def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Li
         _how_long(links),
         _grid([_cell(row, posters, urls) for row in shown]),
         f"And {more} more videos; see the page." if more > 0 else "",
-        _reasons(missing[:ROWS_SHOWN]),
+        _table("Not stored", "reason", missing, lambda row: row.error or ""),
+        _table("Remarks", "remarks", manifest.remarked, lambda row: "; ".join(row.remarks)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -171,8 +188,17 @@ def _missing(manifest: Manifest) -> dict[str, int]:
     return {what: count for what, count in counts.items() if count}
 
 
-def _urgency(row: ManifestRow) -> int:
-    return ("failed", "open", "planned", "stored").index(row.status)
+def _remarked(manifest: Manifest) -> str | None:
+    count = len(manifest.remarked)
+    return f"{count} video{' has' if count == 1 else 's have'} remarks" if count else None
+
+
+def _urgency(row: ManifestRow) -> tuple[int, bool]:
+    return ("failed", "open", "planned", "stored").index(row.status), not row.remarks
+
+
+def _reason(row: ManifestRow) -> str:
+    return row.error or "; ".join(filter(None, [row.note, *row.remarks]))
 
 
 def _videos(manifest: Manifest) -> list[ManifestRow]:
@@ -187,7 +213,7 @@ def _how_long(links: Links | None) -> str:
 
 
 def _cell(row: ManifestRow, posters: Mapping[str, bytes], urls: Mapping[str, str]) -> str:
-    name = plain(row.label if row.output in {None, 1} else f"{row.label}, output {row.output}")
+    name = plain(_name(row))
     link = urls.get(row.key or "")
     poster = posters.get(row.thumbnail_key or "")
     image = ""
@@ -197,6 +223,10 @@ def _cell(row: ManifestRow, posters: Mapping[str, bytes], urls: Mapping[str, str
             f'<img src="data:image/jpeg;base64,{data}" width="{_POSTER_WIDTH}" alt="{name}"><br>'
         )
     return f"{image}[{name}]({link})" if link else f"{image}{name}"
+
+
+def _name(row: ManifestRow) -> str:
+    return row.label if row.output in {None, 1} else f"{row.label}, output {row.output}"
 
 
 def _grid(cells: list[str]) -> str:
@@ -209,13 +239,16 @@ def _grid(cells: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _reasons(rows: Iterable[ManifestRow]) -> str:
-    lines = [f"| {plain(row.label)} | {row.status} | {plain(row.error or '')} |" for row in rows]
+def _table(
+    title: str, column: str, rows: Sequence[ManifestRow], text: Callable[[ManifestRow], str]
+) -> str:
+    lines = [
+        f"| {plain(_name(row))} | {row.status} | {plain(text(row))} |" for row in rows[:ROWS_SHOWN]
+    ]
     if not lines:
         return ""
-    return "\n".join(
-        ["## Not stored\n", "| shot | status | reason |", "| --- | --- | --- |", *lines]
-    )
+    head = [f"## {title}\n", f"| shot | status | {column} |", "| --- | --- | --- |"]
+    return "\n".join([*head, *lines])
 
 
 def _settings(row: ManifestRow) -> str:

@@ -11,6 +11,7 @@ from prefect_toapis.records.stored_shots import StoredVideo, Unstored
 from prefect_toapis.reports.manifest import Manifest
 
 SHOT_STORED = "toapis.shot.stored"
+SHOT_REMARKED = "toapis.shot.remarked"
 SHOT_FAILED = "toapis.shot.failed"
 BATCH_COMPLETED = "toapis.batch.completed"
 GENERATION_COMPLETED = "toapis.generation.completed"
@@ -52,6 +53,20 @@ def shot_stored(shot: Shot, batch_uri: str, videos: list[StoredVideo]) -> Event:
     return _of_shot(SHOT_STORED, shot, batch_uri, {"videos": stored})
 
 
+def shot_remarked(shot: Shot, batch_uri: str, videos: list[StoredVideo]) -> Event | None:
+    """Return the event that stored videos of a shot have remarks; None if none has.
+
+    Args:
+        shot: The shot.
+        batch_uri: Of its batch: `s3://bucket/prefix/batch`.
+        videos: Its outputs.
+    """
+    remarked = [
+        video.model_dump(include={"output", "uri", "remarks"}) for video in videos if video.remarks
+    ]
+    return _of_shot(SHOT_REMARKED, shot, batch_uri, {"videos": remarked}) if remarked else None
+
+
 def shot_failed(shot: Shot, batch_uri: str, why: Unstored) -> Event:
     """Return the event that a shot failed; not for open shots, which may still succeed."""
     about = {"error": why.reason, "task_id": why.task_id, "business_id": why.business_id}
@@ -74,6 +89,7 @@ def batch_completed(manifest: Manifest) -> Event:
         "gallery": f"{manifest.uri}/{GALLERY_FILE}",
         "shots": manifest.shots(),
         **counts,
+        "videos_with_remarks": len(manifest.remarked),
     }
     return Event(BATCH_COMPLETED, _batch(manifest.uri, manifest.batch), payload)
 

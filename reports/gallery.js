@@ -13,12 +13,14 @@ const form = document.getElementById("filters");
 const main = document.getElementById("cards");
 const STATUS = { stored: "stored", failed: "failed", open: "open", planned: "not submitted" };
 const EARLIER = "not in the plan";
+const REMARKED = "with remarks";
 const VALUES = {
   scene: (row) => [row.scene],
   variant: (row) => [row.variant],
   cast: (row) => [row.cast],
   who: (row) => row.who,
-  status: (row) => [STATUS[row.status], ...(row.inPlan ? [] : [EARLIER])],
+  status: (row) => [STATUS[row.status], ...(row.inPlan ? [] : [EARLIER]),
+    ...(row.remarks.length ? [REMARKED] : [])],
 };
 
 function make(tag, properties = {}, ...children) {
@@ -77,6 +79,7 @@ function card(row, index) {
   const badges = [
     row.status === "stored" ? null : make("span", { className: `badge ${row.status}` }, STATUS[row.status]),
     row.inPlan ? null : make("span", { className: "badge earlier" }, EARLIER),
+    row.remarks.length ? make("span", { className: "badge remarked" }, REMARKED) : null,
   ];
   const facts = make("dl");
   for (const [name, value] of row.facts) facts.append(make("dt", {}, name), make("dd", {}, value));
@@ -89,10 +92,12 @@ function card(row, index) {
         make("span", { className: "parts" }, parts.filter(Boolean).join(" · ")), ...badges),
       make("p", { className: "short" }, row.short),
       row.note ? make("p", { className: "note" }, row.note) : null,
+      ...row.remarks.map((remark) => make("p", { className: "note" }, remark)),
       make("p", { className: "prompt" }, row.prompt),
       make("details", {}, make("summary", {}, "Details"), facts, file)));
   element.dataset.row = index;
-  element.setAttribute("aria-label", `${row.label}, ${STATUS[row.status]}`);
+  const remarked = row.remarks.length ? `, ${REMARKED}` : "";
+  element.setAttribute("aria-label", `${row.label}, ${STATUS[row.status]}${remarked}`);
   return element;
 }
 
@@ -289,7 +294,9 @@ function summarise() {
   const others = ["failed", "open", "planned"].filter(shotsWith)
     .map((status) => `${shotsWith(status)} ${STATUS[status]}`);
   const earlier = page.rows.filter((row) => !row.inPlan).length;
+  const remarked = page.rows.filter((row) => row.inPlan && row.remarks.length).length;
   return [`${shotsWith("stored")} of ${shots(page.rows)} shots stored`, ...others,
+    ...(remarked ? [`${remarked} ${REMARKED}`] : []),
     ...(earlier ? [`${earlier} ${EARLIER}`] : []), `${(bytes / 1e6).toFixed(1)} MB`].join(" · ");
 }
 

@@ -112,6 +112,7 @@ def _card(row: ManifestRow, links: Links | None) -> dict[str, Any]:
         "prompt": row.prompt,
         "short": _short(row),
         "note": row.note,
+        "remarks": row.remarks,
         "error": row.error,
         "facts": list(_facts(row)),
     }
@@ -132,6 +133,7 @@ def _facts(row: ManifestRow) -> Iterator[tuple[str, str]]:
     known: dict[str, Any] = {
         "characters made": ", ".join(f"@{name}" for name in row.characters),
         "size": _megabytes(row.size),
+        "video": _measured(row),
         "SHA-256": row.sha256,
         "task id": row.task_id,
         "business id": row.business_id,
@@ -139,10 +141,23 @@ def _facts(row: ManifestRow) -> Iterator[tuple[str, str]]:
         "attempt": row.attempt,
         "submitted": _when(row.submitted_at),
         "stored": _when(row.stored_at),
-        "took": f"{row.seconds:.0f} s" if row.seconds is not None else None,
+        "took": f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else None,
         "URI": row.uri,
     }
     yield from ((name, str(value)) for name, value in known.items() if value)
+
+
+def _measured(row: ManifestRow) -> str:
+    """Return what the video itself is, as far as it is known."""
+    sound = {True: "with sound", False: "without sound", None: None}[row.has_audio]
+    known = [
+        f"{row.seconds:.1f} s" if row.seconds is not None else None,
+        f"{row.width} x {row.height}" if row.width and row.height else None,
+        f"{row.fps:g} frames/s" if row.fps is not None else None,
+        row.codec,
+        sound,
+    ]
+    return ", ".join(filter(None, known))
 
 
 def _shown(name: str, value: Any) -> str:

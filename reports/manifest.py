@@ -1,23 +1,24 @@
 """The manifest: the table of a batch with a row per output, and its construction."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from prefect_toapis.client.errors import Money
-from prefect_toapis.client.requests import ExtendRequest, RemixRequest
 from prefect_toapis.client.sendable_values import too_deep
 from prefect_toapis.planning.labels import is_batch_name, shot_label
-from prefect_toapis.planning.plan import Shot
-from prefect_toapis.planning.spending import spent_on
 from prefect_toapis.records import store
 from prefect_toapis.records.documents import leads_to
 from prefect_toapis.records.layout import MANIFEST_FILE, is_below
-from prefect_toapis.records.stored_shots import MANIFEST_VERSION, Bytes, Count, StoredShot, Unstored
+from prefect_toapis.records.stored_shots import (
+    MANIFEST_VERSION,
+    Bytes,
+    Count,
+    Measure,
+)
 from prefect_toapis.reports import manifest_tables
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RowStatus = Literal["stored", "failed", "open", "planned"]
-_LEFT = "sent by an earlier plan, not in the latest; `prefect-toapis reconcile` finishes it"
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -61,7 +61,10 @@ class ManifestRow(BaseModel):
         in_plan: False if it belongs to an earlier plan of this batch only.
         request: The fields that were sent, except model and prompt.
         characters: Usernames of the characters that came with it (`character_create`).
-        note: How the result differs from the order.
+        seconds: Length of the video; like `width` to `has_audio`, None if it isn't known.
+        retake_of: The `shot_id` of the shot that it replaces, whose video has remarks.
+        remarks: What isn't as ordered in the video, or looks defective, each with a figure.
+        note: How the number of videos differs from the order.
         error: Why it isn't stored.
         reply: The first characters of a reply that could not be parsed.
         money: Whether this shot was paid; None in manifests of earlier releases.
@@ -77,6 +80,7 @@ class ManifestRow(BaseModel):
     variant: str
     cast: str = ""
     take: Count = 1
+    retake_of: str | None = None
     status: RowStatus
     output: Count | None = None
     uri: str | None = None
@@ -85,6 +89,13 @@ class ManifestRow(BaseModel):
     sha256: str | None = None
     content_type: str | None = None
     thumbnail_key: str | None = None
+    seconds: Measure | None = None
+    width: Count | None = None
+    height: Count | None = None
+    fps: Measure | None = None
+    codec: str | None = None
+    has_audio: bool | None = None
+    remarks: list[str] = []
     model: str
     prompt: str
     request: Fields = {}
@@ -107,7 +118,7 @@ class ManifestRow(BaseModel):
         return shot_label(self.scene, self.variant, self.cast, self.take)
 
     @property
-    def seconds(self) -> float | None:
+    def elapsed_seconds(self) -> float | None:
         """Seconds from its submission until it was stored; None if it isn't stored."""
         if self.submitted_at is None or self.stored_at is None:
             return None
@@ -159,6 +170,11 @@ class Manifest(BaseModel):
     def planned(self) -> list[ManifestRow]:
         """The shots that were not submitted."""
         return self._having("planned")
+
+    @property
+    def remarked(self) -> list[ManifestRow]:
+        """The stored videos of the plan that aren't as ordered, or look defective."""
+        return [row for row in self.stored if row.in_plan and row.remarks]
 
     def shots(self, *statuses: RowStatus) -> int:
         """Count the shots of the plan with one of these statuses; without statuses, all shots."""
@@ -315,42 +331,6 @@ def outside_of(batch: str, manifest: Manifest) -> str | None:
     return None
 
 
-def build_manifest(
-    batch: str,
-    uri: str,
-    plan: Sequence[Shot],
-    stored: Iterable[StoredShot],
-    unstored: Mapping[str, Unstored],
-    left: Iterable[Shot] = (),
-) -> Manifest:
-    """Build the manifest of a batch, in the order of the plan.
-
-    Args:
-        batch: Name of the batch.
-        uri: Of the batch.
-        plan: The shots of the latest plan.
-        stored: All `shot.json` documents of the batch, including those of earlier plans.
-        unstored: Why other shots aren't stored, by shot id; missing shots are `planned`.
-        left: Orphaned shots of earlier plans; those that aren't stored are open.
-    """
-    done = {shot.shot.shot_id: shot for shot in stored}
-    rows: list[ManifestRow] = []
-    for shot in plan:
-        # Labels come from the latest plan, everything else from the bucket.
-        if found := done.pop(shot.shot_id, None):
-            rows += _stored_rows(found, shot, in_plan=True)
-        else:
-            why = unstored.get(shot.shot_id, Unstored(status="planned"))
-            rows.append(_unstored_row(shot, why, in_plan=True))
-    for shot in left:
-        if shot.shot_id not in done:
-            why = unstored.get(shot.shot_id, Unstored(status="open", reason=_LEFT))
-            rows.append(_unstored_row(shot, why, in_plan=False))
-    for leftover in done.values():
-        rows += _stored_rows(leftover, leftover.shot, in_plan=False)
-    return Manifest(batch=batch, uri=uri, rows=_with_shared(rows))
-
-
 def _row(line: str) -> Any:
     row = json.loads(line)
     if "\\u" in line:  # an unpaired surrogate couldn't be written again
@@ -367,67 +347,3 @@ def _known(row: Any) -> ManifestRow:
             f"{MANIFEST_VERSION}: install a later release"
         )
     return ManifestRow.model_validate(row)
-
-
-def _with_shared(rows: list[ManifestRow]) -> list[ManifestRow]:
-    """Add a note to rows whose generation the provider returned for several shots."""
-    owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for row in rows:
-        if row.task_id:
-            owners[row.task_id][row.shot_id] = row.label
-    return [_noted(row, owners[row.task_id]) if row.task_id else row for row in rows]
-
-
-def _noted(row: ManifestRow, owners: Mapping[str, str]) -> ManifestRow:
-    others = [label for shot_id, label in owners.items() if shot_id != row.shot_id]
-    if not others:
-        return row
-    shared = f"the provider also returned generation {row.task_id} for {', '.join(others)}"
-    return row.model_copy(update={"note": "; ".join(filter(None, [row.note, shared]))})
-
-
-def _of_shot(shot: Shot) -> dict[str, Any]:
-    given = shot.request.shown().given()
-    if isinstance(shot.request, RemixRequest):
-        given["remix_of"] = shot.request.task_id
-    if isinstance(shot.request, ExtendRequest):
-        given["extends"] = shot.request.task_id
-    return {
-        **shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"}),
-        "model": given.pop("model"),
-        "prompt": given.pop("prompt"),
-        "request": given,
-    }
-
-
-def _stored_rows(found: StoredShot, labels: Shot, *, in_plan: bool) -> list[ManifestRow]:
-    made_by, planned = found.shot.request, labels.request.model
-    fallback = f"made by {made_by.model} in place of {planned}"
-    notes = [found.note, fallback if made_by.model != planned else None]
-    shared = {
-        **_of_shot(labels if made_by.model == planned else labels.with_request(made_by)),
-        "status": "stored",
-        "task_id": found.task_id,
-        "business_id": found.business_id,
-        "attempt": found.attempt,
-        "submitted_at": found.submitted_at,
-        "stored_at": found.stored_at,
-        "characters": found.characters,
-        "in_plan": in_plan,
-        "note": "; ".join(filter(None, notes)) or None,
-        "money": "spent",
-    }
-    return [ManifestRow(**shared, **video.model_dump()) for video in found.videos]
-
-
-def _unstored_row(shot: Shot, why: Unstored, *, in_plan: bool) -> ManifestRow:
-    return ManifestRow(
-        **_of_shot(shot),
-        in_plan=in_plan,
-        status=why.status,
-        error=why.reason,
-        task_id=why.task_id,
-        business_id=why.business_id,
-        reply=why.reply,
-        money=spent_on(why),
-    )

@@ -27,7 +27,7 @@ _POSTER = 640  # pixels
 
 # Only formats that are stored: FFmpeg also reads playlists, which name other files and hosts.
 # No decoders for images embedded in videos: a PNG's texts may decompress into gigabytes.
-_VIDEOS = {
+VIDEO_OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
     "codec_whitelist": "h264,hevc,vp8,vp9,av1,libdav1d,libaom-av1,libvpx,libvpx-vp9,mpeg4,prores,"
     "mjpeg,aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,pcm_s16le,pcm_s16be",
@@ -36,7 +36,7 @@ _IMAGES = {
     "format_whitelist": "jpeg_pipe,png_pipe,webp_pipe,gif_pipe,gif",
     "codec_whitelist": "mjpeg,png,webp,vp8,gif",
 }
-_BOUND = {"max_pixels": str(MOST_PIXELS)}  # for FFmpeg's decoders
+DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}  # for FFmpeg's decoders
 _FINE, _COARSE = 3, 6  # JPEG quantiser: 2 is best, 31 is worst
 
 
@@ -85,7 +85,7 @@ def bare(image: bytes) -> bytes:
     return _PNG + b"".join(part for name, part in _png_chunks(image) if name in _PNG_PICTURE)
 
 
-def posters_can_be_made() -> bool:
+def pyav_is_installed() -> bool:
     """Return whether PyAV is installed."""
     return find_spec("av") is not None
 
@@ -108,7 +108,7 @@ def first_frame(file: IO[bytes]) -> bytes:
             Path("thumbnail-1.jpg").write_bytes(first_frame(file))
         ```
     """
-    with _first_picture(file, _VIDEOS) as frame:
+    with _first_picture(file, VIDEO_OPTIONS) as frame:
         return _jpeg(frame, _POSTER / frame.width, _FINE)
 
 
@@ -191,7 +191,7 @@ def _first_picture(file: IO[bytes], allowed: dict[str, str]) -> "Iterator[VideoF
     except ImportError as error:
         raise ImportError('Posters need PyAV: pip install "prefect-toapis[posters]"') from error
     try:
-        with av.open(file, "r", options=allowed | _BOUND) as container:
+        with av.open(file, "r", options=allowed | DECODER_OPTIONS) as container:
             yield _first_frame(container)
     except FFmpegError as error:
         raise ValueError(f"it has no picture: {error.strerror}") from error
@@ -203,7 +203,7 @@ def _first_frame(container: "InputContainer") -> "VideoFrame":
     codec = container.streams.video[0].codec_context
     if fault := pixels_fault(codec.width, codec.height):
         raise ValueError(fault)
-    codec.options = _BOUND  # opening also decodes, with separate options
+    codec.options = DECODER_OPTIONS  # opening also decodes, with separate options
     frame = next(container.decode(video=0), None)
     if frame is None:
         raise ValueError("it has no picture")

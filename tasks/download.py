@@ -37,7 +37,7 @@ from prefect_toapis.records.layout import shot_key
 from prefect_toapis.records.purchases import Buyer
 from prefect_toapis.records.store import JSON
 from prefect_toapis.records.stored_shots import StoredShot, StoredVideo, read_stored
-from prefect_toapis.reports.thumbnails import POSTER_TYPE, first_frame, posters_can_be_made
+from prefect_toapis.reports.thumbnails import POSTER_TYPE, first_frame, pyav_is_installed
 from prefect_toapis.tasks.options import (
     account_of,
     keep_reply,
@@ -47,6 +47,7 @@ from prefect_toapis.tasks.options import (
     step,
 )
 from prefect_toapis.tasks.sync_async import sync_task
+from prefect_toapis.tasks.video_checks import checked
 
 _CHUNK = 1024 * 1024  # bytes
 
@@ -65,7 +66,7 @@ async def store_videos(
         account: Queries URLs that are unknown or expired.
         store: Receives the videos.
         credentials: The key is only sent to the host of the API.
-        settings: `retries.client_seconds`.
+        settings: `retries.client_seconds`, `check_content`.
     """
     download = _Download(generation, account, store, credentials, settings)
     async with download.failures_recorded():
@@ -89,7 +90,7 @@ async def store_shot(
         account: Queries URLs that are unknown or expired.
         store: Receives the videos.
         credentials: The key is only sent to the host of the API.
-        settings: `retries.client_seconds`.
+        settings: `retries.client_seconds`, `check_content`.
         run: Id of the flow run, for `shot.json`.
 
     Returns:
@@ -114,7 +115,8 @@ async def adownload_video(
     """Stream every output of a completed generation into the bucket, with its poster.
 
     The poster is the provider's thumbnail; without one, the first frame of the video, if PyAV is
-    installed (the extra `posters`).
+    installed (the extra `posters`). Each is compared with its order, and with PyAV also checked for
+    black, frozen and silent content (the extra `checks`): see `StoredVideo.remarks`.
 
     Memory is bounded, and no temporary files are used. An interrupted transfer is resumed. Partial
     objects are never visible: an object is created after its length and container were checked. An
@@ -128,7 +130,7 @@ async def adownload_video(
         generation: From `poll_video`; if it has no URLs, they are queried first.
         credentials: Of the account that paid; the key is only sent to the host of the API.
         bucket: Receives the videos.
-        settings: `retries.client_seconds`.
+        settings: `retries.client_seconds`, `check_content`.
 
     Returns:
         A row for each output; fewer than `n` if the provider returned fewer.
@@ -311,8 +313,14 @@ class _Download:
                 continue
             video = await self.retry.caller()(self._store_video, output, next(free))
             poster = await self._store_poster(output, video)
-            videos.append(video.model_copy(update={"thumbnail_key": poster}))
+            videos.append(await self._checked(video.model_copy(update={"thumbnail_key": poster})))
         return sorted(videos, key=lambda video: video.output)
+
+    async def _checked(self, video: StoredVideo) -> StoredVideo:
+        shot = self.generation.shot
+        request = shot.request if shot else None
+        bucket, label = self.store.bucket, self.generation.label
+        return await checked(video, request, label, bucket, self.settings)
 
     async def _identical(self, output: Output, videos: Sequence[StoredVideo]) -> StoredVideo | None:
         """Return the stored video that is identical to a result; None if there is none."""
@@ -332,7 +340,7 @@ class _Download:
             size=reader.size,
             sha256=reader.sha256,
             content_type=reader.content_type,
-        )
+        ).with_facts(reader.facts)
 
     def _names(self, stem: str) -> tuple[str, str]:
         """Return the name of a file, and the alternative if it is taken by other content."""
@@ -368,7 +376,7 @@ class _Download:
         try:
             if output.thumbnail_url:
                 return await self._store_thumbnail(SecretStr(output.thumbnail_url), video.output)
-            if posters_can_be_made():
+            if pyav_is_installed():
                 return await self._store_first_frame(video)
         except (DownloadFailed, Unavailable, StoreError) as error:
             run_logger().warning("%s: no thumbnail: %s", self.generation.label, error.message)

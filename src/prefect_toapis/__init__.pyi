@@ -46,6 +46,7 @@ from .errors import StoreMissing as StoreMissing
 from .errors import StoreUnavailable as StoreUnavailable
 from .errors import SubmissionAbsent as SubmissionAbsent
 from .errors import SubmissionUnresolved as SubmissionUnresolved
+from .errors import VideosRemarked as VideosRemarked
 from .flows.characters import acreate_characters as acreate_characters
 from .flows.characters import create_characters as create_characters
 from .flows.collect import acollect_batch as acollect_batch

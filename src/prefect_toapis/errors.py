@@ -49,6 +49,7 @@ ToAPIsError                  the root: message, shot, http_status, code, request
 ├── GenerationShared         the provider returned the same generation for two submissions
 ├── ShardFailed              some shots of a shard aren't stored (.unstored)
 └── BatchFailed              some shots of a finished batch failed (.manifest)
+    ├── VideosRemarked       all are stored, but videos have remarks, and settings.on_remark="fail"
     └── ManifestNotWritten   the run couldn't write its manifest: .manifest has the content
 ```
 """
@@ -264,6 +265,18 @@ class BatchFailed(ToAPIsError):
         self.args = (what, manifest, characters)
         self.manifest = manifest
         self.characters = characters
+
+
+class VideosRemarked(BatchFailed):
+    """Videos of a batch aren't as ordered, or look defective, and `settings.on_remark` is "fail".
+
+    Raised whatever `on_failure` is. Running the batch again raises it again and buys nothing.
+    """
+
+    advice = (
+        'Watch them in the gallery. settings.on_remark="retake" buys each once more; "record" '
+        "accepts them."
+    )
 
 
 class ManifestNotWritten(BatchFailed):

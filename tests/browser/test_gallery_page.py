@@ -175,6 +175,24 @@ async def test_a_card_tells_how_its_video_was_made_or_why_there_is_none(
         assert why in await card(page, number).inner_text()
 
 
+async def test_remarks_stand_on_the_card_and_can_be_filtered(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    facts = {"seconds": 4.0, "width": 1280, "height": 720, "fps": 30.0, "codec": "h264"}
+    remarks = ["4.0 s long, 10 s were ordered", HOSTILE]
+    remarked = row(9, "boat", "tall", remarks=remarks, has_audio=False, **facts)
+    await page.goto(laid([*ROWS, remarked]))
+    assert "1 with remarks" in await page.inner_text("#summary")
+    await card(page, 9).get_by_text("Details").click()
+    told = await card(page, 9).inner_text()
+    for words in ("with remarks", *remarks, "4.0 s, 1280 x 720, 30 frames/s, h264, without sound"):
+        assert words in told
+    assert await page.get_by_role("listitem", name="boat / tall, stored, with remarks").count() == 1
+    await page.get_by_label("Status").select_option("with remarks")
+    assert await shown(page) == ["9"]
+    assert await page.evaluate("window.ran") is None
+
+
 async def test_filters_choose_and_their_state_is_in_the_address(
     page: Page, laid: Callable[[list[ManifestRow]], str]
 ) -> None:

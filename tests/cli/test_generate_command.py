@@ -4,6 +4,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.clip_server import serving
+from tests.defective_clips import Clip
+
 from prefect_toapis import VideoBucket
 from prefect_toapis.simulator import Simulator
 
@@ -66,6 +69,20 @@ def test_a_failed_shot_is_shown_with_its_reason_and_fails_the_command(
     assert "content_policy_violation" in ended.stdout
     assert "1 of 2 shots stored" in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_remarks_are_shown_and_fail_the_command_if_they_are_to(
+    run: Run, tmp_path: Path, simulator: Simulator
+) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(f"{SPEC.replace('{polling', '{on_remark: fail, polling')}" % "")
+    with serving(simulator, {"runs": Clip(seconds=10), "jumps": Clip(seconds=2)}):
+        ended = run("generate", str(spec))
+    shown = " ".join(ended.stdout.split())
+    assert ended.returncode == 1
+    assert "1 of 2 videos have remarks: jump / wide: 2.0 s long, 10 s were ordered" in shown
+    assert "2 of 2 shots stored" in shown
+    assert "1 video with remarks" in shown
 
 
 def test_all_faults_are_listed_and_nothing_is_bought(

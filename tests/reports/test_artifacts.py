@@ -132,3 +132,17 @@ def test_text_never_becomes_markup_or_leaves_its_cell(text: str) -> None:
     shown = plain(text)
     assert not set("<>|`*_[]()") & set(shown)
     assert len(shown.splitlines()) <= 1
+
+
+def test_remarks_stand_in_headline_table_and_gallery() -> None:
+    remarks = ["4.0 s long, 10 s were ordered", "black for 96 % of its length"]
+    manifest = batch(row(1), row(2, remarks=remarks), row(3, in_plan=False, remarks=["old"]))
+    assert headline(manifest) == "2 of 2 shots stored, 1 video has remarks"
+    assert shortfall(manifest) is None
+    first, second = shot_table(manifest)
+    assert (first["shot"], first["reason"]) == ("scene 2 / wide", "; ".join(remarks))
+    assert second["reason"] == ""
+    page = gallery_markdown(manifest, {}, None)
+    assert "## Remarks" in page
+    assert f"| scene 2 / wide | stored | {plain('; '.join(remarks))} |" in page
+    assert "old" not in page

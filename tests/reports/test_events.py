@@ -11,6 +11,7 @@ from prefect_toapis.reports.events import (
     event_id,
     generation_ended,
     shot_failed,
+    shot_remarked,
     shot_stored,
 )
 from prefect_toapis.reports.manifest import Manifest
@@ -54,6 +55,19 @@ def test_a_stored_shot_is_told_with_its_videos_and_its_batch() -> None:
     assert told == {"output": 1, "uri": video.uri, "size": 7, "sha256": "ab"}
 
 
+def test_a_shot_with_remarks_is_an_event_of_its_own() -> None:
+    shot = a_shot()
+    good = StoredVideo(output=1, key="k", uri="s3://b/k", size=7, sha256="a", content_type="v")
+    bad = good.model_copy(update={"output": 2, "remarks": ["black for 96 % of its length"]})
+    assert shot_remarked(shot, URI, [good]) is None
+    event = shot_remarked(shot, URI, [good, bad])
+    assert event
+    assert event.name == "toapis.shot.remarked"
+    assert event.payload["videos"] == [
+        {"output": 2, "uri": "s3://b/k", "remarks": ["black for 96 % of its length"]}
+    ]
+
+
 def test_a_failed_shot_is_told_with_its_reason_and_ids() -> None:
     why = Unstored(status="failed", reason="refused", task_id="video_1", business_id="pt1-1")
     event = shot_failed(a_shot(), URI, why)
@@ -85,6 +99,7 @@ def test_a_completed_batch_is_told_with_its_counts_and_places() -> None:
         "failed": 0,
         "open": 0,
         "planned": 0,
+        "videos_with_remarks": 0,
     }
 
 

@@ -11,7 +11,8 @@ from prefect_toapis.planning.plan import Shot, plan_batch
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.records.layout import shot_key
 from prefect_toapis.records.stored_shots import StoredShot, StoredVideo, Unstored
-from prefect_toapis.reports.manifest import Manifest, ManifestRow, build_manifest
+from prefect_toapis.reports.manifest import Manifest, ManifestRow
+from prefect_toapis.reports.manifest_rows import build_manifest
 
 URI = "s3://videos/b"
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
@@ -66,7 +67,7 @@ def test_each_output_and_each_shot_without_one_has_a_row_in_the_order_of_the_pla
     assert manifest.rows[0].error == "refused"
     assert manifest.rows[0].business_id == "pt-1"
     assert manifest.rows[3].task_id == "video_3"
-    assert manifest.rows[3].seconds is None
+    assert manifest.rows[3].elapsed_seconds is None
     assert [len(rows) for rows in (manifest.stored, manifest.failed)] == [2, 1]
     assert [row.shot_id for row in manifest.open] == [three.shot_id]
     assert [row.shot_id for row in manifest.planned] == [four.shot_id]
@@ -105,7 +106,7 @@ def test_a_row_tells_how_to_find_check_and_reproduce_a_video() -> None:
         stored_at=NOON,
         money="spent",
     )
-    assert row.seconds == 180
+    assert row.elapsed_seconds == 180
 
 
 def test_fewer_outputs_than_ordered_are_noted() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from prefect_toapis.reports.thumbnails import first_frame, posters_can_be_made, small_poster
+from prefect_toapis.reports.thumbnails import first_frame, pyav_is_installed, small_poster
 from prefect_toapis.simulator.clip_spec import Caption, ClipSpec
 from prefect_toapis.simulator.encoding import encode_video
 
@@ -109,10 +109,10 @@ def test_what_the_file_raises_comes_out_unchanged() -> None:
 
 
 def test_without_pyav_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert posters_can_be_made()
+    assert pyav_is_installed()
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ImportError, match=r'pip install "prefect-toapis\[posters\]"'):
         first_frame(io.BytesIO())
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.delitem(sys.modules, "av")
-    assert not posters_can_be_made()
+    assert not pyav_is_installed()

@@ -23,7 +23,7 @@ from prefect_toapis.records.stored_shots import read_stored
 from prefect_toapis.records.uploads import find_upload
 from prefect_toapis.reports.artifacts import shot_table
 from prefect_toapis.reports.gallery import gallery_html
-from prefect_toapis.reports.manifest import build_manifest
+from prefect_toapis.reports.manifest_rows import build_manifest
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 

@@ -49,7 +49,7 @@ from prefect_toapis.records.plan_file import PlanFile
 from prefect_toapis.records.purchases import Buyer
 from prefect_toapis.records.stored_shots import StoredShot
 from prefect_toapis.records.uploads import Upload
-from prefect_toapis.reports.manifest import build_manifest
+from prefect_toapis.reports.manifest_rows import build_manifest
 from prefect_toapis.simulator import Simulator
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
