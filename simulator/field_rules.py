@@ -296,9 +296,9 @@ def link_fault(url: str, schemes: tuple[str, ...] = _WEB) -> str | None:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        return "it is not a URL"
+        return "not a URL"
     if parts.scheme not in schemes:
-        return f"it must be a URL with {', '.join(schemes)}"
+        return f"not a URL of {', '.join(schemes)}"
     if parts.scheme not in _WEB:  # an asset or data: inside the provider
         return None
     if not host:

@@ -1,6 +1,7 @@
 """How submissions are read: videos, remixes and extensions ([P], [D])."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from prefect_toapis.simulator.documented_models import (
@@ -11,6 +12,9 @@ from prefect_toapis.simulator.documented_models import (
 )
 from prefect_toapis.simulator.model_rules import Model, Ordered, read_fields
 from prefect_toapis.simulator.refusals import Refusal
+
+# What the client writes in place of a file until it is uploaded: it must never be sent.
+_PLACEHOLDER = re.compile(r"sha256:[0-9a-f]{64}")
 
 Derived = Literal["remix", "extend"]
 
@@ -78,6 +82,18 @@ def _model_of(body: Mapping[str, Any]) -> str:
 
 def _read(model: str, rules: Model, body: Mapping[str, Any]) -> Ordered:
     ordered, faults = read_fields(model, rules, body)
+    faults += [f"{place}: not a URL" for place in _placeholders(body)]
     if faults:
         raise Refusal("invalid_request", "; ".join(faults))
     return ordered
+
+
+def _placeholders(value: Any, place: str = "") -> Iterator[str]:
+    if isinstance(value, str) and _PLACEHOLDER.fullmatch(value):
+        yield place
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _placeholders(inner, f"{place}.{name}".strip("."))
+    if isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _placeholders(inner, f"{place}[{number}]")
