@@ -8,7 +8,8 @@ from prefect_toapis.simulator.model_rules import Ordered
 
 _AUTOMATIC_SECONDS = 5  # where the provider chooses the duration
 _DEFAULT_RATIO = "16:9"
-_RATIO = re.compile(r"(\d{1,4}):(\d{1,4})")
+_RATIO_FIELDS = ("aspect_ratio", "size")
+_RATIO = re.compile(r"(\d{1,4})[:x](\d{1,4})")
 _LINES = re.compile(r"(\d{3,4})[pP]")
 _K_LINES: Final = {"2k": 1440, "4k": 2160}
 _MODE_LINES: Final = {"std": 720, "pro": 1080}  # [D]: Kling's modes
@@ -45,9 +46,10 @@ def clip_specs(
 
 
 def ratio_of(ordered: Ordered) -> str:
-    """The aspect ratio, as it was ordered or by default."""
-    ratio = ordered.value("aspect_ratio") or ordered.value("size")
-    return ratio if isinstance(ratio, str) else _DEFAULT_RATIO
+    """The aspect ratio, as it was ordered or by default; a size such as 1280x720 is one, too."""
+    found = [ordered.sent.get(name) for name in _RATIO_FIELDS]
+    found += [ordered.value(name) for name in _RATIO_FIELDS]
+    return next((one for one in found if isinstance(one, str) and one), _DEFAULT_RATIO)
 
 
 def lines_of(ordered: Ordered) -> int:
