@@ -23,17 +23,21 @@ class Taken(Protocol):
     @property
     def default(self) -> Any:
         """What the provider assumes where the field isn't sent; None for nothing."""
+        ...
 
     @property
     def required(self) -> bool:
         """Whether it must be sent."""
+        ...
 
     @property
     def media(self) -> Media | None:
         """What the files are that it refers to."""
+        ...
 
     def faults(self, place: str, value: Any) -> Iterator[str]:
         """What is wrong with a value, each with its place."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ class Items:
     """A list.
 
     Args:
-        each: What an item may be; None for anything.
+        each: What an item may be; None for any JSON.
         most: How many there may be.
         least: How many there must be, where the field is sent.
         required: As in `Taken`.
@@ -266,19 +270,6 @@ class Members:
             most = self.most.get(role, _MOST_ITEMS)
             if count > most:
                 yield f"{place}: {count} items with {self.role} {role} exceed the limit of {most}"
-
-
-@dataclass(frozen=True)
-class Anything:
-    """Any JSON: nothing is documented of it."""
-
-    default: None = None
-    required: bool = False
-    media: Media | None = None
-
-    def faults(self, place: str, value: Any) -> Iterator[str]:  # noqa: ARG002 - as in Taken
-        """Nothing."""
-        yield from ()
 
 
 def link_fault(url: str, schemes: tuple[str, ...] = _WEB) -> str | None:

@@ -77,6 +77,6 @@ def with_roles(media: Media, most: Mapping[str, int], schemes: tuple[str, ...] =
     return Items(Members({"url": link, "role": role}, most=most))
 
 
-def image_roles(schemes: tuple[str, ...] = WEB, **most: int) -> Fields:
+def image_roles(schemes: tuple[str, ...] = WEB, /, **most: int) -> Fields:
     """A list of images with roles, so many of each."""
     return {"image_with_roles": with_roles("image", most, schemes)}

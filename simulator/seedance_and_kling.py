@@ -1,5 +1,8 @@
 """What the Seedance and Kling models take ([D])."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from prefect_toapis.simulator.field_rules import Flag, Items, Link, Members, Taken, Text, Whole
 from prefect_toapis.simulator.model_fields import (
     FRAMES,
@@ -115,6 +118,10 @@ def _with(model: Model, *rules: Rule, fails_late: tuple[Forbidden, ...] = ()) ->
 
 _EDITING = ("edit", "extend")
 _SPECIFIC = Except(("adaptive",))
+_ADAPTIVE_CASES: tuple[Mapping[str, Any], ...] = (
+    {"video_operation": _EDITING},
+    *({frame: GIVEN} for frame in FRAMES),
+)
 _SEEDANCE_2_5 = _with(
     _seedance_2(
         seconds_from(4, 30, None, -1),
@@ -133,7 +140,7 @@ _SEEDANCE_2_5 = _with(
     AtMost(30, ("image_with_roles", "image_urls")),
     fails_late=tuple(
         Forbidden("aspect_ratio", "it must be adaptive", {"aspect_ratio": _SPECIFIC, **case})
-        for case in ({"video_operation": _EDITING}, *({frame: GIVEN} for frame in FRAMES))
+        for case in _ADAPTIVE_CASES
     ),
 )
 SEEDANCE = {

@@ -31,7 +31,7 @@ def look(content: bytes) -> Seen:
     with av.open(io.BytesIO(content), "r") as container:
         video = container.streams.video[0]
         pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video)]
-        heard = []
+        heard: list[Any] = []
         if container.streams.audio:
             container.seek(0)
             heard = [frame.to_ndarray() for frame in container.decode(audio=0)]
@@ -39,7 +39,7 @@ def look(content: bytes) -> Seen:
             (video.width, video.height),
             round((container.duration or 0) / av.time_base, 1),
             tuple(stream.type for stream in container.streams),
-            any(abs(samples).max() > 0.001 for samples in heard),
+            any(samples.max() > 0.001 for samples in heard),
             abs(pictures[0].astype(int) - pictures[-1]).mean() > 2,  # of 255
             pictures[0].max() > 40,
         )
