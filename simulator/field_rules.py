@@ -1,7 +1,6 @@
 """What a field of a request may hold: the provider's side, independent of the client's rules."""
 
 import ipaddress
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -111,7 +110,8 @@ class Number:
 
     def faults(self, place: str, value: Any) -> Iterator[str]:
         """What is wrong with a value."""
-        if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or value != value:  # noqa: PLR0124 - JSON may hold NaN
             yield f"{place}: it must be a number"
         else:
             yield from _range_faults(place, value, self.low, self.high)
@@ -281,7 +281,7 @@ def link_fault(url: str, schemes: tuple[str, ...] = _WEB) -> str | None:
 
     Example:
         >>> link_fault("http://127.0.0.1/a.png")
-        'its host is not public'
+        "its host can't be reached"
     """
     try:
         parts = urlsplit(url)
@@ -298,11 +298,11 @@ def link_fault(url: str, schemes: tuple[str, ...] = _WEB) -> str | None:
         public = ipaddress.ip_address(host).is_global
     except ValueError:  # a name
         public = host != "localhost" and "." in host
-    return None if public else "its host is not public"
+    return None if public else "its host can't be reached"
 
 
 def _range_faults(place: str, value: float, low: float | None, high: float | None) -> Iterator[str]:
     if low is not None and value < low:
-        yield f"{place}: {value:g} is less than {low:g}"
+        yield f"{place}: it must be at least {low:g}"
     if high is not None and value > high:
-        yield f"{place}: {value:g} is more than {high:g}"
+        yield f"{place}: it must be at most {high:g}"

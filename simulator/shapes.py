@@ -15,6 +15,7 @@ _K_LINES: Final = {"2k": 1440, "4k": 2160}
 _MODE_LINES: Final = {"std": 720, "pro": 1080}  # [D]: Kling's modes
 _DEFAULT_LINES = 720
 _HD_LINES = 1080
+_FEWEST_LINES, _MOST_LINES = 64, 2160
 _MOST_OUTPUTS = 4  # [P]; a model that isn't documented may be asked for anything
 _LONGEST_SECONDS = 60  # likewise
 _WIDEST = 4  # a ratio beyond is drawn as the default
@@ -64,7 +65,7 @@ def lines_of(ordered: Ordered) -> int:
     if wanted in _K_LINES:
         return _K_LINES[wanted]
     if match := _LINES.fullmatch(wanted):
-        return max(64, int(match[1]) & ~1)
+        return min(max(int(match[1]), _FEWEST_LINES), _MOST_LINES) & ~1
     if ordered.value("hd") is True:
         return _HD_LINES
     return _MODE_LINES.get(str(ordered.value("mode")), _DEFAULT_LINES)
@@ -108,12 +109,12 @@ def frame_size(aspect_ratio: str, short_side: int) -> tuple[int, int]:
 
 def _caption(ordered: Ordered, number: int, ratio: str, count: int) -> Caption:
     duration = ordered.sent.get("duration")
+    words = [ordered.value(name) for name in ("resolution", "mode", "style")]
     facts = [
         ordered.model,
         f"{duration} s" if duration else "",
         ratio,
-        str(ordered.value("resolution") or ""),
-        str(ordered.value("style") or ""),
+        *(word for word in words if isinstance(word, str)),
         "HD" if ordered.value("hd") else "",
         f"{number} of {count}" if count > 1 else "",
     ]

@@ -8,10 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prefect_toapis.simulator import Simulator
 from prefect_toapis.simulator.documented_models import DOCUMENTED
 from prefect_toapis.simulator.model_rules import read_fields
+from prefect_toapis.simulator.refusals import Refusal
+from prefect_toapis.simulator.shapes import clip_specs
+from prefect_toapis.simulator.submissions import read_video
 
 GENERATIONS = "/v1/videos/generations"
 IMAGE, OTHER, CLIP, SONG = (
@@ -274,3 +279,35 @@ def test_seedance_2_5_accepts_a_wrong_ratio_and_fails_later(
     if code:
         assert shown["error"]["code"] == "InvalidParameter.TaskTypeConstraint"
     assert len(swift.ledger.refunded) == bool(code)
+
+
+NAMES = sorted({name for model in DOCUMENTED.values() for name in model.fields})
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(10**400)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["16:9", "4k", "9999p", "std", IMAGE, "http://[", "1,3"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*NAMES, "role", "type"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4)
+
+
+@given(model=st.sampled_from([*DOCUMENTED, "unheard-of"]), top=FIELDS, inside=FIELDS)
+def test_whatever_arrives_is_refused_or_made(
+    model: str, top: dict[str, Any], inside: dict[str, Any]
+) -> None:
+    try:
+        ordered = read_video({"prompt": "A dog", **top, "model": model, "metadata": inside})
+    except Refusal:
+        return
+    for clip in clip_specs(ordered, None, captioned=True):
+        assert (clip.width % 2, clip.height % 2) == (0, 0)
+        assert 64 <= min(clip.width, clip.height) <= 2160
+        assert 1 <= clip.seconds <= 60
