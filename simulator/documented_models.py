@@ -35,8 +35,10 @@ from prefect_toapis.simulator.model_fields import (
     with_roles,
 )
 from prefect_toapis.simulator.model_rules import (
+    ABSENT,
     GIVEN,
     AtMost,
+    Except,
     Forbidden,
     Model,
     MoreThan,
@@ -192,7 +194,7 @@ _VIDU_ALI: Fields = {
     **prompt(),
     "url": Link("video"),
     "video_list": _VIDEOS,
-    "duration": Whole(1, default=5),
+    "duration": Whole(default=5),  # no range is documented
     **resolution("720P", "1080P"),
     "audio": Flag(default=True),
     "watermark": Flag(),
@@ -238,8 +240,9 @@ _HAPPYHORSE = Model(
         "watermark": Flag(default=True),
     },
     rules=(
-        needs("prompt", "prompt", "image_urls", when={"action": "text-to-video"}),
-        needs("prompt", "prompt", when={"action": ("reference-to-video", "video-edit")}),
+        # Without an action, an image makes it image-to-video, which needs no prompt.
+        needs("prompt", "prompt", "image_urls", when={"action": ABSENT}),
+        needs("prompt", "prompt", when={"action": Except(("image-to-video",))}),
         needs("url", "url", when={"action": "video-edit"}),
         needs("reference_images", "reference_images", when={"action": "reference-to-video"}),
         Forbidden(

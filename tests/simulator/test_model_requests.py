@@ -194,6 +194,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("viduq3-pro-fast", {}, "image_urls"),
     ("viduq3-mix", {}, "image_urls"),
     ("happyhorse-1.1", {"prompt": ""}, "prompt"),
+    ("happyhorse-1.1", {"prompt": "", "action": "text-to-video", "image_urls": [IMAGE]}, "prompt"),
     ("happyhorse-1.1", {"action": "video-edit"}, "url"),
     ("happyhorse-1.1", {"action": "reference-to-video"}, "reference_images"),
     ("happyhorse-1.1", {"metadata": {"watermark": False}}, "metadata.watermark"),
@@ -209,14 +210,14 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-def _sent(model: str, fields: dict[str, Any]) -> dict[str, Any]:
+def body_of(model: str, fields: dict[str, Any]) -> dict[str, Any]:
     body = {"model": model, "prompt": "A dog", **fields}
     return {name: value for name, value in body.items() if (name, value) != ("prompt", "")}
 
 
 @pytest.mark.parametrize(("model", "fields"), ACCEPTED, ids=str)
 def test_takes_what_the_page_of_the_model_shows(model: str, fields: dict[str, Any]) -> None:
-    assert read_fields(model, DOCUMENTED[model], _sent(model, fields))[1] == []
+    assert read_fields(model, DOCUMENTED[model], body_of(model, fields))[1] == []
 
 
 def test_every_documented_model_is_in_the_table() -> None:
@@ -228,7 +229,7 @@ def test_refuses_what_the_page_does_not_have(
     instant: Simulator, model: str, fields: dict[str, Any], named: str
 ) -> None:
     headers = {"Authorization": f"Bearer {instant.api_key}"}
-    reply = httpx.post(instant.url + GENERATIONS, json=_sent(model, fields), headers=headers)
+    reply = httpx.post(instant.url + GENERATIONS, json=body_of(model, fields), headers=headers)
     error = reply.json()["error"]
     assert (reply.status_code, error["code"]) == (400, "invalid_request")
     assert error["message"].startswith(named)
@@ -239,7 +240,7 @@ def test_refuses_what_the_page_does_not_have(
 def test_every_model_takes_the_caller_s_own_id_and_a_callback(model: str) -> None:
     fields = next(fields for name, fields in ACCEPTED if name == model)
     inside = {"client_business_id": "order-1", **fields.get("metadata", {})}
-    body = {**_sent(model, fields), "metadata": inside}
+    body = {**body_of(model, fields), "metadata": inside}
     body |= {"client_business_id": "order-1", "callback_url": "https://hooks.example/1"}
     assert read_fields(model, DOCUMENTED[model], body)[1] == []
 
@@ -250,7 +251,7 @@ def test_every_model_takes_the_caller_s_own_id_and_a_callback(model: str) -> Non
     ids=str,
 )
 def test_refuses_values_of_another_type(change: dict[str, Any]) -> None:
-    (fault,) = read_fields("kling-v3", DOCUMENTED["kling-v3"], _sent("kling-v3", change))[1]
+    (fault,) = read_fields("kling-v3", DOCUMENTED["kling-v3"], body_of("kling-v3", change))[1]
     assert fault.startswith(f"{next(iter(change))}: ")
 
 
@@ -273,7 +274,7 @@ def test_names_are_case_sensitive(swift_api: httpx.Client, model: str) -> None:
 def test_seedance_2_5_accepts_a_wrong_ratio_and_fails_later(
     swift: Simulator, swift_api: httpx.Client, fields: dict[str, Any], code: str
 ) -> None:
-    task_id = swift_api.post(GENERATIONS, json=_sent("seedance-2-5", fields)).json()["id"]
+    task_id = swift_api.post(GENERATIONS, json=body_of("seedance-2-5", fields)).json()["id"]
     shown = swift_api.get(f"{GENERATIONS}/{task_id}").json()
     assert shown["status"] == ("failed" if code else "completed")
     if code:
