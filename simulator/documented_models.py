@@ -316,16 +316,22 @@ UNDOCUMENTED = Model(
 """What any other model takes: everything, as long as its common fields have their types."""
 
 _REMIXED: Fields = {**prompt(), **ratio(*SQUARE_TOO)}
+_GROK_REMIX = Model({**prompt(), "size": Text(), **ratio("16:9", "9:16")})
+_GROK_EXTENSION = Model({**prompt(), "size": Text()})
 REMIXES: Mapping[str, Model] = {
     "sora-2": Model({**_REMIXED, **seconds(10, 15, default=10)}),
     "sora-2-pro": Model({**_REMIXED, **seconds(15, 25, default=15)}),
     "sora-2-vip": Model({**_REMIXED, "duration": Whole(1, default=10)}),
     "sora-2-official": Model(prompt()),
-    "grok-video-1.0": Model({**prompt(), "size": Text(), **ratio("16:9", "9:16")}),
+    "grok-video-1.0": _GROK_REMIX,
+    "grok-video-1.5": _GROK_REMIX,  # [A]: the page names 1.0 alone, as its example
 }
 """What each model takes for a remix; no other model takes any."""
 
-EXTENSIONS: Mapping[str, Model] = {"grok-video-1.0": Model({**prompt(), "size": Text()})}
+EXTENSIONS: Mapping[str, Model] = {
+    "grok-video-1.0": _GROK_EXTENSION,
+    "grok-video-1.5": _GROK_EXTENSION,  # [A], likewise
+}
 """What each model takes for an extension; no other model takes any."""
 
 CREATORS = ("sora-2", "sora-2-pro", "sora-2-vip")

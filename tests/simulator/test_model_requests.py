@@ -163,6 +163,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("wan2.6", {"image_urls": [IMAGE], "metadata": {"reference_urls": [CLIP]}}, "image_urls"),
     ("wan2.6", {"metadata": {"watermark": True}}, "metadata.watermark"),
     ("wan2.6-flash", {}, "image_urls"),
+    ("wan2.6-flash", {"metadata": {"reference_urls": []}}, "image_urls"),
     ("wan2.6-flash", {"image_urls": [IMAGE], "aspect_ratio": "16:9"}, "aspect_ratio"),
     ("MiniMax-Hailuo-02", {"prompt": ""}, "prompt"),
     ("MiniMax-Hailuo-02", {"prompt": "x" * 2001}, "prompt"),
