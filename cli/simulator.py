@@ -19,6 +19,7 @@ def simulator(  # noqa: PLR0913 - each is an option
     balance: float | None = None,
     dialect: Dialect = "documented",
     seed: int = 0,
+    true_size: bool = False,
     fault: Annotated[tuple[str, ...], Parameter(negative="")] = (),
 ) -> None:
     """Simulate the ToAPIs video API on localhost, for use without an account.
@@ -38,10 +39,12 @@ def simulator(  # noqa: PLR0913 - each is an option
 
     submit:drop:prompt=dog - only if the prompt contains this text
 
-    Operations: submit, character, remix, status, lookup, media, upload, balance, models.
-    Actions: conflict, delay, drop, flood, hide, hold, mixup, partial, redirect, refuse, replace,
-    rewrite, same_task, trickle, truncate, untidy. The reference of the simulator describes each.
-    A fault can also be given as JSON.
+    submit:defect:kind=no_audio - a video is delivered without the ordered sound
+
+    Operations: submit, character, remix, extend, status, lookup, media, upload, balance, models.
+    Actions: conflict, defect, delay, drop, flood, hide, hold, mixup, partial, redirect, refuse,
+    replace, rewrite, same_task, trickle, truncate, untidy. The reference of the simulator describes
+    each. A fault can also be given as JSON.
 
     Args:
         port: Of the API.
@@ -51,6 +54,7 @@ def simulator(  # noqa: PLR0913 - each is an option
         dialect: Form of the replies: as documented, as of a gateway in the wild, or different for
             each generation.
         seed: Of random values: dialects and render times.
+        true_size: Encode videos in the ordered resolution, which takes long, instead of small.
         fault: To inject; can be given several times.
     """
     console = Console()
@@ -63,7 +67,7 @@ def simulator(  # noqa: PLR0913 - each is an option
             dialect=dialect,
             seed=seed,
             draw_prompts=True,
-            short_side=360,
+            short_side=None if true_size else 360,
         )
         _serve(console, settings, port, faults)
     except ValidationError as error:

@@ -130,7 +130,7 @@ async def acreate_characters(
     faults: list[str] = []
     spec = BatchSpec(characters=[*characters])
     credentials, bucket = await blocks_or_faults(credentials, bucket, faults)
-    sources = await read_sources(spec, bucket) if bucket else Sources(spec, {}, [])
+    sources = await read_sources(spec, bucket) if bucket else Sources(spec, {}, {}, [])
     faults += sources.faults
     private = credentials is not None and await is_private(credentials)
     faults += [

@@ -11,10 +11,12 @@ Example:
     ```
 """
 
+from prefect_toapis.simulator.charges import SimulatedPrice
 from prefect_toapis.simulator.clips import require_encoder
 from prefect_toapis.simulator.dialects import Dialect
 from prefect_toapis.simulator.faults import (
     Conflict,
+    Defect,
     Delay,
     Drop,
     Fault,
@@ -40,6 +42,7 @@ from prefect_toapis.simulator.storms import Weather
 
 __all__ = [
     "Conflict",
+    "Defect",
     "Delay",
     "Delivery",
     "Dialect",
@@ -57,6 +60,7 @@ __all__ = [
     "Replace",
     "Rewrite",
     "SameTask",
+    "SimulatedPrice",
     "SimulatedWebhooks",
     "Simulator",
     "SimulatorSettings",

@@ -14,7 +14,8 @@ from prefect_toapis.simulator.refusals import Refusal
 
 _CREDITS_PER_USD = 200  # [D]
 _UNLIMITED = -1
-_OTHER_MODELS = ("veo3.1-fast", "kling-v2")  # of families that the catalogue needn't know
+_CREATED = 1_700_000_000
+_TEXT_MODELS = ["simulated-text-1"]  # made up
 
 
 class AccountAPI:
@@ -41,9 +42,13 @@ class AccountAPI:
         return await self._reply("balance", shown, headers)
 
     async def _models(self, request: Request, headers: Headers) -> ASGIApp:
-        names = list(dict.fromkeys([*self._simulation.provider.catalogue.names(), *_OTHER_MODELS]))
-        wanted = request.query_params.get("type", "video")
-        return await self._reply("models", show_models(names if wanted == "video" else []), headers)
+        wanted = request.query_params.get("type", "text")  # [D]
+        names: list[str] = []
+        if wanted in {"text", "chat", "all"}:
+            names += _TEXT_MODELS
+        if wanted in {"video", "all"}:
+            names += self._simulation.provider.models
+        return await self._reply("models", show_models(names), headers)
 
     async def _reply(
         self, operation: Operation, shown: dict[str, Any], headers: Headers
@@ -79,7 +84,7 @@ def show_balance(remaining: float | None, used: float) -> dict[str, Any]:
 
 
 def show_models(names: list[str]) -> dict[str, Any]:
-    """The JSON of a list of models; who owns them and what they support is assumed ([A])."""
+    """The JSON of a list of models; owner, time and what they support are made up."""
     return {
         "success": True,
         "object": "list",
@@ -87,8 +92,9 @@ def show_models(names: list[str]) -> dict[str, Any]:
             {
                 "id": name,
                 "object": "model",
+                "created": _CREATED,
                 "owned_by": "toapis",
-                "supported_endpoint_types": ["video"],
+                "supported_endpoint_types": ["text" if name in _TEXT_MODELS else "video"],
             }
             for name in names
         ],

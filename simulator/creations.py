@@ -3,14 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefect_toapis.client.field_faults import segment_seconds
-from prefect_toapis.client.urls import why_not_public
+from prefect_toapis.simulator.documented_models import CREATORS, DOCUMENTED
+from prefect_toapis.simulator.field_rules import Link, Segment, Text
+from prefect_toapis.simulator.model_rules import ABSENT, GIVEN, Forbidden, Model, read_fields
 from prefect_toapis.simulator.refusals import Refusal
-from prefect_toapis.simulator.wire import unknown_fields
 
-_FIELDS = frozenset({"model", "timestamps", "url", "from_task"})
 _DEFAULT_MODEL = "sora-2"
-_SHORTEST, _LONGEST = 1, 3  # seconds of the clip
+_EXACTLY_ONE = "give exactly one of url and from_task"
+_CREATION = Model(
+    {"timestamps": Segment(1, 3, required=True), "url": Link("video"), "from_task": Text()},
+    rules=(
+        Forbidden("url", _EXACTLY_ONE, {"url": GIVEN, "from_task": GIVEN}),
+        Forbidden("url", _EXACTLY_ONE, {"url": ABSENT, "from_task": ABSENT}),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -47,35 +53,12 @@ def read_creation(body: dict[str, Any]) -> CharacterRequest:
     Raises:
         Refusal: `invalid_request`, naming the fields.
     """
-    faults = unknown_fields(body, _FIELDS)
-    faults += [
-        f"{name}: it must be a string"
-        for name in sorted(_FIELDS & body.keys())
-        if not isinstance(body[name], str)
-    ]
-    if faults:
-        raise Refusal("invalid_request", "; ".join(faults))
-    faults = _timestamps_faults(body.get("timestamps")) + _source_faults(body)
-    if faults:
-        raise Refusal("invalid_request", "; ".join(faults))
     model = body.get("model", _DEFAULT_MODEL)
+    if not isinstance(model, str):
+        raise Refusal("invalid_request", "model: it must be a string")
+    if model in DOCUMENTED and model not in CREATORS:
+        raise Refusal("invalid_request", f"model: choose one of {', '.join(CREATORS)}")
+    _, faults = read_fields(model, _CREATION, body)
+    if faults:
+        raise Refusal("invalid_request", "; ".join(faults))
     return CharacterRequest(model, body.get("url"), body.get("from_task"))
-
-
-def _timestamps_faults(timestamps: str | None) -> list[str]:
-    if timestamps is None:
-        return ["timestamps: give the part of the clip that shows the character"]
-    segment = segment_seconds(timestamps)
-    if segment is None:
-        return ['timestamps: write it as "start,end" in seconds, for example "1,3"']
-    apart = round(segment[1] - segment[0], 6)  # 2.3 - 0.3 is a little less than 2
-    if not _SHORTEST <= apart <= _LONGEST:
-        return [f"timestamps: start and end must be {_SHORTEST} to {_LONGEST} seconds apart"]
-    return []
-
-
-def _source_faults(body: dict[str, Any]) -> list[str]:
-    if ("url" in body) == ("from_task" in body):
-        return ["url: give exactly one of url and from_task"]
-    why = why_not_public(body["url"]) if "url" in body else None
-    return [f"url: {why}"] if why else []

@@ -46,11 +46,16 @@ class Scenery:
         self._ground, *self._lights = _PALETTES[(seed[0] + turn) % len(_PALETTES)]
         self._phase = seed[1] / 255 * math.tau
         self._glow = Image.radial_gradient("L").point([_brightness(value) for value in range(256)])
+        self._picture = spec.picture
         self._overlay = _write(caption, self._size) if caption else None
 
     def frame(self, at: float) -> Image.Image:
         """The picture at a time, in seconds."""
         width, height = self._size
+        if self._picture == "black":
+            return Image.new("RGB", self._size)
+        if self._picture == "frozen":
+            at = 0
         small = (width // _SHRINK, height // _SHRINK)
         picture = Image.new("RGB", small, self._ground)
         for number, light in enumerate(self._lights):

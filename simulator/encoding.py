@@ -23,7 +23,7 @@ _CHORDS = ((220, 330, 440), (196, 294, 392), (247, 370, 494), (262, 392, 523))  
 
 
 def encode_video(spec: ClipSpec) -> bytes:
-    """An MP4 of H.264 and AAC, with its index in front."""
+    """An MP4 of H.264 and, where there is sound, AAC, with its index in front."""
     # The index is moved to the front by reading the file again, so it must be a real one.
     with TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
@@ -32,8 +32,10 @@ def encode_video(spec: ClipSpec) -> bytes:
             video.width, video.height, video.pix_fmt = spec.width, spec.height, "yuv420p"
             video.options = {"preset": "ultrafast", "crf": "26", "g": str(_FPS * 2)}
             video.codec_context.thread_count = 1  # the server needs the other cores
-            audio = container.add_stream("aac", rate=_SAMPLE_RATE, layout="mono")
-            audio.bit_rate = 32_000
+            audio = None
+            if spec.sound != "none":
+                audio = container.add_stream("aac", rate=_SAMPLE_RATE, layout="mono")
+                audio.bit_rate = 32_000
             _encode(container, video, audio, spec)
         return path.read_bytes()
 
@@ -48,26 +50,28 @@ def encode_thumbnail(spec: ClipSpec) -> bytes:
 def _encode(
     container: OutputContainer,
     video: VideoStream,
-    audio: AudioStream,
+    audio: AudioStream | None,
     spec: ClipSpec,
 ) -> None:
     scenery = Scenery(spec)
     second = _second_of_sound(spec)
     sounded = 0
-    for number in range(spec.seconds * _FPS):
+    frames = max(1, round(spec.seconds * _FPS))
+    for number in range(frames):
         picture = scenery.frame(number / _FPS)
         frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]  # PyAV's stub
         frame.pts, frame.time_base = number, Fraction(1, _FPS)
         container.mux(video.encode(frame))
         # Sound goes along with the pictures, or players would have to read ahead for it.
         until = (number + 1) * _SAMPLE_RATE // _FPS
-        last = number + 1 == spec.seconds * _FPS
-        while until - sounded >= _SAMPLES or (last and sounded < until):
+        last = number + 1 == frames
+        while audio and (until - sounded >= _SAMPLES or (last and sounded < until)):
             samples = min(_SAMPLES, until - sounded)
             container.mux(audio.encode(_sound(second, sounded, samples)))
             sounded += samples
     container.mux(video.encode(None))
-    container.mux(audio.encode(None))
+    if audio:
+        container.mux(audio.encode(None))
 
 
 def _second_of_sound(spec: ClipSpec) -> "array[float]":
@@ -75,10 +79,11 @@ def _second_of_sound(spec: ClipSpec) -> "array[float]":
     prompt = spec.caption.prompt if spec.caption else ""
     chord = _CHORDS[len(prompt) % len(_CHORDS)]
     turn = 2 * math.pi / _SAMPLE_RATE
+    loudness = _LOUDNESS if spec.sound == "tones" else 0
     return array(
         "f",
         (
-            _LOUDNESS * sum(math.sin(turn * tone * sample) for tone in chord) / len(chord)
+            loudness * sum(math.sin(turn * tone * sample) for tone in chord) / len(chord)
             for sample in range(_SAMPLE_RATE)
         ),
     )

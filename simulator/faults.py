@@ -7,9 +7,10 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+from prefect_toapis.simulator.clip_spec import DefectKind
 from prefect_toapis.simulator.error_bodies import ErrorShape
 
-Submitting = Literal["submit", "character", "remix"]
+Submitting = Literal["submit", "character", "remix", "extend"]
 Operation = Submitting | Literal["status", "lookup", "media", "upload", "balance", "models"]
 """What a request wants. `lookup` is a `status` query by the caller's own id: faults of `status`
 meet it too. `media` is a file, wherever it is asked for."""
@@ -197,6 +198,20 @@ class Partial(_Fault):
     seconds: float | None = Field(default=None, ge=0)
 
 
+class Defect(_Fault):
+    """Accept a submission, but deliver videos that aren't what was ordered.
+
+    The reply says nothing of it. `number`: only this one of several videos, from 1.
+
+    Example: `Defect(kind="silent", prompt="dog")`.
+    """
+
+    action: Literal["defect"] = "defect"
+    operation: Literal["submit", "remix", "extend"] = "submit"
+    kind: DefectKind
+    number: int | None = Field(default=None, ge=1)
+
+
 class SameTask(_Fault):
     """Accept a submission, but answer with the task that was accepted before it."""
 
@@ -231,6 +246,7 @@ Fault = Annotated[
     | Untidy
     | Hide
     | Partial
+    | Defect
     | SameTask
     | Conflict,
     Field(discriminator="action"),

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["video", "character", "remix"]
+Kind = Literal["video", "character", "remix", "extend"]
 UploadKind = Literal["image", "video"]
 
 
@@ -24,6 +24,7 @@ class Submission:
         refusal: The error's code, if it was refused.
         kind: What it asks for.
         remix_of: The task id of the video that is to be remixed.
+        extend_of: The task id of the video that is to be extended.
     """
 
     at: float
@@ -37,6 +38,7 @@ class Submission:
     refusal: str | None = None
     kind: Kind = "video"
     remix_of: str | None = None
+    extend_of: str | None = None
 
 
 @dataclass(frozen=True)

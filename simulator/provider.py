@@ -7,18 +7,21 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.simulator.characters import Character, invent
+from prefect_toapis.simulator.charges import charge
 from prefect_toapis.simulator.creations import read_creation
 from prefect_toapis.simulator.dialects import Wordings, task_id_in
-from prefect_toapis.simulator.generations import Generation, Handling, Order, clip_specs
+from prefect_toapis.simulator.generations import Failure, Generation, Handling, Order
 from prefect_toapis.simulator.ledger import Kind, Ledger, Submission
+from prefect_toapis.simulator.model_rules import Ordered, fails_late
 from prefect_toapis.simulator.refusals import Refusal
-from prefect_toapis.simulator.remixes import read_remix
 from prefect_toapis.simulator.settings import SimulatorSettings
+from prefect_toapis.simulator.shapes import clip_specs
+from prefect_toapis.simulator.submissions import offered, read_derived, read_video
 from prefect_toapis.simulator.webhooks import Webhooks, read_callback
-from prefect_toapis.simulator.wire import read_submission
+
+_TASK_TYPE = "InvalidParameter.TaskTypeConstraint"  # [D]: of what is accepted, and fails later
+_PICTURE_SIDE = 720  # of a character's, in pixels
 
 
 class Provider:
@@ -39,7 +42,7 @@ class Provider:
         webhooks: Webhooks | None = None,
     ) -> None:
         self.clock = clock
-        self.catalogue = Catalogue.current()
+        self.models = offered(settings.offered_models)
         self._settings = settings
         self._ledger = ledger
         self._webhooks = webhooks
@@ -66,18 +69,18 @@ class Provider:
         Raises:
             Refusal: The provider doesn't accept it, and charges nothing.
         """
-        price = self._price(submission.kind)
         try:
             callback = read_callback(body, self._settings.webhooks)
             order = self._order(submission, body)
             self._refuse_by_policy(order)
+            price = self._price(order)
             self._charge(price)
         except Refusal as refusal:
             submission.refusal = refusal.code
             raise
         generation = self._new_generation(order, submission.business_id, handling)
         self._remember(generation)
-        if generation.fails:
+        if generation.failure:
             due = (generation.finished_at, generation.task_id, submission)
             heapq.heappush(self._failing, due)
         if self._webhooks and callback:
@@ -139,9 +142,11 @@ class Provider:
                 if self._balance is not None:
                     self._balance += submission.credits
 
-    def _price(self, kind: Kind) -> float:
+    def _price(self, order: Order) -> float:
         settings = self._settings
-        return settings.character_price_credits if kind == "character" else settings.price_credits
+        if order.kind == "character":
+            return settings.character_price_credits
+        return settings.price_credits if order.price is None else order.price
 
     def _order(self, submission: Submission, body: dict[str, Any]) -> Order:
         if submission.kind == "character":
@@ -150,19 +155,23 @@ class Provider:
                 self._finished_video(creation.from_task)
             made_from = creation.url or creation.from_task or ""
             return Order("character", creation.model, made_from, characters=1)
-        if submission.remix_of is None:
-            request = read_submission(body, self.catalogue)
-            self._refuse_unknown_character(request)
-        else:
-            request = read_remix(body, self.catalogue)
+        if submission.remix_of is not None:
+            ordered = read_derived("remix", body)
             if self._finished_video(submission.remix_of).order.private:
                 raise Refusal("invalid_request", "Private videos can't be remixed")
-        return self._video_order(submission.kind, request)
+        elif submission.extend_of is not None:
+            ordered = read_derived("extend", body)
+            self._finished_video(submission.extend_of)
+        else:
+            only = frozenset(self.models) if self._settings.only_offered else None
+            ordered = read_video(body, only)
+            self._refuse_unknown_character(ordered)
+        return self._video_order(submission.kind, ordered, body)
 
-    def _refuse_unknown_character(self, request: VideoRequest) -> None:
+    def _refuse_unknown_character(self, ordered: Ordered) -> None:
         """[D]: `character_url` may be the id of a finished character task in place of a URL."""
-        wanted = request.character_url
-        if wanted is None or "://" in wanted:
+        wanted = ordered.value("character_url")
+        if not isinstance(wanted, str) or "://" in wanted:
             return
         found = self.find_creation(wanted)
         if found is None or found.state(self.clock())[0] != "completed":
@@ -177,18 +186,22 @@ class Provider:
             raise Refusal("invalid_request", "The task is not a completed video")
         return found
 
-    def _video_order(self, kind: Kind, request: VideoRequest) -> Order:
+    def _video_order(self, kind: Kind, ordered: Ordered, body: dict[str, Any]) -> Order:
         settings = self._settings
+        late = fails_late(ordered)
+        prices = settings.prices
         return Order(
             kind=kind,
-            model=request.model,
-            prompt=request.prompt,
-            clips=clip_specs(
-                request, self.catalogue, settings.short_side, captioned=settings.draw_prompts
-            ),
-            characters=bool(request.character_create) + bool(request.character_from_task),
-            thumbnails=request.thumbnail,
-            private=request.private,
+            model=ordered.model,
+            prompt=ordered.value("prompt") or "",
+            clips=clip_specs(ordered, settings.short_side, captioned=settings.draw_prompts),
+            characters=(ordered.value("character_create") is True)
+            + ordered.has("character_from_task"),
+            thumbnails=ordered.value("thumbnail") is True,
+            private=ordered.value("private") is True,
+            off_peak=ordered.value("off_peak") is True,
+            failure=Failure(_TASK_TYPE, late) if late else None,
+            price=prices(body) if callable(prices) else charge(ordered, prices),
         )
 
     def _refuse_by_policy(self, order: Order) -> None:
@@ -206,28 +219,30 @@ class Provider:
         self, order: Order, business_id: str | None, handling: Handling
     ) -> Generation:
         now = self.clock()
-        finished_at = now + self._render_seconds(order.kind)
-        fails = self._settings.fail_marker in order.prompt
+        finished_at = now + self._render_seconds(order)
+        failure = Failure() if self._settings.fail_marker in order.prompt else order.failure
         wording, drawn = self.wordings.generation(order.kind, order.prompt)
         identifier = uuid.uuid4().hex[:26]
         return Generation(
             task_id=task_id_in(wording.ids, identifier, drawn),
             business_id=business_id,
             order=order,
-            characters=() if fails else tuple(self._invented(order.characters)),
+            characters=() if failure else tuple(self._invented(order.characters)),
             created_at=now,
             finished_at=finished_at,
             expires_at=finished_at + self._settings.result_lifetime_seconds,
-            fails=fails,
+            failure=failure,
             visible_at=now + handling.hidden_seconds,
             handling=handling,
             wording=wording,
             folder=f"video_{identifier.upper()}",
         )
 
-    def _render_seconds(self, kind: Kind) -> float:
+    def _render_seconds(self, order: Order) -> float:
         drawn = self._settings.render_seconds
-        if kind == "character" and self._settings.character_render_seconds is not None:
+        if order.off_peak:
+            drawn = self._settings.off_peak_render_seconds
+        if order.kind == "character" and self._settings.character_render_seconds is not None:
             drawn = self._settings.character_render_seconds
         return self._random.uniform(*drawn) if isinstance(drawn, tuple) else drawn
 
@@ -236,7 +251,9 @@ class Provider:
         first = len(self._characters) + 1
         return [
             invent(
-                f"{settings.seed}-{number}", settings.short_side, captioned=settings.draw_prompts
+                f"{settings.seed}-{number}",
+                settings.short_side or _PICTURE_SIDE,
+                captioned=settings.draw_prompts,
             )
             for number in range(first, first + count)
         ]

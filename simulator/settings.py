@@ -1,11 +1,13 @@
 """The settings of the simulator."""
 
 import ipaddress
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from prefect_toapis.simulator.charges import SimulatedPrice
 from prefect_toapis.simulator.dialects import Dialect
 
 AccountGroup = Literal["default", "vip", "svip"]
@@ -101,7 +103,14 @@ class SimulatorSettings(BaseModel):
         default=None, ge=0, description="The account's balance, in credits; None: unlimited."
     )
     price_credits: float = Field(
-        default=20, ge=0, description="The price of a submission, in credits."
+        default=20,
+        ge=0,
+        description="The price of a submission that `prices` don't fit, in credits.",
+    )
+    prices: tuple[SimulatedPrice, ...] | Callable[[dict[str, Any]], float] = Field(
+        default=(),
+        description="Prices of videos, remixes and extensions by what is ordered, or a function "
+        "from a submission's JSON to credits.",
     )
     character_price_credits: float = Field(
         default=10, ge=0, description="The price of a character, in credits ([A])."
@@ -110,6 +119,10 @@ class SimulatorSettings(BaseModel):
         default=(5, 15),
         description="The render time of a generation, in seconds: a number, or bounds between "
         "which each render time is drawn.",
+    )
+    off_peak_render_seconds: Seconds | SecondsRange = Field(
+        default=(4 * 3600, 48 * 3600),
+        description="The render time with `off_peak`, likewise ([D]: up to 48 hours).",
     )
     character_render_seconds: Seconds | SecondsRange | None = Field(
         default=None,
@@ -144,12 +157,19 @@ class SimulatorSettings(BaseModel):
         description="A prompt (or a character's source) that contains it is accepted, but its "
         "generation fails.",
     )
-    short_side: int = Field(
+    short_side: Annotated[int, Field(ge=64, le=2160, multiple_of=2)] | None = Field(
         default=180,
-        ge=64,
-        le=2160,
-        multiple_of=2,
-        description="The shorter side of clips, in pixels; 360 is legible with `draw_prompts`.",
+        description="The shorter side of clips, in pixels; 360 is legible with `draw_prompts`. "
+        "None: the ordered size, such as 3840x2160 for 4k, which takes long to encode.",
+    )
+    offered_models: tuple[str, ...] | None = Field(
+        default=None,
+        description="The video models that `/v1/models` lists; None: all documented ones.",
+    )
+    only_offered: bool = Field(
+        default=False,
+        description="Whether videos of other models are refused; else undocumented models are "
+        "accepted with any fields.",
     )
     draw_prompts: bool = Field(
         default=False,

@@ -1,4 +1,4 @@
-"""Videos, characters and remixes over HTTP: submissions and the queries for them ([P], [D])."""
+"""Videos, characters, remixes and extensions over HTTP: submissions and queries ([P], [D])."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +15,7 @@ from prefect_toapis.simulator.endpoints import Headers, Simulation, guarded, jso
 from prefect_toapis.simulator.fault_injection import apply_faults
 from prefect_toapis.simulator.faults import (
     Conflict,
+    Defect,
     Facts,
     Fault,
     Hide,
@@ -27,18 +28,20 @@ from prefect_toapis.simulator.faults import (
 from prefect_toapis.simulator.generations import Generation, Handling
 from prefect_toapis.simulator.ledger import Kind, Submission
 from prefect_toapis.simulator.refusals import Refusal
-from prefect_toapis.simulator.wire import business_id_of, show
+from prefect_toapis.simulator.submissions import business_id_of
+from prefect_toapis.simulator.wire import show
 
 _GENERATIONS = "/v1/videos/generations"
 _SUBMITTING: dict[Kind, Submitting] = {
     "video": "submit",
     "character": "character",
     "remix": "remix",
+    "extend": "extend",
 }
 
 
 class VideoAPI:
-    """`/v1/videos/generations`, `/v1/characters_tasks` and `/v1/videos/{task_id}/remix`."""
+    """`/v1/videos/generations`, `/v1/characters_tasks`, and a video's `remix` and `extend`."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -48,6 +51,7 @@ class VideoAPI:
         simulation = self._simulation
         submit = guarded(simulation, "async_submit", self._submit, self._refused)
         remix = guarded(simulation, "async_submit", self._remix, self._refused)
+        extend = guarded(simulation, "async_submit", self._extend, self._refused)
         status = guarded(simulation, "async_query", self._status, self._refused)
         creation = guarded(simulation, "async_query", self._creation, self._refused)
         return [
@@ -55,6 +59,7 @@ class VideoAPI:
             Route(_GENERATIONS + "/{wanted:path}", status, methods=["GET"]),
             Route("/v1/characters_tasks/{wanted:path}", creation, methods=["GET"]),
             Route("/v1/videos/{task_id:path}/remix", remix, methods=["POST"]),
+            Route("/v1/videos/{task_id:path}/extend", extend, methods=["POST"]),
         ]
 
     async def _submit(self, request: Request, headers: Headers) -> ASGIApp:
@@ -65,6 +70,11 @@ class VideoAPI:
     async def _remix(self, request: Request, headers: Headers) -> ASGIApp:
         submission = self._submission(await json_object(request), "remix")
         submission.remix_of = request.path_params["task_id"]
+        return await self._accept(submission, headers)
+
+    async def _extend(self, request: Request, headers: Headers) -> ASGIApp:
+        submission = self._submission(await json_object(request), "extend")
+        submission.extend_of = request.path_params["task_id"]
         return await self._accept(submission, headers)
 
     async def _status(self, request: Request, headers: Headers) -> ASGIApp:
@@ -177,11 +187,14 @@ def handling(met: Sequence[Fault]) -> Handling:
     """What the faults that a submission meets make of its generation."""
     hides = [fault for fault in met if isinstance(fault, Hide)]
     partial = next((fault for fault in met if isinstance(fault, Partial)), None)
+    defect = next((fault for fault in met if isinstance(fault, Defect)), None)
     return Handling(
         hidden_seconds=max((one.seconds for one in hides if one.queries == "all"), default=0.0),
         unnamed_seconds=max((one.seconds for one in hides), default=0.0),
         outputs=partial.outputs if partial else None,
         partial_seconds=partial.seconds if partial else None,
+        defect=defect.kind if defect else None,
+        defect_number=defect.number if defect else None,
     )
 
 

@@ -126,7 +126,7 @@ def content(message: Message, links: Links) -> bytes:
         # [A]: nothing says what a test holds.
         return _json({"id": message.id, "type": "endpoint.test", "api_version": "v1", "data": {}})
     shown = show(generation, generation.finished_at, links)
-    failed = generation.fails or message.forged
+    failed = generation.failure is not None or message.forged
     data = {
         "task_id": generation.task_id,
         "client_business_id": generation.business_id,

@@ -24,7 +24,7 @@ def test_serves_until_it_is_stopped_and_says_how_to_use_it() -> None:
 
 
 def test_speaks_a_dialect_and_misbehaves_as_it_is_told() -> None:
-    wanted = ["--dialect", "gateway", "--balance", "20", "--seed", "3"]
+    wanted = ["--dialect", "gateway", "--balance", "20", "--seed", "3", "--true-size"]
     faults = ["--fault", "submit:drop:after", "--fault", "status:refuse:status=418:times=2"]
     command = [*COMMAND, "simulator", "--port", "0", *wanted, *faults]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -43,6 +43,7 @@ def test_speaks_a_dialect_and_misbehaves_as_it_is_told() -> None:
         process.send_signal(signal.SIGINT)
     assert [reply.status_code for reply in seen] == [418, 418, 200]
     assert seen[2].json()["code"] == "success"
+    assert seen[2].json()["data"]["metadata"]["size"] == "1280x720"
     assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_user_quota")
     assert ledger["credits_spent"] == 20
 

@@ -8,6 +8,7 @@ import pytest
 from prefect_toapis.cli.simulator import simulator
 from prefect_toapis.simulator import (
     Conflict,
+    Defect,
     Delay,
     Drop,
     Fault,
@@ -45,6 +46,10 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "simulator.md"
         ),
         ("submit:hide:seconds=9:queries=lookup", Hide(seconds=9, queries="lookup")),
         ("submit:partial", Partial()),
+        (
+            "submit:defect:kind=silent:number=2:times=all",
+            Defect(kind="silent", number=2, times=None),
+        ),
         ("submit:conflict:first=true:times=all", Conflict(first=True, times=None)),
         ("status:trickle:part=head", Trickle(operation="status", part="head")),
         (
@@ -70,9 +75,11 @@ def test_a_text_is_a_fault(text: str, expected: Fault) -> None:
         ("", "operation:action"),
         ("submit", "submit:drop:after"),
         (":drop", "operation:action"),
-        ("submit:explode", 'there is no fault "explode"; choose one of conflict, delay, drop'),
+        ("submit:explode", 'there is no fault "explode"; choose one of conflict, defect, delay'),
         ("walk:drop", "operation"),
         ("submit:hide", "seconds: "),
+        ("submit:defect:kind=ugly", "kind: "),
+        ("status:defect:kind=silent", "operation: "),
         ("submit:hide:seconds=soon", "seconds: "),
         ("media:drop:sideways", '"sideways" is neither before, after nor NAME=VALUE'),
         ("media:drop:when=later", "when: "),

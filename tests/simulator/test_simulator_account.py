@@ -1,12 +1,12 @@
 """Balance and models."""
 
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from prefect_toapis.simulator import Replace, Simulator, SimulatorSettings
+from prefect_toapis.simulator.documented_models import DOCUMENTED
 
 GENERATIONS = "/v1/videos/generations"
 BALANCES = ["/v1/balance", "/v1/user/balance"]
@@ -48,58 +48,58 @@ def test_an_unknown_key_has_no_balance_and_is_told_so_with_200(swift: Simulator,
     assert swift.ledger.unauthorized == 1
 
 
-def test_the_models_are_those_of_the_catalogue_and_more(swift_api: httpx.Client) -> None:
-    shown = swift_api.get("/v1/models", params={"type": "video"}).json()
-    models = shown.pop("data")
-    assert shown == {"success": True, "object": "list"}
-    names = [model["id"] for model in models]
-    assert {"sora-2", "sora-2-pro", "sora-2-vip", "veo3.1-fast", "kling-v2"} <= set(names)
-    assert len(names) == len(set(names))
-    assert not any("*" in name for name in names), "families aren't models"
-    for model in models:
-        assert set(model) == {"id", "object", "owned_by", "supported_endpoint_types"}
+def _models(api: httpx.Client, **params: str) -> list[str]:
+    shown = api.get("/v1/models", params=params).json()
+    assert (shown["success"], shown["object"]) == (True, "list")
+    return [model["id"] for model in shown["data"]]
+
+
+def test_the_video_models_are_the_documented_ones(swift_api: httpx.Client) -> None:
+    names = _models(swift_api, type="video")
+    assert {"sora-2", "sora-2-vip", "veo3.1-fast", "Veo3.1-lite-official", "kling-v3"} <= {*names}
+    assert names == list(DOCUMENTED)
+
+
+def test_a_listed_model_is_shown_as_documented(swift_api: httpx.Client) -> None:
+    for model in swift_api.get("/v1/models", params={"type": "all"}).json()["data"]:
+        assert set(model) == {"id", "object", "created", "owned_by", "supported_endpoint_types"}
         assert model["object"] == "model"
 
 
-OWN = """
-models:
-  wan-9: {fields: {prompt: {}, duration: {choices: [5]}}}
-  mini-*: {fields: {prompt: {}, aspect_ratio: {choices: ["1:1"]}}, defaults: {aspect_ratio: "1:1"}}
-"""
+def test_without_a_type_text_models_alone_are_listed(swift_api: httpx.Client) -> None:
+    text = _models(swift_api)
+    assert text
+    assert not {*text} & {*DOCUMENTED}
+    assert text == _models(swift_api, type="text") == _models(swift_api, type="chat")
+    assert _models(swift_api, type="all") == [*text, *DOCUMENTED]
+    assert _models(swift_api, type="image") == []
 
 
-@pytest.fixture
-def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A catalogue of one's own, before the simulator starts."""
-    path = tmp_path / "models.yaml"
-    path.write_text(OWN, encoding="utf-8")
-    monkeypatch.setenv("TOAPIS_CATALOGUE", str(path))
+@pytest.mark.parametrize(
+    ("settings", "listed"),
+    [
+        (SimulatorSettings(offered_models=("wan-9", "sora-2")), ["wan-9", "sora-2"]),
+        (SimulatorSettings(offered_models=()), []),
+    ],
+    ids=["narrowed", "empty"],
+)
+def test_the_list_can_be_chosen(swift_api: httpx.Client, listed: list[str]) -> None:
+    assert _models(swift_api, type="video") == listed
+    body = {"model": "kling-v3", "prompt": "A dog"}
+    assert swift_api.post(GENERATIONS, json=body).status_code == 200, "it is only a list"
 
 
-@pytest.mark.usefixtures("own_models")
-def test_it_knows_the_models_of_one_s_own_catalogue() -> None:
-    with Simulator(SimulatorSettings(render_seconds=0)) as simulator:
-        headers = {"Authorization": f"Bearer {simulator.api_key}"}
-        with httpx.Client(base_url=simulator.url, headers=headers) as api:
-            names = [model["id"] for model in api.get("/v1/models").json()["data"]]
-            replies = [
-                api.post(GENERATIONS, json={"prompt": "A dog", **fields})
-                for fields in (
-                    {"model": "wan-9", "duration": 5},
-                    {"model": "wan-9", "duration": 6},
-                    {"model": "mini-3"},
-                    {"model": "mini-3", "aspect_ratio": "16:9"},
-                )
-            ]
-    assert "wan-9" in names
-    assert "mini-*" not in names
-    assert [reply.status_code for reply in replies] == [200, 400, 200, 400]
-    assert replies[2].json()["metadata"] == {"size": "180x180"}, "a family has its defaults"
-
-
-def test_there_are_no_models_of_another_type(swift_api: httpx.Client) -> None:
-    assert swift_api.get("/v1/models", params={"type": "image"}).json()["data"] == []
-    assert swift_api.get("/v1/models").json()["data"]
+@pytest.mark.parametrize(
+    "settings", [SimulatorSettings(offered_models=("wan-9", "sora-2"), only_offered=True)]
+)
+@pytest.mark.parametrize(
+    ("model", "status"), [("wan-9", 200), ("sora-2", 200), ("kling-v3", 400), ("veo-9", 400)]
+)
+def test_it_may_refuse_what_it_does_not_offer(
+    swift_api: httpx.Client, model: str, status: int
+) -> None:
+    reply = swift_api.post(GENERATIONS, json={"model": model, "prompt": "A dog"})
+    assert reply.status_code == status
 
 
 def test_an_unknown_key_sees_no_models(swift: Simulator) -> None:

@@ -10,13 +10,12 @@ import av
 import pytest
 from PIL import Image
 
-from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.simulator.clip_spec import Caption, ClipSpec
 from prefect_toapis.simulator.clips import Clips, ServedFile
 from prefect_toapis.simulator.drawing import Scenery, lettering
 from prefect_toapis.simulator.encoding import encode_thumbnail, encode_video
-from prefect_toapis.simulator.generations import clip_specs, frame_size
+from prefect_toapis.simulator.shapes import clip_specs, frame_size
+from prefect_toapis.simulator.submissions import read_video
 
 SHORT = ClipSpec(160, 90, 1)
 
@@ -25,9 +24,9 @@ def content(file: ServedFile) -> bytes:
     return b"".join(file.chunks(0, file.size))
 
 
-def spec_of(**fields: Any) -> ClipSpec:
-    request = VideoRequest(prompt="A dog", **fields)
-    (spec,) = clip_specs(request, Catalogue.shipped(), 180, captioned=False)
+def spec_of(body: dict[str, Any], short_side: int | None = 180) -> ClipSpec:
+    ordered = read_video({"prompt": "A dog", **body})
+    (spec,) = clip_specs(ordered, short_side, captioned=False)
     return spec
 
 
@@ -164,14 +163,20 @@ def test_any_part_of_a_padded_file_is_what_the_whole_has_there(start: int, stop:
         ({"duration": 15}, 15),
         ({"model": "sora-2-official"}, 4),
         ({"model": "unheard-of"}, 10),
-        ({"character_url": "task_1"}, 9),
-        ({"character_url": "task_1", "character_timestamps": "1,3", "duration": 15}, 14),
-        ({"model": "unheard-of", "duration": 1, "character_url": "task_1"}, 1),
+        ({"metadata": {"character_url": "task_1"}}, 9),
+        ({"metadata": {"character_url": "task_1", "character_timestamps": "1,3"}}, 9),
+        ({"model": "unheard-of", "duration": 1, "metadata": {"character_url": "task_1"}}, 1),
+        ({"model": "seedance-2"}, 5),
+        ({"model": "seedance-2", "duration": -1}, 5),
+        ({"model": "seedance-2-5"}, 5),
+        ({"model": "viduq3-pro", "duration": 16}, 16),
+        ({"model": "veo3.1-fast"}, 8),
+        ({"model": "grok-video-1.0"}, 8),
     ],
     ids=str,
 )
 def test_a_clip_is_as_long_as_the_page_says(fields: dict[str, Any], seconds: int) -> None:
-    assert spec_of(**fields).seconds == seconds
+    assert spec_of(fields).seconds == seconds
 
 
 @pytest.mark.parametrize(
@@ -189,8 +194,58 @@ def test_a_clip_is_as_long_as_the_page_says(fields: dict[str, Any], seconds: int
 def test_a_clip_has_the_aspect_ratio_that_was_asked(
     fields: dict[str, Any], size: tuple[int, int]
 ) -> None:
-    spec = spec_of(**fields)
+    spec = spec_of(fields)
     assert (spec.width, spec.height) == size
+
+
+@pytest.mark.parametrize(
+    ("fields", "size"),
+    [
+        ({}, (1280, 720)),
+        ({"model": "sora-2-pro", "metadata": {"hd": True}}, (1920, 1080)),
+        ({"model": "kling-v3", "mode": "pro", "aspect_ratio": "1:1"}, (1080, 1080)),
+        ({"model": "kling-v3"}, (1280, 720)),
+        ({"model": "seedance-2", "resolution": "4k", "aspect_ratio": "adaptive"}, (3840, 2160)),
+        ({"model": "seedance-2", "resolution": "480p"}, (854, 480)),
+        ({"model": "doubao-seedance-1-5-pro", "metadata": {"resolution": "1080p"}}, (1920, 1080)),
+        ({"model": "Veo3.1-fast-official", "size": "9:16"}, (720, 1280)),
+        ({"model": "viduq3-pro", "resolution": "540p"}, (960, 540)),
+        ({"model": "MiniMax-Hailuo-02"}, (1366, 768)),
+        ({"model": "MiniMax-H3", "aspect_ratio": "21:9"}, (3360, 1440)),
+        ({"model": "grok-imagine-1.0-video", "aspect_ratio": "2:3"}, (480, 720)),
+        ({"model": "wan2.6"}, (1920, 1080)),
+    ],
+    ids=str,
+)
+def test_in_true_size_a_clip_has_the_ordered_resolution(
+    fields: dict[str, Any], size: tuple[int, int]
+) -> None:
+    spec = spec_of(fields, None)
+    assert (spec.width, spec.height) == size
+
+
+@pytest.mark.parametrize(
+    ("fields", "sound"),
+    [
+        ({}, "tones"),
+        ({"model": "unheard-of"}, "tones"),
+        ({"model": "kling-v3"}, "none"),
+        ({"model": "kling-v3", "audio": True}, "tones"),
+        ({"model": "kling-3.0-turbo"}, "tones"),
+        ({"model": "seedance-2"}, "tones"),
+        ({"model": "seedance-2", "generate_audio": False}, "none"),
+        ({"model": "doubao-seedance-1-5-pro"}, "none"),
+        ({"model": "doubao-seedance-1-5-pro", "metadata": {"audio": True}}, "tones"),
+        ({"model": "Veo3.1-fast-official"}, "none"),
+        ({"model": "Veo3.1-fast-official", "metadata": {"generateAudio": True}}, "tones"),
+        ({"model": "viduq3-pro"}, "tones"),
+        ({"model": "viduq3-pro", "audio": False}, "none"),
+        ({"model": "wan2.6", "audio": False}, "none"),
+    ],
+    ids=str,
+)
+def test_a_clip_has_sound_only_where_it_was_ordered(fields: dict[str, Any], sound: str) -> None:
+    assert spec_of(fields).sound == sound
 
 
 @pytest.mark.parametrize("ratio", ["21:9", "4:3", "3:4", "0:9", "1000:1", "x", "16:9:1"])

@@ -303,7 +303,7 @@ def test_this_machine_has_several_names(url: str) -> None:
 
 def a_generation() -> Generation:
     order = Order("video", "sora-2", "A dog")
-    return Generation("video_1", None, order, (), NOW, NOW + 60, NOW + 100, False, NOW)
+    return Generation("video_1", None, order, (), NOW, NOW + 60, NOW + 100, None, NOW)
 
 
 def drawn(**told: Any) -> list[list[tuple[float, Message]]]:
