@@ -182,13 +182,13 @@ class Account:
         """Query a generation that is being waited for soon. May be called in any thread."""
         _loop().call_soon_threadsafe(self._shared.videos.notice, task_id)
 
-    async def learn(self, earlier: Mapping[str, Sequence[float]]) -> None:
+    async def add_render_times(self, earlier: Mapping[str, Sequence[float]]) -> None:
         """Add render times observed elsewhere, in seconds by kind; see `RenderTimes.merge`."""
-        await in_background(self._learn(earlier))
+        await in_background(self._add_render_times(earlier))
 
-    async def learnt(self) -> dict[str, list[float]]:
+    async def render_times(self) -> dict[str, list[float]]:
         """The render times observed so far, in seconds by kind, the latest last."""
-        return await in_background(self._learnt())
+        return await in_background(self._render_times())
 
     async def character_status(self, task_id: str) -> Reply:
         """See `ToAPIsClient.character_status`."""
@@ -237,10 +237,10 @@ class Account:
                 request, business_id, uploads=uploads, callback_url=callback_url
             )
 
-    async def _learn(self, earlier: Mapping[str, Sequence[float]]) -> None:
+    async def _add_render_times(self, earlier: Mapping[str, Sequence[float]]) -> None:
         self._shared.times.merge(earlier)
 
-    async def _learnt(self) -> dict[str, list[float]]:
+    async def _render_times(self) -> dict[str, list[float]]:
         times = self._shared.times.by_kind
         return {kind: list(seconds) for kind, seconds in times.items() if kind}
 

@@ -398,12 +398,12 @@ class Poller:
         if isinstance(result, Reply):
             until = now if waiting.odd_since is None else waiting.odd_since
             not_before = waiting.age_at(before) if waiting.asked > 1 and before < until else 0.0
-            self._learn(
+            self._add_render_times(
                 expected.kind, render_seconds(result.took, waiting.age_at(until), not_before)
             )
         return result
 
-    def _learn(self, kind: str, took: float) -> None:
+    def _add_render_times(self, kind: str, took: float) -> None:
         if not SHORTEST_RENDER <= took < _LONGEST_RENDER:
             return
         self._times.saw(kind, took)

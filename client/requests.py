@@ -297,7 +297,7 @@ class ExtendRequest(DerivedRequest):
 
     section: ClassVar[Section] = "extend"
 
-    operation: Literal["extend"] = "extend"  # tells it from a remix in a record
+    operation: Literal["extend"] = "extend"  # distinguishes it from a remix in a record
 
     @property
     def path(self) -> str:

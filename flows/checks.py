@@ -171,7 +171,7 @@ async def ask_balance(
         faults.append(f"credentials: {error}")
     except (APIError, Transient) as error:
         get_run_logger().warning(
-            "The API at %s doesn't tell the account's balance: %s Going on without it",
+            "The API at %s did not return the account's balance: %s Going on without it",
             credentials.base_url,
             error,
         )

@@ -187,12 +187,12 @@ async def render_time_history(account: Account, store: BucketStore) -> AsyncIter
         store: Contains the history.
     """
     with best_effort("How long earlier generations took isn't known"):
-        await account.learn(read_render_times(await store.read(RENDER_TIMES_FILE)))
+        await account.add_render_times(read_render_times(await store.read(RENDER_TIMES_FILE)))
     try:
         yield
     finally:
         with best_effort("How long generations took isn't kept"):
-            if seen := await account.learnt():
+            if seen := await account.render_times():
                 await store.write(RENDER_TIMES_FILE, render_times_json(seen), JSON)
 
 

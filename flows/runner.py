@@ -177,7 +177,7 @@ class _Runner:
         await self._run_shot(shot)
 
     async def _is_made(self, shot: Shot) -> bool:
-        """Run a shot that has fallbacks; return False if it surely bought nothing."""
+        """Run a shot that has fallbacks; return False if it certainly bought nothing."""
         try:
             await self._run_shot(shot)
         except GenerationFailed as error:

@@ -102,7 +102,7 @@ class Scene(SceneFields):
 
 
 class Fallback(VariantFields):
-    """Another model for a variant's shots, if the variant's own surely bought nothing.
+    """Another model for a variant's shots, if the variant's own certainly bought nothing.
 
     Fields that aren't given are those of the variant, except for fields of its model.
     """

@@ -11,7 +11,7 @@ from prefect_toapis.reports.manifest import Manifest, ManifestRow
 def with_credits(manifest: Manifest, prices: Sequence[Price], catalogue: Catalogue) -> Manifest:
     """Return the manifest with what each row cost; a generation is split over its outputs.
 
-    Rows that weren't surely bought, or have no price, cost an unknown number of credits.
+    Rows that may not have been bought, or have no price, cost an unknown number of credits.
 
     Args:
         manifest: Of the batch.

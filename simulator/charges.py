@@ -55,7 +55,9 @@ def charge(ordered: Ordered, prices: Sequence[SimulatedPrice]) -> float | None:
     fitting = [price for price in prices if _fits(price, ordered)]
     if not fitting:
         return None
-    best = max(fitting, key=lambda one: (one.model == ordered.model, len(one.model), len(one.when)))
+    best = max(
+        fitting, key=lambda price: (price.model == ordered.model, len(price.model), len(price.when))
+    )
     seconds = _seconds_charged(ordered) if best.per == "second" else 1
     return best.credits * seconds * outputs_of(ordered)
 
@@ -63,8 +65,8 @@ def charge(ordered: Ordered, prices: Sequence[SimulatedPrice]) -> float | None:
 def _fits(price: SimulatedPrice, ordered: Ordered) -> bool:
     return fnmatchcase(ordered.model, price.model) and all(
         any(
-            _equal(_fact(ordered, name), one)
-            for one in (wanted if isinstance(wanted, list) else [wanted])
+            _equal(_fact(ordered, name), value)
+            for value in (wanted if isinstance(wanted, list) else [wanted])
         )
         for name, wanted in price.when.items()
     )

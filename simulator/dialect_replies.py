@@ -128,20 +128,20 @@ def placed(place: Place, videos: list[dict[str, Any]]) -> dict[str, Any]:
         >>> placed("output.video_url", [{"url": "https://a.b/c.mp4", "format": "mp4"}])
         {'output': {'video_url': 'https://a.b/c.mp4'}}
     """
-    urls = [one["url"] for one in videos]
+    urls = [video["url"] for video in videos]
     url = urls[0] if len(urls) == 1 else urls or None
     if place == "result.data[].url":
         return {"result": {"type": "video", "data": videos}}
     if place in {"result.data[].video_url", "result.data[].download_url"}:
         name = place.rpartition(".")[2]
-        return {"result": {"type": "video", "data": [_renamed(one, name) for one in videos]}}
+        return {"result": {"type": "video", "data": [_renamed(video, name) for video in videos]}}
     if place == "result.data[].url[]":
-        return {"result": {"data": [{**one, "url": [one["url"]]} for one in videos]}}
+        return {"result": {"data": [{**video, "url": [video["url"]]} for video in videos]}}
     if place == "result.videos[].url":
         return {"result": {"videos": videos}}
     if place == "data[].url":
         return {"data": videos}
-    pictures = [one["thumbnail_url"] for one in videos if "thumbnail_url" in one]
+    pictures = [video["thumbnail_url"] for video in videos if "thumbnail_url" in video]
     beside = {"thumbnail_url": pictures[0] if len(pictures) == 1 else pictures} if pictures else {}
     alone: dict[str, dict[str, Any]] = {
         "result.data{}": {"result": {"type": "video", "data": {"url": url}}},

@@ -173,7 +173,7 @@ def draw_wording(drawn: random.Random) -> Wording:
     failed = drawn.choice(WORDS["failed"])
     reasons = get_args(Reason)
     if failed == _UNKNOWN_FAILURE:  # a `message` alone doesn't say that it failed
-        reasons = tuple(one for one in reasons if one != "message")
+        reasons = tuple(reason for reason in reasons if reason != "message")
     return Wording(
         queued=drawn.choice(WORDS["queued"]),
         in_progress=drawn.choice(WORDS["in_progress"]),

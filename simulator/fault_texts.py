@@ -37,7 +37,7 @@ def read_fault(text: str) -> Fault:
         return FAULT.validate_python(_fields(text))
     except ValidationError as error:
         broken = error.errors(include_url=False, include_context=False, include_input=False)
-        said = [f"{_place(one['loc'])}{one['msg']}" for one in broken]
+        said = [f"{_place(error['loc'])}{error['msg']}" for error in broken]
         raise ValueError(f"{text}: {'; '.join(said)}") from None
     except ValueError as error:
         raise ValueError(f"{text}: {error}") from None
@@ -74,5 +74,5 @@ def _json_or_text(value: str) -> Any:
 
 
 def _place(path: tuple[int | str, ...]) -> str:
-    named = ".".join(str(one) for one in path if one not in _KINDS)
+    named = ".".join(str(step) for step in path if step not in _KINDS)
     return f"{named}: " if named else ""

@@ -69,9 +69,9 @@ class Links:
         if isinstance(value, str) and value.startswith(f"{self._media_url}/"):
             return _PROVIDERS_URL + value.removeprefix(self._media_url)
         if isinstance(value, list):
-            return [self.published(one) for one in value]
+            return [self.published(item) for item in value]
         if isinstance(value, dict):
-            return {name: self.published(one) for name, one in value.items()}
+            return {name: self.published(member) for name, member in value.items()}
         return value
 
 

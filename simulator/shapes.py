@@ -50,7 +50,7 @@ def ratio_of(ordered: Ordered) -> str:
     """The aspect ratio, as it was ordered or by default; a size such as 1280x720 is one, too."""
     found = [ordered.sent.get(name) for name in _RATIO_FIELDS]
     found += [ordered.value(name) for name in _RATIO_FIELDS]
-    return next((one for one in found if isinstance(one, str) and one), _DEFAULT_RATIO)
+    return next((shape for shape in found if isinstance(shape, str) and shape), _DEFAULT_RATIO)
 
 
 def lines_of(ordered: Ordered) -> int:

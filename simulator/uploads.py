@@ -76,9 +76,9 @@ def file_type(kind: UploadKind, content: bytes) -> FileType:
         name = kind.capitalize()
         message = f"{name} too large. Maximum size is {rules.megabytes}MB"
         raise Refusal("invalid_request", message)
-    for one in rules.types:
-        if one.beginning.match(content):
-            return one
+    for media in rules.types:
+        if media.beginning.match(content):
+            return media
     raise Refusal("invalid_request", f"Unsupported {kind} type. Upload {rules.names}")
 
 

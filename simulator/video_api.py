@@ -168,12 +168,14 @@ class VideoAPI:
                 shown = shown | fault.members
         task = f"/v1/videos/{quote(generation.task_id, safe='')}/content"
         count = len(generation.ready(now))
-        pictures = [one.thumbnail_path for one in generation.ready(now)]
+        pictures = [output.thumbnail_path for output in generation.ready(now)]
         around = Surroundings(
             api_url=simulation.api_url,
             business_id=generation.business_id,
             content_paths=(task, *(f"{task}?index={number}" for number in range(2, count + 1))),
-            pictures=tuple(simulation.links.signed(one, generation.expires_at) for one in pictures),
+            pictures=tuple(
+                simulation.links.signed(path, generation.expires_at) for path in pictures
+            ),
             submitted=submitted,
         )
         return JSONResponse(speak(shown, generation.wording, around), headers=headers)
@@ -189,8 +191,8 @@ def handling(met: Sequence[Fault]) -> Handling:
     partial = next((fault for fault in met if isinstance(fault, Partial)), None)
     defect = next((fault for fault in met if isinstance(fault, Defect)), None)
     return Handling(
-        hidden_seconds=max((one.seconds for one in hides if one.queries == "all"), default=0.0),
-        unnamed_seconds=max((one.seconds for one in hides), default=0.0),
+        hidden_seconds=max((hide.seconds for hide in hides if hide.queries == "all"), default=0.0),
+        unnamed_seconds=max((hide.seconds for hide in hides), default=0.0),
         outputs=partial.outputs if partial else None,
         partial_seconds=partial.seconds if partial else None,
         defect=defect.kind if defect else None,

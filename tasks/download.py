@@ -301,7 +301,7 @@ class _Download:
 
     def _refuse_expired(self, current: Generation) -> None:
         if current.status == "completed" and current.has_expired(datetime.now(timezone.utc)):
-            raise ResultExpired("nobody fetched the result within 24 hours of its completion")
+            raise ResultExpired("the result was not fetched within 24 hours of its completion")
 
     async def _store_each(self, outputs: Sequence[Output]) -> list[StoredVideo]:
         videos = await self._stored_before()

@@ -13,7 +13,7 @@ from prefect_toapis.errors import StoreUnavailable
 
 
 class MoodyStore(ThreadingHTTPServer):
-    """Objects in memory, in a store that heeds `If-None-Match`, and its moods."""
+    """Objects in memory, in a store that supports `If-None-Match`, and its moods."""
 
     daemon_threads = True
 

@@ -29,7 +29,7 @@ async def test_a_batch_begins_with_what_earlier_ones_took(
     bucket.write(RENDER_TIMES_FILE, earlier, "application/json")
     await make(["A dog"])
     with account_of(credentials, quick) as account:
-        known = await account.learnt()
+        known = await account.render_times()
     assert known[KIND][:2] == [84.0, 91.5]
     assert known["sora-2-pro 25"] == [600.0]
 

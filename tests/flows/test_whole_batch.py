@@ -193,7 +193,7 @@ async def test_a_store_that_ignores_conditions_is_named_in_the_log(
     await make(["a dog"], dry_run=True, bucket=aws_bucket)
     assert "ignores conditional writes" not in log.text
     await make(["a dog"], dry_run=True)
-    assert "ignores conditional writes: have one run of a batch at a time" in log.text
+    assert "ignores conditional writes: run each batch from one process at a time" in log.text
 
 
 async def test_what_is_worth_knowing_of_a_plan_is_logged(
