@@ -79,7 +79,7 @@ class ModelFields(BaseModel):
     @classmethod
     def _into_extra(cls, value: Any) -> Any:
         """Move the fields that the catalogue knows into `extra`; others are errors."""
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or value.keys() <= cls.model_fields.keys():
             return value
         given = {name: value[name] for name in value if is_model_field(name)}
         extra = value.get("extra") or {}

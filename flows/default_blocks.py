@@ -101,7 +101,8 @@ async def _probed(bucket: VideoBucket) -> VideoBucket:
     capabilities = await BucketStore(bucket).probe()
     if not capabilities.conditional_create:
         get_run_logger().warning(
-            "The store behind %s ignores conditional writes: run each batch from one process at a time",
+            "The store behind %s ignores conditional writes: run each batch from one process "
+            "at a time",
             bucket.uri(),
         )
     return bucket

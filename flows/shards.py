@@ -278,8 +278,8 @@ class _ShardRuns:
             return
         self._warned_of_late = True
         get_run_logger().warning(
-            "No worker picks up the shards: start one with `prefect worker start --pool %s`, or raise "
-            "its limit; this run occupies a work-pool slot while it waits",
+            "No worker picks up the shards: start one with `prefect worker start --pool %s`, or "
+            "raise its limit; this run occupies a work-pool slot while it waits",
             run.work_pool_name,
         )
 

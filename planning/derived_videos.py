@@ -42,12 +42,10 @@ def derived_faults(
     """Return what a scene asks of an earlier video that isn't possible.
 
     Args:
-        scene: May name an earlier video.
+        scene: Names an earlier video.
         label: Of the scene.
         asked: The scene with each variant, by the variant's label.
     """
-    if scene.source is None:
-        return []
     faults: list[str] = []
     if scene.remix_of is not None and scene.extends is not None:
         faults.append(f'scene "{label}": give either remix_of or extends, not both')

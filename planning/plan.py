@@ -365,6 +365,8 @@ def _scene_faults(part: _Part) -> list[str]:
         for cast in part.casts
         for fault in _cast_faults(scene, cast)
     ]
+    if scene.source is None:
+        return faults
     asked = [(name, requested(scene, variant)) for name, variant in part.variants]
     return faults + derived_faults(scene, part.label, asked)
 
