@@ -72,6 +72,7 @@ from .planning.settings import ShardSettings as ShardSettings
 from .planning.settings import WebhookSettings as WebhookSettings
 from .planning.spec import Cast as Cast
 from .planning.spec import Character as Character
+from .planning.spec import Fallback as Fallback
 from .planning.spec import Role as Role
 from .planning.spec import Scene as Scene
 from .planning.spec import Variant as Variant
