@@ -1,11 +1,10 @@
 """The flows that make batches, and their common implementation: prepare, run shots, report."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from prefect import Flow
 from prefect.logging import get_run_logger
 
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
@@ -14,13 +13,12 @@ from prefect_toapis.errors import BatchFailed, VideosRemarked
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.characters import first_failure, make_characters, spending_on
 from prefect_toapis.flows.checks import checked_batch
-from prefect_toapis.flows.inputs import read_spec_file, with_files
+from prefect_toapis.flows.inputs import with_files
 from prefect_toapis.flows.outcomes import Outcomes, conclude, gather_manifest, manifest_on_error
 from prefect_toapis.flows.progress import (
     Progress,
     progress_artifact,
     render_time_history,
-    watched_flow,
 )
 from prefect_toapis.flows.publish import publish, publish_plan, publish_so_far
 from prefect_toapis.flows.retakes import buy_retakes
@@ -115,64 +113,13 @@ async def agenerate_videos(  # noqa: PLR0913 - the fields of a batch, each with 
             "settings": settings,
         }
     )
-    return await _make(spec, credentials, bucket, Progress(), "plan" if dry_run else "download")
+    return await make_batch(
+        spec, credentials, bucket, Progress(), "plan" if dry_run else "download"
+    )
 
 
 generate_videos = sync_flow(agenerate_videos)
 """`agenerate_videos` for sync code."""
-
-
-@async_flow(name="generate-from-spec", flow_run_name=run_name)
-async def agenerate_from_spec(
-    spec: str,
-    batch: Annotated[str | None, OrEmpty()] = None,
-    *,
-    credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
-    bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
-    dry_run: bool = False,
-) -> Manifest:
-    """Make the videos of a spec file: `generate_videos` with its parameters in YAML or JSON.
-
-    The spec can also be a table of scenes (CSV, JSONL or Parquet): a row for each scene, a column
-    for each field of `Scene`, with `|` between several image_urls. A table alone uses the default
-    variant; in YAML or JSON, `scenes: prompts.csv` refers to a table in the same folder.
-
-    Relative paths of images and clips are resolved against the folder of the file, on disk or in
-    S3.
-
-    Args:
-        spec: A path, or s3://bucket/key (read with the bucket's credentials).
-        batch: Name of the batch; overrides that of the file. May contain {date}, {scheduled} or
-            {run}.
-        credentials: The ToAPIs account that pays. Empty: the block named "default".
-        bucket: The bucket for the videos. Empty: the block named "default".
-        dry_run: Plan and check only; buy nothing.
-
-    Returns:
-        The manifest: a row for each video.
-
-    Raises:
-        InvalidBatch: The batch is invalid; every fault is listed, nothing was bought.
-        BatchFailed: Some shots aren't stored; its `manifest` has the reasons.
-        VideosRemarked: Videos have remarks, and `settings.on_remark` is "fail".
-
-    Example:
-        ```python
-        manifest = await agenerate_from_spec("s3://studio/specs/nightly.yaml", batch="{scheduled}")
-        ```
-    """
-    return await _generate_from_spec(
-        spec,
-        batch,
-        credentials=credentials,
-        bucket=bucket,
-        dry_run=dry_run,
-        progress=Progress(),
-    )
-
-
-generate_from_spec = sync_flow(agenerate_from_spec)
-"""`agenerate_from_spec` for sync code."""
 
 
 @async_flow(name=SUBMIT_BATCH, flow_run_name=run_name)
@@ -240,37 +187,14 @@ async def asubmit_batch(  # noqa: PLR0913 - as generate_videos
             "settings": settings.with_overrides(_UNSHARDED),  # one run submits all
         }
     )
-    return await _make(spec, credentials, bucket, Progress(), "plan" if dry_run else "submit")
+    return await make_batch(spec, credentials, bucket, Progress(), "plan" if dry_run else "submit")
 
 
 submit_batch = sync_flow(asubmit_batch)
 """`asubmit_batch` for sync code."""
 
 
-def generation_flow(
-    progress: Progress,
-) -> Flow[..., Coroutine[Any, Any, Manifest]]:
-    """Return `agenerate_from_spec` with observable progress."""
-    return watched_flow(agenerate_from_spec, _generate_from_spec, progress)
-
-
-async def _generate_from_spec(
-    spec: str,
-    batch: str | None,
-    *,
-    credentials: ToAPIsCredentials | None,
-    bucket: VideoBucket | None,
-    dry_run: bool,
-    progress: Progress,
-) -> Manifest:
-    found, faults = await read_spec_file(spec, bucket)
-    if batch is not None:
-        found = found.model_copy(update={"batch": batch})
-    until: _Step = "plan" if dry_run else "download"
-    return await _make(found, credentials, bucket, progress, until, faults)
-
-
-async def _make(
+async def make_batch(
     spec: BatchSpec,
     credentials: ToAPIsCredentials | None,
     bucket: VideoBucket | None,

@@ -128,6 +128,44 @@ def batch_name(template: str | None, facts: RunFacts, time_zone: str) -> str:
     return name
 
 
+def batch_of_file(path: str) -> str:
+    """Return the name of the batch of a spec file or table that doesn't name one.
+
+    Args:
+        path: Of the file, or `s3://bucket/key`.
+
+    Example:
+        >>> batch_of_file("specs/Lisbon at night.csv"), batch_of_file("s3://studio/nightly.yaml")
+        ('lisbon-at-night', 'nightly')
+    """
+    name = path.rpartition("/")[2]
+    stem = name.rpartition(".")[0] or name
+    if is_batch_name(stem):
+        return stem
+    plain = slug(stem)
+    if not plain or plain in RESERVED:
+        digest = hashlib.sha256(stem.encode("utf-8", "surrogatepass")).hexdigest()
+        return "-".join(filter(None, [plain, digest[:8]]))
+    return plain
+
+
+def batch_of_spec(name: str | None, path: str, run: str, *, new: bool) -> str:
+    """Return the name of a spec file's batch, with its placeholders.
+
+    Args:
+        name: As the caller or the file gives it; None: the file's own name.
+        path: Of the file, or `s3://bucket/key`.
+        run: The id of the flow run.
+        new: Whether to begin another batch, by adding the start of the run's id.
+
+    Example:
+        >>> batch_of_spec(None, "specs/lisbon.csv", "8f3c2a1b-77d0", new=True)
+        'lisbon-8f3c2a1b'
+    """
+    base = batch_of_file(path) if name is None else name
+    return f"{base}-{run[:8]}" if new else base
+
+
 def is_batch_name(name: str) -> bool:
     """Return whether a name is valid for a batch, after placeholders are filled in.
 

@@ -12,7 +12,7 @@ from benchmarks.subjects.blocks import bucket_of, credentials_of
 from benchmarks.subjects.reporting import measured, memory
 
 from prefect_toapis.client.account import in_background
-from prefect_toapis.flows.generate import generation_flow
+from prefect_toapis.flows.from_spec import generation_flow
 from prefect_toapis.flows.progress import Progress
 
 _STEP = 0.01  # seconds

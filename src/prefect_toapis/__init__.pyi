@@ -51,10 +51,10 @@ from .flows.characters import acreate_characters as acreate_characters
 from .flows.characters import create_characters as create_characters
 from .flows.collect import acollect_batch as acollect_batch
 from .flows.collect import collect_batch as collect_batch
-from .flows.generate import agenerate_from_spec as agenerate_from_spec
+from .flows.from_spec import agenerate_from_spec as agenerate_from_spec
+from .flows.from_spec import generate_from_spec as generate_from_spec
 from .flows.generate import agenerate_videos as agenerate_videos
 from .flows.generate import asubmit_batch as asubmit_batch
-from .flows.generate import generate_from_spec as generate_from_spec
 from .flows.generate import generate_videos as generate_videos
 from .flows.generate import submit_batch as submit_batch
 from .flows.reconcile import areconcile_batch as areconcile_batch

@@ -58,6 +58,11 @@ def test_a_table_of_prompts_is_a_batch(run: Run, tmp_path: Path, simulator: Simu
     table.write_text("name,prompt\ntram,A tram\n")
     planned = run("generate", str(table), "--dry-run")
     assert "1 shot: 0 stored, 1 to buy" in planned.stdout
+    assert "bought 1 generation" in run("generate", str(table)).stdout
+    assert "bought 0 generations" in run("generate", str(table)).stdout
+    assert len(simulator.ledger.paid) == 1
+    assert "bought 1 generation" in run("generate", str(table), "--new").stdout
+    assert len(simulator.ledger.paid) == 2
 
 
 def test_a_failed_shot_is_shown_with_its_reason_and_fails_the_command(

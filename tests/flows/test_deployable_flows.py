@@ -6,9 +6,11 @@ import pytest
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.flows.characters import create_characters
 from prefect_toapis.flows.collect import collect_batch
-from prefect_toapis.flows.generate import generate_from_spec, generate_videos, submit_batch
+from prefect_toapis.flows.from_spec import generate_from_spec
+from prefect_toapis.flows.generate import generate_videos, submit_batch
 
 FLOWS = [generate_videos, generate_from_spec, create_characters, submit_batch, collect_batch]
 
@@ -56,7 +58,7 @@ def test_every_field_of_a_card_is_described(model: str) -> None:
 @pytest.mark.parametrize(
     ("field", "choices"),
     [
-        ("aspect_ratio", ["16:9", "9:16"]),
+        ("aspect_ratio", Catalogue.shipped().choices("aspect_ratio")),
         ("style", ["thanksgiving", "comic", "news", "selfie", "nostalgic", "anime"]),
     ],
 )

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from prefect_toapis import S3Credentials, Scene, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.errors import InvalidBatch
-from prefect_toapis.flows.generate import agenerate_from_spec
+from prefect_toapis.flows.from_spec import agenerate_from_spec
 from prefect_toapis.simulator import Simulator
 
 Make = Callable[..., Awaitable[Any]]

@@ -1,6 +1,7 @@
 """The flow that reads its batch from a file."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from prefect_toapis import Manifest, ToAPIsCredentials, VideoBucket
 from prefect_toapis.errors import BatchFailed, InvalidBatch
-from prefect_toapis.flows.generate import agenerate_from_spec, agenerate_videos
+from prefect_toapis.flows.from_spec import agenerate_from_spec
+from prefect_toapis.flows.generate import agenerate_videos
 from prefect_toapis.simulator import Simulator
 
 SPEC: dict[str, Any] = {
@@ -50,6 +52,22 @@ async def test_yaml_json_and_an_object_in_the_bucket_are_the_same_batch(
     assert len(simulator.ledger.submissions) == 2
     prompts = {submission.body["prompt"] for submission in simulator.ledger.paid}
     assert "@duksvfkf.turbo_whis sleeps" in prompts
+
+
+async def test_a_file_without_a_batch_is_named_after_itself_and_continues(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket, tmp_path: Path
+) -> None:
+    spec = tmp_path / "Lisbon at night.yaml"
+    spec.write_text(f"scenes: [A tram]\nsettings: {QUICK}\n")
+    blocks = {"credentials": credentials, "bucket": bucket}
+    names = [(await agenerate_from_spec(str(spec), **blocks)).batch for _ in range(2)]
+    assert names == ["lisbon-at-night", "lisbon-at-night"]
+    assert len(simulator.ledger.paid) == 1
+    another = await agenerate_from_spec(str(spec), new=True, **blocks)
+    assert re.fullmatch(r"lisbon-at-night-[0-9a-f]{8}", another.batch)
+    named = await agenerate_from_spec(str(spec), "b", new=True, **blocks)
+    assert re.fullmatch(r"b-[0-9a-f]{8}", named.batch)
+    assert len(simulator.ledger.paid) == 3
 
 
 QUICK = "{polling: {first_seconds: 0.05, interval_seconds: 0.1}}"

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from prefect_toapis.planning.labels import (
     RunFacts,
     batch_name,
+    batch_of_file,
     cast_labels,
+    is_batch_name,
     scene_labels,
     slug,
     variant_labels,
@@ -163,3 +165,23 @@ def test_an_unknown_time_zone_is_refused(zone: str) -> None:
         ValueError, match=r"time_zone=.*unknown time zone; use a name such as Europe/Lisbon"
     ):
         named("lisbon", at(12), zone)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("lisbon.yaml", "lisbon"),
+        ("/srv/specs/Lisbon_2026-11.v2.yaml", "Lisbon_2026-11.v2"),
+        ("s3://studio/specs/At night (2).csv", "at-night-2"),
+        ("uploads.csv", "uploads-9ba88c41"),
+        (".yaml", "yaml"),
+    ],
+)
+def test_a_file_names_its_batch(path: str, name: str) -> None:
+    assert batch_of_file(path) == name
+
+
+@given(st.text())
+def test_any_file_has_a_valid_batch_name(path: str) -> None:
+    assert is_batch_name(batch_of_file(path))
+    assert batch_of_file(path) == batch_of_file(f"elsewhere/{path.rpartition('/')[2]}")
