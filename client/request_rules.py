@@ -303,7 +303,8 @@ def _named(request: Request, rules: ModelRules | None) -> dict[str, Any]:
         return {name: value for name, value in given.items() if name != "model"}
     given = request.to_send(rules)
     inside = given.pop("metadata", {})
-    listed = rules.fields if rules else {}
+    fields = rules.fields if rules else {}
+    listed = {name for name, rule in fields.items() if rule.place == "metadata"}
     given |= {name if name in listed else f"{METADATA}{name}": inside[name] for name in inside}
     return {name: value for name, value in given.items() if name != "model"}
 
@@ -323,10 +324,11 @@ def _unlisted(name: str, value: Any, request: Request, catalogue: Catalogue) -> 
     rules = catalogue.rules_of(request.model)
     fields = (rules.section(request.section) or {}) if rules else {}
     others = catalogue.having(name, request.section)
-    if near := get_close_matches(name.removeprefix(METADATA), fields, n=1):
-        return name, value, f"it has no such field; did you mean {near[0]}?"
-    models = others[:_MODELS_SHOWN]
-    return name, value, f"it has no such field{f'; use {either(models)}' if models else ''}"
+    if others:
+        models = others[:_MODELS_SHOWN] + (["others"] if others[_MODELS_SHOWN:] else [])
+        return name, value, f"it has no such field; use {either(models)}"
+    near = get_close_matches(name.removeprefix(METADATA), fields, n=1)
+    return name, value, f"it has no such field{f'; did you mean {near[0]}?' if near else ''}"
 
 
 def _host_faults(
