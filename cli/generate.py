@@ -15,6 +15,7 @@ def generate(
     *,
     batch: str | None = None,
     new: bool = False,
+    retry_failed: bool = False,
     dry_run: bool = False,
     verbose: Annotated[bool, Parameter(alias="-v")] = False,
 ) -> None:
@@ -29,13 +30,16 @@ def generate(
             table with a row per scene.
         batch: Name of the batch; overrides that in the file. May contain {date} and {run}.
         new: Begin another batch, even if this file has been run before.
+        retry_failed: Also retry shots that failed or were refused before, for whatever reason.
         dry_run: Plan and check only; buy nothing.
         verbose: Also show Prefect's log.
     """
     console = Console()
     run = run_shown(
         console,
-        lambda progress: generation_flow(progress)(spec, batch, new=new, dry_run=dry_run),
+        lambda progress: generation_flow(progress)(
+            spec, batch, new=new, retry_failed=retry_failed, dry_run=dry_run
+        ),
         verbose=verbose,
     )
     shown = planned(run.manifest) if dry_run else outcome(run.manifest, run.progress, run.seconds)

@@ -13,17 +13,21 @@ from prefect_toapis.flows.inputs import read_spec_file
 from prefect_toapis.flows.progress import Progress, watched_flow
 from prefect_toapis.flows.run_names import run_facts, run_name
 from prefect_toapis.planning.labels import batch_of_spec
+from prefect_toapis.planning.settings import RetrySettings, RunSettings
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.reports.manifest import Manifest
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
+_RETRY_ALL = RunSettings(retries=RetrySettings(failed_shots="all"))
+
 
 @async_flow(name="generate-from-spec", flow_run_name=run_name)
-async def agenerate_from_spec(
+async def agenerate_from_spec(  # noqa: PLR0913 - the form of a deployment
     spec: str,
     batch: Annotated[str | None, OrEmpty()] = None,
     *,
     new: bool = False,
+    retry_failed: bool = False,
     credentials: Annotated[ToAPIsCredentials | None, OrEmpty()] = None,
     bucket: Annotated[VideoBucket | None, OrEmpty()] = None,
     dry_run: bool = False,
@@ -43,6 +47,8 @@ async def agenerate_from_spec(
             {run}. Empty, and none in the file: the file's own name, so that running the file again
             continues its batch.
         new: Begin another batch: the run's id is added to the name.
+        retry_failed: Also retry shots that failed or were refused before, for whatever reason:
+            `settings.retries.failed_shots="all"` for this run.
         credentials: The ToAPIs account that pays. Empty: the block named "default".
         bucket: The bucket for the videos. Empty: the block named "default".
         dry_run: Plan and check only; buy nothing.
@@ -64,6 +70,7 @@ async def agenerate_from_spec(
         spec,
         batch,
         new=new,
+        retry_failed=retry_failed,
         credentials=credentials,
         bucket=bucket,
         dry_run=dry_run,
@@ -87,6 +94,7 @@ async def _generate_from_spec(  # noqa: PLR0913 - the flow's, and the progress
     batch: str | None = None,
     *,
     new: bool = False,
+    retry_failed: bool = False,
     credentials: ToAPIsCredentials | None = None,
     bucket: VideoBucket | None = None,
     dry_run: bool = False,
@@ -94,6 +102,8 @@ async def _generate_from_spec(  # noqa: PLR0913 - the flow's, and the progress
 ) -> Manifest:
     found, faults = await read_spec_file(spec, bucket)
     named = _named(found, batch, spec, new=new)
+    if retry_failed:
+        named = named.model_copy(update={"settings": named.settings.with_overrides(_RETRY_ALL)})
     until = "plan" if dry_run else "download"
     return await make_batch(named, credentials, bucket, progress, until, faults)
 

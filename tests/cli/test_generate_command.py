@@ -66,14 +66,20 @@ def test_a_table_of_prompts_is_a_batch(run: Run, tmp_path: Path, simulator: Simu
 
 
 def test_a_failed_shot_is_shown_with_its_reason_and_fails_the_command(
-    run: Run, tmp_path: Path
+    run: Run, tmp_path: Path, simulator: Simulator
 ) -> None:
-    ended = run("generate", write_spec(tmp_path, ", refuse me"))
+    spec = write_spec(tmp_path, ", refuse me")
+    ended = run("generate", spec)
     assert ended.returncode == 1
     assert "failed" in ended.stdout
     assert "content_policy_violation" in ended.stdout
     assert "1 of 2 shots stored" in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr
+    sent = len(simulator.ledger.submissions)
+    assert run("generate", spec).returncode == 1
+    assert len(simulator.ledger.submissions) == sent, "what was refused isn't sent again"
+    assert run("generate", spec, "--retry-failed").returncode == 1
+    assert len(simulator.ledger.submissions) == sent + 1
 
 
 def test_remarks_are_shown_and_fail_the_command_if_they_are_to(
