@@ -161,6 +161,7 @@ def price_of(request: Request, prices: Sequence[Price], catalogue: Catalogue) ->
         catalogue: Provides default durations.
 
     Example:
+        >>> from prefect_toapis.client.requests import RemixRequest
         >>> night = RemixRequest(task_id="video_7497", prompt="At night")
         >>> price_of(night, [Price(model="sora-2*", credits=40)], Catalogue.shipped())
         40.0

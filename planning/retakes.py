@@ -15,6 +15,7 @@ def possible_retakes(plan: Plan) -> dict[str, Shot]:
         plan: Of a spec; one from the bucket alone has no retakes.
 
     Example:
+        >>> from prefect_toapis.planning.spec import BatchSpec, Scene
         >>> plan = plan_batch(BatchSpec(scenes=[Scene(prompt="A dog")]), "b", "s3://videos")
         >>> [shot.label for shot in possible_retakes(plan).values()]
         ['a-dog / sora-2, take 2']
