@@ -72,7 +72,7 @@ def _example(name: str, rule: FieldRule) -> Any:
 
 def _value(rule: FieldRule) -> Any:
     """Return a value, or an item of a list."""
-    known = [*([_FILES[rule.media]] if rule.media else []), *rule.choices]
+    known: list[Any] = [*([_FILES[rule.media]] if rule.media else []), *rule.choices]
     known += [bound for bound in (rule.default, rule.minimum, rule.maximum) if bound is not None]
     if known:
         return known[0]

@@ -8,6 +8,8 @@ import pytest
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.model_rules import FieldRule, ModelRules
+from prefect_toapis.planning.plan import plan_batch
+from prefect_toapis.planning.spec_files import open_spec
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "models"
@@ -38,3 +40,13 @@ def test_the_form_of_an_entry_is_described_key_by_key(
     part = HOW_TO.partition(f"### {title}\n")[2].partition("\n#")[0]
     keys = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
     assert keys == [info.alias or name for name, info in schema.model_fields.items()]
+
+
+@pytest.mark.parametrize(
+    "text", re.findall(r"^```yaml\n(.*?)^```$", HOW_TO, re.MULTILINE | re.DOTALL)
+)
+def test_the_specs_of_the_page_can_be_planned(text: str) -> None:
+    spec, faults = open_spec(text.encode(), "spec.yaml").batch()
+    plan = plan_batch(spec, "b", "s3://videos")
+    assert plan.shots
+    assert (faults, plan.faults, plan.notes) == ([], [], [])
