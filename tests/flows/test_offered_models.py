@@ -168,6 +168,17 @@ async def test_what_was_bought_before_is_stored_after_its_model_is_gone(
     assert simulator.faults.pending == [gone]  # nothing to buy: the API isn't asked
 
 
+async def test_a_character_that_is_under_way_is_waited_for_after_its_model_is_gone(
+    make: Make, leave: Make, simulator: Simulator
+) -> None:
+    baron = Character(name="Baron", url=CLIP, timestamps="1,3")
+    await leave(["{character} runs"], characters=[baron])
+    simulator.faults.add(listing("sora-2-vip"))
+    manifest = await make(["{character} runs"], characters=[baron])
+    assert len(manifest.stored) == 1
+    assert [paid.body["model"] for paid in simulator.ledger.paid] == ["sora-2", "sora-2-vip"]
+
+
 async def test_the_api_is_asked_once_a_run(make: Make, simulator: Simulator) -> None:
     listed = listing("sora-2-vip", times=2)
     simulator.faults.add(listed)

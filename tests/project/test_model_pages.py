@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "models"
 WRITTEN: dict[str, str] = runpy.run_path(str(ROOT / "scripts" / "model-pages"))["pages"]()
 HOW_TO = (ROOT / "docs" / "how-to" / "models.md").read_text(encoding="utf-8")
+SPECS = re.findall(r"^```yaml\n(.*?)^```$", HOW_TO, re.MULTILINE | re.DOTALL)
 COVERAGE = (ROOT / "docs" / "api-coverage.md").read_text(encoding="utf-8")
 
 
