@@ -16,7 +16,7 @@ _COMMANDS = {  # imported when called, because most need few of the others' impo
     "demo": "demo",
     "gallery": "gallery",
     "generate": "generate",
-    "models": "account",
+    "models": "models",
     "reconcile": "reconcile",
     "setup": "setup",
     "simulator": "simulator",

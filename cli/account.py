@@ -1,15 +1,13 @@
-"""`prefect-toapis balance` and `prefect-toapis models`: the account's credits and models."""
+"""`prefect-toapis balance`: the account's credits; and how commands ask the account."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from rich.markup import escape
-from rich.table import Table
 
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.account import Account
-from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.flows.default_blocks import credentials_or_default
 from prefect_toapis.planning.settings import RunSettings
@@ -24,7 +22,7 @@ def balance() -> None:
     The key comes from the Prefect block named "default", or else from TOAPIS_API_KEY.
     """
     console = Console()
-    has = _ask(console, lambda account: account.account_balance())
+    has = ask(console, lambda account: account.account_balance())
     if has.unlimited:
         console.print("The account is unlimited.")
         return
@@ -34,38 +32,21 @@ def balance() -> None:
         console.print(f"{_credits(has.used_credits)} used", highlight=False)
 
 
-def models() -> None:
-    """Show the models that the key may use, with their rules in the catalogue.
+def ask(console: Console, question: Callable[[Account], Awaitable[T]]) -> T:
+    """Ask the account something; if that fails, show why and exit with 1.
 
-    The key comes from the Prefect block named "default", or else from TOAPIS_API_KEY.
+    Args:
+        console: Shows the error.
+        question: A call of the account.
     """
-    console = Console()
-    offered = _ask(console, lambda account: account.models())
-    known = Catalogue.current().models
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("model")
-    table.add_column("offered")
-    table.add_column("duration in seconds")
-    table.add_column("aspect ratio")
-    for name in [*offered, *(name for name in known if name not in offered)]:
-        fields = known[name].fields if name in known else {}
-        rules = [
-            ", ".join(map(str, fields[field].choices)) if field in fields else ""
-            for field in ("duration", "aspect_ratio")
-        ]
-        unknown = [] if name in known else ["rules unknown, not checked"]
-        table.add_row(name, "✓" if name in offered else "", *(unknown or rules))
-    console.print(table)
 
-
-def _ask(console: Console, question: Callable[[Account], Awaitable[T]]) -> T:
-    async def ask() -> T:
+    async def answer() -> T:
         credentials = await credentials_or_default(None)
         with account_of(credentials, RunSettings()) as account:
             return await question(account)
 
     try:
-        return asyncio.run(ask())
+        return asyncio.run(answer())
     except (ToAPIsError, ValueError) as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(1) from None

@@ -7,6 +7,12 @@ from prefect_toapis.client.json_values import number_of, text_of
 
 CREDITS_PER_USD = 200.0  # [D], where a balance doesn't say
 
+_LISTS = ("data", "models")  # where a list of models is
+_NAMES = ("id", "model", "name")  # of a model
+_LEVELS = 2
+_MOST_MODELS = 10_000
+_LONGEST_NAME = 200  # characters
+
 
 @dataclass(frozen=True)
 class Balance:
@@ -63,17 +69,36 @@ def read_balance(payload: Any) -> Balance | None:
 
 
 def read_models(payload: Any) -> list[str] | None:
-    """The names of models ([D]); None if the reply has no such list.
+    """The names of models ([D]), each once; None if the reply has no such list.
+
+    [W]: the list may be in `models`, or one level deeper; its items may be strings, or objects with
+    another name for `id`. Other items are ignored.
 
     Example:
         >>> read_models({"success": True, "object": "list", "data": [{"id": "sora-2"}]})
         ['sora-2']
     """
-    listed = payload.get("data") if isinstance(payload, dict) else None
-    if not isinstance(listed, list):
+    listed = _listed(payload)
+    if listed is None:
         return None
-    names = [text_of(item.get("id") if isinstance(item, dict) else item) for item in listed]
-    return [name for name in names if name]
+    found = (_name_of(item) for item in listed[:_MOST_MODELS])
+    return list(dict.fromkeys(name for name in found if name and len(name) <= _LONGEST_NAME))
+
+
+def _listed(payload: Any) -> list[Any] | None:
+    for _ in range(_LEVELS):
+        if not isinstance(payload, dict):
+            return None
+        payload = next((payload[name] for name in _LISTS if name in payload), None)
+        if isinstance(payload, list):
+            return payload
+    return None
+
+
+def _name_of(item: Any) -> str | None:
+    if not isinstance(item, dict):
+        return item.strip() or None if isinstance(item, str) else None
+    return next((found for name in _NAMES if (found := text_of(item.get(name)))), None)
 
 
 def _inner(payload: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from prefect_toapis.errors import DocumentTooNew, InvalidBatch, ObjectRefused
 from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
 from prefect_toapis.flows.default_blocks import blocks_or_faults
 from prefect_toapis.flows.inputs import Sources, read_sources
+from prefect_toapis.flows.offered_models import unoffered_models
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.flows.run_names import run_facts
 from prefect_toapis.flows.shards import shard_faults
@@ -71,7 +72,7 @@ async def checked_batch(
         known_faults: Faults of the spec file.
 
     Raises:
-        InvalidBatch: Lists every fault of key, bucket, files, plan and budget.
+        InvalidBatch: Lists every fault of key, bucket, files, plan, models and budget.
     """
     faults, settings = list(known_faults), spec.settings
     credentials, bucket = await blocks_or_faults(credentials, bucket, faults)
@@ -110,6 +111,7 @@ async def checked_batch(
         batch = replace(opened, cost=cost)
         if batch.shard_count > 1:
             faults += await shard_faults(batch)
+        faults += await unoffered_models(batch)
         if faults:
             raise InvalidBatch(faults)
         _announce(spec, plan, batch)

@@ -206,6 +206,19 @@ def generation_credits(
     return price.credits * units * max(videos, 1)
 
 
+def prices_of_model(model: str, prices: Sequence[Price]) -> list[Price]:
+    """Return the prices under the name of a model, or under a pattern that it fits.
+
+    Example:
+        >>> prices = [Price(model="sora-2*", credits=40), Price(model="kling-*", credits=30)]
+        >>> [price.credits for price in prices_of_model("Sora-2-Pro", prices)]
+        [40.0]
+    """
+    name = model.lower()
+    patterns = [(price, price.model.lower()) for price in prices]
+    return [price for price, pattern in patterns if pattern == name or fnmatchcase(name, pattern)]
+
+
 def creation_credits(sent: Mapping[str, Any], prices: Sequence[Price]) -> float | Unpriced:
     """Return the price of creating a character, in credits.
 
@@ -285,7 +298,7 @@ def _price_for(facts: Mapping[str, Any], what: str, prices: Sequence[Price]) -> 
     """Return the most specific price that fits: by its model, then by the number of conditions."""
     model: str = facts["model"]
     name = model.lower()
-    named = [price for price in prices if _is_for(price, name)]
+    named = prices_of_model(model, prices)
     if not named:
         return _missing(model, what)
     fitting = [price for price in named if fits(price.when, facts)]
@@ -302,11 +315,6 @@ def _price_for(facts: Mapping[str, Any], what: str, prices: Sequence[Price]) -> 
         both = f"{first.in_words} and {others[0].in_words}"
         return Unpriced(f"{printable(model, _SHOWN)}: the prices {both} both fit; leave one")
     return first
-
-
-def _is_for(price: Price, name: str) -> bool:
-    pattern = price.model.lower()
-    return pattern == name or fnmatchcase(name, pattern)
 
 
 def _missing(model: str, what: str) -> Unpriced:

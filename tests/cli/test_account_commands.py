@@ -1,4 +1,4 @@
-"""`prefect-toapis balance` and `prefect-toapis models`."""
+"""`prefect-toapis balance`."""
 
 import subprocess
 from collections.abc import Callable
@@ -29,12 +29,3 @@ def test_a_key_that_is_none_is_said_without_a_traceback(run: Run, key: str) -> N
     assert ended.returncode == 1
     assert "key" in ended.stdout.lower()
     assert "Traceback" not in ended.stdout + ended.stderr
-
-
-def test_models_are_shown_beside_what_the_catalogue_knows(run: Run) -> None:
-    ended = run("models")
-    assert ended.returncode == 0, ended.stderr
-    lines = {line.split()[0]: line for line in ended.stdout.splitlines() if line.strip()}
-    assert "10, 15" in lines["sora-2"]
-    assert "16:9, 9:16" in lines["sora-2"]
-    assert "✓" in lines["sora-2"]

@@ -12,6 +12,7 @@ import pytest
 from prefect_toapis import Character, LimitSettings, RunSettings, Scene, Variant, VideoBucket
 from prefect_toapis.reports.manifest import Manifest
 from prefect_toapis.simulator import Simulator
+from prefect_toapis.simulator.faults import Replace
 
 Make = Callable[..., Awaitable[Any]]
 
@@ -199,6 +200,8 @@ async def test_a_store_that_ignores_conditions_is_named_in_the_log(
 async def test_what_is_worth_knowing_of_a_plan_is_logged(
     make: Make, simulator: Simulator, log: pytest.LogCaptureFixture
 ) -> None:
+    body = '{"data": [{"id": "wan9"}]}'
+    simulator.faults.add(Replace(operation="models", status=200, body=body))
     unknown = Variant(model="wan9", extra={"resolution": "720p"})
     await make(["a dog"], variants=[unknown], characters=CHARACTERS)
     assert "wan9: not in the catalogue; its rules are unchecked" in log.text
