@@ -43,8 +43,10 @@ def remix(**fields: Any) -> RemixRequest:
             remix(model="grok-video-1.0", size="720p", aspect_ratio="16:9"),
             "/v1/videos/video_1/remix",
             {
-                **{"model": "grok-video-1.0", "prompt": "At night"},
-                **{"size": "720p", "aspect_ratio": "16:9"},
+                "model": "grok-video-1.0",
+                "prompt": "At night",
+                "size": "720p",
+                "aspect_ratio": "16:9",
             },
         ),
         (

@@ -24,8 +24,14 @@ Sent = tuple[str, dict[str, Any], dict[str, Any]]  # model, at the top level, in
 
 SORA_TOP = {"image_urls": [A, B], "thumbnail": False, "aspect_ratio": "9:16"}
 SORA_IN: dict[str, Any] = {
-    **{"n": 4, "watermark": False, "private": True, "style": "anime", "storyboard": True},
-    **{"character_url": CLIP, "character_timestamps": "1,3", "character_create": False},
+    "n": 4,
+    "watermark": False,
+    "private": True,
+    "style": "anime",
+    "storyboard": True,
+    "character_url": CLIP,
+    "character_timestamps": "1,3",
+    "character_create": False,
 }
 SORA: list[Sent] = [
     ("sora-2", {**SORA_TOP, "duration": 10}, SORA_IN),
@@ -37,8 +43,12 @@ SORA: list[Sent] = [
 ]
 VEO_IN = {"generation_type": "frame", "resolution": "720p", "enable_gif": True}
 OFFICIAL_IN = {
-    **{"generateAudio": False, "negativePrompt": "rain", "personGeneration": "dont_allow"},
-    **{"lastFrame": B, "compressionQuality": "lossless", "resizeMode": "pad"},
+    "generateAudio": False,
+    "negativePrompt": "rain",
+    "personGeneration": "dont_allow",
+    "lastFrame": B,
+    "compressionQuality": "lossless",
+    "resizeMode": "pad",
 }
 OFFICIAL_TOP = {"duration": 6, "size": "9:16", "image_urls": [A]}
 REFERENCES = {"referenceImages": [A, B, C], "generateAudio": True}
@@ -62,16 +72,24 @@ GEMINI: list[Sent] = [
         "gemini-omni-flash-preview-official",
         {"duration": 10, **WIDE, "resolution": "720p", "video_list": [{"video_url": CLIP}]},
         {
-            **{"temperature": 1.5, "topP": 0.5, "candidateCount": 1, "task": "edit"},
-            **{"previous_interaction_id": "i-1"},
+            "temperature": 1.5,
+            "topP": 0.5,
+            "candidateCount": 1,
+            "task": "edit",
+            "previous_interaction_id": "i-1",
         },
     ),
     ("gemini-omni-flash-preview-official", {"image_urls": [A] * 10}, {"top_p": 1}),
 ]
 ONE = {"duration": 2, "aspect_ratio": "21:9", "resolution": "1080p"}
 TWO: dict[str, Any] = {
-    **{"duration": 15, "aspect_ratio": "adaptive", "resolution": "480p"},
-    **{"generate_audio": False, "return_last_frame": False, "seed": 7, "trace_id": "t-1"},
+    "duration": 15,
+    "aspect_ratio": "adaptive",
+    "resolution": "480p",
+    "generate_audio": False,
+    "return_last_frame": False,
+    "seed": 7,
+    "trace_id": "t-1",
 }
 INPUTS = {"image_with_roles": [STYLE], "video_with_roles": [MOTION], "audio_with_roles": [VOICE]}
 SEARCH = {"tools": [{"type": "web_search"}]}
@@ -124,8 +142,11 @@ KLING: list[Sent] = [
     (
         "kling-3.0-turbo",
         {
-            **{"reference_images": [A], "resolution": "1080p", "duration": 15},
-            **{"aspect_ratio": "1:1", "watermark": False},
+            "reference_images": [A],
+            "resolution": "1080p",
+            "duration": 15,
+            "aspect_ratio": "1:1",
+            "watermark": False,
         },
         {},
     ),
@@ -136,9 +157,15 @@ WAN: list[Sent] = [
     (
         "wan2.6",
         {
-            **{"aspect_ratio": "3:4", "resolution": "720p", "duration": 15},
-            **{"negative_prompt": "rain", "seed": 7, "prompt_extend": False, "audio": False},
-            **{"shot_type": "multi", "watermark": False},
+            "aspect_ratio": "3:4",
+            "resolution": "720p",
+            "duration": 15,
+            "negative_prompt": "rain",
+            "seed": 7,
+            "prompt_extend": False,
+            "audio": False,
+            "shot_type": "multi",
+            "watermark": False,
         },
         {"reference_urls": [CLIP]},
     ),
@@ -146,8 +173,11 @@ WAN: list[Sent] = [
     (
         "wan2.6-flash",
         {
-            **{"image_urls": [A], "resolution": "1080p", "duration": 5},
-            **{"audio": False, "watermark": False},
+            "image_urls": [A],
+            "resolution": "1080p",
+            "duration": 5,
+            "audio": False,
+            "watermark": False,
         },
         {},
     ),
@@ -166,8 +196,11 @@ MINIMAX: list[Sent] = [
     ("MiniMax-H3", {"resolution": "2K", "image_urls": [A] * 9}, {}),
 ]
 VIDU_IN = {
-    **{"auto_subjects": False, "voice_id": "v-1", "audio_type": "sound-effect_only"},
-    **{"off_peak": True, "payload": "p"},
+    "auto_subjects": False,
+    "voice_id": "v-1",
+    "audio_type": "sound-effect_only",
+    "off_peak": True,
+    "payload": "p",
 }
 VIDU_TOP = {"resolution": "540p", "aspect_ratio": "5:4", "audio": False, "seed": 7}
 SUBJECT = {"name": "cat", "images": [A, B, C]}
@@ -184,10 +217,14 @@ VIDU: list[Sent] = [
     ("viduq3-ad", {**ALI, "url": CLIP}, {}),
     ("viduq3-drama", {**ALI, "image_urls": [A, B]}, {"parameters": {"style": "noir"}}),
     ("viduq3-mix", {**ALI, "url": CLIP, "image_urls": [A]}, {}),
+    ("viduq3-mix", {"video_list": [{"video_url": CLIP}]}, {}),
 ]
 HORSE: dict[str, Any] = {
-    **{"duration": 15, "resolution": "720P", "aspect_ratio": "3:4", "seed": 7},
-    **{"watermark": False},
+    "duration": 15,
+    "resolution": "720P",
+    "aspect_ratio": "3:4",
+    "seed": 7,
+    "watermark": False,
 }
 OTHERS: list[Sent] = [
     ("happyhorse-1.1", {**HORSE, "action": "text-to-video"}, {}),
@@ -196,8 +233,10 @@ OTHERS: list[Sent] = [
     (
         "happyhorse-1.1",
         {
-            **{"action": "video-edit", "url": CLIP, "reference_images": [A] * 5},
-            **{"audio_setting": "origin"},
+            "action": "video-edit",
+            "url": CLIP,
+            "reference_images": [A] * 5,
+            "audio_setting": "origin",
         },
         {},
     ),
@@ -209,8 +248,11 @@ OTHERS: list[Sent] = [
     (
         "grok-video-1.0",
         {
-            **{"aspect_ratio": "2:3", "duration": 1, "resolution": "480p", "image": A},
-            **{"reference_images": [B] * 7},
+            "aspect_ratio": "2:3",
+            "duration": 1,
+            "resolution": "480p",
+            "image": A,
+            "reference_images": [B] * 7,
         },
         {},
     ),
@@ -237,7 +279,10 @@ def test_each_field_is_sent_once_and_where_the_page_says(
         {"model": model, "prompt": "A dog", **fields, "extra": extra}
     )
     expected = {
-        **{"model": model, "prompt": "A dog", **top, "client_business_id": "mine-1"},
+        "model": model,
+        "prompt": "A dog",
+        **top,
+        "client_business_id": "mine-1",
         **({"metadata": inside} if inside else {}),
     }
     assert [str(fault) for fault in check(request, SHIPPED)] == []
