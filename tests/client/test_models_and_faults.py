@@ -171,8 +171,10 @@ SEEDANCE: list[Broken] = [
     ),
     (
         *("seedance-2-fast", {"audio_with_roles": [VOICE]}, "audio_with_roles"),
-        "give image_urls, image_with_roles or video_with_roles too; "
-        "audio_with_roles has no effect without it",
+        (
+            "give image_urls, image_with_roles or video_with_roles too; "
+            "audio_with_roles has no effect without it"
+        ),
     ),
     *[
         (
@@ -322,8 +324,10 @@ MINIMAX: list[Broken] = [
     ("MiniMax-H3", {"image_urls": [A] * 10}, "image_urls", "it takes 9 at most, not 10"),
     (
         *("MiniMax-H3", {"aspect_ratio": "adaptive"}, "aspect_ratio"),
-        "not without image_urls or image_with_roles or video_with_roles: "
-        "there is nothing to adapt to",
+        (
+            "not without image_urls or image_with_roles or video_with_roles: "
+            "there is nothing to adapt to"
+        ),
     ),
     (
         *("MiniMax-H3", {"image_with_roles": [FIRST, STYLE]}, "image_with_roles"),
@@ -331,8 +335,10 @@ MINIMAX: list[Broken] = [
     ),
     (
         *("MiniMax-H3", {"audio_with_roles": [VOICE]}, "audio_with_roles"),
-        "give image_urls, image_with_roles or video_with_roles too; "
-        "audio_with_roles has no effect without it",
+        (
+            "give image_urls, image_with_roles or video_with_roles too; "
+            "audio_with_roles has no effect without it"
+        ),
     ),
     (
         "MiniMax-H3",
@@ -342,8 +348,10 @@ MINIMAX: list[Broken] = [
             "audio_with_roles": [VOICE],
         },
         "image_with_roles",
-        "image_with_roles and video_with_roles and audio_with_roles have 13 items; "
-        "this model takes 12 at most",
+        (
+            "image_with_roles and video_with_roles and audio_with_roles have 13 items; "
+            "this model takes 12 at most"
+        ),
     ),
 ]
 MEDIA = "give image_urls, url or video_list"
