@@ -95,16 +95,17 @@ class Catalogue(BaseModel):
             (5, 8)
         """
         if isinstance(source, Path):
-            own = _parsed(_text_of(source), str(source))
+            text, origin = _text_of(source), str(source)
         else:
-            own = _parsed(source, "the catalogue's text")
+            text, origin = source, "the catalogue's text"
+        own = _parsed(text, origin)
         replaced = {name.lower() for name in own.models}
         others = {
             name: rules
             for name, rules in cls.shipped().models.items()
             if name in own.models or name.lower() not in replaced
         }
-        return cls(models={**others, **own.models})
+        return _valid({"models": {**others, **own.models}}, origin)
 
     @classmethod
     def current(cls) -> "Catalogue":
@@ -209,8 +210,12 @@ def _parsed(text: str, origin: str) -> Catalogue:
         raise InvalidCatalogue(_at(origin, str(error))) from None
     if document.faults:
         raise InvalidCatalogue(_at(origin, "; ".join(document.faults)))
+    return _valid(document.data, origin)
+
+
+def _valid(data: Any, origin: str) -> Catalogue:
     try:
-        return Catalogue.model_validate(document.data)
+        return Catalogue.model_validate(data)
     except ValidationError as error:
         faults = [
             ": ".join(filter(None, (_place(detail), detail["msg"] + _meant(detail))))

@@ -275,11 +275,12 @@ def _faults_together(given: dict[str, Any], rules: ModelRules) -> list[Broken]:
 
 
 def _missing_faults(given: dict[str, Any], rules: ModelRules) -> Iterator[Broken]:
+    present = {name for name, value in given.items() if value != []}  # an empty list gives nothing
     for names in rules.one_of:
-        if not set(names) & given.keys():
+        if not set(names) & present:
             yield names[0], None, f"give {either(names)}"
     for name, others in rules.needs.items():
-        if name in given and not set(others) & given.keys():
+        if name in given and not set(others) & present:
             yield (
                 name,
                 given[name],

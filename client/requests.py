@@ -66,7 +66,7 @@ class VideoRequest(SceneFields, VariantFields):
         """The fields that were given, by name."""
         fields = self.model_dump(exclude_none=True, exclude={"extra", "image_urls"})
         images = {"image_urls": self.image_urls} if self.image_urls else {}
-        return {"model": self.model, "prompt": self.prompt, **fields, **images, **self.extra}
+        return {"model": self.model, "prompt": self.prompt, **images, **fields, **self.extra}
 
     def distinctive(self) -> dict[str, Any]:
         """The given fields, without those that say what holds anyway.

@@ -9,7 +9,13 @@ from pydantic import ValidationError
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import InvalidCatalogue
-from prefect_toapis.client.requests import IN_METADATA, CharacterRequest, RemixRequest, VideoRequest
+from prefect_toapis.client.requests import (
+    IN_METADATA,
+    CharacterRequest,
+    ExtendRequest,
+    RemixRequest,
+    VideoRequest,
+)
 
 PAGE_FIELDS = {
     *("prompt", "duration", "aspect_ratio", "image_urls", "thumbnail"),
@@ -17,7 +23,6 @@ PAGE_FIELDS = {
     *("character_url", "character_timestamps", "character_create", "character_from_task"),
 }
 SHIPPED = Catalogue.shipped()
-KNOWN_NAMES = ("sora-2", "sora-2-pro", "sora-2-vip", "sora-2-vvip", "sora-2-official")
 
 
 @pytest.mark.parametrize(
@@ -27,45 +32,66 @@ KNOWN_NAMES = ("sora-2", "sora-2-pro", "sora-2-vip", "sora-2-vvip", "sora-2-offi
         ("sora-2-pro", PAGE_FIELDS | {"hd"}),
         ("sora-2-vip", PAGE_FIELDS),
         ("sora-2-vvip", PAGE_FIELDS),
-        ("sora-2-official", PAGE_FIELDS),
+        ("sora-2-official", {"prompt", "duration", "aspect_ratio", "image_urls"}),
     ],
 )
 def test_a_model_takes_the_fields_that_are_documented_for_it(model: str, fields: set[str]) -> None:
     assert set(SHIPPED.models[model].fields) == fields
 
 
-def test_every_field_of_a_known_model_is_a_field_of_a_request_and_the_other_way_round() -> None:
-    known = [rules for rules in SHIPPED.models.values() if not rules.open]
-    assert {field for rules in known for field in rules.fields} == set(
-        VideoRequest.model_fields
-    ) - {"model", "extra"}
-    for rules in known:
+def test_every_field_of_a_request_is_a_field_of_a_model() -> None:
+    assert set(VideoRequest.model_fields) - {"model", "extra"} <= set(SHIPPED.fields)
+    for rules in SHIPPED.models.values():
         assert set(rules.character or {}) <= set(CharacterRequest.model_fields)
         assert set(rules.remix or {}) <= set(RemixRequest.model_fields)
+        assert set(rules.extend or {}) <= set(ExtendRequest.model_fields)
 
 
-@pytest.mark.parametrize("model", ["veo3.1-fast", "veo3.1-pro", "kling-v3", "seedance-1.0-pro"])
-def test_the_later_families_are_open_and_described_by_the_names_that_the_pages_give(
-    model: str,
-) -> None:
-    rules = SHIPPED.rules_of(model)
-    assert rules
-    assert rules.open
-    assert set(rules.fields) == {
-        *("prompt", "resolution", "mode", "seed", "image_with_roles", "reference_images")
-    }
+def test_every_model_names_its_family_its_page_and_what_it_is_for() -> None:
+    assert len(SHIPPED.names()) == len(SHIPPED.models) == 42
+    assert [name for name, rules in SHIPPED.models.items() if not rules.family] == []
+    assert [name for name, rules in SHIPPED.models.items() if "videos/" not in rules.source] == []
+    assert [name for name, rules in SHIPPED.models.items() if not rules.purposes] == []
 
 
-@pytest.mark.parametrize("model", ["sora-3", "kling", "Kling-v3", "my-kling-v3", "wan2.5", ""])
+def test_the_models_with_undocumented_fields_are_those_described_in_chinese_only() -> None:
+    assert [name for name, rules in SHIPPED.models.items() if rules.open] == [
+        *("viduq3-pro-fast", "viduq3-ad", "viduq3-drama", "viduq3-mix")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Kling-V3", "kling-v3"),
+        ("veo3.1-FAST-official", "Veo3.1-fast-official"),
+        ("minimax-h3", "MiniMax-H3"),
+        ("gemini_omni_flash", "gemini-omni-flash"),
+        ("GEMINI_OMNI_FLASH", "gemini-omni-flash"),
+        ("Wan-9", "Wan-9"),
+    ],
+)
+def test_a_model_is_found_by_any_spelling_of_its_name(written: str, name: str) -> None:
+    assert SHIPPED.canonical(written) == name
+    assert VideoRequest(prompt="A dog", model=written).body()["model"] == name
+    assert SHIPPED.rules_of(written) is SHIPPED.models.get(name)
+
+
+@pytest.mark.parametrize(
+    "model", ["sora-3", "kling", "kling-9", "my-kling-v3", "veo3.1-pro", "seedance-1", "wan2.5", ""]
+)
 def test_a_model_that_no_entry_fits_has_no_rules(model: str) -> None:
     assert SHIPPED.rules_of(model) is None
 
 
-def test_remixes_and_characters_are_made_by_the_documented_models() -> None:
-    assert SHIPPED.taking("remix") == ["sora-2", "sora-2-pro", "sora-2-vip", "sora-2-official"]
-    assert SHIPPED.taking("character") == [
-        *("sora-2", "sora-2-pro", "sora-2-vip", "sora-2-vvip", "sora-2-official")
+def test_remixes_extensions_and_characters_are_made_by_the_documented_models() -> None:
+    grok = ["grok-video-1.0", "grok-video-1.5"]
+    assert SHIPPED.taking("remix") == [
+        *("sora-2", "sora-2-pro", "sora-2-vip", "sora-2-official"),
+        *grok,
     ]
+    assert SHIPPED.taking("extend") == grok
+    assert SHIPPED.taking("character") == [*("sora-2", "sora-2-pro", "sora-2-vip", "sora-2-vvip")]
 
 
 def test_the_fields_of_metadata_are_the_page_s() -> None:
@@ -86,17 +112,17 @@ def test_the_fields_of_urls_say_what_kind_of_file_they_take(model: str) -> None:
 
 
 def test_patterns_are_not_among_the_names() -> None:
-    assert SHIPPED.names() == list(KNOWN_NAMES)
     own = "models: {a: {fields: {}}, b-*: {fields: {}}, 'c?': {fields: {}}, 'd[12]': {fields: {}}}"
-    assert Catalogue.extended(own).names() == [*KNOWN_NAMES, "a"]
+    assert Catalogue.extended(own).names() == [*SHIPPED.names(), "a"]
 
 
 def test_the_form_offers_every_choice_of_any_model() -> None:
-    assert SHIPPED.choices("aspect_ratio") == ["16:9", "9:16"]
+    ratios = {"16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "3:2", "2:3", "adaptive"}
+    assert set(SHIPPED.choices("aspect_ratio")) == ratios
     assert SHIPPED.choices("style") == [
         *("thanksgiving", "comic", "news", "selfie", "nostalgic", "anime")
     ]
-    assert SHIPPED.choices("duration") == [10, 15, 25, 4, 8, 12]
+    assert SHIPPED.choices("duration")[:6] == [10, 15, 25, 4, 8, 12]
     properties = VideoRequest.model_json_schema()["properties"]
     offered = [option for option in properties["style"]["anyOf"] if "enum" in option]
     assert [one["enum"] for one in offered] == [SHIPPED.choices("style")]
@@ -111,8 +137,9 @@ OWN = """
 fields: &fields {prompt: {}, duration: {choices: [5, 8]}}
 models:
   sora-2: {fields: *fields}
-  kling-v3*: {fields: *fields}
-  kling-v3-pro: {fields: {prompt: {}, aspect_ratio: {choices: ["1:1"]}}}
+  kling-*: {fields: {prompt: {}}}
+  kling-v3-p*: {fields: *fields}
+  kling-v3-pro: {fields: {prompt: {}, aspect_ratio: {choices: ["5:4"]}}}
   wan-9: {fields: *fields, open: true}
 """
 
@@ -128,14 +155,22 @@ def test_a_catalogue_of_one_s_own_adds_models_and_replaces_those_of_the_same_nam
     assert extended.models["sora-2"].remix is None, "the whole entry is replaced"
     assert extended.models["sora-2-pro"] == SHIPPED.models["sora-2-pro"]
     assert durations(SHIPPED, "sora-2") == (10, 15)
-    assert extended.choices("aspect_ratio") == ["16:9", "9:16", "1:1"]
+    assert set(extended.choices("aspect_ratio")) == {*SHIPPED.choices("aspect_ratio"), "5:4"}
 
 
 def test_a_name_counts_before_a_pattern_and_the_longest_pattern_before_others() -> None:
     extended = Catalogue.extended(OWN)
     assert extended.rules_of("kling-v3-pro") == extended.models["kling-v3-pro"]
-    assert extended.rules_of("kling-v3-fast") == extended.models["kling-v3*"]
-    assert extended.rules_of("kling-v2") == SHIPPED.models["kling-*"]
+    assert extended.rules_of("kling-v3-plus") == extended.models["kling-v3-p*"]
+    assert extended.rules_of("kling-v2") == extended.models["kling-*"]
+    assert extended.rules_of("kling-v3") == SHIPPED.models["kling-v3"]
+
+
+def test_an_entry_replaces_the_shipped_one_in_any_spelling_of_its_name() -> None:
+    extended = Catalogue.extended("models: {KLING-V3: {fields: {prompt: {}}}}")
+    assert "kling-v3" not in extended.models
+    assert extended.rules_of("kling-v3") == extended.models["KLING-V3"]
+    assert len(extended.models) == len(SHIPPED.models)
 
 
 def test_a_catalogue_may_be_a_file(tmp_path: Path) -> None:
@@ -145,6 +180,7 @@ def test_a_catalogue_may_be_a_file(tmp_path: Path) -> None:
 
 
 MODEL = "models: {new: {fields: {x: %s}}}"
+TWO = "models: {new: {fields: {mode: {}, list: {items: {role: {}}}}, %s}}"
 
 
 @pytest.mark.parametrize(
@@ -177,6 +213,51 @@ MODEL = "models: {new: {fields: {x: %s}}}"
         (MODEL % "{items: {y: {opn: 1}}}", ": models.new.fields.x.items.y.opn: Extra inputs"),
         (MODEL % "{items: [y]}", ": models.new.fields.x.items: Input should be"),
         (MODEL % "{max_items: 1, minimum: 1}", "minimum and max_items are of different types"),
+        (MODEL % "{maximun: 4}", "Extra inputs are not permitted; did you mean maximum?"),
+        (MODEL % "{plaec: top}", "fields.x.plaec: Extra inputs are not permitted"),
+        (MODEL % "{in: body}", ": models.new.fields.x.in: Input should be 'top' or 'metadata'"),
+        (MODEL % "{items: {y: {chioces: [1]}}}", "did you mean choices?"),
+        ("models: {new: {feilds: {}}}", "did you mean fields?"),
+        ("models: {new: {fields: {}, conflict: []}}", "did you mean conflicts?"),
+        ("models: {new: {fields: {}, zzzzzz: 1}}", "zzzzzz: Extra inputs are not permitted"),
+        (MODEL % "{choices: [a, b], default: c}", "default: c breaks the field's own rule"),
+        (MODEL % "{minimum: 3, default: 2}", "default: 2 breaks the field's own rule"),
+        (MODEL % "{maximum: 3, default: 4}", "default: 4 breaks the field's own rule"),
+        (MODEL % "{choices: [a], at_most: {b: 1}}", "at_most: b is not one of its choices"),
+        (MODEL % "{also: [-1]}", "also doesn't apply to a field without minimum or maximum"),
+        (MODEL % "{limits: {megabytes: 5}}", "limits doesn't apply to a field without media"),
+        (MODEL % "{type: string, used_items: 1}", "used_items doesn't apply to a field of type"),
+        (TWO % "conflicts: [{values: {mood: a}, why: w}]", "conflicts: mood is not one of the"),
+        (TWO % "conflicts: [{values: {moed: a}, why: w}]", "fields; did you mean mode?"),
+        (TWO % "conflicts: [{values: {mode: a}, unless: {y: 1}, why: w}]", "conflicts: y is not"),
+        (TWO % "conflicts: [{values: {mode: a}}]", ": models.new.conflicts.0.why: Field required"),
+        (
+            TWO % "conflicts: [{values: {list.rol: a}, why: w}]",
+            "list: rol is not one of the fields",
+        ),
+        (TWO % "conflicts: [{values: {list.rol: a}, why: w}]", "did you mean role?"),
+        (TWO % "exclusive: [[mode, tone]]", "exclusive: tone is not one of the fields"),
+        (TWO % "one_of: [[mode, tone]]", "one_of: tone is not one of the fields"),
+        (TWO % "needs: {tone: [mode]}", "needs: tone is not one of the fields"),
+        (TWO % "needs: {mode: [tone]}", "needs: tone is not one of the fields"),
+        (TWO % "totals: [{fields: [tone], max_items: 1}]", "totals: tone is not one of the fields"),
+        (TWO % "slow: [{values: {tone: 1}, hours: 2}]", "slow: tone is not one of the fields"),
+        (TWO % "slow: [{values: {mode: a}, hours: 169}]", "hours: Input should be less than or"),
+        (TWO % "slow: [{values: {mode: a}, hours: 0}]", "hours: Input should be greater than 0"),
+        (TWO % "for: [dancing]", ": models.new.for.0: Input should be 'text'"),
+        ("models: {a: {fields: {}}, A: {fields: {}}}", "A names two models, a and A"),
+        (
+            "models: {a: {fields: {}, aliases: [B]}, b: {fields: {}}}",
+            "b names two models, a and b",
+        ),
+        (
+            "models: {new: {fields: {}, aliases: [Sora-2]}}",
+            "Sora-2 names two models, sora-2 and new",
+        ),
+        (
+            "models: {new: {fields: {seed: {}, metadata.seed: {}}}}",
+            "seed: it is listed twice, once as metadata.seed",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_catalogue_is_told_with_file_and_place(
@@ -231,7 +312,7 @@ def test_the_catalogue_in_use_is_the_one_that_the_environment_names(
     assert durations(Catalogue.current(), "wan-9") == (5, 8)
     assert Catalogue.current() is Catalogue.current(), "the file is read once"
     offered = VideoRequest.model_json_schema()["properties"]["aspect_ratio"]["anyOf"][0]["enum"]
-    assert offered == ["16:9", "9:16", "1:1"]
+    assert "5:4" in offered
 
 
 def test_a_catalogue_that_is_named_but_broken_is_an_error_rather_than_none(

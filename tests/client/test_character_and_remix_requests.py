@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.references import references_in
 from prefect_toapis.client.request_rules import check, unchecked
-from prefect_toapis.client.requests import CharacterRequest, RemixRequest, Request
+from prefect_toapis.client.requests import CharacterRequest, ExtendRequest, RemixRequest, Request
 
 SHIPPED = Catalogue.shipped()
 CLIP = "https://media.example/clip.mp4"
@@ -39,6 +39,21 @@ def remix(**fields: Any) -> RemixRequest:
             {"model": "sora-2-pro", "timestamps": "1,3", "from_task": "video_1"},
         ),
         (remix(), "/v1/videos/video_1/remix", {"model": "sora-2", "prompt": "At night"}),
+        (
+            remix(model="grok-video-1.0", size="720p", aspect_ratio="16:9"),
+            "/v1/videos/video_1/remix",
+            {
+                "model": "grok-video-1.0",
+                "prompt": "At night",
+                "size": "720p",
+                "aspect_ratio": "16:9",
+            },
+        ),
+        (
+            ExtendRequest(task_id="a/b", model="grok-video-1.5", prompt="She waves", size="720p"),
+            "/v1/videos/a%2Fb/extend",
+            {"model": "grok-video-1.5", "prompt": "She waves", "size": "720p"},
+        ),
         (
             remix(task_id="a/b?c", model="sora-2-vip", duration=10, aspect_ratio="1:1"),
             "/v1/videos/a%2Fb%3Fc/remix",
@@ -91,7 +106,39 @@ BROKEN: list[tuple[Request, str]] = [
     (character(model="wan9"), "url=None with wan9: give the URL of a clip, or from_task"),
     (remix(prompt=" "), "prompt=' ' with sora-2: say what the video shows"),
     (remix(task_id=" "), "task_id=' ' with sora-2: say which video to remix"),
-    (remix(duration=0), "duration=0 with sora-2: it must be at least 1 seconds"),
+    (remix(duration=0), "duration=0 with sora-2: choose 10 or 15 seconds"),
+    (remix(duration=25), "duration=25 with sora-2: choose 10 or 15 seconds"),
+    (
+        remix(model="sora-2-pro", duration=10),
+        "duration=10 with sora-2-pro: choose 15 or 25 seconds",
+    ),
+    (
+        remix(model="sora-2-vip", duration=0),
+        "duration=0 with sora-2-vip: it must be at least 1 seconds",
+    ),
+    (
+        character(model="sora-2-official", url=CLIP),
+        (
+            "model='sora-2-official' with sora-2-official: it makes no character; "
+            "use sora-2, sora-2-pro, sora-2-vip or sora-2-vvip"
+        ),
+    ),
+    (
+        remix(size="720p"),
+        "size='720p' with sora-2: it has no such field; use grok-video-1.0 or grok-video-1.5",
+    ),
+    (
+        remix(model="grok-video-1.0", aspect_ratio="1:1"),
+        "aspect_ratio='1:1' with grok-video-1.0: choose 16:9 or 9:16",
+    ),
+    (
+        ExtendRequest(task_id="video_1", prompt="She waves"),
+        "model='sora-2' with sora-2: it extends no videos; use grok-video-1.0 or grok-video-1.5",
+    ),
+    (
+        ExtendRequest(task_id=" ", model="grok-video-1.5", prompt="She waves"),
+        "task_id=' ' with grok-video-1.5: say which video to extend",
+    ),
     (
         remix(aspect_ratio="4:3"),
         "aspect_ratio='4:3' with sora-2: choose 16:9, 9:16 or 1:1",
@@ -100,7 +147,7 @@ BROKEN: list[tuple[Request, str]] = [
         remix(model="sora-2-vvip"),
         (
             "model='sora-2-vvip' with sora-2-vvip: it makes no remix; "
-            "use sora-2, sora-2-pro, sora-2-vip or sora-2-official"
+            "use sora-2, sora-2-pro, sora-2-vip, sora-2-official, grok-video-1.0 or grok-video-1.5"
         ),
     ),
     (
@@ -126,7 +173,7 @@ def test_a_broken_rule_is_told(request_: Request, said: str) -> None:
         *[remix(model=model) for model in SHIPPED.taking("remix")],
         *[remix(aspect_ratio=ratio) for ratio in ("16:9", "9:16", "1:1")],
         remix(model="wan9", duration=99, aspect_ratio="4:3"),
-        remix(model="kling-v3", duration=99, aspect_ratio="4:3"),
+        ExtendRequest(task_id="video_1", model="grok-video-1.0", prompt="She waves", size="720p"),
         character(model="wan9", from_task="video_1", timestamps="soon"),
     ],
 )
@@ -142,7 +189,7 @@ def test_a_reference_stands_for_the_url_of_a_clip() -> None:
 
 def test_a_remix_makes_one_video_and_holds_no_signature() -> None:
     request = remix(duration=10)
-    assert request.n == 1
+    assert request.outputs == 1
     assert request.unsigned() == request
     assert request.given() == {"model": "sora-2", "prompt": "At night", "duration": 10}
     kept = request.model_dump(exclude_defaults=True)
@@ -158,8 +205,8 @@ def test_a_model_that_makes_no_characters_says_so() -> None:
 
 def test_what_nobody_checks_of_a_remix_is_told() -> None:
     assert unchecked(remix(), SHIPPED) is None
-    told = unchecked(remix(model="kling-v3"), SHIPPED)
-    assert told == "kling-v3: the catalogue doesn't describe prompt; it is sent unchecked"
+    told = unchecked(remix(model="viduq3-mix"), SHIPPED)
+    assert told == "viduq3-mix: the catalogue doesn't describe prompt; it is sent unchecked"
 
 
 def test_a_signature_never_shows() -> None:

@@ -147,7 +147,7 @@ def test_a_path_of_this_system_is_a_file(name: str) -> None:
     assert is_file(text) is not odd
 
 
-RULES = Catalogue.extended(
+MODELS = Catalogue.extended(
     """
 models:
   new:
@@ -163,7 +163,8 @@ models:
           more: {items: {clip: {format: url, media: video}}}
           note: {}
 """
-).rules_of("new")
+).models
+RULES = MODELS["new"].fields
 
 
 @pytest.mark.parametrize(
@@ -179,9 +180,12 @@ models:
         ({"unlisted": "a.png"}, {"unlisted": "a.png"}),
         (
             {"metadata": {"clips": ["a.mp4"], "mask": "a.png"}},
-            {"metadata": {"clips": ["video:a.mp4"], "mask": "a.png"}},
+            {"metadata": {"clips": ["video:a.mp4"], "mask": "image:a.png"}},
         ),
-        ({"clips": ["a.mp4"], "metadata": "a.mp4"}, {"clips": ["a.mp4"], "metadata": "a.mp4"}),
+        (
+            {"clips": ["a.mp4"], "metadata": "a.mp4"},
+            {"clips": ["video:a.mp4"], "metadata": "a.mp4"},
+        ),
         (
             {"images": [{"url": "a.png", "note": "b.png", "odd": "c.png"}, "d.png", {}]},
             {"images": [{"url": "image:a.png", "note": "b.png", "odd": "c.png"}, "d.png", {}]},
@@ -201,7 +205,7 @@ def test_files_are_changed_where_the_catalogue_names_their_kind(
         return f"{kind}:{text}"
 
     assert with_files(fields, RULES, change) == changed
-    assert with_files(fields, None, change) == fields
+    assert with_files(fields, {}, change) == fields
 
 
 def test_the_fields_of_a_video_itself_may_be_given_as_well() -> None:
@@ -212,7 +216,7 @@ def test_the_fields_of_a_video_itself_may_be_given_as_well() -> None:
         return ONE
 
     request = VideoRequest(prompt="./dog", image_urls=["a.png", DOG], character_url="b/c")
-    changed = with_files(request.given(), Catalogue.shipped().rules_of("sora-2"), change)
+    changed = with_files(request.given(), MODELS["sora-2"].fields, change)
     assert changed["prompt"] == "./dog"
     assert (changed["image_urls"], changed["character_url"]) == ([ONE, DOG], ONE)
     assert seen == [("a.png", "image"), ("b/c", "video")]

@@ -18,7 +18,7 @@ from prefect_toapis.client.request_rules import (
 from prefect_toapis.client.requests import VideoRequest
 
 SHIPPED = Catalogue.shipped()
-KNOWN = [name for name, rules in SHIPPED.models.items() if not rules.open]
+SORA = ["sora-2", "sora-2-pro", "sora-2-vip", "sora-2-vvip"]
 CLIP = "https://media.example/clip.mp4"
 DOG = "https://media.example/dog.png"
 DURATIONS = {  # None: the page gives no list
@@ -47,9 +47,9 @@ BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
     ),
     ("sora-2", {"aspect_ratio": "1:1"}, "aspect_ratio", "'1:1'", "choose 16:9 or 9:16"),
     ("sora-2-pro", {"style": "noir"}, "style", "'noir'", "choose thanksgiving, comic, news,"),
-    *[(model, {"n": 0}, "n", "0", "at least 1") for model in KNOWN],
-    *[(model, {"n": 5}, "n", "5", "at most 4") for model in KNOWN],
-    *[(model, {"prompt": ""}, "prompt", "''", "say what the video shows") for model in KNOWN],
+    *[(model, {"n": 0}, "n", "0", "at least 1") for model in SORA],
+    *[(model, {"n": 5}, "n", "5", "at most 4") for model in SORA],
+    *[(model, {"prompt": ""}, "prompt", "''", "say what the video shows") for model in SORA],
     ("sora-2", {"prompt": " \n"}, "prompt", r"' \n'", "say what the video shows"),
     ("veo3.1-fast", {"prompt": ""}, "prompt", "''", "say what the video shows"),
     (
@@ -72,7 +72,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
         *("'http://10.0.0.1/a'", "10.0.0.1 can't be reached by the provider"),
     ),
     (
-        *("sora-2-official", {"image_urls": [DOG, DOG]}, "image_urls"),
+        *("wan2.6-flash", {"image_urls": [DOG, DOG]}, "image_urls"),
         *(f"['{DOG}', '{DOG}']", "it takes 1 at most, not 2"),
     ),
     ("sora-2", {"character_url": ""}, "character_url", "''", "not a URL"),
@@ -83,7 +83,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
             *(model, {"character_url": CLIP, "character_timestamps": "1,4"}),
             *("character_timestamps", "'1,4'", "must be 2 seconds apart, not 3"),
         )
-        for model in KNOWN
+        for model in SORA
     ],
     *[
         (
@@ -109,10 +109,10 @@ BROKEN: list[tuple[str, dict[str, Any], str, str, str]] = [
     ),
     ("veo3.1-fast", {"extra": {"metadata": 5}}, "extra.metadata", "5", "it must be an object"),
     ("sora-2", {"extra": {"metadata": {"cut": 1}}}, "metadata.cut", "1", "it has no such field"),
-    ("veo3.1-fast", {"extra": {"resolution": 720}}, "resolution", "720", "must be string"),
-    ("kling-v3", {"extra": {"seed": "7"}}, "seed", "'7'", "its type must be integer"),
-    ("kling-v3", {"extra": {"seed": True}}, "seed", "True", "its type must be integer"),
-    ("seedance-1", {"extra": {"reference_images": DOG}}, "reference_images", f"'{DOG}'", "array"),
+    ("veo3.1-fast", {"extra": {"resolution": 720}}, "resolution", "720", "choose 720p, 1080p or"),
+    ("seedance-2", {"extra": {"seed": "7"}}, "seed", "'7'", "its type must be integer"),
+    ("seedance-2", {"extra": {"seed": True}}, "seed", "True", "its type must be integer"),
+    ("kling-v2-6", {"extra": {"reference_images": DOG}}, "reference_images", f"'{DOG}'", "array"),
 ]
 
 
@@ -128,9 +128,9 @@ def test_a_broken_rule_is_told_with_field_value_model_and_rule(
 
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
-    *[(model, {}) for model in KNOWN],
-    *[(model, {"n": n}) for model in KNOWN for n in (1, 4)],
-    *[(model, {"aspect_ratio": ratio}) for model in KNOWN for ratio in ("16:9", "9:16")],
+    *[(model, {}) for model in SORA],
+    *[(model, {"n": n}) for model in SORA for n in (1, 4)],
+    *[(model, {"aspect_ratio": ratio}) for model in SORA for ratio in ("16:9", "9:16")],
     *[
         ("sora-2", {"style": style})
         for style in ("thanksgiving", "comic", "news", "selfie", "nostalgic", "anime")
@@ -147,10 +147,10 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("sora-2", {"character_url": CLIP, "character_timestamps": " 0.3 , 2.3 "}),
     ("sora-2", {"character_create": True, "private": True, "watermark": True}),
     ("sora-2", {"character_from_task": "video_7497", "storyboard": True, "thumbnail": True}),
-    ("veo3.1-fast", {"duration": 7, "n": 9, "hd": True, "style": "noir", "aspect_ratio": "4:3"}),
-    ("veo3.1-fast", {"extra": {"seed": 7, "metadata": {"mode": "fast"}}}),
-    ("kling-v3", {"extra": {"seed": 7.0, "mode": "pro", "cfg_scale": 0.5}}),
-    ("seedance-1", {"extra": {"image_with_roles": [{"url": DOG, "role": "first_frame"}]}}),
+    ("veo-9", {"duration": 7, "n": 9, "hd": True, "style": "noir", "aspect_ratio": "4:3"}),
+    ("veo-9", {"extra": {"seed": 7, "metadata": {"mode": "fast"}}}),
+    ("viduq3-mix", {"image_urls": [DOG], "extra": {"seed": 7.0, "mode": "pro", "cfg_scale": 0.5}}),
+    ("kling-v3", {"extra": {"image_with_roles": [{"url": DOG, "role": "first_frame"}]}}),
     ("wan9", {"extra": {"seed": "any"}}),
 ]
 
@@ -275,7 +275,7 @@ CAT = f"sha256:{'ab' * 32}"
     [
         {"image_urls": [CAT, DOG]},
         {"character_url": CAT, "character_timestamps": "1,3"},
-        {"model": "sora-2-official", "image_urls": [CAT]},
+        {"model": "sora-2-official", "image_urls": [CAT, CAT]},
     ],
     ids=str,
 )
@@ -291,16 +291,20 @@ def test_what_is_only_like_a_reference_is_no_url(text: str) -> None:
 
 
 def test_a_reference_counts_as_one_item_and_is_no_task_or_segment() -> None:
+    catalogue = Catalogue.extended(
+        "models: {new: {fields: {prompt: {}, image_urls: {format: url, max_items: 1}, "
+        "character_url: {format: url}, character_timestamps: {format: segment}}}}"
+    )
     request = VideoRequest(
-        model="sora-2-official",
+        model="new",
         prompt="A dog",
         image_urls=[CAT, CAT],
         character_url=CLIP,
         character_timestamps=CAT,
     )
-    assert [fault.field for fault in check(request, SHIPPED)] == [
+    assert {fault.field for fault in check(request, catalogue)} == {
         *("image_urls", "character_timestamps")
-    ]
+    }
 
 
 def test_a_reference_without_an_upload_is_told_with_its_place() -> None:
@@ -413,7 +417,8 @@ def test_a_field_that_a_model_needs_is_asked_for() -> None:
             )
             for written, meant in [
                 ("sora2", "sora-2"),
-                ("SORA-2", "sora-2"),
+                ("SORA2", "sora-2"),
+                ("klingv3", "kling-v3"),
                 ("sora-2pro", "sora-2-pro"),
                 ("sora2-oficial", "sora-2-official"),
             ]
@@ -422,12 +427,17 @@ def test_a_field_that_a_model_needs_is_asked_for() -> None:
             (name, {}, f"{name}: not in the catalogue; its rules are unchecked")
             for name in ("sora-3", "sora-2-max", "kling", "kling_", "")
         ],
-        ("kling-v3", {"extra": {"seed": 7}}, None),
-        ("kling-v3", {"n": 2}, "kling-v3: the catalogue doesn't describe n; it is sent unchecked"),
+        ("SORA-2", {}, None),
+        ("kling-v3", {"n": 2}, None),
+        ("viduq3-mix", {"extra": {"seed": 7}}, None),
         (
-            *("kling-v3", {"duration": 5, "extra": {"seed": 7, "metadata": {"cut": 1}}}),
+            *("viduq3-mix", {"n": 2}),
+            "viduq3-mix: the catalogue doesn't describe n; it is sent unchecked",
+        ),
+        (
+            *("viduq3-mix", {"duration": 5, "extra": {"size": 7, "metadata": {"cut": 1}}}),
             (
-                "kling-v3: the catalogue doesn't describe duration and metadata.cut; "
+                "viduq3-mix: the catalogue doesn't describe size and metadata.cut; "
                 "they are sent unchecked"
             ),
         ),
@@ -439,7 +449,11 @@ def test_what_nobody_checks_is_told(model: str, fields: dict[str, Any], said: st
 
 
 @pytest.mark.parametrize(
-    ("model", "known"), [("sora-2", True), ("kling-v3", False), ("wan9", False), ("", False)]
+    ("model", "known"),
+    [
+        *(("sora-2", True), ("Kling-V3", True)),
+        *(("viduq3-mix", False), ("wan9", False), ("", False)),
+    ],
 )
 def test_a_model_is_known_when_all_its_fields_are_listed(model: str, known: bool) -> None:
     assert is_known(VideoRequest(model=model, prompt="A dog"), SHIPPED) is known
@@ -453,7 +467,7 @@ SIGNED = "https://cdn.example/a.png?X-Amz-Signature=s3cr3t"
     [
         {"image_urls": [SIGNED.replace("https", "ftp")]},
         {"image_urls": [SIGNED.replace("cdn.example", "localhost")]},
-        {"model": "sora-2-official", "image_urls": [SIGNED, SIGNED]},
+        {"model": "wan2.6-flash", "image_urls": [SIGNED, SIGNED]},
         {"extra": {"reference": {"url": SIGNED}}},
         {"extra": {"references": [SIGNED, {"url": SIGNED}]}},
     ],
@@ -481,7 +495,7 @@ names = (
 )
 any_request = st.builds(
     VideoRequest,
-    model=st.sampled_from([*KNOWN, "veo3.1-fast", "kling-v3", "wan9"]) | st.text(),
+    model=st.sampled_from([*SHIPPED.models, "wan9"]) | st.text(),
     prompt=st.text(),
     image_urls=st.lists(st.text() | urls, max_size=3),
     character_url=st.none() | st.text() | urls,
@@ -492,8 +506,8 @@ any_request = st.builds(
     duration=st.none() | st.integers(),
     aspect_ratio=st.none() | st.text(),
     style=st.none() | st.text(),
-    n=st.integers(),
-    hd=st.booleans(),
+    n=st.none() | st.integers(),
+    hd=st.none() | st.booleans(),
     extra=st.dictionaries(names, json_values | st.dictionaries(names, json_values), max_size=3),
 )
 
@@ -507,5 +521,6 @@ def test_any_request_can_be_checked_and_one_without_faults_has_a_body(
         assert str(fault).startswith(printable(fault.field)[:40])
         assert fault.model == request.model
     if not faults:
-        assert request.prompt.strip()
+        rules = SHIPPED.rules_of(request.model)
+        assert request.prompt.strip() or (rules and not rules.needs_prompt)
         assert request.body()["model"] == request.model

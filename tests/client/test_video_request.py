@@ -74,14 +74,55 @@ def test_every_field_travels_where_the_page_says() -> None:
     "fields",
     [
         {},
-        {"n": 1, "hd": False, "thumbnail": False, "watermark": False, "private": False},
+        {"n": None, "hd": None, "thumbnail": None, "watermark": None, "private": None},
         {"duration": None, "aspect_ratio": None, "style": None, "character_url": None},
-        {"image_urls": [], "storyboard": False, "extra": {}},
+        {"image_urls": [], "storyboard": None, "extra": {}},
     ],
 )
 def test_what_was_not_given_is_left_out(fields: dict[str, Any]) -> None:
     request = VideoRequest(**{"prompt": "A dog", **fields})
     assert request.body() == {"model": "sora-2", "prompt": "A dog"}
+
+
+def test_what_was_given_is_sent_though_it_holds_anyway() -> None:
+    request = VideoRequest(
+        prompt="A dog", n=1, thumbnail=False, watermark=False, private=False, storyboard=False
+    )
+    assert request.body() == {
+        "model": "sora-2",
+        "prompt": "A dog",
+        "thumbnail": False,
+        "metadata": {"n": 1, "watermark": False, "private": False, "storyboard": False},
+    }
+    assert request.distinctive() == {"model": "sora-2", "prompt": "A dog"}
+
+
+def test_what_a_model_lacks_is_left_out_if_it_asks_for_nothing() -> None:
+    request = VideoRequest(model="sora-2-official", prompt="A dog", n=1, hd=False, watermark=False)
+    assert check(request, Catalogue.shipped()) == []
+    assert request.body() == {"model": "sora-2-official", "prompt": "A dog"}
+    marked = request.model_copy(update={"watermark": True, "n": 2})
+    assert [fault.field for fault in check(marked, Catalogue.shipped())] == ["n", "watermark"]
+
+
+@pytest.mark.parametrize(("n", "outputs"), [(None, 1), (1, 1), (4, 4), (0, 0), (-1, 0)])
+def test_a_generation_has_as_many_outputs_as_it_asks_for(n: int | None, outputs: int) -> None:
+    assert VideoRequest(prompt="A dog", n=n).outputs == outputs
+
+
+def test_an_explicit_false_counts_where_the_model_assumes_true() -> None:
+    request = VideoRequest(model="happyhorse-1.1", prompt="A dog", watermark=False)
+    assert request.body()["watermark"] is False
+    assert request.distinctive()["watermark"] is False
+
+
+def test_a_model_s_own_fields_are_given_by_name_or_in_extra() -> None:
+    by_name = VideoRequest(model="kling-v3", prompt="A dog", mode="pro", audio=True)
+    in_extra = VideoRequest(model="kling-v3", prompt="A dog", extra={"mode": "pro", "audio": True})
+    assert by_name == in_extra
+    assert VideoRequest(model="kling-v3", prompt="A dog", mode=None).extra == {}
+    with pytest.raises(ValidationError, match="mode is given twice, once in extra"):
+        VideoRequest(model="kling-v3", prompt="A dog", mode="pro", extra={"mode": "std"})
 
 
 def test_the_fields_of_an_unknown_model_are_passed_through() -> None:
@@ -120,9 +161,13 @@ def test_a_prompt_with_half_a_character_is_an_error() -> None:
     assert VideoRequest(prompt="A dog \U0001f436").prompt == "A dog \U0001f436"
 
 
-def test_a_prompt_is_required() -> None:
-    with pytest.raises(ValidationError, match="prompt"):
-        VideoRequest.model_validate({})
+def test_a_prompt_is_required_by_the_model_and_not_by_the_type() -> None:
+    image = "https://media.example/dog.png"
+    (fault,) = check(VideoRequest(image_urls=[image]), Catalogue.shipped())
+    assert str(fault) == "prompt='' with sora-2: say what the video shows"
+    without = VideoRequest(model="wan2.6-flash", image_urls=[image])
+    assert check(without, Catalogue.shipped()) == []
+    assert without.body() == {"model": "wan2.6-flash", "image_urls": [image]}
 
 
 SIGNED = "https://cdn.example/a.png?size=2&X-Amz-Signature=s3cr3t"
@@ -161,8 +206,8 @@ other_names = st.text().filter(
 others = st.dictionaries(other_names, json_values, max_size=3)
 requests = st.builds(
     VideoRequest,
-    model=st.sampled_from(["sora-2", "kling-9"]),
-    prompt=st.text(min_size=1),
+    model=st.sampled_from(["sora-2-pro", "kling-9"]),
+    prompt=st.text(min_size=1).filter(str.strip),
     image_urls=st.lists(st.text(), max_size=2),
     character_url=st.none() | st.text(),
     character_timestamps=st.none() | st.text(),
@@ -170,19 +215,19 @@ requests = st.builds(
     duration=st.none() | st.integers(),
     aspect_ratio=st.none() | st.text(),
     style=st.none() | st.text(),
-    n=st.integers(),
-    hd=st.booleans(),
-    thumbnail=st.booleans(),
-    watermark=st.booleans(),
-    private=st.booleans(),
-    storyboard=st.booleans(),
-    character_create=st.booleans(),
+    n=st.none() | st.integers(),
+    hd=st.none() | st.booleans(),
+    thumbnail=st.none() | st.booleans(),
+    watermark=st.none() | st.booleans(),
+    private=st.none() | st.booleans(),
+    storyboard=st.none() | st.booleans(),
+    character_create=st.none() | st.booleans(),
     extra=others | st.builds(lambda top, inner: {**top, "metadata": inner}, others, others),
 )
 
 
 @given(requests)
-def test_a_body_holds_each_given_field_once_and_none_that_is_default(
+def test_a_body_holds_each_given_field_once_and_no_other(
     request: VideoRequest,
 ) -> None:
     body = request.body()

@@ -29,10 +29,6 @@ from prefect_toapis.simulator.field_rules import (
 from prefect_toapis.simulator.model_rules import read_fields
 
 PASSED_THROUGH = {"viduq3-pro-fast"}  # what is inside its metadata isn't documented one by one
-DISAGREEMENTS = {
-    ("viduq3-drama", "video_list"): "the catalogue takes URLs in it, and not objects",
-    ("wan2.6-flash", "metadata"): "the client takes an empty list for an input",
-}
 
 
 def request_of(model: str, fields: dict[str, Any]) -> VideoRequest:
@@ -45,16 +41,9 @@ def refused_by_the_simulator(request: VideoRequest) -> list[str]:
     return read_fields(request.model, DOCUMENTED[request.model], request.body())[1]
 
 
-def marked(model: str, fields: dict[str, Any], *more: str) -> Any:
-    """A case, and whether it is known to fail."""
-    reasons = [DISAGREEMENTS[model, name] for name in fields if (model, name) in DISAGREEMENTS]
-    marks = [pytest.mark.xfail(strict=True, reason=reason) for reason in reasons]
-    return pytest.param(model, fields, *more, marks=marks)
-
-
 @pytest.mark.parametrize(
     ("model", "fields"),
-    [marked(model, fields) for model, fields in ACCEPTED if model not in PASSED_THROUGH],
+    [(model, fields) for model, fields in ACCEPTED if model not in PASSED_THROUGH],
     ids=str,
 )
 def test_the_client_sends_what_is_documented_and_where_it_belongs(
@@ -68,7 +57,7 @@ def test_the_client_sends_what_is_documented_and_where_it_belongs(
     assert refused_by_the_simulator(request) == []
 
 
-@pytest.mark.parametrize(("model", "fields", "named"), [marked(*one) for one in REFUSED], ids=str)
+@pytest.mark.parametrize(("model", "fields", "named"), REFUSED, ids=str)
 def test_the_client_refuses_what_the_provider_does_or_puts_it_right(
     model: str, fields: dict[str, Any], named: str
 ) -> None:
