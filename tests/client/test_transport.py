@@ -116,11 +116,17 @@ async def test_an_unknown_model_s_fields_arrive_and_the_log_says_that_nobody_che
     assert caplog.messages == []
     await client.submit(VideoRequest(model="wan9", prompt="A dog", extra={"seed": 7}))
     assert simulator.ledger.paid[-1].body["seed"] == 7
-    await client.submit(VideoRequest(model="kling-9", prompt="A dog", extra={"seed": 7, "cut": 1}))
-    assert simulator.ledger.paid[-1].body["cut"] == 1
+    mix = VideoRequest(
+        model="viduq3-mix",
+        prompt="A dog",
+        image_urls=["https://media.example/dog.png"],
+        extra={"metadata": {"cut": 1}},
+    )
+    await client.submit(mix)
+    assert simulator.ledger.paid[-1].body["metadata"]["cut"] == 1
     assert caplog.messages == [
         "wan9: not in the catalogue; its rules are unchecked",
-        "kling-9: the catalogue doesn't describe cut; it is sent unchecked",
+        "viduq3-mix: the catalogue doesn't describe metadata.cut; it is sent unchecked",
     ]
 
 

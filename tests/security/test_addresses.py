@@ -159,7 +159,7 @@ REQUESTS: list[Request] = [
     VideoRequest(prompt="A dog", image_urls=["https://m.example/a.png", LOCAL]),
     VideoRequest(prompt="A dog", character_url=LOCAL, character_timestamps="1,3"),
     VideoRequest(prompt="A dog", model="nobody-knows-it", extra={"mask": [{"url": LOCAL}]}),
-    VideoRequest(prompt="A dog", model="kling-v3", extra={"metadata": {"anything": LOCAL}}),
+    VideoRequest(prompt="A dog", model="viduq3-mix", extra={"metadata": {"anything": LOCAL}}),
     CharacterRequest(url=LOCAL, timestamps="1,3"),
 ]
 
