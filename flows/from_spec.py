@@ -8,7 +8,7 @@ from prefect.logging import get_run_logger
 
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
-from prefect_toapis.flows.generate import make_batch
+from prefect_toapis.flows.generate import Step, make_batch
 from prefect_toapis.flows.inputs import read_spec_file
 from prefect_toapis.flows.progress import Progress, watched_flow
 from prefect_toapis.flows.run_names import run_facts, run_name
@@ -104,7 +104,7 @@ async def _generate_from_spec(  # noqa: PLR0913 - the flow's, and the progress
     named = _named(found, batch, spec, new=new)
     if retry_failed:
         named = named.model_copy(update={"settings": named.settings.with_overrides(_RETRY_ALL)})
-    until = "plan" if dry_run else "download"
+    until: Step = "plan" if dry_run else "download"
     return await make_batch(named, credentials, bucket, progress, until, faults)
 
 

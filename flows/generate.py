@@ -40,7 +40,7 @@ from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 SUBMIT_BATCH = "submit-batch"
 
-_Step = Literal["plan", "submit", "download"]
+Step = Literal["plan", "submit", "download"]
 
 _UNSHARDED = RunSettings(shards=ShardSettings(size=None))
 
@@ -199,7 +199,7 @@ async def make_batch(
     credentials: ToAPIsCredentials | None,
     bucket: VideoBucket | None,
     progress: Progress,
-    until: _Step,
+    until: Step,
     faults: Sequence[str] = (),
 ) -> Manifest:
     """Make a batch.

@@ -266,7 +266,8 @@ async def _read_sources(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, 
     }
     tasks: dict[str, str] = {}
     faults: list[str] = []
-    manifests = await _read_manifests({shot.batch for _, shot in named.values()}, store, faults)
+    fields = {shot.batch: field for field, shot in named.values()}
+    manifests = await _read_manifests(fields, store, faults)
     for source, (field, shot) in named.items():
         if shot.batch not in manifests:
             continue
@@ -278,20 +279,21 @@ async def _read_sources(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, 
 
 
 async def _read_manifests(
-    batches: Iterable[str], store: BucketStore, faults: list[str]
+    fields: Mapping[str, str], store: BucketStore, faults: list[str]
 ) -> dict[str, Manifest]:
+    """Read the manifests of batches, each given with the field that names it, for faults."""
     found: dict[str, Manifest] = {}
-    for batch in batches:
+    for batch, field in fields.items():
         uri = store.bucket.uri(f"{batch}/{MANIFEST_FILE}")
         try:
             if manifest := await _read_manifest(batch, store):
                 found[batch] = manifest
             else:
-                faults.append(f"remix_of: there is no {uri}")
+                faults.append(f"{field}: there is no {uri}")
         except ValidationError:  # its text contains the values
-            faults.append(f"remix_of: {uri} can't be read: it is damaged, or of a later version")
+            faults.append(f"{field}: {uri} can't be read: it is damaged, or of a later version")
         except (StoreError, ValueError) as error:
-            faults.append(f"remix_of: {uri} can't be read: {error}")
+            faults.append(f"{field}: {uri} can't be read: {error}")
     return found
 
 

@@ -182,12 +182,12 @@ class _Runner:
             await self._run_shot(shot)
         except GenerationFailed as error:
             self._outcomes.accepted.pop(shot.shot_id, None)
-            get_run_logger().warning("%s: %s Trying its next fallback", shot.label, error)
+            get_run_logger().warning("%s Its next fallback is tried.", error)
         except (APIError, InvalidRequest) as error:
             accepted = shot.shot_id in self._outcomes.accepted
             if accepted or isinstance(error, ACCOUNT_REFUSED) or error.money != "not spent":
                 raise
-            get_run_logger().warning("%s: %s Trying its next fallback", shot.label, error)
+            get_run_logger().warning("%s Its next fallback is tried.", error)
         else:
             return True
         return False

@@ -367,6 +367,11 @@ def _scene_faults(part: _Part) -> list[str]:
     ]
     if scene.source is None:
         return faults
+    faults += [
+        f"{where} {name}: a remix or an extension takes no fallbacks"
+        for name, variant in part.variants
+        if variant.fallbacks
+    ]
     asked = [(name, requested(scene, variant)) for name, variant in part.variants]
     return faults + derived_faults(scene, part.label, asked)
 

@@ -59,7 +59,7 @@ async def test_a_file_without_a_batch_is_named_after_itself_and_continues(
 ) -> None:
     spec = tmp_path / "Lisbon at night.yaml"
     spec.write_text(f"scenes: [A tram]\nsettings: {QUICK}\n")
-    blocks = {"credentials": credentials, "bucket": bucket}
+    blocks: Any = {"credentials": credentials, "bucket": bucket}
     names = [(await agenerate_from_spec(str(spec), **blocks)).batch for _ in range(2)]
     assert names == ["lisbon-at-night", "lisbon-at-night"]
     assert len(simulator.ledger.paid) == 1

@@ -296,7 +296,7 @@ def test_a_model_that_is_unknown_is_noted_once_and_passed_through() -> None:
     plan = planned(scenes=["a", "b"], variants=variants)
     assert plan.faults == []
     assert plan.notes == ["veo9: not in the catalogue; its rules are unchecked"]
-    assert [shot.request.duration for shot in plan.shots] == [7, None, 7, None]
+    assert [shot.request.given().get("duration") for shot in plan.shots] == [7, None, 7, None]
 
 
 def test_characters_that_appear_nowhere_are_noted() -> None:
