@@ -24,14 +24,18 @@ def requested(scene: Scene, variant: VariantFields) -> VideoRequest:
 
 
 def fallback_requests(scene: Scene, variant: Variant) -> list[VideoRequest]:
-    """Return the requests of a variant's fallbacks, in their order.
+    """Return the requests of a variant's fallbacks, in their order, each once.
 
     Example:
         >>> variant = Variant(duration=10, fallbacks=[Fallback(model="kling-v3", mode="pro")])
         >>> [request.duration for request in fallback_requests(Scene(prompt="A tram"), variant)]
         [10]
     """
-    return [requested(scene, _filled(fallback, variant)) for fallback in variant.fallbacks]
+    first = requested(scene, variant).given()
+    others = [requested(scene, _filled(fallback, variant)) for fallback in variant.fallbacks]
+    seen = [first, *(other.given() for other in others)]
+    # a record names its candidate by the fields sent: a repeated one would be retried for ever
+    return [other for at, other in enumerate(others) if seen[at + 1] not in seen[: at + 1]]
 
 
 def _filled(fallback: Fallback, variant: Variant) -> Fallback:

@@ -1,0 +1,61 @@
+"""Which of a shot's candidates is sent next, by table and by rule."""
+
+from datetime import datetime, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.planning.combining import fallback_requests
+from prefect_toapis.planning.settings import RetrySettings, RunSettings
+from prefect_toapis.planning.spec import Fallback, Scene, Variant
+from prefect_toapis.records.attempts import Attempt, Submit
+from prefect_toapis.records.fallbacks import next_candidate, next_purchase
+
+REQUESTS = [
+    VideoRequest(prompt="A dog", model=name) for name in ("sora-2-vip", "kling-v3", "seedance-2")
+]
+SENT_AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def attempt(sent: int, state: str, kind: str | None = None) -> Attempt:
+    facts = {"state": state, "failure_kind": kind, "request": REQUESTS[sent].shown().given()}
+    facts |= {"shot_id": "a" * 26, "attempt": 1, "business_id": "pta-1", "task_id": "t"}
+    return Attempt.model_validate({**facts, "sent_at": SENT_AT})
+
+
+@pytest.mark.parametrize(
+    ("sent", "state", "kind", "candidate"),
+    [
+        (0, "rejected", "refused", 1),
+        (1, "failed", "refused", 2),
+        (2, "failed", "refused", 0),
+        (1, "rejected", "transient", 1),
+        (0, "sending", None, 0),
+        (1, "accepted", None, 1),
+        (1, "expired", None, 1),
+    ],
+)
+def test_the_candidate_that_is_next(sent: int, state: str, kind: str, candidate: int) -> None:
+    assert next_candidate(attempt(sent, state, kind), REQUESTS) == candidate
+
+
+@given(
+    sent=st.integers(0, 2),
+    state=st.sampled_from(["sending", "accepted", "expired"]),
+    failed=st.sampled_from(["transient", "all", "none"]),
+)
+def test_nothing_is_sent_beside_an_attempt_that_may_be_paid(
+    sent: int, state: str, failed: str
+) -> None:
+    settings = RunSettings(retries=RetrySettings.model_validate({"failed_shots": failed}))
+    step, candidate = next_purchase(attempt(sent, state), REQUESTS, settings)
+    assert (isinstance(step, Submit), candidate) == (False, sent)
+
+
+def test_a_candidate_given_twice_is_tried_once() -> None:
+    names = ["kling-v3", "sora-2-vip", "kling-v3", "seedance-2"]
+    variant = Variant(model="sora-2-vip", fallbacks=[Fallback(model=name) for name in names])
+    others = fallback_requests(Scene(prompt="A dog"), variant)
+    assert [other.model for other in others] == ["kling-v3", "seedance-2"]
