@@ -17,7 +17,7 @@ from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.records.attempts import Attempt
-from prefect_toapis.records.fallbacks import candidate_sent
+from prefect_toapis.records.fallbacks import made_by
 from prefect_toapis.records.generations import Generation
 from prefect_toapis.records.layout import shot_key
 from prefect_toapis.records.purchases import Buyer
@@ -49,7 +49,7 @@ async def rebuild_shot(batch: Batch, shot: Shot, *, in_part: bool) -> StoredShot
     attempt = await Buyer(batch.account, store, batch.settings).latest(shot)
     if attempt is None or attempt.task_id is None:
         return None
-    shot = shot.with_request(shot.candidates[candidate_sent(attempt, shot.candidates)])
+    shot = made_by(shot, attempt)
     entries = await store.list_entries(f"{shot.folder}/")
     found = await _videos(shot, attempt, entries, store)
     videos = [

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from prefect_toapis.client.requests import Request
+from prefect_toapis.planning.plan import Shot
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.records.attempts import Attempt, Step, Submit, next_step
+from prefect_toapis.records.plan_file import request_of
 
 
 def candidate_sent(attempt: Attempt, candidates: Sequence[Request]) -> int:
@@ -16,6 +18,16 @@ def candidate_sent(attempt: Attempt, candidates: Sequence[Request]) -> int:
     """
     sent = [request.shown().given() for request in candidates]
     return sent.index(attempt.request) if attempt.request in sent else 0
+
+
+def made_by(shot: Shot, attempt: Attempt) -> Shot:
+    """Return the shot as an attempt sent it: with its own request, or that of a fallback.
+
+    The fallback may have been edited since; the record has what was sent.
+    """
+    candidates = shot.candidates
+    recorded, sent = request_of(attempt), candidates[candidate_sent(attempt, candidates)]
+    return shot.with_request(sent if sent.model == recorded.model else recorded)
 
 
 def next_candidate(latest: Attempt | None, candidates: Sequence[Request]) -> int:

@@ -153,13 +153,14 @@ def _sent(batch: str, where: str, attempt: Attempt) -> Shot:
         variant=variant,
         cast=cast,
         take=attempt.take or 1,
-        request=_request(attempt),
+        request=request_of(attempt),
         folder=folder,
         record=where,
     )
 
 
-def _request(attempt: Attempt) -> GenerationRequest:
+def request_of(attempt: Attempt) -> GenerationRequest:
+    """Return the request that an attempt sent, as far as its record has it."""
     given = {"prompt": "", **attempt.request}
     try:
         if attempt.remix_of is not None:

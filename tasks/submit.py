@@ -18,7 +18,7 @@ from prefect_toapis.client.requests import (
 from prefect_toapis.planning.plan import Shot, single_shot
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.records.attempts import Submissions, refuse_lost
-from prefect_toapis.records.fallbacks import candidate_sent
+from prefect_toapis.records.fallbacks import made_by
 from prefect_toapis.records.generations import Generation
 from prefect_toapis.records.purchases import Buyer
 from prefect_toapis.tasks.account import submissions_of
@@ -51,7 +51,7 @@ async def submit_shot(shot: Shot, buyer: Buyer) -> Submission:
         shot = await buyer.located(shot)
         await refuse_lost(shot, buyer.store)
     attempt = await buyer.buy(shot)
-    shot = shot.with_request(shot.candidates[candidate_sent(attempt, shot.candidates)])
+    shot = made_by(shot, attempt)
     if attempt.folder:  # chosen by a run that may use other names for it
         shot = shot.placed(attempt.folder, shot.record)
     generation = Generation(

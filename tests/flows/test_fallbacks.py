@@ -162,6 +162,17 @@ async def test_what_a_fallback_bought_is_collected_as_its_own(
     assert len(simulator.ledger.paid) == 1
 
 
+async def test_a_fallback_that_was_edited_since_is_still_what_made_the_video(
+    make: Make, leave: Make, clock: ProviderClock, simulator: Simulator
+) -> None:
+    simulator.faults.add(REFUSED)
+    await leave(["A dog"], variants=[VARIANT])
+    clock.skip(60)
+    manifest = await make(["A dog"], variants=[VARIANT.model_copy(update={"fallbacks": []})])
+    assert [row.model for row in manifest.stored] == ["kling-v3"]
+    assert len(simulator.ledger.paid) == 1
+
+
 async def test_the_budget_counts_the_dearest_model(
     make: Make, simulator: Simulator, quick: RunSettings
 ) -> None:

@@ -17,7 +17,6 @@ from prefect_toapis import (
     ToAPIsCredentials,
     VideoBucket,
     adownload_video,
-    download_video,
 )
 from prefect_toapis.client.errors import NotAVideo, ToAPIsError, Unavailable
 from prefect_toapis.client.replies import Output, Reply
@@ -70,7 +69,7 @@ async def stored(
 
 @pytest.fixture(autouse=True)
 def without_retries_of_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_video, "retries", 0)
+    monkeypatch.setattr(adownload_video, "retries", 0)
 
 
 @pytest.mark.parametrize(
