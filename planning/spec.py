@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.request_fields import (
+    Model,
     SceneFields,
     VariantFields,
     is_model_field,
@@ -29,6 +30,13 @@ _ROLES = 100  # of a cast
 _FALLBACKS = 5  # of a variant
 
 
+def _with_prompt(schema: dict[str, Any]) -> None:
+    """Draw the form of a scene, which asks for a prompt: few models go without one."""
+    form("prompt", "name")(schema)
+    schema["properties"]["prompt"].pop("default", None)
+    schema["required"] = ["prompt"]
+
+
 def _has_own_field(fields: dict[Any, Any]) -> bool:
     return any(map(is_model_field, fields))
 
@@ -43,6 +51,8 @@ class Scene(SceneFields):
         Scene(name="chase", prompt="{hero} chases a tram through Lisbon")
         ```
     """
+
+    model_config = ConfigDict(json_schema_extra=_with_prompt)
 
     name: Name = Field(
         default="", description="Used in labels. Empty: the first words of the prompt."
@@ -106,6 +116,28 @@ class Fallback(VariantFields):
 
     Fields that aren't given are those of the variant, except for fields of its model.
     """
+
+    model: Model = Field(description="The model that is used instead.")
+
+    if TYPE_CHECKING:  # a model's own fields are given by name, too
+
+        def __init__(  # noqa: PLR0913 - each is a field
+            self,
+            *,
+            model: str,
+            duration: int | None = None,
+            aspect_ratio: str | None = None,
+            style: str | None = None,
+            n: int | None = None,
+            hd: bool | None = None,
+            thumbnail: bool | None = None,
+            watermark: bool | None = None,
+            private: bool | None = None,
+            storyboard: bool | None = None,
+            character_create: bool | None = None,
+            extra: dict[str, JsonValue] = ...,
+            **own: JsonValue,
+        ) -> None: ...
 
 
 class Variant(VariantFields):

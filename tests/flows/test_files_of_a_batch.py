@@ -31,7 +31,7 @@ Make = Callable[..., Awaitable[Any]]
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 MP4 = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(64)
-SHORT = {"model": "sora-2-vip", "duration": 1}
+SHORT: dict[str, Any] = {"model": "sora-2-vip", "duration": 1}
 
 
 def written(folder: Path, name: str, content: bytes) -> str:

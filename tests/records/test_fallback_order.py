@@ -1,6 +1,7 @@
 """Which of a shot's candidates is sent next, by table and by rule."""
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,8 @@ SENT_AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def attempt(sent: int, state: str, kind: str | None = None) -> Attempt:
-    facts = {"state": state, "failure_kind": kind, "request": REQUESTS[sent].shown().given()}
+    request = REQUESTS[sent].shown().given()
+    facts: dict[str, Any] = {"state": state, "failure_kind": kind, "request": request}
     facts |= {"shot_id": "a" * 26, "attempt": 1, "business_id": "pta-1", "task_id": "t"}
     return Attempt.model_validate({**facts, "sent_at": SENT_AT})
 
