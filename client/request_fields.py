@@ -68,6 +68,8 @@ class ModelFields(BaseModel):
     They are given like any other field (`mode="pro"`), and kept in `extra`.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # may hold signed URLs
+
     extra: dict[str, JsonValue] = Field(
         default={},
         repr=False,  # may hold signed URLs
