@@ -9,6 +9,7 @@ from typing_extensions import Self
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.model_rules import ModelRules, Section
 from prefect_toapis.client.request_fields import Model, Prompt, SceneFields, VariantFields
+from prefect_toapis.client.sendable_values import OwnValue
 from prefect_toapis.client.urls import path_segment, without_query, without_signature
 
 GENERATIONS = "/v1/videos/generations"
@@ -150,7 +151,7 @@ class VideoRequest(SceneFields, VariantFields):
             storyboard: bool | None = None,
             character_create: bool | None = None,
             extra: dict[str, JsonValue] = ...,
-            **own: JsonValue,
+            **own: OwnValue,
         ) -> None: ...
 
 

@@ -2,7 +2,8 @@
 
 import math
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel
 
@@ -60,6 +61,11 @@ def _require_short(value: str) -> str:
     return value
 
 
+# What may be given for a model's own field: like `JsonValue`, but with lists and mappings of any
+# exact type, such as `list[dict[str, str]]`.
+OwnValue: TypeAlias = (
+    "str | int | float | bool | Sequence[OwnValue] | Mapping[str, OwnValue] | None"
+)
 Text = Annotated[str, AfterValidator(require_sendable)]
 Name = Annotated[Text, AfterValidator(_require_short)]
 

@@ -16,7 +16,7 @@ from prefect_toapis.client.request_fields import (
     is_model_field,
     not_boolean,
 )
-from prefect_toapis.client.sendable_values import Name, Text, require_sendable
+from prefect_toapis.client.sendable_values import Name, OwnValue, Text, require_sendable
 from prefect_toapis.planning.pricing import MAX_CREDITS
 from prefect_toapis.planning.settings import RunSettings
 
@@ -107,7 +107,7 @@ class Scene(SceneFields):
             remix_of: str | None = None,
             extends: str | None = None,
             extra: dict[str, JsonValue] = ...,
-            **own: JsonValue,
+            **own: OwnValue,
         ) -> None: ...
 
 
@@ -136,7 +136,7 @@ class Fallback(VariantFields):
             storyboard: bool | None = None,
             character_create: bool | None = None,
             extra: dict[str, JsonValue] = ...,
-            **own: JsonValue,
+            **own: OwnValue,
         ) -> None: ...
 
 
@@ -185,7 +185,7 @@ class Variant(VariantFields):
             storyboard: bool | None = None,
             character_create: bool | None = None,
             extra: dict[str, JsonValue] = ...,
-            **own: JsonValue,
+            **own: OwnValue,
         ) -> None: ...
 
 
