@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from prefect_toapis.client import http_pool
+from prefect_toapis.client import http_pool, transport
 from prefect_toapis.client.errors import SubmissionUnknown, Unavailable, UnreadableReply
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.client.retrying import RetryPolicy
@@ -77,7 +77,7 @@ async def test_a_redirect_is_not_followed_and_gets_no_key(
 async def test_a_reply_that_never_comes_ends_by_the_timeout(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_pool, "TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr(transport, "TIMEOUT", httpx.Timeout(0.2))
     simulator.faults.add(Hold(operation="submit"), Hold(operation="status", times=None))
     retry = RetryPolicy(budget=0.05, first=0.01)
     async with ToAPIsClient(SecretStr(simulator.api_key), simulator.url, retry=retry) as client:
