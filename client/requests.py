@@ -65,9 +65,9 @@ class VideoRequest(SceneFields, VariantFields):
 
     def given(self) -> dict[str, Any]:
         """The fields that were given, by name."""
-        fields = self.model_dump(exclude_none=True, exclude={"extra", "image_urls"})
-        images = {"image_urls": self.image_urls} if self.image_urls else {}
-        return {"model": self.model, "prompt": self.prompt, **images, **fields, **self.extra}
+        left_out = {"extra"} if self.image_urls else {"extra", "image_urls"}
+        fields = self.model_dump(exclude_none=True, exclude=left_out)
+        return {"model": self.model, "prompt": self.prompt, **fields, **self.extra}
 
     def distinctive(self) -> dict[str, Any]:
         """The given fields, without those that say what holds anyway.

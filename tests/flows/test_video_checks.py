@@ -17,9 +17,7 @@ from prefect_toapis.simulator import Simulator
 Make = Callable[..., Awaitable[Any]]
 
 VARIANT = Variant(name="v", model="sora-2-vip", duration=4, aspect_ratio="16:9")
-LOUD = Variant(
-    name="loud", model="some-other", duration=4, aspect_ratio="16:9", extra={"audio": True}
-)
+LOUD = Variant(name="loud", model="kling-v3", duration=4, aspect_ratio="16:9", audio=True)
 CLIPS = {
     "good": Clip(),
     "black": Clip(black=(0, 4)),
