@@ -303,7 +303,11 @@ def _named(request: Request, rules: ModelRules | None) -> dict[str, Any]:
         given = request.given()
         return {name: value for name, value in given.items() if name != "model"}
     given = request.to_send(rules)
-    inside = given.pop("metadata", {})
+    inside = given.get("metadata")
+    if isinstance(inside, dict):  # else a fault of its own
+        del given["metadata"]
+    else:
+        inside = {}
     fields = rules.fields if rules else {}
     listed = {name for name, rule in fields.items() if rule.place == "metadata"}
     given |= {name if name in listed else f"{METADATA}{name}": inside[name] for name in inside}
