@@ -81,7 +81,8 @@ def _untidy(reply: JSONResponse) -> JSONResponse:
     shown = json.loads(bytes(reply.body))
     if reply.status_code != 200 or "id" not in shown:
         return reply
-    shown |= {"object": "video", "status": "", "task_id": shown["id"], "id": f"gw-{shown['id']}"}
+    task_id = shown.get("task_id", shown["id"])  # a gateway may have put it there already
+    shown |= {"object": "video", "status": "", "task_id": task_id, "id": f"gw-{shown['id']}"}
     return JSONResponse(shown)
 
 

@@ -5,8 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
-from prefect_toapis.simulator import Simulator, Untidy, Weather
+from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.client.transport import ToAPIsClient
+from prefect_toapis.simulator import Simulator, SimulatorSettings, Untidy, Weather
 from prefect_toapis.simulator.faults import Facts, Replace
 
 REQUESTS = [
@@ -49,3 +52,13 @@ def test_an_untidy_reply_has_the_id_to_ask_for_beside_another(simulator: Simulat
     [paid] = simulator.ledger.paid
     assert shown["task_id"] == paid.task_id != shown["id"]
     assert (shown["status"], shown["object"]) == ("", "video")
+
+
+async def test_an_untidy_reply_names_the_task_in_every_dialect() -> None:
+    settings = SimulatorSettings(account_group=None, render_seconds=0, dialect="random", seed=0)
+    with Simulator(settings) as simulator:
+        simulator.faults.add(Untidy(times=None))
+        async with ToAPIsClient(SecretStr(simulator.api_key), simulator.url) as client:
+            for number in range(60):
+                accepted = await client.submit(VideoRequest(prompt=f"scene {number}"))
+                assert accepted.task_id == simulator.ledger.paid[-1].task_id
