@@ -161,11 +161,18 @@ async def upload_files(
 async def with_files(batch: Batch) -> Batch:
     """Upload the files that shots to buy need; return the batch with the uploads that failed.
 
+    Those of fallbacks are uploaded, too; if that fails, the shot's own model is still tried.
+
     Args:
         batch: The batch.
     """
     needed = {shot.shot_id: references_in(shot.request) for shot in batch.to_buy}
-    references = [reference for of_shot in needed.values() for reference in of_shot]
+    references = [
+        reference
+        for shot in batch.to_buy
+        for request in shot.candidates
+        for reference in references_in(request)
+    ]
     failed = await upload_files(references, batch.plan.files, batch.bind)
     unprepared = {
         shot.shot_id: failed[reference]

@@ -1,6 +1,7 @@
 """Another model for a shot: only after an attempt that certainly bought nothing."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,6 +172,19 @@ async def test_a_fallback_that_was_edited_since_is_still_what_made_the_video(
     manifest = await make(["A dog"], variants=[VARIANT.model_copy(update={"fallbacks": []})])
     assert [row.model for row in manifest.stored] == ["kling-v3"]
     assert len(simulator.ledger.paid) == 1
+
+
+async def test_the_files_of_a_fallback_are_uploaded(
+    make: Make, simulator: Simulator, tmp_path: Path
+) -> None:
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    other = Fallback(model="kling-v3", duration=5, reference_images=[str(picture)])
+    simulator.faults.add(REFUSED)
+    manifest = await make(["A dog"], variants=[VARIANT.model_copy(update={"fallbacks": [other]})])
+    assert [row.model for row in manifest.stored] == ["kling-v3"]
+    (upload,) = simulator.ledger.uploads
+    assert simulator.ledger.paid[0].body["reference_images"] == [upload.url]
 
 
 async def test_the_budget_counts_the_dearest_model(
