@@ -17,7 +17,7 @@ from typing_extensions import Self
 from prefect_toapis.client.errors import InvalidCatalogue
 from prefect_toapis.client.local_files import read_file, why_unreadable
 from prefect_toapis.client.model_rules import FieldRule, ModelRules, Section
-from prefect_toapis.client.yaml_json import Bounds, read_yaml
+from prefect_toapis.client.yaml_json import Bounds, in_file, read_yaml
 
 VARIABLE = "TOAPIS_CATALOGUE"
 FAMILIES = (  # the files of the folder `models`, in the order in which models are shown
@@ -207,9 +207,9 @@ def _parsed(text: str, origin: str) -> Catalogue:
     try:
         document = read_yaml(text, _BOUNDS)
     except ValueError as error:
-        raise InvalidCatalogue(_at(origin, str(error))) from None
+        raise InvalidCatalogue(in_file(origin, str(error))) from None
     if document.faults:
-        raise InvalidCatalogue(_at(origin, "; ".join(document.faults)))
+        raise InvalidCatalogue(in_file(origin, "; ".join(document.faults)))
     return _valid(document.data, origin)
 
 
@@ -224,10 +224,6 @@ def _valid(data: Any, origin: str) -> Catalogue:
         raise InvalidCatalogue(f"{origin}: {'; '.join(faults)}") from None
     except (ValueError, RecursionError) as error:
         raise InvalidCatalogue(f"{origin}: {error}") from None
-
-
-def _at(origin: str, fault: str) -> str:
-    return f"{origin}{', ' if fault.startswith('line ') else ': '}{fault}"
 
 
 def _place(fault: ErrorDetails) -> str:

@@ -91,11 +91,14 @@ def ignored(request: Request, catalogue: Catalogue) -> list[str]:
     """
     rules = catalogue.rules_of(request.model)
     fields = (rules.section(request.section) or {}) if rules else {}
+    used = {name: rule.used_items for name, rule in fields.items() if rule.used_items}
+    if not used:  # as for most models
+        return []
+    given = _named(request, rules)
     return [
-        f"{request.model}: it uses only the first {rule.used_items} of {len(value)} items in {name}"
-        for name, value in _named(request, rules).items()
-        if (rule := fields.get(name)) and rule.used_items and isinstance(value, list)
-        if len(value) > rule.used_items
+        f"{request.model}: it uses only the first {most} of {len(value)} items in {name}"
+        for name, most in used.items()
+        if isinstance(value := given.get(name), list) and len(value) > most
     ]
 
 
@@ -260,18 +263,18 @@ def _faults_together(given: dict[str, Any], rules: ModelRules) -> list[Broken]:
             for names in rules.exclusive
             if len(found := [name for name in names if name in given]) > 1
         ),
-        *(
-            (
-                found[0],
-                given[found[0]],
-                f"{' and '.join(found)} have {count}{_limit(total.max_items)}",
-            )
-            for total in rules.totals
-            if (count := total.count(given)) > total.max_items and holds(total.values, filled)
-            if (found := [name for name in total.fields if name in given])
-        ),
+        *_total_faults(given, rules),
         *(_conflict(conflict, filled) for conflict in rules.conflicts if conflict.applies(filled)),
     ]
+
+
+def _total_faults(given: dict[str, Any], rules: ModelRules) -> Iterator[Broken]:
+    filled = rules.defaults | given
+    for total in rules.totals:
+        count, found = total.count(given), [name for name in total.fields if name in given]
+        if count > total.max_items and holds(total.values, filled):
+            have = f"{' and '.join(found)} have {count} items"
+            yield found[0], given[found[0]], f"{have}; this model takes {total.max_items} at most"
 
 
 def _missing_faults(given: dict[str, Any], rules: ModelRules) -> Iterator[Broken]:
@@ -286,10 +289,6 @@ def _missing_faults(given: dict[str, Any], rules: ModelRules) -> Iterator[Broken
                 given[name],
                 f"give {either(others)} too; {name} has no effect without it",
             )
-
-
-def _limit(most: int) -> str:
-    return f" items; this model takes {most} at most"
 
 
 def _close_to(model: str, catalogue: Catalogue) -> str:

@@ -1,6 +1,6 @@
 """Requests for a video, a character, a remix or an extension, and their JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -308,6 +308,22 @@ class ExtendRequest(DerivedRequest):
 
 GenerationRequest = VideoRequest | RemixRequest | ExtendRequest
 Request = GenerationRequest | CharacterRequest
+
+
+def flat_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a request, with those inside `metadata` beside them.
+
+    Args:
+        given: From `given()`, also as recorded.
+
+    Example:
+        >>> flat_fields({"model": "kling-9", "metadata": {"mode": "pro"}})
+        {'mode': 'pro', 'model': 'kling-9'}
+    """
+    inside = given.get("metadata")
+    if not isinstance(inside, dict):
+        return dict(given)
+    return {**inside, **{name: value for name, value in given.items() if name != "metadata"}}
 
 
 def names_task(request: Request) -> bool:

@@ -185,6 +185,16 @@ for _kind in ("int", "float"):
     )
 
 
+def in_file(origin: str, fault: str) -> str:
+    """A fault of a file, with the file's name.
+
+    Example:
+        >>> in_file("prices.yaml", "line 3: expected a list")
+        'prices.yaml, line 3: expected a list'
+    """
+    return f"{origin}{', ' if fault.startswith('line ') else ': '}{fault}"
+
+
 def read_yaml(
     text: str, bounds: Bounds, loader: Callable[[str, Bounds], BoundedLoader] = BoundedLoader
 ) -> Document:

@@ -1,6 +1,6 @@
 """Checks before anything is bought; all faults are reported together."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ from prefect_toapis.planning.pricing import (
 )
 from prefect_toapis.planning.retakes import with_retakes
 from prefect_toapis.planning.settings import RunSettings
-from prefect_toapis.planning.spec import BatchSpec, Character
+from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.records.attempts import (
     Attempt,
     Submit,
@@ -43,12 +43,11 @@ from prefect_toapis.records.attempts import (
     may_be_paid,
     read_record,
 )
-from prefect_toapis.records.characters import order_of, read_known, registered
+from prefect_toapis.records.characters import creation_attempts, read_known
 from prefect_toapis.records.fallbacks import next_purchase
 from prefect_toapis.records.inventory import take_inventory
-from prefect_toapis.records.layout import CHARACTERS
 from prefect_toapis.records.plan_file import PlanFile
-from prefect_toapis.records.store import Entry, Store
+from prefect_toapis.records.store import Entry
 from prefect_toapis.tasks.options import account_of, is_private
 
 _UNNAMED = "batch"  # used for planning if the name is invalid
@@ -147,7 +146,9 @@ async def cost_of_run(batch: Batch, prices: Sequence[Price]) -> Cost:
         (shot.candidates, record[shot.record]) for shot in batch.to_buy
     ]
     if batch.to_make:
-        wanted += await _creations(batch.to_make, batch.store)
+        earlier_creations = await creation_attempts(batch.to_make, batch.store)
+        requests = [[creation_request(character)] for character in batch.to_make]
+        wanted += zip(requests, earlier_creations, strict=True)
     steps = [
         (candidates, *next_purchase(latest(earlier), candidates, settings))
         for candidates, earlier in wanted
@@ -249,14 +250,3 @@ def _announce(spec: BatchSpec, plan: Plan, batch: Batch) -> None:
     logger.info("Batch %s in %s: %s", batch.name, batch.bucket.uri(), batch.in_words)
     if spec.batch is None:
         logger.info('To continue this batch, run it again with batch="%s"', batch.name)
-
-
-async def _creations(
-    characters: Iterable[Character], store: Store
-) -> list[tuple[Sequence[Request], Sequence[Attempt]]]:
-    record = await read_record(CHARACTERS, store)
-    registry = registered(await store.list_keys(f"{CHARACTERS}/"))
-    return [
-        ([creation_request(character)], record[order_of(character, registry).record])
-        for character in characters
-    ]

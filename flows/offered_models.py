@@ -9,9 +9,7 @@ from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import APIError, Transient
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.flows.batch import Batch
-from prefect_toapis.records.attempts import read_record
-from prefect_toapis.records.characters import order_of, registered
-from prefect_toapis.records.layout import CHARACTERS
+from prefect_toapis.records.characters import creation_attempts
 
 _SHOWN = 60  # characters of a name in a message
 _NEAREST = 3  # models in a message
@@ -143,13 +141,11 @@ async def _ask(batch: Batch, wanted: Sequence[str], catalogue: Catalogue) -> lis
 
 async def _unsent_characters(batch: Batch) -> list[tuple[str, Sequence[str]]]:
     """Return the characters to make that were never submitted, and their models."""
-    store = batch.store
-    record = await read_record(CHARACTERS, store)
-    registry = registered(await store.list_keys(f"{CHARACTERS}/"))
+    attempts = await creation_attempts(batch.to_make, batch.store)
     return [
         (f'character "{character.name}"', [character.model])
-        for character in batch.to_make
-        if not record[order_of(character, registry).record]
+        for character, sent in zip(batch.to_make, attempts, strict=True)
+        if not sent
     ]
 
 

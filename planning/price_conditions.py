@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.model_rules import FieldRule
 from prefect_toapis.client.plain_text import printable
+from prefect_toapis.client.requests import flat_fields
 
 INPUT = "input"
 INPUTS = ("video", "image", "audio", "text")  # the first of which a request has any
@@ -39,10 +40,7 @@ def facts_of(sent: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
         >>> facts["duration"], facts["n"], facts["input"]
         (4, 1, 'image')
     """
-    nested = sent.get("metadata")
-    inside = nested if isinstance(nested, dict) else {}
-    flat = {**sent, **inside, "model": sent["model"]}
-    given = {name: value for name, value in flat.items() if value is not None}
+    given = {name: value for name, value in flat_fields(sent).items() if value is not None}
     rules = catalogue.rules_of(sent["model"])
     if rules is None:
         return {"n": 1, **given}

@@ -11,7 +11,7 @@ from prefect_toapis.client.errors import InvalidPrices
 from prefect_toapis.client.local_files import read_file, why_unreadable
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.urls import without_queries
-from prefect_toapis.client.yaml_json import Bounds, Document, read_json, read_yaml
+from prefect_toapis.client.yaml_json import Bounds, Document, in_file, read_json, read_yaml
 from prefect_toapis.planning.pricing import VARIABLE, Price
 from prefect_toapis.planning.spec_yaml import SpecLoader
 
@@ -91,14 +91,10 @@ def _document(text: str, origin: str) -> Document:
         # `SpecLoader` reads 16:9 as a text, as spec files do.
         document = read_json(text, _BOUNDS) if as_json else read_yaml(text, _BOUNDS, SpecLoader)
     except ValueError as error:
-        raise InvalidPrices(_at(origin, str(error))) from None
+        raise InvalidPrices(in_file(origin, str(error))) from None
     if document.faults:
-        raise InvalidPrices(_at(origin, "; ".join(document.faults[:_FAULTS_SHOWN])))
+        raise InvalidPrices(in_file(origin, "; ".join(document.faults[:_FAULTS_SHOWN])))
     return document
-
-
-def _at(origin: str, fault: str) -> str:
-    return f"{origin}{', ' if fault.startswith('line ') else ': '}{fault}"
 
 
 def _place(loc: Sequence[int | str]) -> str:

@@ -1,14 +1,14 @@
 """What a video should be like by its order, and remarks on how it differs. Pure."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.media_facts import MediaFacts
 from prefect_toapis.client.model_rules import ModelRules
-from prefect_toapis.client.requests import GenerationRequest, VideoRequest
+from prefect_toapis.client.requests import GenerationRequest, VideoRequest, flat_fields
 
 _SECONDS_OFF = 1.0
 _SHAPE_OFF = 0.03  # models round to multiples of 8 or 16 pixels
@@ -51,7 +51,7 @@ def expected_of(request: GenerationRequest, catalogue: Catalogue) -> Expected:
         >>> expected_of(VideoRequest(prompt="A dog", duration=10), Catalogue.shipped()).seconds
         10.0
     """
-    given = _flat(request.given())
+    given = flat_fields(request.given())
     rules = catalogue.rules_of(request.model)
     defaults = rules.defaults if rules and isinstance(request, VideoRequest) else {}
     sent = {**defaults, **given}
@@ -104,12 +104,6 @@ def _media_fields(rules: ModelRules, kinds: Collection[str]) -> set[str]:
 def _is_off(expected: Expected, seconds: float) -> bool:
     ordered = expected.seconds or 0
     return not ordered - expected.shortening - _SECONDS_OFF <= seconds <= ordered + _SECONDS_OFF
-
-
-def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields with those inside `metadata` beside them."""
-    inside = given.get("metadata")
-    return {**inside, **given} if isinstance(inside, dict) else dict(given)
 
 
 def _positive(duration: Any) -> float | None:

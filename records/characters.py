@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -25,7 +25,7 @@ from prefect_toapis.planning.identity import (
 from prefect_toapis.planning.labels import slug
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.planning.spec import Character
-from prefect_toapis.records.attempts import LONGEST_ID
+from prefect_toapis.records.attempts import LONGEST_ID, Attempt, read_record
 from prefect_toapis.records.documents import Moment, read_document
 from prefect_toapis.records.generations import Generation
 from prefect_toapis.records.inventory import Inventory, take_inventory
@@ -281,6 +281,19 @@ def name_in(error: ToAPIsError, name: str) -> None:
 async def with_existing_folder(character: Character, store: Store) -> CharacterOrder:
     """Return the order for a character, with the folder that exists for it in the bucket."""
     return order_of(character, registered(await store.list_keys(f"{CHARACTERS}/")))
+
+
+async def creation_attempts(
+    characters: Iterable[Character], store: Store
+) -> list[Sequence[Attempt]]:
+    """Return the recorded attempts to create each of some characters, in their order.
+
+    Raises:
+        StoreError: The store is unavailable.
+    """
+    record = await read_record(CHARACTERS, store)
+    registry = registered(await store.list_keys(f"{CHARACTERS}/"))
+    return [record[order_of(character, registry).record] for character in characters]
 
 
 async def read_made(folder: str, store: Store) -> MadeCharacter | None:
