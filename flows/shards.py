@@ -73,7 +73,7 @@ def signed_url_faults(shots: Iterable[Shot]) -> list[str]:
         "signatures aren't kept; name the file itself (a path, or s3://bucket/key), or leave "
         "settings.shards.size empty"
         for shot in shots
-        if shot.unsigned().request != shot.request
+        if shot.unsigned().candidates != shot.candidates
     ]
 
 

@@ -159,8 +159,8 @@ class Plan:
 
     @property
     def videos(self) -> int:
-        """The number of videos: `n` for each shot."""
-        return sum(shot.request.outputs for shot in self.shots)
+        """The number of videos: `n` for each shot, the highest of its candidates."""
+        return sum(max(request.outputs for request in shot.candidates) for shot in self.shots)
 
 
 def plan_batch(
@@ -239,7 +239,7 @@ class _Part:
         """The number of videos."""
         derived = self.scene.source is not None
         return len(self.casts) * sum(
-            variant.takes * (1 if derived else variant.outputs) for _, variant in self.variants
+            variant.takes * (1 if derived else variant.most_outputs) for _, variant in self.variants
         )
 
     @property

@@ -160,6 +160,12 @@ class Variant(VariantFields):
 
     _takes_number = field_validator("takes", mode="before")(not_boolean)
 
+    @property
+    def most_outputs(self) -> int:
+        """The number of videos of a generation, the highest of the variant and its fallbacks."""
+        own = [fallback.outputs for fallback in self.fallbacks if fallback.n is not None]
+        return max(self.outputs, *own) if own else self.outputs
+
     @field_validator("*")
     @classmethod
     def _can_be_sent(cls, value: Any) -> Any:

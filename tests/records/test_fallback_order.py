@@ -8,11 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_toapis.client.requests import VideoRequest
+from prefect_toapis.flows.shards import signed_url_faults
 from prefect_toapis.planning.combining import fallback_requests
+from prefect_toapis.planning.plan import plan_batch
 from prefect_toapis.planning.settings import RetrySettings, RunSettings
-from prefect_toapis.planning.spec import Fallback, Scene, Variant
+from prefect_toapis.planning.spec import BatchSpec, Fallback, Scene, Variant
 from prefect_toapis.records.attempts import Attempt, Submit
 from prefect_toapis.records.fallbacks import next_candidate, next_purchase
+
+SIGNED = "https://media.example/a.png?X-Amz-Signature=s3cr3t"
+
+
+def test_a_signed_url_of_a_fallback_can_t_be_read_from_the_plan() -> None:
+    fallback = Fallback(model="kling-v3", reference_images=[SIGNED])
+    spec = BatchSpec(scenes=[Scene(prompt="A dog")], variants=[Variant(fallbacks=[fallback])])
+    [fault] = signed_url_faults(plan_batch(spec, "b", "s3://videos").shots)
+    assert "it has a signed URL" in fault
+    assert "s3cr3t" not in fault
+
+
+def test_the_limit_of_videos_counts_the_most_that_a_fallback_may_bring() -> None:
+    variant = Variant(model="kling-v3", duration=5, fallbacks=[Fallback(model="sora-2-vip", n=4)])
+    spec = BatchSpec(scenes=[Scene(prompt="A dog")], variants=[variant], max_videos=3)
+    plan = plan_batch(spec, "b", "s3://videos")
+    assert plan.videos == 4
+    assert [fault for fault in plan.faults if fault.startswith("max_videos=3: the plan has 4")]
+
 
 REQUESTS = [
     VideoRequest(prompt="A dog", model=name) for name in ("sora-2-vip", "kling-v3", "seedance-2")
