@@ -15,7 +15,11 @@ from prefect.context import FlowRunContext
 from prefect.filesystems import WritableFileSystem
 from pydantic import ConfigDict
 
+from prefect_toapis.client.errors import ToAPIsError
+
 _hides_values: ContextVar[bool] = ContextVar("hides_values", default=False)
+
+_FINISHED = "Finished in state Failed("
 
 QUIET_TASKS: set[str] = set()
 """Names of tasks whose completed runs aren't logged by Prefect, as they log their results."""
@@ -98,6 +102,33 @@ class DropCompletedFilter(logging.Filter):
 
 
 logging.getLogger("prefect.task_runs").addFilter(DropCompletedFilter(QUIET_TASKS))
+
+
+class ExpectedErrorFilter(logging.Filter):
+    """Logs an error of this package as its message, without a traceback.
+
+    It says what happened and what to do, while Prefect logs every error of a flow or task run with
+    its traceback, and again when a worker's process ends. At level DEBUG the traceback is kept.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten the record of an expected error; always return True."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, ToAPIsError) and not _is_debugged(record):
+            record.msg, record.args, record.exc_info = str(error), None, None
+        elif str(record.msg).startswith(_FINISHED):
+            first, more, _ = str(record.msg).partition("\\n")
+            # A message of several lines was logged before, and is escaped here.
+            record.msg = f"{first}{record.msg[len(_FINISHED)]})" if more else record.msg
+        return True
+
+
+def _is_debugged(record: logging.LogRecord) -> bool:
+    return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+
+
+for _name in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
+    logging.getLogger(_name).addFilter(ExpectedErrorFilter())
 
 
 class NullStorage(WritableFileSystem):

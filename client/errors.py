@@ -87,6 +87,14 @@ class ToAPIsError(Exception):
 
     def __str__(self) -> str:
         """What happened, to which shot, whether money was spent, and what to do."""
+        return self._in_words(self.money_in_words)
+
+    @property
+    def as_fault(self) -> str:
+        """What happened and what to do, for a list that says once that nothing was spent."""
+        return self._in_words(money="")
+
+    def _in_words(self, money: str) -> str:
         shot = f"Shot {printable(self.shot)}: " if self.shot else ""
         identifiers = [
             f"HTTP {self.http_status}" if self.http_status else None,
@@ -98,7 +106,7 @@ class ToAPIsError(Exception):
         facts = ", ".join(printable(fact, _MAX_FACT_LENGTH) for fact in identifiers if fact)
         sentences = [
             f"{shot}{self.message.rstrip('.')}{f' ({facts})' if facts else ''}.",
-            self.money_in_words,
+            money,
             self.advice,
         ]
         return " ".join(sentence for sentence in sentences if sentence)

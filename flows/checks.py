@@ -171,7 +171,7 @@ async def ask_balance(
         with account_of(credentials, settings) as account:
             return await account.account_balance()
     except Unauthorized as error:
-        faults.append(f"credentials: {error}")
+        faults.append(f"credentials: {error.as_fault}")
     except (APIError, Transient) as error:
         get_run_logger().warning(
             "The API at %s did not return the account's balance: %s Going on without it",
@@ -192,7 +192,7 @@ async def _read_earlier(
     try:
         return await read_earlier_plan(name, entries, BucketStore(bucket), settings)
     except (DocumentTooNew, ObjectRefused) as error:
-        faults.append(str(error))
+        faults.append(error.as_fault)
         return None
 
 
@@ -201,7 +201,7 @@ async def _with_made(plan: Plan, bucket: VideoBucket, faults: list[str]) -> Plan
     try:
         return plan.with_characters(await read_known(plan.spec.characters, BucketStore(bucket)))
     except (DocumentTooNew, ObjectRefused) as error:
-        faults.append(str(error))
+        faults.append(error.as_fault)
         return plan
 
 
@@ -210,7 +210,7 @@ def _prices(settings: RunSettings, faults: list[str]) -> list[Price]:
     try:
         return prices_in_use(settings.purchases.prices)
     except InvalidPrices as error:
-        faults.append(str(error))
+        faults.append(error.as_fault)
         return settings.purchases.prices
 
 

@@ -7,7 +7,8 @@ from prefect.blocks.core import Block
 from prefect.logging import get_run_logger
 
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
-from prefect_toapis.errors import InvalidBatch, StoreError
+from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.errors import InvalidBatch
 from prefect_toapis.tasks.options import run_logger
 
 DEFAULT = "default"
@@ -92,9 +93,11 @@ async def _default(kind: type[B], from_environment: Callable[[], B | None]) -> B
 async def _or_fault(wanted: Awaitable[T], faults: list[str]) -> T | None:
     try:
         return await wanted
-    except (ValueError, StoreError) as error:
+    except ToAPIsError as error:
+        faults.append(error.as_fault)
+    except ValueError as error:
         faults.append(str(error))
-        return None
+    return None
 
 
 async def _probed(bucket: VideoBucket) -> VideoBucket:

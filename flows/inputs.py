@@ -116,7 +116,7 @@ async def read_files(files: dict[File, str], bucket: VideoBucket) -> FilesRead:
         except InvalidRequest as error:
             faults.extend(f"{field}: {fault}" for fault in error.faults)
         except StoreError as error:
-            faults.append(f"{field}: {error}")
+            faults.append(f"{field}: {error.as_fault}")
         else:
             contents[media.reference] = media.facts
             return media.reference

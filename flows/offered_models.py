@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from prefect.logging import get_run_logger
 
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.errors import APIError, Transient
+from prefect_toapis.client.errors import APIError, Transient, Unauthorized
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.records.characters import creation_attempts
@@ -124,6 +124,8 @@ async def _ask(batch: Batch, wanted: Sequence[str], catalogue: Catalogue) -> lis
     unchecked = "whether it offers the models of this batch is not checked"
     try:
         offered = await batch.account.models()
+    except Unauthorized:
+        return []  # the query of the balance reports a refused key
     except (APIError, Transient) as error:
         logger.warning("The API at %s doesn't list its models: %s %s", url, error, unchecked)
         return []

@@ -10,13 +10,17 @@ import contextvars
 import inspect
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from prefect import Flow, Task
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import ParameterTypeError
+from prefect.logging import get_run_logger
+from prefect.states import Failed
 
 from prefect_toapis.blocks.prefect_internals import share_state, without_logged_values
+from prefect_toapis.client.errors import ToAPIsError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,10 +30,11 @@ AsyncFunction = Callable[P, Coroutine[Any, Any, R]]
 def async_flow(
     *, name: str, flow_run_name: Callable[[], str] | str | None = None
 ) -> Callable[[AsyncFunction[P, R]], Flow[P, Coroutine[Any, Any, R]]]:
-    """Declare an async flow whose parameter values are never shown in errors and logs.
+    """Declare an async flow that fails with the message of an error, and shows no parameter values.
 
-    If validation fails, Prefect's own message and log line contain all values, including secrets
-    and signed URLs.
+    An error of this package ends the run Failed with its message, and is raised to the caller. If
+    validation fails, Prefect's own message and log line contain all values, including secrets and
+    signed URLs.
 
     Args:
         name: Of the flow.
@@ -37,9 +42,33 @@ def async_flow(
     """
 
     def decorate(function: AsyncFunction[P, R]) -> Flow[P, Coroutine[Any, Any, R]]:
-        return _WithoutLoggedValues(Flow(function, name=name, flow_run_name=flow_run_name))
+        flow = Flow(_failing_with_message(function), name=name, flow_run_name=flow_run_name)
+        return _WithoutLoggedValues(flow)
 
     return decorate
+
+
+def _failing_with_message(function: AsyncFunction[P, R]) -> AsyncFunction[P, R]:
+    """Return a function that returns a failed state for an error of this package.
+
+    Prefect raises the error of a returned state to the caller. If the error is raised here, the
+    run's message begins with "Flow run encountered an exception" and the class of the error.
+    """
+
+    @wraps(function)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await function(*args, **kwargs)
+        except ToAPIsError as error:
+            context = FlowRunContext.get()
+            if context is None or context.flow is None or context.flow.retries:
+                raise  # Prefect 3.8 doesn't retry a run that returned a failed state
+            message = str(error)
+            if "\n" in message:
+                get_run_logger().error("%s", message)  # the state is logged in a single line
+            return cast("R", Failed(data=error, message=message))
+
+    return run
 
 
 def sync_flow(flow: Flow[P, Coroutine[Any, Any, R]]) -> Flow[P, R]:

@@ -233,11 +233,11 @@ class InvalidBatch(ToAPIsError, ValueError):
         super().__init__("")
         self.args = (faults,)
         self.faults = faults
-        self.message = f"{count} to fix before anything is submitted:{listed}\n"
+        self.message = f"Nothing was spent. {count} to fix before anything is submitted:{listed}"
 
     def __str__(self) -> str:
         """Return the message, a line for each fault."""
-        return f"{self.message}Nothing was spent."
+        return self.message
 
 
 class BatchFailed(ToAPIsError):
@@ -250,7 +250,8 @@ class BatchFailed(ToAPIsError):
     """
 
     advice = (
-        "See the manifest for each reason; running the batch again never buys a stored shot again."
+        "Run the batch again for what is missing (a refused prompt has to be changed first): "
+        "nothing is bought twice. The manifest has each reason."
     )
 
     def __init__(
