@@ -72,3 +72,15 @@ def main() -> None:
         app()
     except KeyboardInterrupt:  # while a command is being imported
         raise SystemExit(_INTERRUPTED) from None
+    except Exception as error:
+        if (why := _api_failure(error)) is None:
+            raise
+        print(why, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _api_failure(error: Exception) -> str | None:
+    # Imported here because it imports Prefect.
+    from prefect_toapis.cli.api_failures import api_failure  # noqa: PLC0415
+
+    return api_failure(error)

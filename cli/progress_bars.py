@@ -67,9 +67,12 @@ def outcome(manifest: Manifest, progress: Progress, seconds: float) -> Renderabl
             took = f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else ""
             table.add_row(Text(row.label), status, took, size, Text(_where(manifest, row)))
     total = sum(row.size or 0 for row in manifest.stored)
+    # A generation that failed in the end was accepted, and isn't charged.
+    free = {row.label for row in manifest.rows if row.money == "not spent"}
+    bought = len(progress.bought - free)
     summary = (
         f"{manifest.shots('stored')} of {manifest.shots()} shots stored, {total / 1e6:.1f} MB; "
-        f"this run took {seconds:.0f} s and bought {_count(len(progress.bought), 'generation')}"
+        f"this run took {seconds:.0f} s and bought {_count(bought, 'generation')}"
     )
     if progress.made:
         summary += f" and {_count(len(progress.made), 'character')}"

@@ -7,10 +7,13 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import httpx
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
 from rich.markup import escape
 
+from prefect_toapis.cli.api_failures import api_failure
 from prefect_toapis.cli.interruption import Interrupted, Interruptible
 from prefect_toapis.cli.progress_bars import bars
 from prefect_toapis.cli.standard_output import unblocked
@@ -66,6 +69,14 @@ def run_shown(
     except ToAPIsError as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(2 if isinstance(error, InvalidBatch) else 1) from None
+    except (httpx.HTTPError, PrefectHTTPStatusError, RuntimeError) as error:
+        why = api_failure(error)
+        if why is None:
+            raise
+        began = progress.batch or progress.made
+        bought = what_goes_on(progress) if began else "Nothing was bought."
+        console.print(f"[red]{escape(why)}[/red]\n{escape(bought)}", highlight=False)
+        raise SystemExit(1) from None
     except Interrupted as error:
         text = f"Interrupted. {what_goes_on(progress)}"
         with unblocked():

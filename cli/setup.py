@@ -3,9 +3,7 @@
 import asyncio
 import json
 
-import httpx
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.exceptions import PrefectHTTPStatusError
 from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
@@ -42,7 +40,7 @@ def setup(*, notify: str | None = None, account_group: AccountGroup | None = Non
     console = Console()
     try:
         asyncio.run(_set_up(console, notify, account_group))
-    except (ValueError, RuntimeError, httpx.HTTPError, PrefectHTTPStatusError) as error:
+    except ValueError as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
         raise SystemExit(1) from None
 
