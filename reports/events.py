@@ -91,7 +91,7 @@ def batch_completed(manifest: Manifest) -> Event:
         **counts,
         "videos_with_remarks": len(manifest.remarked),
     }
-    return Event(BATCH_COMPLETED, _batch(manifest.uri, manifest.batch), payload)
+    return Event(BATCH_COMPLETED, batch_resource(manifest.uri, manifest.batch), payload)
 
 
 def generation_ended(webhook: Webhook, ended: Ended) -> Event:
@@ -116,6 +116,19 @@ def generation_ended(webhook: Webhook, ended: Ended) -> Event:
     return Event(_GENERATION[ended.ending], resource, payload)
 
 
+def batch_resource(uri: str, name: str) -> dict[str, str]:
+    """Return the id and name of a batch, under Prefect's labels.
+
+    Args:
+        uri: Of the batch: `s3://bucket/prefix/batch`.
+        name: Of the batch.
+    """
+    return {
+        "prefect.resource.id": f"toapis.batch.{uri.removeprefix('s3://')}",
+        "prefect.resource.name": name,
+    }
+
+
 def event_id(webhook_id: str) -> UUID:
     """Return the id of a webhook's event; the same for each delivery of the webhook.
 
@@ -132,7 +145,7 @@ def _of_shot(name: str, shot: Shot, batch_uri: str, about: dict[str, Any]) -> Ev
         "prefect.resource.name": shot.label,
     }
     labels = shot.model_dump(include={"batch", "shot_id", "scene", "variant", "cast", "take"})
-    related = {**_batch(batch_uri, shot.batch), "prefect.resource.role": "batch"}
+    related = {**batch_resource(batch_uri, shot.batch), "prefect.resource.role": "batch"}
     return Event(
         name, resource, {**labels, "folder": f"{batch_uri}/{_own(shot)}", **about}, [related]
     )
@@ -140,10 +153,3 @@ def _of_shot(name: str, shot: Shot, batch_uri: str, about: dict[str, Any]) -> Ev
 
 def _own(shot: Shot) -> str:
     return shot.folder.removeprefix(f"{shot.batch}/")
-
-
-def _batch(uri: str, name: str) -> dict[str, str]:
-    return {
-        "prefect.resource.id": f"toapis.batch.{uri.removeprefix('s3://')}",
-        "prefect.resource.name": name,
-    }

@@ -23,6 +23,7 @@ from prefect_toapis.reports import manifest_tables
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
 RowStatus = Literal["stored", "failed", "open", "planned"]
@@ -250,6 +251,19 @@ class Manifest(BaseModel):
             ImportError: pyarrow or pandas isn't installed.
         """
         return manifest_tables.to_pandas(row.model_dump() for row in self.rows)
+
+    def to_polars(self) -> "pl.DataFrame":
+        """Convert to a polars DataFrame with the columns of `to_arrow`.
+
+        Raises:
+            ImportError: pyarrow or polars isn't installed.
+
+        Example:
+            ```python
+            manifest.to_polars().group_by("variant").agg(pl.col("size").sum())
+            ```
+        """
+        return manifest_tables.to_polars(row.model_dump() for row in self.rows)
 
     def to_parquet(self) -> bytes:
         """Convert to a Parquet file with the columns of `to_arrow`.

@@ -1,6 +1,6 @@
-"""The manifest as an Arrow table: the types of its columns, Parquet and pandas.
+"""The manifest as an Arrow table: the types of its columns, Parquet, pandas and polars.
 
-pyarrow and pandas are optional and imported on first use.
+pyarrow, pandas and polars are optional and imported on first use.
 """
 
 import io
@@ -13,6 +13,7 @@ from prefect_toapis.planning.spec_tables import ParquetBounds, parquet_rows
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
 
@@ -123,6 +124,23 @@ def to_pandas(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
         raise ImportError(what) from error
     whole = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
     frame: pd.DataFrame = to_arrow(rows).to_pandas(types_mapper=whole.get)
+    return frame
+
+
+def to_polars(rows: Iterable[Mapping[str, Any]]) -> "pl.DataFrame":
+    """Convert rows to a polars DataFrame with `COLUMNS`.
+
+    Raises:
+        ImportError: pyarrow or polars isn't installed.
+    """
+    table = to_arrow(rows)
+    try:
+        import polars as pl  # noqa: PLC0415 - optional
+    except ImportError as error:
+        what = 'polars\' DataFrames need polars: pip install "prefect-toapis[polars]"'
+        raise ImportError(what) from error
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a Series only of an array
     return frame
 
 

@@ -82,6 +82,15 @@ def test_a_dataframe_keeps_whole_numbers_whole_and_times_in_utc() -> None:
     assert frame["characters"][0].tolist() == ["a.turbo"]
 
 
+def test_polars_has_the_same_columns_and_types() -> None:
+    frame = MANIFEST.to_polars()
+    assert frame.columns == list(COLUMNS)
+    assert frame["size"].drop_nulls().to_list() == [5_000_000_000]
+    assert str(frame.schema["stored_at"]) == "Datetime(time_unit='us', time_zone='UTC')"
+    assert str(frame.schema["remarks"]) == "List(String)"
+    assert Manifest(batch="b", uri=URI).to_polars().columns == list(COLUMNS)
+
+
 def test_a_later_version_is_named_before_anything_that_may_be_wrong_with_it() -> None:
     later = Manifest(
         batch="b", uri=URI, rows=[STORED.model_copy(update={"version": MANIFEST_VERSION + 1})]
@@ -157,6 +166,9 @@ def test_without_pyarrow_and_pandas_it_is_said_what_to_install(
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pandas: pip install"):
         MANIFEST.to_pandas()
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(ImportError, match=r'pip install "prefect-toapis\[polars\]"'):
+        MANIFEST.to_polars()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for call in (MANIFEST.to_arrow, MANIFEST.to_pandas, MANIFEST.to_parquet):
         with pytest.raises(ImportError, match=r'pip install "prefect-toapis\[tables\]"'):
