@@ -42,6 +42,8 @@ SUBMIT_BATCH = "submit-batch"
 
 Step = Literal["plan", "submit", "download"]
 
+_LOGGED = 20  # shots that aren't stored; the manifest and the table have all
+
 _UNSHARDED = RunSettings(shards=ShardSettings(size=None))
 
 
@@ -328,8 +330,11 @@ async def _with_characters(batch: Batch, outcomes: Outcomes) -> Batch:
 def _report_stored(manifest: Manifest) -> str | None:
     """Log the result; return how many shots have no video, or None if all have."""
     logger = get_run_logger()
-    for row in [*manifest.failed, *manifest.open]:
+    unstored = [*manifest.failed, *manifest.open]
+    for row in unstored[:_LOGGED]:
         logger.error("%s: %s", row.status, row.error)
+    if more := len(unstored) - len(unstored[:_LOGGED]):
+        logger.error("%d more are not stored; the manifest has each reason", more)
     logger.info("%s; see %s/%s", headline(manifest), manifest.uri, GALLERY_FILE)
     return shortfall(manifest)
 
@@ -347,7 +352,7 @@ def _report_submitted(manifest: Manifest, outcomes: Outcomes) -> str | None:
     refused = [
         why for shot_id, why in outcomes.unstored.items() if shot_id not in outcomes.rendering
     ]
-    for why in refused:
+    for why in refused[:_LOGGED]:
         logger.error("%s: %s", why.status, why.reason)
     maybe_submitted = sum(spent_on(why) != "not spent" for why in refused)
     what = f"{len(refused) - maybe_submitted} of {manifest.shots()} shots were not submitted"
@@ -357,7 +362,12 @@ def _report_submitted(manifest: Manifest, outcomes: Outcomes) -> str | None:
 
 
 def _batch_failed(what: str, manifest: Manifest, outcomes: Outcomes) -> BatchFailed:
-    error = BatchFailed(what, manifest, outcomes.characters)
+    """Return the error of a batch: its first cause, what was spent, and the next step."""
     if stopped := outcomes.stopped:
-        error.add_context(advice=f"{stopped.message.rstrip('.')}. {stopped.advice} {error.advice}")
-    return error
+        what = f"{what}: {stopped.message}"
+        error = BatchFailed(what, manifest, outcomes.characters)
+        return error.add_context(advice=stopped.advice)
+    first = next((row for row in manifest.rows if row.shot_id in outcomes.causes), None)
+    if first:
+        what = f"{what}: {first.label}: {outcomes.causes[first.shot_id]}"
+    return BatchFailed(what, manifest, outcomes.characters)

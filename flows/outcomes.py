@@ -44,6 +44,7 @@ class Outcomes:
         unstored: Why the other shots aren't stored, by shot id.
         accepted: The generations that the run waits for, by shot id.
         rendering: Ids of shots that were submitted without waiting.
+        causes: Why, in a few words, by shot id; without those of shards.
         stopped: The error that stopped further submissions; None if there was none.
         characters: What was spent on characters in this run.
         owners: The shot of each generation, by task id.
@@ -51,6 +52,7 @@ class Outcomes:
 
     stored: dict[str, StoredShot] = field(default_factory=dict)
     unstored: dict[str, Unstored] = field(default_factory=dict)
+    causes: dict[str, str] = field(default_factory=dict)
     accepted: dict[str, Generation] = field(default_factory=dict)
     rendering: set[str] = field(default_factory=set)
     stopped: ToAPIsError | None = None

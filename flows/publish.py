@@ -10,6 +10,7 @@ from prefect.assets import Asset, AssetProperties, materialize
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
 from prefect_toapis.blocks import BucketStore, VideoBucket
 from prefect_toapis.blocks.s3_client import ends_with_credentials
@@ -28,6 +29,7 @@ from prefect_toapis.reports.artifacts import (
 )
 from prefect_toapis.reports.events import Event, batch_completed
 from prefect_toapis.reports.gallery import GALLERY_TYPE, Links, gallery_html
+from prefect_toapis.reports.lineage import MakingRun, batch_lineage
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
 from prefect_toapis.reports.manifest_tables import has_pyarrow
 from prefect_toapis.reports.thumbnails import pyav_is_installed, small_poster
@@ -40,7 +42,7 @@ _INLINED_BYTES = 20_000
 
 
 async def publish(batch: Batch, manifest: Manifest) -> None:
-    """Write a batch's manifest and gallery, create its artifacts, and emit its event.
+    """Write a batch's manifest and gallery, create its artifacts, and emit its events.
 
     Args:
         batch: The batch; it becomes an asset in Prefect's lineage.
@@ -52,6 +54,8 @@ async def publish(batch: Batch, manifest: Manifest) -> None:
     """
     await publish_so_far(batch, manifest)
     emit(batch_completed(manifest))
+    run = MakingRun(str(flow_run.id), str(flow_run.flow_name), datetime.now(timezone.utc))
+    emit(batch_lineage(manifest, [file.path for file in batch.plan.files.values()], run))
 
 
 async def publish_so_far(batch: Batch, manifest: Manifest) -> None:

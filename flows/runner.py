@@ -25,6 +25,16 @@ from prefect_toapis.flows.interpreter_tuning import tuned_interpreter
 from prefect_toapis.flows.outcomes import BUCKET_LOST, Outcomes
 from prefect_toapis.flows.publish import emit
 from prefect_toapis.flows.repairs import rebuild_shot
+from prefect_toapis.flows.telemetry import (
+    count_failed,
+    count_stored,
+    count_submitted,
+    end_span,
+    priced_in,
+    shot_span,
+    step_span,
+    waiting,
+)
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.records.generations import Generation
 from prefect_toapis.records.layout import shot_key
@@ -96,6 +106,7 @@ class _Runner:
         self._in_flight = asyncio.Semaphore(settings.limits.max_in_flight)
         self._submissions = asyncio.Semaphore(SUBMITTED_AT_ONCE)
         self._downloads = asyncio.Semaphore(settings.limits.concurrent_downloads)
+        self._prices = priced_in(settings)
         self._expired: dict[str, str] = {}  # task ids of results that expired, by shot id
 
     async def run(self) -> None:
@@ -131,9 +142,14 @@ class _Runner:
         }
 
     async def _make(self, shot: Shot) -> None:
+        async with self._in_flight:
+            with shot_span(shot) as span:
+                await self._run_to_outcome(shot)
+                end_span(span, self._outcomes.unstored.get(shot.shot_id))
+
+    async def _run_to_outcome(self, shot: Shot) -> None:
         try:
-            async with self._in_flight:
-                await self._run_or_buy_again(shot)
+            await self._run_or_buy_again(shot)
         except _SubmissionsHalted as refused:
             reason = f"not submitted, because the account was refused: {refused}"
             self._record_unstored(
@@ -202,10 +218,12 @@ class _Runner:
         self._progress.set(shot.label, "queued")
         # Quoted, so that Prefect doesn't search it for results of other tasks.
         on_reply = quote(self._update_on_reply(generation.label))
-        generation = await self._poll(generation, on_reply=on_reply)
+        with step_span("wait"), waiting(shot.request.model):
+            generation = await self._poll(generation, on_reply=on_reply)
         async with self._downloads:
             self._progress.set(shot.label, "storing")
-            done = await self._download(generation)
+            with step_span("store"):
+                done = await self._download(generation)
         self._record_stored(shot, done)
 
     async def _submitted(self, shot: Shot) -> Generation:
@@ -213,10 +231,13 @@ class _Runner:
         async with self._submissions:
             if stopped := self._outcomes.stopped:
                 raise _SubmissionsHalted(f"{stopped.message}. {stopped.advice}")
-            submission = await self._submit(shot)
+            with step_span("submit"):
+                submission = await self._submit(shot)
+        generation = submission.generation
         if submission.bought_now:
             self._progress.bought.add(shot.label)
-        return submission.generation
+            count_submitted((generation.shot or shot).request, self._prices)
+        return generation
 
     def _update_on_reply(self, label: str) -> Callable[[Reply], None]:
         """Return a callback that updates the progress of a shot."""
@@ -231,6 +252,7 @@ class _Runner:
         self._outcomes.accepted.pop(shot.shot_id, None)
         self._outcomes.stored[shot_key(shot)] = done
         self._progress.set(shot.label, "stored")
+        count_stored(shot.request.model)
         emit(shot_stored(shot, self._batch.uri, done.videos))
         if remarked := shot_remarked(shot, self._batch.uri, done.videos):
             emit(remarked)
@@ -249,6 +271,7 @@ class _Runner:
     def _record_unprepared(self, shot: Shot, error: ToAPIsError) -> None:
         """Record a shot that was not submitted; spending on its character is not counted here."""
         self._stop_for(error)
+        self._outcomes.causes[shot.shot_id] = error.message
         money: Money = "maybe spent" if self._batch.inventory.was_submitted(shot) else "not spent"
         why = Unstored(
             status=status_of(error),
@@ -261,6 +284,7 @@ class _Runner:
 
     def _record_failure(self, shot: Shot, error: ToAPIsError) -> None:
         self._stop_for(error)
+        self._outcomes.causes[shot.shot_id] = error.message
         generation = self._outcomes.accepted.pop(shot.shot_id, None)
         if generation:
             error.add_context(
@@ -305,4 +329,5 @@ class _Runner:
         self._outcomes.unstored[shot.shot_id] = why
         self._progress.set(shot.label, "waiting" if why.status == "planned" else why.status)
         if why.status == "failed":
+            count_failed(shot.request.model)
             emit(shot_failed(shot, self._batch.uri, why))

@@ -107,7 +107,8 @@ def test_a_batch_never_says_that_all_is_paid_nor_that_nothing_is() -> None:
     assert str(error) == (
         "2 of 4 shots open, 1 failed. Spent: 1 of 4 shots is stored and paid; 1 is open, and paid "
         "unless the provider fails it; 1 is open and may be paid; 1 cost nothing. "
-        "See the manifest for each reason; running the batch again never buys a stored shot again."
+        "Run the batch again for what is missing (a refused prompt has to be changed first): "
+        "nothing is bought twice. The manifest has each reason."
     )
     assert error.money == "spent"
 
