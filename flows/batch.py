@@ -150,7 +150,14 @@ class Batch:
             shots=self.shots,
             left=self.orphaned,
             shards=shards or [],
+            incomplete=[shot.shot_id for shot in self.shots if self._is_incomplete(shot)],
+            budget_credits=self.plan.spec.budget_credits,
         )
+
+    def _is_incomplete(self, shot: Shot) -> bool:
+        """Return whether the plan in the bucket can't have all that is sent for a shot."""
+        known = {*self.plan.incomplete, *self.plan.missing}
+        return shot.shot_id in known or shot.shown().candidates != shot.candidates
 
 
 @asynccontextmanager

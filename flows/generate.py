@@ -223,14 +223,21 @@ async def make_batch(
     async with checked_batch(spec, credentials, bucket, progress, faults) as batch:
         if until == "plan":
             return await _show_plan(batch)
-        return await _make_checked(batch, until, spec.on_failure)
+        return await make_checked(batch, until, spec.on_failure)
 
 
-async def _make_checked(
+async def make_checked(
     batch: Batch,
-    until: Literal["submit", "download"],
-    on_failure: Literal["fail", "tolerate"],
+    until: Literal["submit", "download"] = "download",
+    on_failure: Literal["fail", "tolerate"] = "fail",
 ) -> Manifest:
+    """Make the shots of an open batch that was checked; see `make_batch`.
+
+    Args:
+        batch: With its plan, which is written to the bucket.
+        until: The last step.
+        on_failure: Whether shots without videos raise an error.
+    """
     outcomes = Outcomes.after(batch.stored)
     with manifest_on_error(batch, outcomes):
         batch = await _prepare(batch, outcomes)

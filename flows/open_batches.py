@@ -1,7 +1,7 @@
 """Opens recorded batches, and reads and refreshes their open shots; buys nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 
@@ -19,6 +19,7 @@ from prefect_toapis.planning.settings import PurchaseSettings, RetrySettings, Ru
 from prefect_toapis.records.attempts import read_attempts
 from prefect_toapis.records.layout import attempt_key, plan_key
 from prefect_toapis.records.open_shots import OpenShot, failed_shots, open_shots
+from prefect_toapis.records.plan_file import PlanFile
 from prefect_toapis.records.stored_shots import Unstored
 
 _QUERIES_AT_ONCE = 16
@@ -50,8 +51,40 @@ async def open_recorded_batch(
         InvalidBatch: There is no such batch.
         StoreError: The bucket is unavailable, or the plan or record is damaged.
     """
-    store = BucketStore(bucket)
     settings = settings.with_overrides(_BUYS_NOTHING)
+    async with open_planned_batch(name, credentials, bucket, settings, progress) as batch:
+        yield batch
+
+
+def plan_of(file: PlanFile) -> Plan:
+    """Return the plan of a batch from the bucket's, which no longer has the spec."""
+    return Plan(file.batch, file.shots, destination=file.destination)
+
+
+@asynccontextmanager
+async def open_planned_batch(
+    name: str,
+    credentials: ToAPIsCredentials,
+    bucket: VideoBucket,
+    settings: RunSettings,
+    progress: Progress,
+    read: Callable[[PlanFile], Plan] = plan_of,
+) -> AsyncIterator[Batch]:
+    """Open a batch with the plan in the bucket.
+
+    Args:
+        name: Of the batch.
+        credentials: Of the account that pays.
+        bucket: Contains the batch.
+        settings: Of the run.
+        progress: Updated with the phase of each shot.
+        read: Returns the plan to open, from the bucket's.
+
+    Raises:
+        InvalidBatch: There is no such batch.
+        StoreError: The bucket is unavailable, or the plan or record is damaged.
+    """
+    store = BucketStore(bucket)
     async with AsyncExitStack() as opened:
         with _nothing_bought():
             entries = await list_batch(name, store, settings)
@@ -59,10 +92,9 @@ async def open_recorded_batch(
             if earlier is None:
                 key = bucket.uri(plan_key(name))
                 raise InvalidBatch([f"batch: there is no {key}, so nothing was bought for it"])
-            plan = Plan(name, earlier.shots)
             batch = await opened.enter_async_context(
                 open_batch(
-                    plan,
+                    read(earlier),
                     entries=entries,
                     earlier=earlier,
                     credentials=credentials,

@@ -139,6 +139,8 @@ class Plan:
         made: The characters that were made, by name.
         files: Where the contents are that the spec refers to, by reference.
         retakes: The ids of retakes among the shots, by the id of the shot that each replaces.
+        incomplete: The ids of shots that can only be submitted from their spec: from the bucket's
+            plan, which has no URLs' queries, and no characters that weren't made.
     """
 
     batch: str
@@ -151,6 +153,7 @@ class Plan:
     made: Mapping[str, Made] = field(default_factory=dict)
     files: Mapping[str, File] = field(default_factory=dict)
     retakes: Mapping[str, str] = field(default_factory=dict)
+    incomplete: Collection[str] = ()
 
     def with_characters(self, made: Mapping[str, Made]) -> "Plan":
         """The same shots, planned with more characters that were made, by name."""
@@ -219,7 +222,7 @@ def plan_batch(
     notes = _notes(spec, shots, catalogue)
     plan = Plan(batch, shots, faults, notes, missing, spec, destination, known)
     faults += _request_faults(shots, catalogue, private=private)
-    faults += _duplicates(shots)
+    faults += duplicate_faults(shots)
     if too_much:
         faults.append(too_much)
     return plan
@@ -266,7 +269,7 @@ def single_shot(request: GenerationRequest, destination: str) -> Shot:
         take=1,
     )
     labels = (scene_labels([scene])[0], variant_labels([variant])[0], "")
-    return _shot(request, labels, SINGLE, identity, 1)
+    return placed_shot(request, labels, SINGLE, identity, 1)
 
 
 def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part]:
@@ -321,7 +324,7 @@ def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, Re
                     take=take,
                 )
                 labels = (part.label, variant_name, cast.label)
-                shot = _shot(request, labels, batch, identity, take)
+                shot = placed_shot(request, labels, batch, identity, take)
                 yield shot.model_copy(update={"fallbacks": fallbacks}), cast
 
 
@@ -330,13 +333,22 @@ def _resolved(asked: VideoRequest, cast: ResolvedCast) -> VideoRequest:
     return asked.model_copy(update={"prompt": resolve(asked.prompt, cast), "character_url": url})
 
 
-def _shot(
+def placed_shot(
     request: GenerationRequest,
     labels: tuple[str, str, str],
     batch: str,
     identity: str,
     take: int,
 ) -> Shot:
+    """Return a shot with its folder, which is named after its labels and identity.
+
+    Args:
+        request: What is sent.
+        labels: Scene, variant and cast.
+        batch: The batch's name.
+        identity: From `shot_id`.
+        take: 1, 2, ...
+    """
     scene, variant, cast = labels
     names = [slug(label) for label in labels] + [identity[:FOLDER_ID]]
     return Shot(
@@ -401,7 +413,8 @@ def _request_faults(shots: Sequence[Shot], catalogue: Catalogue, *, private: boo
     ]
 
 
-def _duplicates(shots: Sequence[Shot]) -> list[str]:
+def duplicate_faults(shots: Sequence[Shot]) -> list[str]:
+    """Return a fault for each shot that is planned more than once."""
     first: dict[str, Shot] = {}
     faults: list[str] = []
     for shot in shots:

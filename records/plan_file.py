@@ -31,6 +31,9 @@ class PlanFile(BaseModel):
         shots: The shots of the latest plan.
         left: Orphaned shots: sent by an earlier plan, not stored, and not in the latest plan.
         shards: If the batch is split: the shot ids of each shard.
+        incomplete: The ids of shots whose request isn't complete here, because it has URLs with
+            queries, or characters that weren't made. None: an earlier release wrote the plan.
+        budget_credits: The limit for the credits of all runs of the batch; None: no limit.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -42,6 +45,8 @@ class PlanFile(BaseModel):
     shots: list[Shot] = []
     left: list[Shot] = []
     shards: list[list[str]] = []
+    incomplete: list[str] | None = None
+    budget_credits: float | None = None
 
     def to_json(self) -> bytes:
         """Return the JSON document. URLs have no queries, except in plans that shards submit."""

@@ -171,7 +171,9 @@ async def test_a_run_with_a_failed_shot_ends_failed_with_the_manifest(
     scenes = ["a dog", "refuse me", "a cat", "a hen"]
     with pytest.raises(BatchFailed) as failed:
         await make(scenes)
-    assert failed.value.message == "1 of 4 shots failed"
+    assert failed.value.message.startswith(
+        "1 of 4 shots failed: refuse-me / short: the API refuses"
+    )
     assert failed.value.manifest.shots("stored") == len(simulator.ledger.paid) == 3
     assert len((bucket.read("b/manifest.jsonl") or b"").splitlines()) == 4
     [run] = re.findall(r"runs/flow-run/([0-9a-f-]{36})", log.text)[:1]
@@ -195,5 +197,5 @@ async def test_kinds_of_trouble_are_counted_apart(make: Make, simulator: Simulat
     )
     with pytest.raises(BatchFailed) as failed:
         await make(["a dog", "refuse me", "a cat"])
-    assert failed.value.message == "1 of 3 shots failed, 1 open"
+    assert failed.value.message.startswith("1 of 3 shots failed, 1 open: refuse-me")
     assert failed.value.money == "spent"
