@@ -56,7 +56,7 @@ async def _set_up(console: Console, notify: str | None, group: AccountGroup | No
         console.print(f"\n{_summary(changed)}", highlight=False)
         await _show_policy(console, client)
     console.print(
-        "\nNext, the deployments (nightly reads $TOAPIS_BUCKET/specs/nightly.yaml):\n"
+        "\nNext, the deployments (nightly reads specs/nightly.yaml in the default bucket):\n"
         f"  prefect deploy --all --prefect-file {PREFECT_FILE}",
         highlight=False,
         soft_wrap=True,

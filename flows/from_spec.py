@@ -42,7 +42,8 @@ async def agenerate_from_spec(  # noqa: PLR0913 - the form of a deployment
     S3.
 
     Args:
-        spec: A path, or s3://bucket/key (read with the bucket's credentials).
+        spec: A path, s3://bucket/key (read with the bucket's credentials), or bucket:specs/x.yaml,
+            which is a key in the bucket for the videos, below its prefix.
         batch: Name of the batch; overrides that of the file. May contain {date}, {scheduled} or
             {run}. Empty, and none in the file: the file's own name, so that running the file again
             continues its batch.

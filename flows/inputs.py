@@ -30,6 +30,9 @@ from prefect_toapis.reports.manifest import Manifest, ManifestRow
 from prefect_toapis.tasks.options import Bind
 from prefect_toapis.tasks.uploads import aupload_clip, aupload_image
 
+IN_BUCKET = "bucket:"
+"""The start of a spec's path that is a key in the bucket for the videos, below its prefix."""
+
 _UNREADABLE = (OSError, ValueError, StoreError, ImportError)
 _READS_AT_ONCE = 4  # files of up to 50 MB in memory
 _UPLOADS_AT_ONCE = 4  # as above
@@ -40,10 +43,11 @@ async def read_spec_file(path: str, bucket: VideoBucket | None) -> tuple[BatchSp
     """Read a spec file; return the batch and the faults of the file.
 
     Args:
-        path: A local path, or `s3://bucket/key`.
+        path: A local path, `s3://bucket/key`, or `bucket:key` for a key below the bucket's prefix.
         bucket: Its credentials are used for S3. None: those of the default bucket.
     """
     try:
+        path = await _located(path, bucket)
         spec = open_spec(await _read(path, bucket), path)
     except _UNREADABLE as error:
         return BatchSpec(), [f"spec {path}: {error}"]
@@ -240,6 +244,13 @@ def with_task_ids(spec: BatchSpec, tasks: Mapping[str, str]) -> BatchSpec:
         return scene.model_copy(update=found) if found else scene
 
     return spec.model_copy(update={"scenes": list(map(with_task_id, spec.scenes))})
+
+
+async def _located(path: str, bucket: VideoBucket | None) -> str:
+    key = path.removeprefix(IN_BUCKET)
+    if key == path:
+        return path
+    return (await bucket_or_default(bucket)).uri(key)
 
 
 async def _read_table(path: str, bucket: VideoBucket | None) -> Table:

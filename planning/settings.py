@@ -224,7 +224,7 @@ class ShardSettings(BaseModel):
         description="Flow runs of a split batch at the same time; they divide the rate limits.",
     )
     deployment: Name = Field(
-        default="run-shard/on-demand",
+        default="run-shard/internal",
         pattern="^[^/]+/[^/]+$",
         description="The deployment of run_shard that makes the parts of a split batch.",
     )
@@ -348,7 +348,7 @@ class RunSettings(BaseModel):
         Example:
             >>> usual = RunSettings(shards=ShardSettings(size=500, concurrency=8))
             >>> usual.with_overrides(RunSettings(shards=ShardSettings(size=None))).shards
-            ShardSettings(size=None, concurrency=8, deployment='run-shard/on-demand')
+            ShardSettings(size=None, concurrency=8, deployment='run-shard/internal')
         """
         changes: dict[str, Any] = {}
         for name, value in _set_fields(other).items():

@@ -80,13 +80,13 @@ def test_the_shipped_deployments_are_there_and_one_night_is_made_at_a_time(
     flows = {flow.id: flow.name for flow in client.read_flows()}
     found = {f"{flows[one.flow_id]}/{one.name}": one for one in client.read_deployments()}
     assert set(found) == {
-        "generate-videos/on-demand",
-        "generate-from-spec/on-demand",
+        "generate-videos/full-form",
+        "generate-from-spec/spec-file",
         NIGHTLY,
-        "create-characters/on-demand",
-        "run-shard/on-demand",
-        "submit-batch/on-demand",
-        "collect-batch/on-events",
+        "create-characters/create-characters",
+        "run-shard/internal",
+        "submit-batch/submit-batch",
+        "collect-batch/sweep",
     }
     nightly = found[NIGHTLY]
     assert nightly.parameters["spec"] == deployed.bucket.uri("specs/nightly.yaml")
@@ -134,7 +134,7 @@ def test_two_runs_that_were_due_on_one_date_make_one_batch(
 def test_a_block_that_is_not_saved_is_named_by_the_run_that_needs_it(
     deployed: "Studio", worker: None, client: SyncPrefectClient
 ) -> None:
-    on_demand = client.read_deployment_by_name("generate-from-spec/on-demand")
+    on_demand = client.read_deployment_by_name("generate-from-spec/spec-file")
     nobody = {"$ref": {"block_document_slug": "toapis-credentials/nobody"}}
     parameters = {"spec": "batch.yaml", "credentials": nobody}
     run = client.create_flow_run_from_deployment(on_demand.id, parameters=parameters)

@@ -53,7 +53,7 @@ def test_the_night_s_name_is_dated_in_the_time_zone_of_its_schedule() -> None:
 
 
 def test_what_is_told_after_a_run_was_set_off_is_seen_by_that_run_or_sets_off_another() -> None:
-    [collecting] = [one for one in DEPLOYMENTS if one["name"] == "on-events"]
+    [collecting] = [one for one in DEPLOYMENTS if one["name"] == "sweep"]
     [trigger] = collecting["triggers"]
     assert set(trigger["expect"]) == {GENERATION_COMPLETED, GENERATION_FAILED}
     assert trigger["threshold"] == 1

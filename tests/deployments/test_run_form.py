@@ -23,7 +23,7 @@ SLOW = 90_000  # milliseconds: a worker starts a process for each run
 ANSWER = 8_000  # milliseconds
 PRESSES = 4
 TAKEN = re.compile("tab=Runs")
-ON_DEMAND = "generate-videos/on-demand"
+ON_DEMAND = "generate-videos/full-form"
 
 
 class Studio(Protocol):

@@ -40,8 +40,8 @@ class Batches:
         self, client: SyncPrefectClient, blocks: dict[str, Any], bucket: VideoBucket
     ) -> None:
         self.client, self.blocks, self.bucket = client, blocks, bucket
-        self.shard = client.read_deployment_by_name("run-shard/on-demand").id
-        self.whole = client.read_deployment_by_name("generate-videos/on-demand").id
+        self.shard = client.read_deployment_by_name("run-shard/internal").id
+        self.whole = client.read_deployment_by_name("generate-videos/full-form").id
 
     def start(self, batch: str, scenes: int, size: int) -> FlowRun:
         settings = {

@@ -120,9 +120,9 @@ async def test_fifty_videos_are_stored_and_no_run_lives_while_they_render(
     await hurry(server)
     with provider(served, clock) as simulator:
         bucket, blocks = await save_blocks(server, simulator, moto_server)
-        collecting = client.read_deployment_by_name("collect-batch/on-events")
+        collecting = client.read_deployment_by_name("collect-batch/sweep")
         client.update_deployment(collecting.id, DeploymentUpdate(parameters=blocks))
-        submitting = client.read_deployment_by_name("submit-batch/on-demand")
+        submitting = client.read_deployment_by_name("submit-batch/submit-batch")
         order = {
             "scenes": [{"prompt": f"Dog number {number}"} for number in range(VIDEOS)],
             "variants": [{"name": "short", "model": "sora-2-vip", "duration": 1}],

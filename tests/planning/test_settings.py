@@ -85,7 +85,7 @@ DEFAULTS = {
         "max_in_flight": 500,
         "concurrent_downloads": 4,
     },
-    "shards": {"size": None, "concurrency": 4, "deployment": "run-shard/on-demand"},
+    "shards": {"size": None, "concurrency": 4, "deployment": "run-shard/internal"},
     "webhooks": {"notify": "auto", "callback_url": None},
 }
 GROUPED: dict[str, Any] = {g: f for g, f in DEFAULTS.items() if isinstance(f, dict)}
