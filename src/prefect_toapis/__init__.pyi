@@ -57,10 +57,10 @@ from .flows.generate import agenerate_videos as agenerate_videos
 from .flows.generate import asubmit_batch as asubmit_batch
 from .flows.generate import generate_videos as generate_videos
 from .flows.generate import submit_batch as submit_batch
-from .flows.reconcile import areconcile_batch as areconcile_batch
-from .flows.reconcile import reconcile_batch as reconcile_batch
 from .flows.make_videos import amake_videos as amake_videos
 from .flows.make_videos import make_videos as make_videos
+from .flows.reconcile import areconcile_batch as areconcile_batch
+from .flows.reconcile import reconcile_batch as reconcile_batch
 from .flows.retry_batch import aretry_batch as aretry_batch
 from .flows.retry_batch import retry_batch as retry_batch
 from .flows.shards import arun_shard as arun_shard

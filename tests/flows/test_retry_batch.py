@@ -1,4 +1,4 @@
-"""`retry-batch`: what is missing is made from the plan in the bucket, and nothing is bought twice."""
+"""What is missing of a batch is made from the plan in the bucket, and nothing is bought twice."""
 
 import json
 from collections.abc import Awaitable, Callable
