@@ -1,4 +1,7 @@
-"""The httpx connection pool for the API, with its limits and timeouts."""
+"""The httpx connection pools for the API, with their limits and timeouts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 from pydantic import SecretStr
@@ -10,31 +13,61 @@ from prefect_toapis.client.result_host import UNUSABLE_PROXY
 
 # Further requests wait outside of httpx, whose pool's cost grows quadratically with waiting ones.
 REQUESTS_AT_ONCE = 64
+# It grows with the connections of a pool, too: a query among 64 in one pool takes three times the
+# CPU of a query among 64 in eight.
+_POOLS = 8
 
 # The retry budget and the longest last attempt stay below the lookup window of a submission:
 # 60 + 10 + 45 (`Bounds.seconds`) of 120 seconds.
 TIMEOUT = httpx.Timeout(connect=10.0, pool=10.0, write=5.0, read=30.0)
 UPLOAD_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 # If the server closes a connection just as a submission is sent, its outcome is unknown: so idle
-# connections are dropped earlier than servers do. The expiry is even shorter because httpx's pool
-# polls each idle connection on every request, which took a tenth of the time after bursts.
-_LIMITS = httpx.Limits(
-    max_connections=REQUESTS_AT_ONCE,
-    max_keepalive_connections=REQUESTS_AT_ONCE,
-    keepalive_expiry=0.2,
-)
+# connections are dropped much earlier than servers do.
+SUBMISSIONS_IDLE_SECONDS = 0.2
+# A query can be repeated, and a new TLS connection takes twice the CPU of a query: so they are
+# kept, for less time than servers do.
+QUERIES_IDLE_SECONDS = 4.0
 
 
-def http_client(api_key: SecretStr) -> httpx.AsyncClient:
-    """Create the HTTP client of an account.
+class HTTPPools:
+    """Several small connection pools to the API; the connections used last are used first.
+
+    Args:
+        api_key: The account's key.
+        idle_seconds: How long an idle connection is kept.
 
     Raises:
         ValueError: The proxy in the environment is unusable.
     """
+
+    def __init__(self, api_key: SecretStr, idle_seconds: float) -> None:
+        each = REQUESTS_AT_ONCE // _POOLS
+        limits = httpx.Limits(
+            max_connections=each, max_keepalive_connections=each, keepalive_expiry=idle_seconds
+        )
+        self._clients = [_http_client(api_key, limits) for _ in range(_POOLS)]
+        self._free = [client for client in self._clients for _ in range(each)]
+
+    @contextmanager
+    def client(self) -> Iterator[httpx.AsyncClient]:
+        """Lend a client for one request; the caller has at most `REQUESTS_AT_ONCE` at a time."""
+        client = self._free.pop()
+        try:
+            yield client
+        finally:
+            self._free.append(client)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for client in self._clients:
+            await client.aclose()
+
+
+def _http_client(api_key: SecretStr, limits: httpx.Limits) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
             timeout=TIMEOUT,
-            limits=_LIMITS,
+            limits=limits,
             auth=KeyAuth(api_key),
             headers={"User-Agent": "prefect-toapis", "Accept-Encoding": ACCEPTED},
         )

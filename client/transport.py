@@ -32,7 +32,14 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     UnreadableReply,
 )
-from prefect_toapis.client.http_pool import REQUESTS_AT_ONCE, TIMEOUT, UPLOAD_TIMEOUT, http_client
+from prefect_toapis.client.http_pool import (
+    QUERIES_IDLE_SECONDS,
+    REQUESTS_AT_ONCE,
+    SUBMISSIONS_IDLE_SECONDS,
+    TIMEOUT,
+    UPLOAD_TIMEOUT,
+    HTTPPools,
+)
 from prefect_toapis.client.key import is_possible_key, without_frames
 from prefect_toapis.client.media import HEAD, Kind, media_fault, media_type
 from prefect_toapis.client.references import with_urls
@@ -108,7 +115,8 @@ class ToAPIsClient:
         self.submissions = CircuitBreaker(time.monotonic)
         self.queries = CircuitBreaker(time.monotonic)
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._http = http_client(api_key)
+        self._for_submissions = HTTPPools(api_key, SUBMISSIONS_IDLE_SECONDS)
+        self._for_queries = HTTPPools(api_key, QUERIES_IDLE_SECONDS)
 
     def with_retry(self, retry: RetryPolicy) -> Self:
         """A copy with another retry policy; connections and circuit breakers are shared.
@@ -138,7 +146,8 @@ class ToAPIsClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._for_submissions.aclose()
+        await self._for_queries.aclose()
 
     async def submit(
         self,
@@ -186,7 +195,7 @@ class ToAPIsClient:
 
         async def once() -> Accepted:
             async with self.submissions.passage(deadline):
-                answer = await self._send("POST", request.path, body)
+                answer = await self._send(self._for_submissions, "POST", request.path, body)
                 outcome = submission_outcome(answer, of_task=of_task)
                 if isinstance(outcome, Accepted):
                     return outcome
@@ -352,7 +361,7 @@ class ToAPIsClient:
 
         async def once() -> T:
             async with self.queries.passage(deadline):
-                result = decide(await self._send(method, path, upload=upload))
+                result = decide(await self._send(self._for_queries, method, path, upload=upload))
                 if isinstance(result, ToAPIsError):
                     raise result
                 return result
@@ -379,6 +388,7 @@ class ToAPIsClient:
 
     async def _send(
         self,
+        pools: HTTPPools,
         method: str,
         path: str,
         body: dict[str, object] | None = None,
@@ -386,7 +396,9 @@ class ToAPIsClient:
     ) -> Answer | Exception:
         try:
             async with self._turn():
-                status, headers, text = await self._exchange(method, path, body, upload)
+                with pools.client() as http:
+                    request = self._request(http, method, path, body, upload)
+                    status, headers, text = await self._exchange(http, request)
         except TimeoutError:
             return httpx.ReadTimeout("the reply did not end in time")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -400,11 +412,15 @@ class ToAPIsClient:
         text = text.replace(self._key.get_secret_value(), "[key]")
         return Answer(status, text, headers)
 
-    async def _exchange(
-        self, method: str, path: str, body: dict[str, object] | None, upload: _Part | None
-    ) -> tuple[int, dict[str, str], str]:
-        """Status, headers and text of the reply, within the limits of time and size."""
-        request = self._http.build_request(
+    def _request(
+        self,
+        http: httpx.AsyncClient,
+        method: str,
+        path: str,
+        body: dict[str, object] | None,
+        upload: _Part | None,
+    ) -> httpx.Request:
+        return http.build_request(
             method,
             self._root + path,
             headers=None if body is None else {"Content-Type": "application/json"},
@@ -412,9 +428,15 @@ class ToAPIsClient:
             files={"file": upload} if upload else None,
             timeout=UPLOAD_TIMEOUT if upload else TIMEOUT,
         )
-        size = int(request.headers.get("content-length", 0)) if upload else 0
+
+    async def _exchange(
+        self, http: httpx.AsyncClient, request: httpx.Request
+    ) -> tuple[int, dict[str, str], str]:
+        """Status, headers and text of the reply, within the limits of time and size."""
+        is_upload = request.headers.get("content-type", "").startswith("multipart/")
+        size = int(request.headers.get("content-length", 0)) if is_upload else 0
         with anyio.fail_after(self._bounds.deadline(size)):
-            response = await self._http.send(request, stream=True)
+            response = await http.send(request, stream=True)
             try:
                 text = await read_text(response, self._bounds.reply_bytes)
             finally:
