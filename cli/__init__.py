@@ -23,6 +23,7 @@ _COMMANDS = {  # imported when called, because most need few of the others' impo
     "setup": "setup",
     "share": "share",
     "simulator": "simulator",
+    "spec": "spec",
     "spend": "spend",
     "webhooks": "webhooks",
 }
