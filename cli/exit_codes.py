@@ -5,4 +5,6 @@ FAILED = 1
 INVALID = 2
 """The command line is invalid, or the batch has faults: nothing was submitted."""
 INTERRUPTED = 130
-"""Ctrl-C; 143 after SIGTERM. The conventional codes of signals."""
+"""Ctrl-C."""
+TERMINATED = 143
+"""SIGTERM."""

@@ -14,7 +14,7 @@ from prefect_toapis.blocks.file_downloads import Downloaded, Wanted, download_fi
 from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.client.local_files import why_unreadable
 from prefect_toapis.errors import StoreError
-from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.flows.default_blocks import bucket_or_default, origin
 from prefect_toapis.flows.picks import stored_manifest
 from prefect_toapis.reports.local_names import local_names
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
@@ -75,7 +75,7 @@ class _Result:
 
 async def _fetch(output: CommandOutput, batch: str, folder: Path, *, picked: bool) -> None:
     bucket = await bucket_or_default(None)
-    output.using(bucket=bucket)
+    output.using(bucket=origin(bucket))
     manifest = await stored_manifest(batch, bucket)
     result = _Result(_wanted(manifest, picked=picked))
     output.facts(batch=batch)

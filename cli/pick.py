@@ -12,7 +12,7 @@ from rich.text import Text
 from prefect_toapis.blocks import BucketStore
 from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.client.local_files import read_file, why_unreadable
-from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.flows.default_blocks import bucket_or_default, origin
 from prefect_toapis.flows.picks import change_picks, show_picks, stored_manifest
 from prefect_toapis.records.picks import LONGEST_NOTE, Pick, Picks, read_picks
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
@@ -80,7 +80,7 @@ class _Wanted:
 
 async def _pick(output: CommandOutput, batch: str, wanted: _Wanted) -> None:
     bucket = await bucket_or_default(None)
-    output.using(bucket=bucket)
+    output.using(bucket=origin(bucket))
     manifest = await stored_manifest(batch, bucket)
     if picks := wanted.picks(batch, manifest):
 

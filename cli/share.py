@@ -7,7 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from prefect_toapis.cli.command_output import CommandOutput, command_output
-from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.cli.gallery import link_facts
+from prefect_toapis.flows.default_blocks import bucket_or_default, origin
 from prefect_toapis.flows.picks import stored_manifest
 from prefect_toapis.flows.publish import write_shared_page
 from prefect_toapis.reports.gallery import shown_time
@@ -47,7 +48,7 @@ def _lifetime(hours: float) -> timedelta:
 
 async def _share(output: CommandOutput, batch: str, lifetime: timedelta, *, picked: bool) -> None:
     bucket = await bucket_or_default(None)
-    output.using(bucket=bucket)
+    output.using(bucket=origin(bucket))
     manifest = await stored_manifest(batch, bucket)
     rows = manifest.picked if picked else [row for row in manifest.stored if row.in_plan]
     if not rows:
@@ -55,14 +56,11 @@ async def _share(output: CommandOutput, batch: str, lifetime: timedelta, *, pick
         raise ValueError(f"no video of batch {batch} is {what}")
     shared = Manifest(batch=batch, uri=manifest.uri, rows=rows)
     page, links = await write_shared_page(bucket, shared, lifetime)
-    link = links.urls[page]
     output.facts(
         batch=batch,
         videos=len(rows),
         page=bucket.uri(page),
-        link=link,
-        until=links.until.isoformat(timespec="seconds"),
-        ends_with_credentials=links.at_most,
+        **link_facts(links, page),
     )
     count = "1 video" if len(rows) == 1 else f"{len(rows)} videos"
     early = (
@@ -71,7 +69,7 @@ async def _share(output: CommandOutput, batch: str, lifetime: timedelta, *, pick
         else ""
     )
     output.show(
-        link,
+        links.urls[page],
         f"\nWhoever has this link can watch and download {count} until "
         f"{shown_time(links.until)}.{early}",
     )

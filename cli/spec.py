@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from prefect_toapis.cli.command_output import CommandOutput, command_output
-from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.flows.default_blocks import bucket_or_default, origin
 from prefect_toapis.flows.stored_specs import checked_spec, store_spec
 
 spec = App(name="spec", help="Keep specs in the bucket, for deployments.")
@@ -37,7 +37,7 @@ def put(
 
 async def _put(output: CommandOutput, file: str, name: str | None) -> None:
     bucket = await bucket_or_default(None)
-    output.using(bucket=bucket)
+    output.using(bucket=origin(bucket))
     found = await checked_spec(file, name, bucket)
     stored = await store_spec(found, bucket)
     own = found.key.rpartition("/")[2]

@@ -72,6 +72,12 @@ def origin(block: ToAPIsCredentials | VideoBucket) -> str:
     return source if where == DEFAULT_BASE_URL else f"{source} ({where})"
 
 
+def origins(credentials: ToAPIsCredentials | None, bucket: VideoBucket | None) -> dict[str, str]:
+    """Return the origin of each block that there is, by `account` and `bucket`."""
+    blocks = {"account": credentials, "bucket": bucket}
+    return {name: origin(block) for name, block in blocks.items() if block is not None}
+
+
 async def checked_blocks(
     credentials: ToAPIsCredentials | None, bucket: VideoBucket | None
 ) -> tuple[ToAPIsCredentials, VideoBucket]:
