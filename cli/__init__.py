@@ -8,13 +8,14 @@ from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
-from prefect_toapis.cli.exit_codes import INTERRUPTED, INVALID
+from prefect_toapis.cli.exit_codes import IN_WORDS, INTERRUPTED, INVALID
 from prefect_toapis.cli.standard_output import keep_output
 from prefect_toapis.client.plain_text import printable
 
 _COMMANDS = {  # imported when called, because most need few of the others' imports
     "balance": "account",
     "characters": "characters",
+    "completion": "completion",
     "demo": "demo",
     "fetch": "fetch",
     "gallery": "gallery",
@@ -35,11 +36,13 @@ _SHOWN = 100  # characters of an argument in a message
 app = App(
     name="prefect-toapis",
     help="Prompts in, finished videos in your own S3 bucket.",
+    help_epilogue=IN_WORDS,
     version=lambda: version("prefect-toapis"),
     version_flags=["--version"],
 )
 for name, module in _COMMANDS.items():
     app.command(f"{__name__}.{module}:{name}", name=name)
+app.register_install_completion_command(help="Have this shell complete commands and options.")
 
 
 def argument_fault(arguments: Sequence[str]) -> str | None:

@@ -33,7 +33,7 @@ class CommandOutput:
         self.console = Console(stderr=json)
         self.json = json
         self._facts: dict[str, Any] = {}
-        self._printed = False
+        self._ended = False
         self._stdout = sys.stdout
         self._notes = Console(stderr=True)
 
@@ -70,7 +70,7 @@ class CommandOutput:
         message = message or str(error) or type(error).__name__
         if self.json:
             self._print_object(error_object(error, message))
-        else:
+        elif not self._ended:
             self.console.print(message, style=style, markup=False, highlight=False)
 
     def fail(self, error: BaseException, message: str = "", code: int = FAILED) -> NoReturn:
@@ -95,13 +95,14 @@ class CommandOutput:
         """
         if self.json:
             self._print_object(error_object(failure, str(failure)) if failure else None)
+        self._ended = True
         if failure:
             raise SystemExit(FAILED)
 
     def _print_object(self, error: Mapping[str, Any] | None) -> None:
-        if not self._printed:
+        if not self._ended:
+            self._ended = True  # a signal may arrive while it is printed
             print_object({**self._facts, "error": error}, self._stdout)
-        self._printed = True
 
 
 @contextmanager
@@ -132,7 +133,7 @@ def command_output(*, json: bool) -> Iterator[CommandOutput]:
             output.fail(error, code=INVALID)
         except KeyboardInterrupt as error:
             output.fail(error, "Interrupted.", INTERRUPTED)
-        except _Terminated as error:
+        except Terminated as error:
             output.fail(error, "Terminated.", TERMINATED)
         except Exception as error:
             why = api_failure(error)
@@ -144,7 +145,7 @@ def command_output(*, json: bool) -> Iterator[CommandOutput]:
     output.end()
 
 
-class _Terminated(BaseException):
+class Terminated(BaseException):
     """SIGTERM was received."""
 
 
@@ -153,7 +154,7 @@ def _terminable() -> Iterator[None]:
     """Have SIGTERM end a command as Ctrl-C does; what it does itself about signals comes first."""
 
     def terminate(*_: object) -> NoReturn:
-        raise _Terminated
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, terminate)
     try:
