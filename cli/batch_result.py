@@ -71,13 +71,16 @@ def next_steps(manifest: Manifest, spec: str) -> Iterator[str]:
         ...        "status": "failed", "model": "sora-2", "prompt": "A tram"}
         >>> failed = Manifest(batch="b", uri="s3://studio/b", rows=[row])
         >>> list(next_steps(failed, "my specs/b.yaml"))
-        ["1 failed or refused; once more: prefect-toapis generate 'my specs/b.yaml' --batch b \
---retry-failed"]
+        ['1 failed or refused; to try once more:', \
+"  prefect-toapis generate 'my specs/b.yaml' --batch b --retry-failed"]
     """
     again = shlex.join(["prefect-toapis", "generate", spec, "--batch", manifest.batch])
     if count := manifest.shots("open"):
-        yield f"{count} open; finish without buying: prefect-toapis reconcile {manifest.batch}"
+        yield f"{count} open; to finish without buying:"
+        yield f"  prefect-toapis reconcile {manifest.batch}"
     if count := manifest.shots("planned"):
-        yield f"{count} not bought; go on: {again}"
+        yield f"{count} not bought; to go on:"
+        yield f"  {again}"
     if count := manifest.shots("failed"):
-        yield f"{count} failed or refused; once more: {again} --retry-failed"
+        yield f"{count} failed or refused; to try once more:"
+        yield f"  {again} --retry-failed"

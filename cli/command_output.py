@@ -179,12 +179,12 @@ def error_object(error: BaseException, message: str) -> dict[str, Any]:
         >>> error_object(ValueError("no such batch"), "no such batch")["money"]
         'not spent'
     """
-    known = isinstance(error, ToAPIsError)
+    ours = error if isinstance(error, ToAPIsError) else None
     return {
         "type": type(error).__name__,
         "message": printable_lines(message),
-        "money": error.money if known else "not spent",
-        "advice": error.advice or None if known else None,
+        "money": ours.money if ours else "not spent",
+        "advice": ours.advice or None if ours else None,
         "faults": list(getattr(error, "faults", [])),
     }
 

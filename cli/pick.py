@@ -134,10 +134,9 @@ def _show(output: CommandOutput, manifest: Manifest, changed: int, *, remove: bo
         note = Text(row.pick_note or "")
         table.add_row(Text(f"{row.label}{number}"), Text(row.shot_id[:12]), note)
     done = f"{changed} {'removed' if remove else 'picked'} now; " if changed else ""
-    many = len({row.shot_id for row in manifest.stored})
-    count = f"{len(manifest.picked)} videos of {many} shots are picked"
-    if len(manifest.picked) == 1:
-        count = f"1 video of {many} shots is picked"
+    count = f"{len(manifest.picked)} of {len(manifest.stored)} videos are picked"
     output.show(
-        table, f"\n{done}{count}. Download: prefect-toapis fetch {manifest.batch} DIR --picked"
+        table,
+        f"\n{done}{count}. To download them:",
+        f"  prefect-toapis fetch {manifest.batch} FOLDER --picked",
     )

@@ -55,7 +55,7 @@ class Picks(BaseModel):
         picks: In any order; of several picks of a video, the last counts.
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     version: int = PICKS_VERSION
     batch: str

@@ -27,7 +27,7 @@ def picked(bucket: VideoBucket) -> dict[tuple[str, int | None], str | None]:
 def test_picks_are_kept_and_shown_in_manifest_and_page(call: Run, stored: VideoBucket) -> None:
     ended = call("pick", BATCH, "tram / wide", MARKET.shot_id[:8] + ":2", "--note", "calm")
     assert ended.returncode == 0, ended.stderr
-    assert "2 picked now; 2 videos of 2 shots are picked." in ended.stdout
+    assert "2 picked now; 2 of 3 videos are picked. To download them:" in ended.stdout
     assert picked(stored) == {("tram", 1): "calm", ("market", 2): "calm"}
     document = json.loads(stored.read(f"{BATCH}/picks.json") or b"")
     assert (document["version"], document["batch"], len(document["picks"])) == (1, BATCH, 2)
