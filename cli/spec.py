@@ -40,13 +40,13 @@ async def _put(output: CommandOutput, file: str, name: str | None) -> None:
     output.using(bucket=origin(bucket))
     found = await checked_spec(file, name, bucket)
     stored = await store_spec(found, bucket)
-    own = found.key.rpartition("/")[2]
+    name = f"bucket:{found.key}"
     output.facts(
-        spec=bucket.uri(found.key), name=own, batch=found.batch, shots=found.shots, files=stored
+        spec=name, uri=bucket.uri(found.key), batch=found.batch, shots=found.shots, files=stored
     )
     output.show(*stored)
     shots = "1 shot" if found.shots == 1 else f"{found.shots} shots"
     output.show(
-        f"\nBatch {found.batch}, {shots}. A deployment of generate-from-spec reads it with\n"
-        f"  spec: {own}"
+        f"\nBatch {found.batch}, {shots}. A deployment, or `prefect-toapis generate`, reads it as\n"
+        f"  {name}"
     )

@@ -36,14 +36,14 @@ def test_a_spec_is_copied_with_its_files_and_works_there(
 ) -> None:
     ended = call("spec", "put", "mine/nightly.yaml", "--name", "lisbon.yaml")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ended.stdout.splitlines()[-1] == "  spec: lisbon.yaml"
+    assert ended.stdout.splitlines()[-1] == "  bucket:specs/lisbon.yaml"
     assert "Batch nightly-{scheduled}, 2 shots." in ended.stdout
     keys = ["specs/images/tram.png", "specs/lisbon.yaml", "specs/prompts.csv"]
     assert sorted(bucket.list_keys("specs/")) == keys
     assert bucket.read("specs/lisbon.yaml") == SPEC.encode()
     assert bucket.read("specs/images/tram.png") == (folder / "images/tram.png").read_bytes()
 
-    ended = call("generate", bucket.uri("specs/lisbon.yaml"), "--dry-run")
+    ended = call("generate", "bucket:specs/lisbon.yaml", "--dry-run")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "2 shots: 0 stored, 2 to buy" in ended.stdout
 
