@@ -2,54 +2,63 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from rich.markup import escape
+from cyclopts import Parameter
 
-from prefect_toapis.cli.console import Console
+from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.client.account import Account
-from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.flows.default_blocks import credentials_or_default
+from prefect_toapis.flows.default_blocks import credentials_or_default, origin
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.tasks.options import account_of
 
 T = TypeVar("T")
 
 
-def balance() -> None:
+def balance(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Show the remaining credits of the account.
 
     The key comes from the Prefect block named "default", or else from TOAPIS_API_KEY.
-    """
-    console = Console()
-    has = ask(console, lambda account: account.account_balance())
-    if has.unlimited:
-        console.print("The account is unlimited.")
-        return
-    dollars = f" (${has.remain_balance:,.2f})" if has.remain_balance is not None else ""
-    console.print(f"{_credits(has.remain_credits)} left{dollars}", highlight=False)
-    if has.used_credits is not None:
-        console.print(f"{_credits(has.used_credits)} used", highlight=False)
-
-
-def ask(console: Console, question: Callable[[Account], Awaitable[T]]) -> T:
-    """Ask the account something; if that fails, show why and exit with 1.
 
     Args:
-        console: Shows the error.
+        json: Print a JSON object.
+    """
+    with command_output(json=json) as output:
+        has = ask(output, lambda account: account.account_balance())
+        output.facts(
+            unlimited=has.unlimited,
+            remain_credits=has.remain_credits,
+            remain_dollars=has.remain_balance,
+            used_credits=has.used_credits,
+        )
+        if has.unlimited:
+            output.show("The account is unlimited.")
+            return
+        dollars = f" (${has.remain_balance:,.2f})" if has.remain_balance is not None else ""
+        output.show(f"{_credits(has.remain_credits)} left{dollars}")
+        if has.used_credits is not None:
+            output.show(f"{_credits(has.used_credits)} used")
+
+
+def ask(output: CommandOutput, question: Callable[[Account], Awaitable[T]]) -> T:
+    """Ask the account something, and say which account it is.
+
+    Args:
+        output: Of the command.
         question: A call of the account.
+
+    Raises:
+        ValueError: There is no key.
+        ToAPIsError: The API refuses, or is unavailable.
     """
 
     async def answer() -> T:
         credentials = await credentials_or_default(None)
+        output.using(account=origin(credentials))
         with account_of(credentials, RunSettings()) as account:
             return await question(account)
 
-    try:
-        return asyncio.run(answer())
-    except (ToAPIsError, ValueError) as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(1) from None
+    return asyncio.run(answer())
 
 
 def _credits(amount: float | None) -> str:

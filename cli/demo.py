@@ -6,19 +6,25 @@ import subprocess
 import sys
 import tempfile
 from importlib.resources import as_file, files
+from json import loads
 from pathlib import Path
+from typing import Annotated
 
-from rich.markup import escape
+from cyclopts import Parameter
 
 from prefect_toapis.blocks import S3Credentials
-from prefect_toapis.cli.console import Console
+from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.cli.local_s3 import local_s3, require_rclone
 from prefect_toapis.simulator import Simulator, SimulatorSettings, require_encoder
 
 BUCKET = "videos"
 
 
-def demo(*, folder: Path = Path("demo-videos")) -> None:
+def demo(
+    *,
+    folder: Path = Path("demo-videos"),
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Generate and store a batch of videos without an account, in under a minute.
 
     It runs `prefect-toapis generate` on a shipped spec (2 scenes x 2 variants x 2 casts), with the
@@ -27,18 +33,19 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
 
     Args:
         folder: Where the S3 server stores the bucket; created if missing.
+        json: Print a JSON object: that of `generate`, and what was paid.
     """
-    console = Console()
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that the S3 server is stopped, too
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    try:
+    with command_output(json=json) as output:
         require_rclone()
         require_encoder()
-    except ImportError as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(1) from None
-    for each in (folder, folder / BUCKET):
-        each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in (folder, folder / BUCKET):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_videos(output, folder)
+
+
+def _make_videos(output: CommandOutput, folder: Path) -> None:
     settings = SimulatorSettings(draw_prompts=True, short_side=360, render_seconds=(4, 12))
     with (
         tempfile.TemporaryDirectory(prefix="prefect-toapis-") as home,
@@ -46,31 +53,33 @@ def demo(*, folder: Path = Path("demo-videos")) -> None:
         Simulator(settings) as simulator,
         as_file(files("prefect_toapis.cli") / "demo.yaml") as spec,
     ):
-        console.print(
+        output.show(
             "2 scenes x 2 variants x 2 casts: 8 videos.\n"
             f"The provider is simulated at {simulator.url}, the S3 bucket is a folder,\n"
-            "and a separate Prefect server is starting (about 10 seconds).\n",
-            highlight=False,
+            "and a separate Prefect server is starting (about 10 seconds).\n"
         )
-        code = _generate(spec, _environment(simulator, s3, home))
-        paid = simulator.ledger.paid
-        spent = simulator.ledger.credits_spent
+        code, printed = _generate(spec, _environment(simulator, s3, home), json=output.json)
+        paid, spent = len(simulator.ledger.paid), simulator.ledger.credits_spent
+    made = loads(printed) if printed else {}
+    error = made.pop("error", None)
+    output.facts(**made, folder=str(folder), paid=paid, credits_paid=spent)
     if code:
-        raise SystemExit(code)
-    console.print(
-        f"Paid, as counted by the simulator: {len(paid)} submissions, {spent:g} credits.\n\n"
+        output.exit(code, error)
+    output.show(
+        f"Paid, as counted by the simulator: {paid} submissions, {spent:g} credits.\n\n"
         f"Videos:      {folder / BUCKET}/*/*/video-1.mp4\n"
         f"Manifest:    {folder / BUCKET}/*/manifest.jsonl\n"
-        f"Spec:        {Path(__file__).with_name('demo.yaml')}",
-        highlight=False,
-        soft_wrap=True,
+        f"Spec:        {Path(__file__).with_name('demo.yaml')}"
     )
 
 
-def _generate(spec: Path, environment: dict[str, str]) -> int:
-    """Run `prefect-toapis generate`, pass signals on to it, and return its exit code."""
+def _generate(spec: Path, environment: dict[str, str], *, json: bool) -> tuple[int, str]:
+    """Run `prefect-toapis generate`, pass signals on to it, and return its exit code and object."""
     command = [sys.executable, "-m", "prefect_toapis.cli", "generate", str(spec)]
-    running = subprocess.Popen(command, env=environment)  # noqa: S603 - this program
+    command += ["--json"] if json else []
+    running = subprocess.Popen(  # noqa: S603 - this program
+        command, env=environment, stdout=subprocess.PIPE if json else None, text=True
+    )
 
     def pass_on(*_: object) -> None:
         running.terminate()
@@ -78,10 +87,11 @@ def _generate(spec: Path, environment: dict[str, str]) -> int:
     # A terminal sends Ctrl-C to both. Handlers, because ignored signals would be inherited.
     handlers = {signal.SIGINT: _nothing, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    code = running.wait()
+    printed, _ = running.communicate()
     for number, handler in before.items():
         signal.signal(number, handler)
-    return code if code >= 0 else 128 - code  # the conventional exit code of a signal
+    code = running.returncode
+    return (code if code >= 0 else 128 - code), printed or ""  # the usual code of a signal
 
 
 def _nothing(*_: object) -> None:

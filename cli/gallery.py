@@ -1,49 +1,48 @@
 """`prefect-toapis gallery`: rewrites the page of a batch with new links."""
 
 import asyncio
+from typing import Annotated
 
-from rich.markup import escape
+from cyclopts import Parameter
 
-from prefect_toapis.blocks import BucketStore
-from prefect_toapis.cli.console import Console
-from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.cli.command_output import CommandOutput, command_output
+from prefect_toapis.flows.default_blocks import bucket_or_default, origin
+from prefect_toapis.flows.picks import stored_manifest
 from prefect_toapis.flows.publish import page_key, sign_links, write_gallery
-from prefect_toapis.planning.labels import is_batch_name
-from prefect_toapis.records.layout import MANIFEST_FILE
-from prefect_toapis.reports.gallery import shown_time
-from prefect_toapis.reports.manifest import Manifest
+from prefect_toapis.reports.gallery import Links, shown_time
 
 
-def gallery(batch: str) -> None:
+def gallery(batch: str, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Rewrite a batch's index.html, and print a link to it if the bucket has a link lifetime.
 
     The bucket comes from the Prefect block named "default", or else from
-    TOAPIS_BUCKET=s3://name/prefix. Only the page is changed.
+    TOAPIS_BUCKET=s3://name/prefix. Only the page is changed. `share` links to a page of its own.
 
     Args:
         batch: Name of the batch.
+        json: Print a JSON object.
     """
-    console = Console()
-    try:
-        lines = asyncio.run(_rewrite(batch.strip("/")))
-    except (ToAPIsError, ValueError, FileNotFoundError) as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(1) from None
-    for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)  # keep links in one line
+    with command_output(json=json) as output:
+        asyncio.run(_rewrite(output, batch.strip("/")))
 
 
-async def _rewrite(batch: str) -> list[str]:
-    """Rewrite the page; return the lines to print: its URI and its link."""
-    if not is_batch_name(batch):
-        raise ValueError(f"{batch!r} is not a valid batch name")
+async def _rewrite(output: CommandOutput, batch: str) -> None:
     bucket = await bucket_or_default(None)
-    file, page = f"{batch}/{MANIFEST_FILE}", page_key(batch)
-    manifest = Manifest.from_file(await BucketStore(bucket).read(file), bucket.uri(file))
-    uri = await write_gallery(bucket, manifest)
+    output.using(bucket=origin(bucket))
+    manifest = await stored_manifest(batch, bucket)
+    uri, page = await write_gallery(bucket, manifest), page_key(batch)
     links = await sign_links(bucket, [page])
-    if links is None:
-        return [uri]
-    end = ", or until its temporary credentials expire" if links.at_most else ""
-    return [uri, "", links.urls[page], f"Links are valid until {shown_time(links.until)}{end}."]
+    output.facts(batch=batch, page=uri, **link_facts(links, page))
+    output.show(uri)
+    if links:
+        end = ", or until its temporary credentials expire" if links.at_most else ""
+        output.show("", links.urls[page], f"Links are valid until {shown_time(links.until)}{end}.")
+
+
+def link_facts(links: Links | None, page: str) -> dict[str, object]:
+    """Return the link to a page, and when it ends, for JSON; null if nothing is signed."""
+    return {
+        "link": links.urls[page] if links else None,
+        "until": links.until.isoformat(timespec="seconds") if links else None,
+        "ends_with_credentials": links.at_most if links else None,
+    }

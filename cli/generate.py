@@ -1,16 +1,19 @@
 """`prefect-toapis generate`: a spec file in, videos in the bucket."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from prefect_toapis.cli.console import Console
+from prefect_toapis.cli.batch_result import batch_facts, files_of, next_steps
+from prefect_toapis.cli.command_output import command_output
 from prefect_toapis.cli.progress_bars import outcome, planned
 from prefect_toapis.cli.running import run_shown
 from prefect_toapis.flows.from_spec import generation_flow
+from prefect_toapis.reports.manifest import Manifest
 
 
-def generate(
+def generate(  # noqa: PLR0913 - each is an option
     spec: str,
     *,
     batch: str | None = None,
@@ -18,6 +21,7 @@ def generate(
     retry_failed: bool = False,
     dry_run: bool = False,
     verbose: Annotated[bool, Parameter(alias="-v")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Generate the videos of a spec file, or of a table of scenes, and store them in the bucket.
 
@@ -33,20 +37,30 @@ def generate(
         retry_failed: Also retry shots that failed or were refused before, for whatever reason.
         dry_run: Plan and check only; buy nothing.
         verbose: Also show Prefect's log.
+        json: Print a JSON object; log and progress go to standard error.
     """
-    console = Console()
-    run = run_shown(
-        console,
-        lambda progress: generation_flow(progress)(
-            spec, batch, new=new, retry_failed=retry_failed, dry_run=dry_run
-        ),
-        verbose=verbose,
-    )
-    shown = planned(run.manifest) if dry_run else outcome(run.manifest, run.progress, run.seconds)
-    console.print(shown)
-    if run.failed:
-        console.print(
-            "Run the same command again to go on: stored videos aren't bought again.",
-            highlight=False,
+    with command_output(json=json) as output:
+        run = run_shown(
+            output,
+            lambda progress: generation_flow(progress)(
+                spec, batch, new=new, retry_failed=retry_failed, dry_run=dry_run
+            ),
+            verbose=verbose,
         )
-        raise SystemExit(1)
+        manifest = run.manifest
+        output.facts(dry_run=dry_run, **batch_facts(manifest, run.progress, run.seconds))
+        if dry_run:
+            output.show(planned(manifest))
+        else:
+            output.show(outcome(manifest, run.progress, run.seconds), *_whereabouts(manifest, spec))
+        if run.failure:
+            output.end(run.failure)
+
+
+def _whereabouts(manifest: Manifest, spec: str) -> Iterator[str]:
+    """Yield where the results are, and how to go on."""
+    yield ""
+    for name, uri in files_of(manifest).items():
+        yield f"{name.capitalize():9} {uri}"
+    steps = list(next_steps(manifest, spec))
+    yield from ["", *steps, "Stored videos are never bought again."] if steps else []

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from json import dumps
-from typing import NoReturn
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
 from prefect_toapis.cli.account import ask
+from prefect_toapis.cli.command_output import command_output
 from prefect_toapis.cli.console import Console
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.errors import InvalidCatalogue, InvalidPrices
 from prefect_toapis.client.field_faults import either
 from prefect_toapis.client.model_rules import FieldRule, ModelRules, Section
 from prefect_toapis.client.plain_text import printable
@@ -76,7 +76,9 @@ def listed_models(offered: Sequence[str], catalogue: Catalogue) -> list[ListedMo
     return sorted(models, key=lambda listed: (not listed.offered, not listed.known))
 
 
-def models(model: str | None = None, *, json: bool = False) -> None:
+def models(
+    model: str | None = None, *, json: Annotated[bool, Parameter(negative="")] = False
+) -> None:
     """Show the models that the API offers and those that are known, or what a model takes.
 
     Without a model, the key comes from the Prefect block named "default", or else from
@@ -84,30 +86,26 @@ def models(model: str | None = None, *, json: bool = False) -> None:
 
     Args:
         model: Show the fields and rules of this model, and the smallest spec for it.
-        json: Print JSON.
+        json: Print a JSON object.
     """
-    console = Console()
-    try:
+    with command_output(json=json) as output:
         catalogue, prices = Catalogue.current(), prices_in_use([])
-    except (InvalidCatalogue, InvalidPrices) as error:
-        _fail(console, str(error))
-    if model is not None:
+        if model is None:
+            found = listed_models(ask(output, lambda account: account.models()), catalogue)
+            output.facts(models=[asdict(listed) for listed in found])
+            output.show(_overview(found))
+            return
         rules = catalogue.rules_of(model)
         if rules is None:
-            _fail(console, _unknown(model, catalogue))
+            raise ValueError(_unknown(model, catalogue))
         name = catalogue.canonical(model)
         of_model = prices_of_model(name, prices)
-        if json:
-            listed = [price.model_dump(exclude_none=True) for price in of_model]
-            print(dumps(model_sheet(name, rules, catalogue) | {"prices": listed}, indent=2))
-        else:
-            _show_model(console, name, rules, of_model)
-        return
-    found = listed_models(ask(console, lambda account: account.models()), catalogue)
-    if json:
-        print(dumps({"models": [asdict(listed) for listed in found]}, indent=2))
-    else:
-        console.print(_overview(found))
+        output.facts(
+            **model_sheet(name, rules, catalogue),
+            prices=[price.model_dump(exclude_none=True) for price in of_model],
+        )
+        if not json:
+            _show_model(output.console, name, rules, of_model)
 
 
 def _listed(name: str, rules: ModelRules | None, *, offered: bool) -> ListedModel:
@@ -194,8 +192,3 @@ def _unknown(model: str, catalogue: Catalogue) -> str:
     near = get_close_matches(model.lower(), by_lower, n=3)
     meant = f"; did you mean {either(by_lower[name] for name in near)}?" if near else ""
     return f"{printable(model, _SHOWN)}: not in the catalogue{meant}"
-
-
-def _fail(console: Console, why: str) -> NoReturn:
-    console.print(f"[red]{escape(why)}[/red]", highlight=False)
-    raise SystemExit(1)

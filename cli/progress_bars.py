@@ -10,6 +10,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from prefect_toapis.cli.batch_result import bought
 from prefect_toapis.flows.progress import ENDED, Phase, Progress
 from prefect_toapis.reports.manifest import Manifest, ManifestRow, RowStatus
 
@@ -30,7 +31,7 @@ _MARKS: dict[RowStatus, str] = {
     "stored": "✓",
     "failed": "✗ failed",
     "open": "… open",
-    "planned": "",
+    "planned": "not bought",
 }
 
 
@@ -40,7 +41,9 @@ def bars(console: Console, progress: Progress) -> Iterator[None]:
     spinner = Spinner("dots", "Preparing")
 
     def shown() -> RenderableType:
-        return progress_bars(progress) if progress.phases else spinner
+        origins = [f"{name.capitalize()}: {origin}" for name, origin in progress.origins.items()]
+        now = progress_bars(progress) if progress.phases else spinner
+        return Group(*(Text(line, style="dim") for line in origins), now)
 
     with Live(console=console, get_renderable=shown, refresh_per_second=8, transient=True):
         yield
@@ -67,12 +70,10 @@ def outcome(manifest: Manifest, progress: Progress, seconds: float) -> Renderabl
             took = f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else ""
             table.add_row(Text(row.label), status, took, size, Text(_where(manifest, row)))
     total = sum(row.size or 0 for row in manifest.stored)
-    # A generation that failed in the end was accepted, and isn't charged.
-    free = {row.label for row in manifest.rows if row.money == "not spent"}
-    bought = len(progress.bought - free)
     summary = (
         f"{manifest.shots('stored')} of {manifest.shots()} shots stored, {total / 1e6:.1f} MB; "
-        f"this run took {seconds:.0f} s and bought {_count(bought, 'generation')}"
+        f"this run took {seconds:.0f} s and bought "
+        f"{_count(len(bought(manifest, progress)), 'generation')}"
     )
     if progress.made:
         summary += f" and {_count(len(progress.made), 'character')}"
@@ -91,7 +92,8 @@ def planned(manifest: Manifest) -> RenderableType:
     table.add_column("model")
     for row in manifest.rows:
         if row.in_plan:
-            status = Text(_MARKS[row.status], style=_COLOURS[row.status])
+            mark = "" if row.status == "planned" else _MARKS[row.status]
+            status = Text(mark, style=_COLOURS[row.status])
             table.add_row(Text(row.label), status, Text(row.model))
     plan = f"Dry run, nothing was bought: {manifest.plan}"
     return Group(Text(f"In {manifest.uri}/:\n"), table, Text(f"\n{plan}"))

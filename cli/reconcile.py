@@ -4,7 +4,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from prefect_toapis.cli.console import Console
+from prefect_toapis.cli.batch_result import batch_facts
+from prefect_toapis.cli.command_output import command_output
 from prefect_toapis.cli.progress_bars import reconciled
 from prefect_toapis.cli.running import run_shown
 from prefect_toapis.flows.reconcile import reconciliation_flow
@@ -15,6 +16,7 @@ def reconcile(
     *,
     dry_run: bool = False,
     verbose: Annotated[bool, Parameter(alias="-v")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Show the open shots of a batch and until when their videos are available, and finish them.
 
@@ -26,13 +28,15 @@ def reconcile(
         batch: Name of the batch.
         dry_run: Only show the open shots.
         verbose: Also show Prefect's log.
+        json: Print a JSON object; log and progress go to standard error.
     """
-    console = Console()
-    run = run_shown(
-        console,
-        lambda progress: reconciliation_flow(progress)(batch, dry_run=dry_run),
-        verbose=verbose,
-    )
-    console.print(reconciled(run.manifest, run.progress))
-    if run.failed:
-        raise SystemExit(1)
+    with command_output(json=json) as output:
+        run = run_shown(
+            output,
+            lambda progress: reconciliation_flow(progress)(batch, dry_run=dry_run),
+            verbose=verbose,
+        )
+        output.facts(dry_run=dry_run, **batch_facts(run.manifest, run.progress, run.seconds))
+        output.show(reconciled(run.manifest, run.progress))
+        if run.failure:
+            output.end(run.failure)

@@ -4,7 +4,8 @@ import atexit
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -14,11 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from prefect_toapis.cli.api_failures import api_failure
+from prefect_toapis.cli.command_output import CommandOutput
 from prefect_toapis.cli.interruption import Interrupted, Interruptible
 from prefect_toapis.cli.progress_bars import bars
 from prefect_toapis.cli.standard_output import unblocked
-from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.errors import BatchFailed, InvalidBatch, ManifestNotWritten, VideosRemarked
+from prefect_toapis.errors import BatchFailed, ManifestNotWritten, VideosRemarked
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.reports.artifacts import still_under_way
 from prefect_toapis.reports.manifest import Manifest
@@ -32,58 +33,65 @@ class Run:
         manifest: Of the batch.
         progress: What the run bought and stored.
         seconds: Its duration.
-        failed: Whether some shots aren't stored, or videos have remarks and may have none.
+        failure: Some shots aren't stored, or videos have remarks and may have none.
     """
 
     manifest: Manifest
     progress: Progress
     seconds: float
-    failed: bool
+    failure: BatchFailed | None
 
 
 def run_shown(
-    console: Console, work: Callable[[Progress], Awaitable[Manifest]], *, verbose: bool
+    output: CommandOutput, work: Callable[[Progress], Awaitable[Manifest]], *, verbose: bool
 ) -> Run:
     """Run a flow and show its progress.
 
     Args:
-        console: To print to.
+        output: To print to.
         work: Calls the flow, which keeps the progress that it is given.
         verbose: Also show Prefect's whole log; warnings are always shown.
 
     Raises:
-        SystemExit: The run failed (2: nothing was bought; 1: any other reason), or was interrupted
-            (130 by Ctrl-C, 143 by SIGTERM); the reason was printed.
+        ToAPIsError: The run failed before it had a manifest.
+        SystemExit: Prefect's API can't be used (1), or the run was interrupted (130 by Ctrl-C, 143
+            by SIGTERM); the reason was printed.
     """
-    progress, started, failed = Progress(), time.monotonic(), False
+    progress, started, failure = Progress(), time.monotonic(), None
+    console = output.console
     running = Interruptible(lambda: work(progress))
     _log_above_the_bars(console, running, verbose)
     try:
-        with unblocked(), bars(console, progress):
+        with unblocked(), _facts_kept(output, progress), bars(console, progress):
             manifest = running.run()
     except BatchFailed as error:
-        manifest, failed = error.manifest, True
+        manifest, failure = error.manifest, error
         # The table after it has no reason of these: one has no manifest elsewhere, one a setting.
         if isinstance(error, ManifestNotWritten | VideosRemarked):
             console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-    except ToAPIsError as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(2 if isinstance(error, InvalidBatch) else 1) from None
     except (httpx.HTTPError, PrefectHTTPStatusError, RuntimeError) as error:
         why = api_failure(error)
         if why is None:
             raise
         began = progress.batch or progress.made
         bought = what_goes_on(progress) if began else "Nothing was bought."
-        console.print(f"[red]{escape(why)}[/red]\n{escape(bought)}", highlight=False)
-        raise SystemExit(1) from None
+        output.fail(error, f"{why}\n{bought}")
     except Interrupted as error:
-        text = f"Interrupted. {what_goes_on(progress)}"
         with unblocked():
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
+            output.report(error, f"Interrupted. {what_goes_on(progress)}", style="")
         atexit.register(_kill_temporary_server)  # runs before Prefect's own, registered earlier
         running.exit(error)
-    return Run(manifest, progress, time.monotonic() - started, failed)
+    return Run(manifest, progress, time.monotonic() - started, failure)
+
+
+@contextmanager
+def _facts_kept(output: CommandOutput, progress: Progress) -> Iterator[None]:
+    """When a run ends, however it does, say what is known of it."""
+    try:
+        yield
+    finally:
+        output.using(**progress.origins)
+        output.facts(batch=progress.batch or None)
 
 
 def what_goes_on(progress: Progress) -> str:

@@ -1,14 +1,16 @@
 """`prefect-toapis setup`: prepares a Prefect server and a bucket for the deployments."""
 
 import asyncio
-import json
+from dataclasses import asdict
+from json import dumps
+from typing import Annotated
 
-from prefect.client.orchestration import PrefectClient, get_client
-from rich.markup import escape
+from cyclopts import Parameter
+from prefect.client.orchestration import get_client
 from rich.padding import Padding
 from rich.text import Text
 
-from prefect_toapis.cli.console import Console
+from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.bucket_resources import worker_policy
@@ -25,7 +27,12 @@ _SHOWN: dict[Outcome, tuple[str, str]] = {
 _COLUMN = 15
 
 
-def setup(*, notify: str | None = None, account_group: AccountGroup | None = None) -> None:
+def setup(
+    *,
+    notify: str | None = None,
+    account_group: AccountGroup | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Prepare a Prefect server and the bucket for the deployments.
 
     Registers the blocks, saves those named "default" from TOAPIS_API_KEY and TOAPIS_BUCKET, creates
@@ -36,47 +43,44 @@ def setup(*, notify: str | None = None, account_group: AccountGroup | None = Non
         notify: A saved notification block, such as slack-webhook/ops, for failed batches.
         account_group: The provider's group of the account, which determines the rate limit of all
             workers together. Without it, an existing limit is kept; a new limit is "default".
+        json: Print a JSON object.
     """
-    console = Console()
-    try:
-        asyncio.run(_set_up(console, notify, account_group))
-    except ValueError as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(1) from None
+    with command_output(json=json) as output:
+        asyncio.run(_set_up(output, notify, account_group))
 
 
-async def _set_up(console: Console, notify: str | None, group: AccountGroup | None) -> None:
+async def _set_up(output: CommandOutput, notify: str | None, group: AccountGroup | None) -> None:
     async with get_client() as client:
-        console.print(f"Prefect server {client.api_url}\n", highlight=False, soft_wrap=True)
-        outcomes: list[Outcome] = []
+        output.facts(server=str(client.api_url))
+        output.show(f"Prefect server {client.api_url}\n")
+        lines: list[Line] = []
         async for line in set_up(client, notify, group):
-            _show(console, line)
-            outcomes.append(line.outcome)
-        changed = sum(outcome in {"created", "updated"} for outcome in outcomes)
-        console.print(f"\n{_summary(changed)}", highlight=False)
-        await _show_policy(console, client)
-    console.print(
-        "\nNext, the deployments (nightly reads specs/nightly.yaml in the default bucket):\n"
-        f"  prefect deploy --all --prefect-file {PREFECT_FILE}",
-        highlight=False,
-        soft_wrap=True,
+            lines.append(line)
+            _show(output, line)
+        changed = sum(line.outcome in {"created", "updated"} for line in lines)
+        bucket = await default_bucket(client)
+        policy = worker_policy(bucket) if bucket else None
+        output.facts(resources=[asdict(line) for line in lines], changed=changed, policy=policy)
+        output.show(f"\n{_summary(changed)}")
+        if policy:
+            output.show(
+                "\nThe IAM policy that workers need for the bucket:", dumps(policy, indent=2)
+            )
+    output.show(
+        "\nNext, the spec that nightly reads, and the deployments:\n"
+        "  prefect-toapis spec put nightly.yaml\n"
+        f"  prefect deploy --all --prefect-file {PREFECT_FILE}"
     )
 
 
-def _show(console: Console, line: Line) -> None:
+def _show(output: CommandOutput, line: Line) -> None:
     word, style = _SHOWN[line.outcome]
-    console.print(Text.assemble((f"{word:{_COLUMN}}", style), line.what), soft_wrap=True)
+    output.show(Text.assemble((f"{word:{_COLUMN}}", style), line.what))
     if line.note:
-        console.print(Padding(Text(line.note, style="dim"), (0, 0, 0, _COLUMN)))
+        output.show(Padding(Text(line.note, style="dim"), (0, 0, 0, _COLUMN)))
 
 
 def _summary(changed: int) -> str:
     if not changed:
         return "Nothing was changed."
     return f"{changed} {'resource was' if changed == 1 else 'resources were'} created or updated."
-
-
-async def _show_policy(console: Console, client: PrefectClient) -> None:
-    if bucket := await default_bucket(client):
-        console.print("\nThe IAM policy that workers need for the bucket:")
-        console.print(json.dumps(worker_policy(bucket), indent=2), soft_wrap=True, highlight=False)

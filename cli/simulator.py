@@ -4,9 +4,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from pydantic import ValidationError
-from rich.markup import escape
 
-from prefect_toapis.cli.console import Console
+from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.simulator import Dialect, Fault, Simulator, SimulatorSettings, serve
 from prefect_toapis.simulator.fault_texts import read_fault
 
@@ -21,6 +20,7 @@ def simulator(  # noqa: PLR0913 - each is an option
     seed: int = 0,
     true_size: bool = False,
     fault: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Simulate the ToAPIs video API on localhost, for use without an account.
 
@@ -56,27 +56,22 @@ def simulator(  # noqa: PLR0913 - each is an option
         seed: Of random values: dialects and render times.
         true_size: Encode videos in the ordered resolution, which takes long, instead of small.
         fault: To inject; can be given several times.
+        json: Print a JSON object once it is running.
     """
-    console = Console()
-    try:
-        faults = [read_fault(text) for text in fault]
-        settings = SimulatorSettings(
-            api_keys=(key,),
-            render_seconds=render_seconds,
-            balance_credits=balance,
-            dialect=dialect,
-            seed=seed,
-            draw_prompts=True,
-            short_side=None if true_size else 360,
-        )
-        _serve(console, settings, port, faults)
-    except ValidationError as error:
-        for message in _messages(error):
-            console.print(f"[red]{escape(message)}[/red]", soft_wrap=True)
-        raise SystemExit(1) from None
-    except (ImportError, OSError, ValueError) as error:
-        console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
-        raise SystemExit(1) from error
+    with command_output(json=json) as output:
+        try:
+            settings = SimulatorSettings(
+                api_keys=(key,),
+                render_seconds=render_seconds,
+                balance_credits=balance,
+                dialect=dialect,
+                seed=seed,
+                draw_prompts=True,
+                short_side=None if true_size else 360,
+            )
+        except ValidationError as error:
+            raise ValueError("\n".join(_messages(error))) from None
+        _serve(output, settings, port, [read_fault(text) for text in fault])
 
 
 def _messages(error: ValidationError) -> list[str]:
@@ -89,15 +84,18 @@ def _messages(error: ValidationError) -> list[str]:
     ]
 
 
-def _serve(console: Console, settings: SimulatorSettings, port: int, faults: list[Fault]) -> None:
+def _serve(
+    output: CommandOutput, settings: SimulatorSettings, port: int, faults: list[Fault]
+) -> None:
     def announce(running: Simulator) -> None:
         running.faults.add(*faults)
-        console.print(
-            f"The simulator is running. In another terminal:\n\n"
+        ledger = f"{running.url}/_simulator/ledger"
+        output.facts(url=running.url, api_key=running.api_key, ledger=ledger)
+        output.show(
+            "The simulator is running. In another terminal:\n\n"
             f"  export TOAPIS_BASE_URL={running.url} TOAPIS_API_KEY={running.api_key}\n\n"
-            f"Paid submissions: {running.url}/_simulator/ledger   Stop with Ctrl-C.",
-            highlight=False,
-            soft_wrap=True,
+            f"Paid submissions: {ledger}   Stop with Ctrl-C."
         )
+        output.end()
 
     serve(settings, port=port, ready=announce)

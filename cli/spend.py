@@ -1,21 +1,21 @@
 """`prefect-toapis spend`: adds up what the records in the bucket say was bought."""
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta, timezone
+from typing import Annotated
 
-from rich.markup import escape
+from cyclopts import Parameter
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from prefect_toapis.blocks import BucketStore
-from prefect_toapis.cli.console import Console
+from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.client.account_replies import CREDITS_PER_USD
 from prefect_toapis.client.catalogue import Catalogue
-from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.flows.default_blocks import bucket_or_default
+from prefect_toapis.flows.default_blocks import bucket_or_default, origin
 from prefect_toapis.planning.price_files import prices_in_use
 from prefect_toapis.planning.pricing import VARIABLE
 from prefect_toapis.records.paid_attempts import Period, paid_attempts
@@ -29,7 +29,12 @@ _SECTIONS: Mapping[str, Callable[[Of], str]] = {
 }
 
 
-def spend(*, since: str | None = None, until: str | None = None, json: bool = False) -> None:
+def spend(
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Add up what was bought, by day, model and batch, from the records in the bucket.
 
     Failed and rejected generations aren't charged, and not counted. Credits are calculated with the
@@ -42,17 +47,15 @@ def spend(*, since: str | None = None, until: str | None = None, json: bool = Fa
         until: The last day, included, or a time, excluded. Default: now.
         json: Print an object with the total, and a row for each day, model and batch.
     """
-    console = Console()
-    try:
+    with command_output(json=json) as output:
         period = Period(start_of(since), end_of(until))
-        report = asyncio.run(_report(period))
-    except (ToAPIsError, ValueError) as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(1) from None
-    if json:
-        print(_as_json(report, period))
-        return
-    _show(report, console)
+        report = asyncio.run(_report(output, period))
+        output.facts(
+            since=period.since.isoformat() if period.since else None,
+            until=period.until.isoformat() if period.until else None,
+            **report.as_json(),
+        )
+        output.show(*_shown(report))
 
 
 def start_of(text: str | None) -> datetime | None:
@@ -91,30 +94,22 @@ def _moment(text: str, later: timedelta) -> datetime:
         raise ValueError(f"{printable(text, _SHOWN)!r}: {what}") from None
 
 
-async def _report(period: Period) -> SpendReport:
+async def _report(output: CommandOutput, period: Period) -> SpendReport:
     report = SpendReport(prices_in_use([]), Catalogue.current())
-    store = BucketStore(await bucket_or_default(None))
-    async for batch, attempts in paid_attempts(store, period):
+    bucket = await bucket_or_default(None)
+    output.using(bucket=origin(bucket))
+    async for batch, attempts in paid_attempts(BucketStore(bucket), period):
         for attempt in attempts:
             report.add(batch, attempt)
     return report
 
 
-def _as_json(report: SpendReport, period: Period) -> str:
-    asked = {
-        "since": period.since.isoformat() if period.since else None,
-        "until": period.until.isoformat() if period.until else None,
-    }
-    return json.dumps({**asked, **report.as_json()}, indent=1)
-
-
-def _show(report: SpendReport, console: Console) -> None:
+def _shown(report: SpendReport) -> Iterator[RenderableType]:
     for title, key in _SECTIONS.items() if report.sums else ():
-        console.print(_table(title, report.by(key)))
-        console.print()
-    console.print(_in_words(report), highlight=False, markup=False, soft_wrap=True)
-    for reason in report.reasons:
-        console.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+        yield _table(title, report.by(key))
+        yield ""
+    yield _in_words(report)
+    yield from (f"  {reason}" for reason in report.reasons)
 
 
 def _table(title: str, sums: Mapping[str, Sum]) -> Table:

@@ -2,15 +2,15 @@
 
 import logging
 import socket
+from typing import Annotated
 
 import uvicorn
-from cyclopts import App
+from cyclopts import App, Parameter
 from prefect.logging.configuration import setup_logging
 from prefect.settings import PREFECT_API_URL
-from rich.markup import escape
 from starlette.types import ASGIApp
 
-from prefect_toapis.cli.console import Console
+from prefect_toapis.cli.command_output import command_output
 from prefect_toapis.receiver import secrets_from_environment, webhook_app
 from prefect_toapis.receiver.connections import SECONDS, TimedProtocol
 from prefect_toapis.receiver.secrets_from_env import PREVIOUS_SECRET, SECRET
@@ -28,6 +28,7 @@ def serve(
     port: int = 8780,
     secret_variable: str = SECRET,
     previous_secret_variable: str = PREVIOUS_SECRET,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Receive the provider's webhooks at /webhook, and emit them as Prefect events.
 
@@ -40,23 +41,19 @@ def serve(
         secret_variable: The environment variable with the secret.
         previous_secret_variable: The environment variable with the previous secret, for a day
             after a change.
+        json: Print a JSON object once it is running.
     """
-    console = Console()
-    try:
+    with command_output(json=json) as output:
         app = webhook_app(secrets_from_environment(secret_variable, previous_secret_variable))
         _require_a_server()
         listening = _listen(host, port)
-    except (OSError, ValueError) as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False)
-        raise SystemExit(1) from None
-    _show_our_log()
-    bound = listening.getsockname()
-    console.print(
-        f"Receiving webhooks at http://{_shown(bound[0])}:{bound[1]}/webhook. Stop with Ctrl-C.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    _serve(app, listening)
+        _show_our_log()
+        bound = listening.getsockname()
+        url = f"http://{_shown(bound[0])}:{bound[1]}/webhook"
+        output.facts(url=url)
+        output.show(f"Receiving webhooks at {url}. Stop with Ctrl-C.")
+        output.end()
+        _serve(app, listening)
 
 
 def _require_a_server() -> None:

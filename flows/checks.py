@@ -13,7 +13,7 @@ from prefect_toapis.client.errors import APIError, InvalidPrices, Transient, Una
 from prefect_toapis.client.requests import Request
 from prefect_toapis.errors import DocumentTooNew, InvalidBatch, ObjectRefused
 from prefect_toapis.flows.batch import Batch, list_batch, open_batch, read_earlier_plan
-from prefect_toapis.flows.default_blocks import blocks_or_faults
+from prefect_toapis.flows.default_blocks import blocks_or_faults, origins
 from prefect_toapis.flows.inputs import Sources, read_sources
 from prefect_toapis.flows.offered_models import unoffered_models
 from prefect_toapis.flows.progress import Progress
@@ -75,6 +75,7 @@ async def checked_batch(
     """
     faults, settings = list(known_faults), spec.settings
     credentials, bucket = await blocks_or_faults(credentials, bucket, faults)
+    progress.origins = origins(credentials, bucket)
     balance = await ask_balance(credentials, settings, faults) if credentials else None
     name = _name(spec, faults)
     sources = await read_sources(spec, bucket) if bucket else Sources(spec, {}, {}, [])

@@ -7,7 +7,9 @@ from prefect.blocks.core import Block
 from prefect.logging import get_run_logger
 
 from prefect_toapis.blocks import BucketStore, ToAPIsCredentials, VideoBucket
+from prefect_toapis.blocks.prefect_internals import saved_name
 from prefect_toapis.client.errors import ToAPIsError
+from prefect_toapis.client.urls import DEFAULT_BASE_URL
 from prefect_toapis.errors import InvalidBatch
 from prefect_toapis.tasks.options import run_logger
 
@@ -47,6 +49,33 @@ async def bucket_or_default(given: VideoBucket | None) -> VideoBucket:
             "or set TOAPIS_BUCKET=s3://name/prefix"
         )
     return found
+
+
+def origin(block: ToAPIsCredentials | VideoBucket) -> str:
+    """Say where a default block comes from, without its secrets.
+
+    Args:
+        block: From `credentials_or_default` or `bucket_or_default`.
+
+    Example:
+        >>> origin(VideoBucket(bucket_name="studio", prefix="videos"))
+        'TOAPIS_BUCKET from the environment (s3://studio/videos)'
+    """
+    name = saved_name(block)
+    variable = "TOAPIS_API_KEY" if isinstance(block, ToAPIsCredentials) else "TOAPIS_BUCKET"
+    source = (
+        f"block {block.get_block_type_slug()}/{name}"
+        if name
+        else f"{variable} from the environment"
+    )
+    where = block.base_url if isinstance(block, ToAPIsCredentials) else block.uri()
+    return source if where == DEFAULT_BASE_URL else f"{source} ({where})"
+
+
+def origins(credentials: ToAPIsCredentials | None, bucket: VideoBucket | None) -> dict[str, str]:
+    """Return the origin of each block that there is, by `account` and `bucket`."""
+    blocks = {"account": credentials, "bucket": bucket}
+    return {name: origin(block) for name, block in blocks.items() if block is not None}
 
 
 async def checked_blocks(

@@ -11,6 +11,7 @@ from prefect_toapis.client.errors import ToAPIsError
 from prefect_toapis.errors import GenerationShared, ManifestNotWritten, StoreMissing
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.batch_contents import read_stored_shots
+from prefect_toapis.flows.picks import stored_picks
 from prefect_toapis.flows.progress import best_effort
 from prefect_toapis.flows.publish import publish
 from prefect_toapis.planning.identity import FOLDER_ID, business_id
@@ -19,12 +20,12 @@ from prefect_toapis.planning.price_files import prices_in_use
 from prefect_toapis.planning.pricing import creation_credits
 from prefect_toapis.planning.spending import CharacterSpending, spent_on
 from prefect_toapis.records.generations import Generation
-from prefect_toapis.records.layout import SHOT_FILE, shot_key
+from prefect_toapis.records.layout import SHOT_FILE, picks_key, shot_key
 from prefect_toapis.records.stored_shots import StoredShot, Unstored
 from prefect_toapis.reports.artifacts import headline
 from prefect_toapis.reports.credits import spent_by_run, with_credits
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
-from prefect_toapis.reports.manifest_rows import build_manifest
+from prefect_toapis.reports.manifest_rows import build_manifest, with_picks
 
 _IDS_PER_LINE = 50  # of the log: Prefect drops lines that are too long
 
@@ -245,6 +246,9 @@ async def gather_manifest(batch: Batch, outcomes: Outcomes) -> Manifest:
     }
     unstored = {**why, **outcomes.unstored}
     manifest = build_manifest(batch.name, batch.uri, batch.shots, stored, unstored, batch.orphaned)
+    if picks_key(batch.name) in entries:
+        with best_effort("The manifest doesn't say which videos are picked"):
+            manifest = with_picks(manifest, await stored_picks(batch.name, batch.store))
     return _accounted(manifest, batch)
 
 

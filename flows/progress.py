@@ -56,6 +56,7 @@ class Progress:
         bought: Labels of the shots that this run paid for.
         made: Names of the characters that this run paid for.
         under_way: Returns the task ids of paid shots that aren't stored, by label.
+        origins: Where the account and the bucket come from, once it is known.
         clock: Returns the current time in seconds; monotonic.
     """
 
@@ -67,6 +68,7 @@ class Progress:
     bought: set[str] = field(default_factory=set)
     made: set[str] = field(default_factory=set)
     under_way: Callable[[], dict[str, str]] = dict
+    origins: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = field(default=time.monotonic, compare=False)
 
     def set(self, label: str, phase: Phase, percent: float = 0) -> None:

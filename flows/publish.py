@@ -19,7 +19,12 @@ from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.progress import best_effort
 from prefect_toapis.planning.labels import slug
 from prefect_toapis.planning.spending import most_spent, spending_of, spent_in_words
-from prefect_toapis.records.layout import GALLERY_FILE, MANIFEST_FILE, MANIFEST_PARQUET
+from prefect_toapis.records.layout import (
+    GALLERY_FILE,
+    MANIFEST_FILE,
+    MANIFEST_PARQUET,
+    shared_page_key,
+)
 from prefect_toapis.reports.artifacts import (
     gallery_markdown,
     headline,
@@ -78,6 +83,42 @@ def emit(event: Event) -> None:
         emit_event(event.name, event.resource, related=event.related, payload=event.payload)
 
 
+async def write_tables(store: BucketStore, manifest: Manifest) -> None:
+    """Write the manifest of a batch; as a Parquet file, too, if pyarrow is installed.
+
+    Raises:
+        StoreError: The bucket refuses, or is unavailable.
+    """
+    await _write_jsonl(store, manifest)
+    if has_pyarrow():
+        await _write_parquet(store, manifest)
+
+
+async def write_shared_page(
+    bucket: VideoBucket, manifest: Manifest, lifetime: timedelta
+) -> tuple[str, Links]:
+    """Write a page of a batch's videos that works for whoever has the link to it.
+
+    Args:
+        bucket: Contains the batch.
+        manifest: The videos to share.
+        lifetime: Of the links: 1 second to 7 days.
+
+    Returns:
+        The key of the page, and the links to it and to the videos.
+
+    Raises:
+        ValueError: The lifetime is out of range.
+        StoreError: The bucket refuses, is unavailable, or there is nothing to sign with.
+    """
+    written = datetime.now(timezone.utc)
+    page = shared_page_key(manifest.batch, written)
+    links = await _sign(bucket, [page, *_keys_shown(manifest)], lifetime)
+    content = gallery_html(manifest, links).encode()
+    await BucketStore(bucket).write(page, content, GALLERY_TYPE)
+    return page, links
+
+
 async def write_gallery(bucket: VideoBucket, manifest: Manifest) -> str:
     """Write the gallery page of a batch, with signed links if the bucket has `link_hours`.
 
@@ -91,8 +132,7 @@ async def write_gallery(bucket: VideoBucket, manifest: Manifest) -> str:
     Raises:
         StoreError: The bucket refuses, or is unavailable.
     """
-    keys = [key for row in manifest.stored for key in (row.key, row.thumbnail_key) if key]
-    links = await sign_links(bucket, keys)
+    links = await sign_links(bucket, _keys_shown(manifest))
     page = gallery_html(manifest, links).encode()
     key = page_key(manifest.batch)
     await BucketStore(bucket).write(key, page, GALLERY_TYPE)
@@ -111,7 +151,10 @@ async def sign_links(bucket: VideoBucket, keys: Iterable[str]) -> Links | None:
     """
     if bucket.link_hours is None:
         return None
-    lifetime = timedelta(hours=bucket.link_hours)
+    return await _sign(bucket, keys, timedelta(hours=bucket.link_hours))
+
+
+async def _sign(bucket: VideoBucket, keys: Iterable[str], lifetime: timedelta) -> Links:
     until = datetime.now(timezone.utc) + lifetime
 
     def sign() -> dict[str, str]:
@@ -131,23 +174,26 @@ def page_key(batch: str) -> str:
     return f"{batch}/{GALLERY_FILE}"
 
 
+def _keys_shown(manifest: Manifest) -> list[str]:
+    """Return the keys of the files that the page of a batch shows."""
+    return [key for row in manifest.stored for key in (row.key, row.thumbnail_key) if key]
+
+
 async def _write_in_task(batch: Batch, manifest: Manifest) -> None:
     """Write the files in a task, which is retried and materializes the asset."""
     asset, retries = _asset(manifest), batch.with_retries()
 
     async def publish() -> None:
         store = batch.store
-        key = f"{batch.name}/{MANIFEST_FILE}"
         try:
-            await store.write(key, manifest.to_jsonl().encode(), _JSONL)
+            await _write_jsonl(store, manifest)
         except StoreError as error:  # it is shown in the task's state
             spent = spending_of(manifest.rows)
             error.add_context(money=most_spent(spent), spending=spent_in_words(spent))
             raise
         with best_effort(f"There is no new {MANIFEST_PARQUET}"):
             if has_pyarrow():
-                key = f"{batch.name}/{MANIFEST_PARQUET}"
-                await retries(store.write, key, manifest.to_parquet(), _PARQUET)
+                await retries(_write_parquet, store, manifest)
         with best_effort(f"There is no new {GALLERY_FILE}; `prefect-toapis gallery` writes it"):
             await retries(write_gallery, batch.bucket, manifest)
         if asset:
@@ -164,6 +210,16 @@ async def _write_in_task(batch: Batch, manifest: Manifest) -> None:
         cache_policy=NO_CACHE,
         persist_result=False,
     )()
+
+
+async def _write_jsonl(store: BucketStore, manifest: Manifest) -> None:
+    content = manifest.to_jsonl().encode()
+    await store.write(f"{manifest.batch}/{MANIFEST_FILE}", content, _JSONL)
+
+
+async def _write_parquet(store: BucketStore, manifest: Manifest) -> None:
+    content = manifest.to_parquet()
+    await store.write(f"{manifest.batch}/{MANIFEST_PARQUET}", content, _PARQUET)
 
 
 def _asset(manifest: Manifest) -> Asset | None:

@@ -12,7 +12,7 @@ from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.errors import BatchFailed
 from prefect_toapis.flows.batch import Batch
-from prefect_toapis.flows.default_blocks import checked_blocks
+from prefect_toapis.flows.default_blocks import checked_blocks, origins
 from prefect_toapis.flows.open_batches import open_recorded_batch, read_open, refresh_statuses
 from prefect_toapis.flows.outcomes import Outcomes, conclude, gather_manifest, manifest_on_error
 from prefect_toapis.flows.progress import Progress, best_effort, progress_artifact, watched_flow
@@ -94,6 +94,7 @@ async def _reconcile(
     progress: Progress,
 ) -> Manifest:
     credentials, bucket = await checked_blocks(credentials, bucket)
+    progress.origins = origins(credentials, bucket)
     name = name.strip("/")
     async with open_recorded_batch(name, credentials, bucket, settings, progress) as batch:
         return await _finish(batch, dry_run=dry_run)

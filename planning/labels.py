@@ -20,7 +20,7 @@ _OWN_SHOWN = 10  # characters of a value in a label
 _LABEL = 1000  # characters of a scene, variant or cast in a shot's label
 _TEMPLATE = 200  # maximum length of a batch's name before placeholders are filled in
 # Folders next to those of the batches.
-RESERVED = frozenset({"requests", "generations", "characters", "uploads"})
+RESERVED = frozenset({"requests", "generations", "characters", "uploads", "specs"})
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _DATE = re.compile(r"\{(date|scheduled)(?::([^{}]*))?\}")

@@ -5,9 +5,12 @@
 {batch}/records/{id}/attempt-1.json                     what was sent and bought
 {batch}/{scene}-{variant}-{cast}-{id's first 12}/       video-1.mp4, thumbnail-1.jpg, shot.json
 {batch}/manifest.jsonl, manifest.parquet, index.html
+{batch}/picks.json                                      the videos that people picked, with notes
+{batch}/share-{time}.html                               pages with links that can be shared
 characters/{name}-{id's first 12}/character.json        the registry of characters
 characters/records/{id}/attempt-1.json
 uploads/{reference}.json                                what was uploaded in the last 24 hours
+specs/...                                               specs of deployments, with their files
 requests/...                                            single requests, outside of a batch
 generations/...                                         results without a shot
 render-times.json
@@ -16,6 +19,7 @@ render-times.json
 
 import re
 from collections.abc import Collection
+from datetime import datetime, timezone
 
 from prefect_toapis.planning.plan import Shot
 
@@ -29,6 +33,8 @@ PLAN_FILE = "plan.json"
 MANIFEST_FILE = "manifest.jsonl"
 MANIFEST_PARQUET = "manifest.parquet"
 GALLERY_FILE = "index.html"
+PICKS_FILE = "picks.json"
+SPECS_FOLDER = "specs"  # the folder, next to those of the batches
 CHARACTERS = "characters"  # the registry's folder
 CHARACTER_FILE = "character.json"
 UPLOADS = "uploads"  # the folder, next to those of the batches
@@ -95,6 +101,25 @@ def plan_key(batch: str) -> str:
 def shot_key(shot: Shot) -> str:
     """Return the key of a shot's `shot.json`."""
     return f"{shot.folder}/{SHOT_FILE}"
+
+
+def picks_key(batch: str) -> str:
+    """Return the key of the picks of a batch."""
+    return f"{batch}/{PICKS_FILE}"
+
+
+def shared_page_key(batch: str, written: datetime) -> str:
+    """Return the key of a page of a batch whose links can be shared.
+
+    Args:
+        batch: Name of the batch.
+        written: When, with a time zone.
+
+    Example:
+        >>> shared_page_key("lisbon", datetime(2026, 11, 22, 12, 30, tzinfo=timezone.utc))
+        'lisbon/share-20261122T123000Z.html'
+    """
+    return f"{batch}/share-{written.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}.html"
 
 
 def character_key(folder: str) -> str:

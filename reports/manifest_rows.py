@@ -7,6 +7,7 @@ from typing import Any
 from prefect_toapis.client.requests import ExtendRequest, RemixRequest
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.planning.spending import spent_on
+from prefect_toapis.records.picks import Output, Picks
 from prefect_toapis.records.stored_shots import StoredShot, Unstored
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
 
@@ -47,6 +48,23 @@ def build_manifest(
     for leftover in done.values():
         rows += _stored_rows(leftover, leftover.shot, in_plan=False)
     return Manifest(batch=batch, uri=uri, rows=_with_shared(rows))
+
+
+def with_picks(manifest: Manifest, picks: Picks | None) -> Manifest:
+    """Return the manifest with what was picked, in place of what it says of picks.
+
+    Args:
+        manifest: Of the batch.
+        picks: Of the batch; None: nothing is picked.
+    """
+    by_output = picks.by_output if picks else {}
+
+    def marked(row: ManifestRow) -> ManifestRow:
+        pick = by_output.get(Output(row.shot_id, row.output or 1))
+        found = {"picked": pick is not None, "pick_note": pick.note if pick else None}
+        return row.model_copy(update=found)
+
+    return manifest.model_copy(update={"rows": list(map(marked, manifest.rows))})
 
 
 def _with_shared(rows: list[ManifestRow]) -> list[ManifestRow]:

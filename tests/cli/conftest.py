@@ -1,5 +1,6 @@
 """The command line as a user has it: a process of its own, with an environment."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from prefect.settings import PREFECT_API_URL
 from tests.environments import of_a_user
 
 from prefect_toapis import S3Credentials, VideoBucket
+from prefect_toapis.cli import main
 from prefect_toapis.simulator import Simulator
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -63,3 +65,34 @@ def run(tmp_path: Path, account: dict[str, str]) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path,
+    account: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs a command in that environment, but in this process, which takes a tenth of the time."""
+    for name in (each for each in os.environ if each.startswith(("AWS_", "TOAPIS_"))):
+        monkeypatch.delenv(name)
+    for name, text in account.items():
+        if name.startswith(("AWS_", "TOAPIS_", "COLUMNS")):
+            monkeypatch.setenv(name, text)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        monkeypatch.setattr(sys, "argv", ["prefect-toapis", *arguments])
+        with monkeypatch.context() as patch:
+            for name, text in more.items():
+                patch.setenv(name, text)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        shown = capfd.readouterr()
+        code = ended.value.code
+        return subprocess.CompletedProcess(
+            arguments, code if isinstance(code, int) else 0, shown.out, shown.err
+        )
+
+    return call
