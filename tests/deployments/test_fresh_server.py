@@ -80,6 +80,8 @@ def test_the_shipped_deployments_are_there_and_one_night_is_made_at_a_time(
     flows = {flow.id: flow.name for flow in client.read_flows()}
     found = {f"{flows[one.flow_id]}/{one.name}": one for one in client.read_deployments()}
     assert set(found) == {
+        "make-videos/make-videos",
+        "retry-batch/retry-batch",
         "generate-videos/full-form",
         "generate-from-spec/spec-file",
         NIGHTLY,
@@ -89,11 +91,13 @@ def test_the_shipped_deployments_are_there_and_one_night_is_made_at_a_time(
         "collect-batch/sweep",
     }
     nightly = found[NIGHTLY]
-    assert nightly.parameters["spec"] == deployed.bucket.uri("specs/nightly.yaml")
+    assert nightly.parameters["spec"] == "bucket:specs/nightly.yaml"
     assert nightly.global_concurrency_limit
     assert nightly.global_concurrency_limit.limit == 1
     assert nightly.concurrency_options
     assert nightly.concurrency_options.collision_strategy == "ENQUEUE"
+    active = {name for name, one in found.items() if any(each.active for each in one.schedules)}
+    assert active == {NIGHTLY}
 
 
 def test_the_schedule_creates_runs_at_its_hour_in_its_time_zone(
