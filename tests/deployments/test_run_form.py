@@ -23,7 +23,7 @@ SLOW = 90_000  # milliseconds: a worker starts a process for each run
 ANSWER = 8_000  # milliseconds
 PRESSES = 4
 TAKEN = re.compile("tab=Runs")
-ON_DEMAND = "generate-videos/full-form"
+FULL_FORM = "generate-videos/full-form"
 
 
 class Studio(Protocol):
@@ -99,7 +99,7 @@ async def form(
     browser: Browser, worker: None, ui: str, client: SyncPrefectClient
 ) -> AsyncIterator[RunForm]:
     """The form, opened."""
-    deployment = client.read_deployment_by_name(ON_DEMAND)
+    deployment = client.read_deployment_by_name(FULL_FORM)
     page = await browser.new_page(viewport={"width": 1280, "height": 1000})
     await page.goto(f"{ui}/deployments/deployment/{deployment.id}/run")
     yield RunForm(page)

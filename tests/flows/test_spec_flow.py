@@ -59,7 +59,7 @@ async def test_yaml_json_and_an_object_in_the_bucket_are_the_same_batch(
     ("spec", "fault"),
     [
         ("bucket:specs/none.yaml", "specs/none.yaml"),
-        ("bucket:", "bucket:"),
+        ("bucket:", "there is no such object"),
         ("bucket:../other/nightly.yaml", ".."),
     ],
 )
