@@ -19,6 +19,7 @@ from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 Shape = Literal["as the model does", "16:9", "9:16", "1:1", "4:3", "3:4", "21:9"]
 
 _AS_THE_MODEL_DOES: Shape = "as the model does"
+_NO_CHOICE = 0  # seconds
 _LONGEST = 400_000  # characters; Prefect takes parameters of 512 KB
 _LONGEST_NAMES = 10_000  # characters
 _LONGEST_NAME = 200  # characters
@@ -33,8 +34,6 @@ def models_of_prompts() -> list[str]:
 
 # A drop-down in the form. Other models can be used in the full form, in specs and in code.
 _Model = Annotated[str, WithJsonSchema({"type": "string", "enum": models_of_prompts()})]
-# Left empty in the form, it isn't sent.
-_Seconds = Annotated[int | None, WithJsonSchema({"type": "integer"})]
 
 
 def _run_name() -> str:
@@ -51,7 +50,7 @@ async def amake_videos(  # noqa: PLR0913 - the fields of a form, each with a def
     *,
     prompts: Annotated[str, Field(max_length=_LONGEST)],
     model: _Model = "sora-2",
-    duration: _Seconds = None,
+    duration: Annotated[int, Field(ge=0, le=86_400)] = _NO_CHOICE,  # the form refuses a null here
     shape: Shape = _AS_THE_MODEL_DOES,
     takes: Annotated[int, Field(ge=1, le=100)] = 1,
     characters: Annotated[str, Field(max_length=_LONGEST_NAMES)] = "",
@@ -66,7 +65,7 @@ async def amake_videos(  # noqa: PLR0913 - the fields of a form, each with a def
         dry_run: On: only show the plan and its cost; nothing is bought. Off: buy the videos.
         prompts: One prompt a line.
         model: The model that makes them.
-        duration: Seconds of each video. Empty: as the model does.
+        duration: Seconds of each video. 0: as the model does.
         shape: Aspect ratio: 16:9 is landscape, 9:16 is portrait, 1:1 is square.
         takes: How many videos of each prompt are bought.
         characters: Usernames such as @duksvfkf.turbo_whis, one a line. Each prompt is made with
@@ -87,7 +86,7 @@ async def amake_videos(  # noqa: PLR0913 - the fields of a form, each with a def
         ```
     """
     lines = read_lines(prompts, characters)
-    variant: dict[str, Any] = {"model": model, "duration": duration, "takes": takes}
+    variant: dict[str, Any] = {"model": model, "duration": duration or None, "takes": takes}
     if shape != _AS_THE_MODEL_DOES:
         variant["aspect_ratio"] = shape
     spec = BatchSpec.model_validate(

@@ -69,6 +69,11 @@ class RunForm:
         await batch.get_by_text("Enter", exact=True).click()
         await batch.get_by_role("textbox").fill(name)
 
+    async def choose_nothing(self, label: str) -> None:
+        """Open a list of choices, and choose none of them."""
+        field = self.variants.get_by_text(label, exact=True).locator("xpath=..")
+        await field.locator("xpath=following::*[normalize-space()='Choose'][1]").first.click()
+
     async def submit(self, answer: Callable[[], Awaitable[None]]) -> None:
         """Press "Submit" until it has its answer: the page may be busy when it is pressed first.
 
@@ -194,6 +199,8 @@ async def test_a_dry_run_from_the_form_answers_with_the_plan(
     submissions = len(deployed.simulator.ledger.submissions)
     await form.add(form.scenes)
     await form.fill("Prompt", "A dog on the beach")
+    await form.add(form.variants)
+    await form.choose_nothing("Aspect ratio")
     await form.name_batch("rehearsal")
     await form.dry_run.click()
     await form.start()

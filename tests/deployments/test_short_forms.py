@@ -57,7 +57,7 @@ class Form:
 @pytest.fixture
 async def page(browser: Browser) -> Page:
     """As wide as a small laptop."""
-    return await browser.new_page(viewport={"width": 1280, "height": 1000})
+    return await browser.new_page(viewport={"width": 1280, "height": SCREENS})
 
 
 @pytest.fixture
@@ -96,7 +96,8 @@ async def test_prompts_are_planned_first_and_made_when_dry_run_is_off(
     assert await height(form.page) < SCREENS
     await form.field("prompts").fill("A tram climbs a hill\n\nA fish market at dawn")
     await form.field("batch").fill(batch)
-    await picture(form.page, f"make-videos{version.replace('/', '-')}")
+    if version:
+        await picture(form.page, "make-videos")
     [plan] = ended(client, await form.submit())
     assert plan.name == f"{batch}: 2 scenes (dry run)"
     assert plan.state_name == "Completed", plan.state
@@ -133,7 +134,8 @@ async def test_a_batch_is_retried_by_its_name(
     assert await height(form.page) < SCREENS
     await form.field("batch").fill(batch)
     await form.field("refused_too").click()
-    await picture(form.page, f"retry-batch{version.replace('/', '-')}")
+    if version:
+        await picture(form.page, "retry-batch")
     [retried] = ended(client, await form.submit())
     assert retried.state_name == "Completed", json.dumps(retried.state, default=str)
     assert len(deployed.simulator.ledger.paid) == paid + 2
