@@ -70,9 +70,11 @@ class RunForm:
         await batch.get_by_role("textbox").fill(name)
 
     async def choose_nothing(self, label: str) -> None:
-        """Open a list of choices, and choose none of them."""
-        field = self.variants.get_by_text(label, exact=True).locator("xpath=..")
-        await field.locator("xpath=following::*[normalize-space()='Choose'][1]").first.click()
+        """Open the list of choices of a variant's field, and choose none of them."""
+        below = "xpath=following::button[normalize-space()='Choose'][1]"
+        choose = self.page.get_by_text(f"{label} (Optional)").first.locator(below)
+        await choose.click()
+        await expect(choose).to_have_attribute("aria-selected", "true")
 
     async def submit(self, answer: Callable[[], Awaitable[None]]) -> None:
         """Press "Submit" until it has its answer: the page may be busy when it is pressed first.
@@ -199,8 +201,7 @@ async def test_a_dry_run_from_the_form_answers_with_the_plan(
     submissions = len(deployed.simulator.ledger.submissions)
     await form.add(form.scenes)
     await form.fill("Prompt", "A dog on the beach")
-    await form.add(form.variants)
-    await form.choose_nothing("Aspect ratio")
+    await form.choose_nothing("Aspect Ratio")
     await form.name_batch("rehearsal")
     await form.dry_run.click()
     await form.start()
