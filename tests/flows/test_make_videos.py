@@ -1,5 +1,7 @@
 """`make-videos`: a batch from the fields of a short form."""
 
+from typing import Any
+
 import pytest
 
 from prefect_toapis import InvalidBatch, ToAPIsCredentials, VideoBucket, amake_videos, make_videos
@@ -21,14 +23,18 @@ async def default_blocks(credentials: ToAPIsCredentials, bucket: VideoBucket) ->
 async def test_it_plans_by_default_and_buys_each_line_once_when_it_may(
     simulator: Simulator,
 ) -> None:
-    prompts = "A dog runs\n\n{character} waves\n"
-    given = {"model": "sora-2-vip", "shape": "9:16", "characters": "@a.turbo", "batch": "b"}
-    planned = await amake_videos(prompts=prompts, takes=2, **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {
+        "prompts": "A dog runs\n\n{character} waves\n",
+        "takes": 2,
+        "batch": "b",
+    }
+    given |= {"model": "sora-2-vip", "shape": "9:16", "characters": "@a.turbo"}
+    planned = await amake_videos(**given)
     assert planned.shots() == 4
     assert not simulator.ledger.submissions
 
-    made = await amake_videos(False, prompts=prompts, takes=2, **given)  # type: ignore[arg-type]
-    again = await amake_videos(False, prompts=prompts, takes=2, **given)  # type: ignore[arg-type]
+    made = await amake_videos(False, **given)
+    again = await amake_videos(False, **given)
     assert made.shots("stored") == again.shots("stored") == 4
     paid = [submission.body for submission in simulator.ledger.paid]
     assert sorted(body["prompt"] for body in paid) == ["@a.turbo waves"] * 2 + ["A dog runs"] * 2
