@@ -69,6 +69,4 @@ def _only_option(field: dict[str, Any]) -> dict[str, Any] | None:
 
 def _name_choices(field: dict[str, Any], option: dict[str, Any]) -> None:
     what = "Choose" if "enum" in option or "$ref" in option else "Enter"
-    if "enum" in option:  # else "Choose" without a choice can't be submitted
-        option = {"default": option["enum"][0], **option}
     field["anyOf"] = [{"title": what, **option}, {"title": "Empty", **_NULL}]

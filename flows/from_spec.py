@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.flows.generate import Step, make_batch
-from prefect_toapis.flows.inputs import read_spec_file
+from prefect_toapis.flows.inputs import IN_BUCKET, read_spec_file
 from prefect_toapis.flows.progress import Progress, watched_flow
 from prefect_toapis.flows.run_names import run_facts, run_name
 from prefect_toapis.planning.labels import batch_of_spec
@@ -102,7 +102,7 @@ async def _generate_from_spec(  # noqa: PLR0913 - the flow's, and the progress
     progress: Progress,
 ) -> Manifest:
     found, faults = await read_spec_file(spec, bucket)
-    named = _named(found, batch, spec, new=new)
+    named = _named(found, batch, spec.removeprefix(IN_BUCKET), new=new)
     if retry_failed:
         named = named.model_copy(update={"settings": named.settings.with_overrides(_RETRY_ALL)})
     until: Step = "plan" if dry_run else "download"

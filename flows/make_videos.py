@@ -1,6 +1,5 @@
 """The flow `make-videos`: a batch from a short form."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from prefect.runtime import flow_run
@@ -9,17 +8,21 @@ from pydantic import Field, WithJsonSchema
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import VideoRequest
-from prefect_toapis.flows.generate import make_batch
+from prefect_toapis.flows.generate import Step, make_batch
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.flows.run_names import name_of, run_facts
+from prefect_toapis.planning.prompt_lines import read_lines
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.reports.manifest import Manifest
 from prefect_toapis.tasks.sync_async import async_flow, sync_flow
 
 Shape = Literal["as the model does", "16:9", "9:16", "1:1", "4:3", "3:4", "21:9"]
 
-_BETWEEN_NAMES = re.compile(r"[\s,;]+")
+_AS_THE_MODEL_DOES: Shape = "as the model does"
+_NO_CHOICE = 0  # seconds
 _LONGEST = 400_000  # characters; Prefect takes parameters of 512 KB
+_LONGEST_NAMES = 10_000  # characters
+_LONGEST_NAME = 200  # characters
 
 
 def models_of_prompts() -> list[str]:
@@ -31,16 +34,14 @@ def models_of_prompts() -> list[str]:
 
 # A drop-down in the form. Other models can be used in the full form, in specs and in code.
 _Model = Annotated[str, WithJsonSchema({"type": "string", "enum": models_of_prompts()})]
-# Left empty in the form, it isn't sent.
-_Seconds = Annotated[int | None, WithJsonSchema({"type": "integer"})]
 
 
 def _run_name() -> str:
     given = flow_run.parameters
-    names = names_in(str(given.get("characters") or ""))
-    lists = {"scenes": lines_of(str(given["prompts"])), "characters": names}
+    lines = read_lines(str(given["prompts"]), str(given.get("characters") or ""))
     shared = {name: given.get(name) or None for name in ("batch", "dry_run")}
-    return name_of({**shared, **lists}, run_facts())
+    sizes = {"scenes": lines.prompts, "characters": lines.usernames}
+    return name_of({**shared, **sizes}, run_facts())
 
 
 @async_flow(name="make-videos", flow_run_name=_run_name)
@@ -49,11 +50,11 @@ async def amake_videos(  # noqa: PLR0913 - the fields of a form, each with a def
     *,
     prompts: Annotated[str, Field(max_length=_LONGEST)],
     model: _Model = "sora-2",
-    duration: _Seconds = None,
-    shape: Shape = "16:9",
+    duration: Annotated[int, Field(ge=0, le=86_400)] = _NO_CHOICE,  # the form refuses a null here
+    shape: Shape = _AS_THE_MODEL_DOES,
     takes: Annotated[int, Field(ge=1, le=100)] = 1,
-    characters: Annotated[str, Field(max_length=_LONGEST)] = "",
-    batch: str = "",
+    characters: Annotated[str, Field(max_length=_LONGEST_NAMES)] = "",
+    batch: Annotated[str, Field(max_length=_LONGEST_NAME)] = "",
 ) -> Manifest:
     """Make a video of each prompt. First try it with dry run, and look at the plan.
 
@@ -64,8 +65,8 @@ async def amake_videos(  # noqa: PLR0913 - the fields of a form, each with a def
         dry_run: On: only show the plan and its cost; nothing is bought. Off: buy the videos.
         prompts: One prompt a line.
         model: The model that makes them.
-        duration: Seconds of each video. Empty: as the model does.
-        shape: Aspect ratio: 16:9 is landscape, 9:16 is portrait.
+        duration: Seconds of each video. 0: as the model does.
+        shape: Aspect ratio: 16:9 is landscape, 9:16 is portrait, 1:1 is square.
         takes: How many videos of each prompt are bought.
         characters: Usernames such as @duksvfkf.turbo_whis, one a line. Each prompt is made with
             each of them, in place of {character}.
@@ -84,40 +85,21 @@ async def amake_videos(  # noqa: PLR0913 - the fields of a form, each with a def
         manifest = await amake_videos(dry_run=False, prompts="A dog on a beach", batch="dogs")
         ```
     """
-    variant: dict[str, Any] = {"model": model, "duration": duration, "takes": takes}
-    if shape != "as the model does":
+    lines = read_lines(prompts, characters)
+    variant: dict[str, Any] = {"model": model, "duration": duration or None, "takes": takes}
+    if shape != _AS_THE_MODEL_DOES:
         variant["aspect_ratio"] = shape
     spec = BatchSpec.model_validate(
         {
-            "scenes": lines_of(prompts),
+            "scenes": lines.prompts,
             "variants": [variant],
-            "characters": [{"name": name, "username": f"@{name}"} for name in names_in(characters)],
+            "characters": [{"name": name, "username": f"@{name}"} for name in lines.usernames],
             "batch": batch.strip() or None,
         }
     )
-    return await make_batch(spec, None, None, Progress(), "plan" if dry_run else "download")
+    until: Step = "plan" if dry_run else "download"
+    return await make_batch(spec, None, None, Progress(), until, lines.faults)
 
 
 make_videos = sync_flow(amake_videos)
 """`amake_videos` for sync code."""
-
-
-def lines_of(prompts: str) -> list[str]:
-    r"""Return the prompts of a text with one a line; empty lines are left out.
-
-    Example:
-        >>> lines_of("A dog\\n\\n  A cat \\n")
-        ['A dog', 'A cat']
-    """
-    return [line.strip() for line in prompts.splitlines() if line.strip()]
-
-
-def names_in(characters: str) -> list[str]:
-    r"""Return the usernames of a text, without @ and each once.
-
-    Example:
-        >>> names_in("@a.turbo, @b.baron\\n@a.turbo")
-        ['a.turbo', 'b.baron']
-    """
-    found = (name.removeprefix("@") for name in _BETWEEN_NAMES.split(characters))
-    return list(dict.fromkeys(filter(None, found)))

@@ -90,9 +90,11 @@ def set_up_twice(studio: Studio) -> tuple[str, str]:
 
 @pytest.fixture(scope="session")
 def deployed(studio: Studio, set_up_twice: tuple[str, str]) -> Studio:
-    """The studio with the deployments of the shipped file."""
+    """The studio with the deployments of the shipped file, from a machine that knows no bucket."""
     deploy = [*PREFECT, "deploy", "--prefect-file", str(PREFECT_FILE), "--all"]
-    _output(deploy, studio.environment)
+    own = ("TOAPIS_", "AWS_")
+    without = {name: text for name, text in studio.environment.items() if not name.startswith(own)}
+    _output(deploy, without)
     return studio
 
 

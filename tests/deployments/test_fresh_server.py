@@ -80,6 +80,8 @@ def test_the_shipped_deployments_are_there_and_one_night_is_made_at_a_time(
     flows = {flow.id: flow.name for flow in client.read_flows()}
     found = {f"{flows[one.flow_id]}/{one.name}": one for one in client.read_deployments()}
     assert set(found) == {
+        "make-videos/make-videos",
+        "retry-batch/retry-batch",
         "generate-videos/full-form",
         "generate-from-spec/spec-file",
         NIGHTLY,
@@ -89,11 +91,13 @@ def test_the_shipped_deployments_are_there_and_one_night_is_made_at_a_time(
         "collect-batch/sweep",
     }
     nightly = found[NIGHTLY]
-    assert nightly.parameters["spec"] == deployed.bucket.uri("specs/nightly.yaml")
+    assert nightly.parameters["spec"] == "bucket:specs/nightly.yaml"
     assert nightly.global_concurrency_limit
     assert nightly.global_concurrency_limit.limit == 1
     assert nightly.concurrency_options
     assert nightly.concurrency_options.collision_strategy == "ENQUEUE"
+    active = {name for name, one in found.items() if any(each.active for each in one.schedules)}
+    assert active == {NIGHTLY}
 
 
 def test_the_schedule_creates_runs_at_its_hour_in_its_time_zone(
@@ -109,6 +113,7 @@ def test_the_schedule_creates_runs_at_its_hour_in_its_time_zone(
 def test_two_runs_that_were_due_on_one_date_make_one_batch(
     deployed: "Studio", worker: None, client: SyncPrefectClient
 ) -> None:
+    paid = len(deployed.simulator.ledger.paid)
     deployed.bucket.write("specs/nightly.yaml", SPEC, "application/yaml")
     nightly = client.read_deployment_by_name(NIGHTLY)
     # Both on 2 August in Lisbon; one of them, by UTC, on the day before.
@@ -126,8 +131,9 @@ def test_two_runs_that_were_due_on_one_date_make_one_batch(
         ("Completed", None),
     ]
     assert all("nightly-2026-08-02" in run.name for run in over)
-    assert len(deployed.simulator.ledger.paid) == 1
-    videos = [key for key in deployed.bucket.list_keys() if key.endswith("/video-1.mp4")]
+    assert len(deployed.simulator.ledger.paid) == paid + 1
+    keys = [key for key in deployed.bucket.list_keys() if key.startswith("nightly-")]
+    videos = [key for key in keys if key.endswith("/video-1.mp4")]
     assert [key.partition("/")[0] for key in videos] == ["nightly-2026-08-02"]
 
 

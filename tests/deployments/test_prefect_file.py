@@ -12,7 +12,9 @@ import prefect_toapis
 from prefect_toapis.deployments import PREFECT_FILE
 from prefect_toapis.deployments.alarms import TAG
 from prefect_toapis.deployments.server_resources import WORK_POOL
+from prefect_toapis.flows.inputs import IN_BUCKET
 from prefect_toapis.flows.interpreter_tuning import ENVIRONMENT_VARIABLE
+from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.reports.events import GENERATION_COMPLETED, GENERATION_FAILED
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
@@ -50,6 +52,25 @@ def test_the_night_s_name_is_dated_in_the_time_zone_of_its_schedule() -> None:
     zone = re.fullmatch(r"nightly-\{scheduled:(.+)\}", NIGHTLY["parameters"]["batch"])
     assert zone
     assert zone[1] == schedule["timezone"]
+
+
+def test_the_night_needs_nothing_of_the_machine_that_deploys_it() -> None:
+    assert "{{ $" not in PREFECT_FILE.read_text()  # an environment variable
+    assert NIGHTLY["parameters"]["spec"] == f"{IN_BUCKET}specs/nightly.yaml"
+
+
+def test_what_shards_and_events_start_is_deployed_and_only_the_night_runs_by_itself() -> None:
+    names = {
+        f"{one['entrypoint'].partition(':')[2].replace('_', '-')}/{one['name']}"
+        for one in DEPLOYMENTS
+    }
+    assert RunSettings().shards.deployment in names
+    active = [
+        one["name"]
+        for one in DEPLOYMENTS
+        if any(each.get("active", True) for each in one.get("schedules", []))
+    ]
+    assert active == ["nightly"]
 
 
 def test_what_is_told_after_a_run_was_set_off_is_seen_by_that_run_or_sets_off_another() -> None:

@@ -23,7 +23,7 @@ SLOW = 90_000  # milliseconds: a worker starts a process for each run
 ANSWER = 8_000  # milliseconds
 PRESSES = 4
 TAKEN = re.compile("tab=Runs")
-ON_DEMAND = "generate-videos/full-form"
+FULL_FORM = "generate-videos/full-form"
 
 
 class Studio(Protocol):
@@ -69,6 +69,13 @@ class RunForm:
         await batch.get_by_text("Enter", exact=True).click()
         await batch.get_by_role("textbox").fill(name)
 
+    async def choose_nothing(self, label: str) -> None:
+        """Open the list of choices of a variant's field, and choose none of them."""
+        below = "xpath=following::button[normalize-space()='Choose'][1]"
+        choose = self.page.get_by_text(f"{label} (Optional)").first.locator(below)
+        await choose.click()
+        await expect(choose).to_have_attribute("aria-selected", "true")
+
     async def submit(self, answer: Callable[[], Awaitable[None]]) -> None:
         """Press "Submit" until it has its answer: the page may be busy when it is pressed first.
 
@@ -99,7 +106,7 @@ async def form(
     browser: Browser, worker: None, ui: str, client: SyncPrefectClient
 ) -> AsyncIterator[RunForm]:
     """The form, opened."""
-    deployment = client.read_deployment_by_name(ON_DEMAND)
+    deployment = client.read_deployment_by_name(FULL_FORM)
     page = await browser.new_page(viewport={"width": 1280, "height": 1000})
     await page.goto(f"{ui}/deployments/deployment/{deployment.id}/run")
     yield RunForm(page)
@@ -194,6 +201,7 @@ async def test_a_dry_run_from_the_form_answers_with_the_plan(
     submissions = len(deployed.simulator.ledger.submissions)
     await form.add(form.scenes)
     await form.fill("Prompt", "A dog on the beach")
+    await form.choose_nothing("Aspect Ratio")
     await form.name_batch("rehearsal")
     await form.dry_run.click()
     await form.start()

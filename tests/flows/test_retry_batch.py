@@ -32,7 +32,9 @@ VARIANT = Variant(name="short", model="sora-2-vip", duration=1)
 @pytest.fixture
 def retry(credentials: ToAPIsCredentials, bucket: VideoBucket) -> Retry:
     async def retry(*told: Any, **named: Any) -> Manifest:
-        return await aretry_batch("b", *told, credentials=credentials, bucket=bucket, **named)
+        blocks: Any = {"credentials": credentials, "bucket": bucket}
+        manifest: Manifest = await aretry_batch("b", *told, **blocks, **named)
+        return manifest
 
     return retry
 

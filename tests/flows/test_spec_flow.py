@@ -45,6 +45,7 @@ async def test_yaml_json_and_an_object_in_the_bucket_are_the_same_batch(
         str(tmp_path / "batch.yaml"),
         str(tmp_path / "batch.json"),
         bucket.uri("specs/batch.yaml"),
+        "bucket:specs/batch.yaml",
     ):
         manifest = await agenerate_from_spec(spec, credentials=credentials, bucket=bucket)
         assert manifest.batch == "lisbon"
@@ -52,6 +53,34 @@ async def test_yaml_json_and_an_object_in_the_bucket_are_the_same_batch(
     assert len(simulator.ledger.submissions) == 2
     prompts = {submission.body["prompt"] for submission in simulator.ledger.paid}
     assert "@duksvfkf.turbo_whis sleeps" in prompts
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        ("bucket:specs/none.yaml", "specs/none.yaml"),
+        ("bucket:", "there is no such object"),
+        ("bucket:../other/nightly.yaml", ".."),
+    ],
+)
+async def test_a_key_in_the_bucket_that_is_not_there_is_a_fault_that_names_it(
+    credentials: ToAPIsCredentials, bucket: VideoBucket, spec: str, fault: str
+) -> None:
+    with pytest.raises(InvalidBatch) as refused:
+        await agenerate_from_spec(spec, credentials=credentials, bucket=bucket)
+    [found] = refused.value.faults
+    assert fault in found
+
+
+async def test_a_spec_in_the_bucket_is_named_after_its_file(
+    simulator: Simulator, credentials: ToAPIsCredentials, bucket: VideoBucket
+) -> None:
+    blocks: Any = {"credentials": credentials, "bucket": bucket}
+    for key in ("specs/by-night.yaml", "by-night.yaml"):
+        bucket.write(key, f"scenes: [A tram]\nsettings: {QUICK}\n".encode(), "application/yaml")
+        found = await agenerate_from_spec(f"bucket:{key}", dry_run=True, **blocks)
+        assert found.batch == "by-night"
+    assert not simulator.ledger.submissions
 
 
 async def test_a_file_without_a_batch_is_named_after_itself_and_continues(

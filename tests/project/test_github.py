@@ -47,7 +47,9 @@ def test_the_workflow_installs_the_debian_packages_of_ci() -> None:
 def test_the_workflow_tests_each_python_from_the_oldest_on() -> None:
     matrix = jobs()["test"]["strategy"]["matrix"]["python"]
     assert matrix == ["3.10", "3.11", "3.12", "3.13"]
-    assert f'requires-python = ">={matrix[0]}"' in (ROOT / "pyproject.toml").read_text()
+    declared = (ROOT / "pyproject.toml").read_text()
+    assert f'requires-python = ">={matrix[0]}"' in declared
+    assert re.findall(r"Python :: (3\.\d+)\"", declared) == matrix
 
 
 def test_an_action_is_named_by_its_commit_and_gets_no_right_to_write() -> None:
