@@ -260,7 +260,7 @@ async def _show_plan(batch: Batch) -> Manifest:
     """Show the plan of a dry run, without shots of earlier plans."""
     planned = replace(batch, orphaned=[])
     manifest = await gather_manifest(planned, await _known_outcomes(planned))
-    await publish_plan(manifest)
+    await publish_plan(planned, manifest)
     return manifest
 
 
