@@ -10,7 +10,7 @@ _MARKUP = re.compile(r"[\\`*_\[\](){}<>#|~&!:@\"'$^]|^[-+=]|(?<=\d)\.(?!\w)")
 # The newer UI makes links of addresses even if they are escaped, unless they are interrupted.
 _ADDRESS = re.compile(r"https?\\:(?=//)|www(?=\.)|[\w.+-](?=\\@)", re.IGNORECASE)
 _ANY_MARKUP = re.compile(
-    r"[\\`*\[\]<>&~@]|__|\b_|_\b|^[-+=#]|^\d+[.)]|^-|(?:https?|ftp)://|www\.", re.IGNORECASE
+    r"[\\`*\[\]<>&~@]|__|\b_|_\b|^[-+=#]|^\d+[.)](?!\S)|(?:https?|ftp)://|www\.", re.IGNORECASE
 )
 
 

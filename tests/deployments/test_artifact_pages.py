@@ -21,8 +21,8 @@ HOSTILE = (
 )
 SHORT = "<i>[r](http://x.y) **no**"  # the table cuts longer reasons
 PARSED = """() => [...document.querySelectorAll("a[href], img, script, b, i, em, del")]
-    .map((element) => element.outerHTML)
-    .filter((shown) => /x\\.y|q\\.w|z\\.z|k\\.k|a\\.b|b\\.cc|javascript:|'hit'|>[acdsx]</.test(shown))"""
+    .map((element) => element.outerHTML).filter((shown) =>
+    /x\\.y|q\\.w|z\\.z|k\\.k|a\\.b|b\\.cc|javascript:|'hit'|>[acdsx]</.test(shown))"""
 
 
 @pytest.fixture
