@@ -70,6 +70,8 @@ class ManifestRow(BaseModel):
         reply: The first characters of a reply that could not be parsed.
         money: Whether this shot was paid; None in manifests of earlier releases.
         credits: What it cost by the user's prices; the outputs of a generation share its price.
+        picked: Whether somebody picked the video.
+        pick_note: What they wrote about it.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -112,6 +114,8 @@ class ManifestRow(BaseModel):
     reply: str | None = None
     money: Money | None = None
     credits: Credits | None = None
+    picked: bool = False
+    pick_note: str | None = None
 
     @property
     def label(self) -> str:

@@ -57,6 +57,8 @@ COLUMNS = {
     "reply": "string",
     "money": "string",
     "credits": "double",
+    "picked": "bool",
+    "pick_note": "string",
 }
 _BOUNDS = ParquetBounds(
     rows=1_000_000,
