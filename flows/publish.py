@@ -3,12 +3,19 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
+from uuid import UUID
 
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
 from prefect.events import emit_event
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
@@ -70,6 +77,30 @@ async def publish_so_far(batch: Batch, manifest: Manifest) -> None:
     await _write_in_task(batch, manifest)
     with best_effort("Prefect can't show the batch"):
         await _show(batch, manifest)
+
+
+async def show_gallery(
+    batch: Batch, manifest: Manifest, posters: dict[str, bytes], status: str = ""
+) -> None:
+    """Create the gallery artifact of a run, or replace what it shows.
+
+    Args:
+        batch: The batch.
+        manifest: Of the batch, so far.
+        posters: Those that were read before, by key; the others are added.
+        status: How far a running batch is; empty when it ends.
+
+    Raises:
+        Exception: The store or Prefect refuses, or is unavailable.
+    """
+    shown = shown_videos(manifest)
+    links = await sign_links(batch.bucket, [row.key for row in shown if row.key])
+    unread = [row for row in shown if row.thumbnail_key not in posters]
+    posters |= await _posters(batch.store, unread)
+    gallery = gallery_markdown(manifest, posters, links, await _retry_form())
+    running = f"Still running: {status}.\n\n" if status else ""
+    key, line = f"gallery-{slug(manifest.batch)}", headline(manifest)
+    await _put_markdown(running + gallery, key, status or line)
 
 
 async def publish_plan(batch: Batch, manifest: Manifest) -> None:
@@ -225,13 +256,24 @@ async def _retry_form() -> str | None:
 
 
 async def _show(batch: Batch, manifest: Manifest) -> None:
-    name, line = slug(manifest.batch), headline(manifest)
-    await acreate_table_artifact(shot_table(manifest), f"shots-{name}", line)
-    shown = shown_videos(manifest)
-    links = await sign_links(batch.bucket, [row.key for row in shown if row.key])
-    posters = await _posters(batch.store, shown)
-    gallery = gallery_markdown(manifest, posters, links, await _retry_form())
-    await acreate_markdown_artifact(gallery, f"gallery-{name}", line)
+    line = headline(manifest)
+    await acreate_table_artifact(shot_table(manifest), f"shots-{slug(manifest.batch)}", line)
+    await show_gallery(batch, manifest, {})
+
+
+async def _put_markdown(text: str, key: str, description: str) -> None:
+    """Create an artifact of this run, or replace what it shows: each creation adds one."""
+    own = ArtifactFilter(
+        key=ArtifactFilterKey(any_=[key]),
+        flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(str(flow_run.id))]),
+    )
+    async with get_client() as client:
+        found = await client.read_artifacts(artifact_filter=own, limit=1)
+        if found:
+            changed = ArtifactUpdate(data=text, description=description)
+            await client.update_artifact(found[0].id, changed)
+            return
+    await acreate_markdown_artifact(text, key, description)
 
 
 async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ const PICKS = { storedAs: `prefect-toapis picks ${page.uri}`, changed: new Map()
 const form = document.getElementById("filters");
 const main = document.getElementById("cards");
 const STATUS = { stored: "stored", failed: "failed", open: "open", planned: "not bought" };
+const ABSENT = { planned: "It was not bought.", open: "There is no video yet." };
 const EARLIER = "not in the plan";
 const REMARKED = "with remarks";
 const VALUES = {
@@ -48,7 +49,7 @@ const posterObserver = new IntersectionObserver((entries) => {
 
 function screen(row) {
   if (row.video === null) {
-    const why = row.error ?? (row.status === "planned" ? "It was not bought." : "There is no video.");
+    const why = row.error ?? ABSENT[row.status] ?? "There is no video.";
     return make("div", { className: "screen empty" }, make("p", {}, why));
   }
   const video = make("video", { preload: "none", playsInline: true, src: row.video });
