@@ -19,7 +19,7 @@ _UNDER_WAY_SHOWN = 20  # all are in the bucket's records
 _COLUMNS = 3
 _REMARK_SHOWN = 100  # characters
 _REASON_SHOWN = 80  # characters; neither version of the UI wraps the cells of a table
-_POSTER_WIDTH = 240  # pixels
+_POSTER_WIDTH = 200  # pixels; three fit beside each other in a window of 1280
 
 
 def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
@@ -154,7 +154,7 @@ def gallery_markdown(
         _how_long(links),
         _grid([_cell(row, posters, urls) for row in shown]),
         f"And {more} more videos; see the page." if more > 0 else "",
-        _list("Not stored", missing, lambda row: row.error or ""),
+        _list("Not stored", missing, _error),
         _how_to_retry(manifest.batch, retry_form) if missing else "",
         _list("Remarks", manifest.remarked, lambda row: "; ".join(row.remarks)),
     ]
@@ -181,7 +181,12 @@ def _urgency(row: ManifestRow) -> tuple[int, bool]:
 
 
 def _reason(row: ManifestRow) -> str:
-    return row.error or "; ".join(filter(None, [row.note, *row.remarks]))
+    return _error(row) or "; ".join(filter(None, [row.note, *row.remarks]))
+
+
+def _error(row: ManifestRow) -> str:
+    """Return why a shot isn't stored, without its name, which stands beside it."""
+    return (row.error or "").removeprefix(f"Shot {row.label}: ")
 
 
 def _videos(manifest: Manifest) -> list[ManifestRow]:
@@ -198,8 +203,9 @@ def _how_long(links: Links | None) -> str:
 def _how_to_retry(batch: str, form: str | None) -> str:
     deployment = f"[retry-batch/retry-batch]({form})" if form else "`retry-batch/retry-batch`"
     return (
-        f"**To retry:** run the deployment {deployment} with batch = {plain(batch)}, or "
-        "`prefect-toapis generate SPEC --retry-failed`. What is stored or paid is not bought again."
+        f"**To retry:** run the deployment {deployment} with batch = {plain(batch)} (and refused "
+        "too for prompts that were refused), or `prefect-toapis generate SPEC --retry-failed`. "
+        "What is stored or under way is not bought again."
     )
 
 

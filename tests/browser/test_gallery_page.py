@@ -429,6 +429,24 @@ async def test_picks_and_notes_are_kept_by_the_browser_and_saved(
     assert [one["shot"] for one in (await exported(page))["picks"]] == ["shot-1"]
 
 
+async def test_a_key_picks_the_current_card(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    await page.goto(laid(ROWS))
+    await card(page, 2).focus()
+    await page.keyboard.press("p")
+    await expect(pick(page, 2)).to_have_attribute("aria-pressed", "true")
+    note = card(page, 2).get_by_label("Note on")
+    for _ in range(4):
+        if await note.evaluate("field => field === document.activeElement"):
+            break
+        await page.keyboard.press("Tab")
+    await page.keyboard.type("apt")  # p picks nothing here
+    await expect(note).to_have_value("apt")
+    await page.keyboard.press("Escape")
+    await expect(card(page, 2)).to_be_focused()
+
+
 async def test_only_picked_videos_can_be_shown_and_no_others_can_be_picked(
     page: Page, laid: Callable[[list[ManifestRow]], str]
 ) -> None:

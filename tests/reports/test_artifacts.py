@@ -165,6 +165,12 @@ def test_what_failed_can_be_retried_by_a_link() -> None:
     assert "To retry" not in gallery_markdown(batch(row(1)), {}, None)
 
 
+def test_a_reason_does_not_name_its_shot_again() -> None:
+    manifest = batch(row(1, "failed", error="Shot scene 1 / wide: the API refuses"))
+    assert shot_table(manifest)[0]["reason"] == "the API refuses"
+    assert "(failed): the API refuses" in gallery_markdown(manifest, {}, None)
+
+
 def test_reasons_in_the_table_are_short() -> None:
     [line] = shot_table(batch(row(1, "failed", error="refused, " * 100)))
     assert len(line["reason"]) <= 80
