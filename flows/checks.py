@@ -118,7 +118,7 @@ async def checked_batch(
         yield batch
 
 
-async def _refused(spec: BatchSpec, name: str, faults: Sequence[str]) -> InvalidBatch:
+async def _refused(spec: BatchSpec, name: str, faults: list[str]) -> InvalidBatch:
     """Show the faults of a plan in an artifact, and return them as an error."""
     shown = (spec.batch or name) if name == _UNNAMED else name
     await publish_faults(shown, faults)
