@@ -17,6 +17,7 @@ from prefect_toapis.flows.default_blocks import blocks_or_faults, origins
 from prefect_toapis.flows.inputs import Sources, read_sources
 from prefect_toapis.flows.offered_models import unoffered_models
 from prefect_toapis.flows.progress import Progress
+from prefect_toapis.flows.publish import publish_faults
 from prefect_toapis.flows.run_names import run_facts
 from prefect_toapis.flows.shards import shard_faults
 from prefect_toapis.planning.casting import creation_request
@@ -90,7 +91,7 @@ async def checked_batch(
         faults += plan.faults
     faults += _content_faults(plan, sources)
     if credentials is None or bucket is None:
-        raise InvalidBatch(faults)
+        raise await _refused(spec, name, faults)
     entries = await list_batch(name, BucketStore(bucket), settings)
     earlier = await _read_earlier(name, entries, bucket, settings, faults)
     plan = await _with_made(replace(plan, files=sources.files), bucket, faults)
@@ -113,9 +114,16 @@ async def checked_batch(
             faults += await shard_faults(batch)
         faults += await unoffered_models(batch)
         if faults:
-            raise InvalidBatch(faults)
+            raise await _refused(spec, name, faults)
         _announce(spec, plan, batch)
         yield batch
+
+
+async def _refused(spec: BatchSpec, name: str, faults: list[str]) -> InvalidBatch:
+    """Show the faults of a plan in an artifact, and return them as an error."""
+    shown = (spec.batch or name) if name == _UNNAMED else name
+    await publish_faults(shown, faults)
+    return InvalidBatch(faults)
 
 
 def _content_faults(plan: Plan, sources: Sources) -> list[str]:

@@ -13,6 +13,7 @@ from prefect_toapis.errors import BatchFailed, VideosRemarked
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.characters import first_failure, make_characters, spending_on
 from prefect_toapis.flows.checks import checked_batch
+from prefect_toapis.flows.growing_gallery import growing_gallery
 from prefect_toapis.flows.inputs import with_files
 from prefect_toapis.flows.outcomes import Outcomes, conclude, gather_manifest, manifest_on_error
 from prefect_toapis.flows.progress import (
@@ -260,7 +261,7 @@ async def _show_plan(batch: Batch) -> Manifest:
     """Show the plan of a dry run, without shots of earlier plans."""
     planned = replace(batch, orphaned=[])
     manifest = await gather_manifest(planned, await _known_outcomes(planned))
-    await publish_plan(manifest)
+    await publish_plan(planned, manifest)
     return manifest
 
 
@@ -289,7 +290,10 @@ async def _run(batch: Batch, outcomes: Outcomes, until: Literal["submit", "downl
         elif until == "submit":
             await run_shots(batch, outcomes, until)
         else:
-            async with render_time_history(batch.account, batch.store):
+            async with (
+                render_time_history(batch.account, batch.store),
+                growing_gallery(batch, outcomes),
+            ):
                 await run_shots(batch, outcomes, until)
         if until == "download" and batch.settings.on_remark == "retake":
             return await buy_retakes(batch, outcomes)

@@ -114,6 +114,23 @@ class Outcomes:
         )
         return _accounted(manifest, batch)
 
+    def so_far(self, batch: Batch) -> Manifest:
+        """Build the manifest of a running batch from what the run knows."""
+        under_way = {
+            shot_id: Unstored(
+                status="open",
+                task_id=generation.task_id,
+                business_id=generation.business_id,
+                money="spent",
+            )
+            for shot_id, generation in self.accepted.items()
+        }
+        unstored = {**under_way, **self.unstored}
+        manifest = build_manifest(
+            batch.name, batch.uri, batch.shots, self.stored.values(), unstored, batch.orphaned
+        )
+        return _accounted(manifest, batch)
+
     def _unaccounted(self, batch: Batch, shot: Shot, why: str) -> Unstored:
         """Describe a shot that has no outcome."""
         if generation := self.accepted.get(shot.shot_id):

@@ -131,6 +131,20 @@ def seconds_left(progress: Progress, now: float, at_once: int) -> float | None:
     return left if left <= _MAX_ESTIMATE else None
 
 
+def shown_progress(progress: Progress, settings: RunSettings) -> str:
+    """Describe the progress of a batch, with its expected end.
+
+    Args:
+        progress: The phases of the shots.
+        settings: `max_in_flight`, and the `time_zone` of the expected end.
+    """
+    left = seconds_left(progress, progress.clock(), settings.limits.max_in_flight)
+    if left is None or progress.ended == len(progress.phases):
+        return progress.in_words
+    end = datetime.now(ZoneInfo(settings.time_zone)) + timedelta(seconds=left)
+    return f"{progress.in_words}; expected end {end:%H:%M %Z}"
+
+
 @contextmanager
 def best_effort(what: str) -> Iterator[None]:
     """Log any error as a warning, and suppress it.
@@ -250,7 +264,7 @@ class _ProgressDisplay:
 
     async def show(self) -> None:
         with best_effort("Prefect can't show the progress"):
-            words = self._in_words()
+            words = shown_progress(self.progress, self.settings)
             if words == self.shown:
                 return
             self.shown = words
@@ -266,12 +280,3 @@ class _ProgressDisplay:
         if total >= _MIN_SHOTS_TO_LOG and tenth > self.logged:
             self.logged = tenth
             get_run_logger().info("%s", self.shown)
-
-    def _in_words(self) -> str:
-        left = seconds_left(
-            self.progress, self.progress.clock(), self.settings.limits.max_in_flight
-        )
-        if left is None or self.progress.ended == len(self.progress.phases):
-            return self.progress.in_words
-        end = datetime.now(ZoneInfo(self.settings.time_zone)) + timedelta(seconds=left)
-        return f"{self.progress.in_words}; expected end {end:%H:%M %Z}"

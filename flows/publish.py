@@ -1,23 +1,36 @@
 """Publishes a batch: manifest and gallery in the bucket, artifacts, asset and event in Prefect."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
+from uuid import UUID
 
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
 from prefect.events import emit_event
+from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 
 from prefect_toapis.blocks import BucketStore, VideoBucket
 from prefect_toapis.blocks.s3_client import ends_with_credentials
+from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.errors import StoreError
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.progress import best_effort
 from prefect_toapis.planning.labels import slug
+from prefect_toapis.planning.price_files import prices_in_use
+from prefect_toapis.planning.pricing import Unpriced, dearest, price_of
 from prefect_toapis.planning.spending import most_spent, spending_of, spent_in_words
 from prefect_toapis.records.layout import (
     GALLERY_FILE,
@@ -28,7 +41,6 @@ from prefect_toapis.records.layout import (
 from prefect_toapis.reports.artifacts import (
     gallery_markdown,
     headline,
-    plan_markdown,
     shot_table,
     shown_videos,
 )
@@ -37,6 +49,7 @@ from prefect_toapis.reports.gallery import GALLERY_TYPE, Links, gallery_html
 from prefect_toapis.reports.lineage import MakingRun, batch_lineage
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
 from prefect_toapis.reports.manifest_tables import has_pyarrow
+from prefect_toapis.reports.plan_artifacts import faults_markdown, plan_markdown
 from prefect_toapis.reports.thumbnails import pyav_is_installed, small_poster
 from prefect_toapis.tasks.options import is_transient
 
@@ -44,6 +57,7 @@ _JSONL = "application/x-ndjson"
 _PARQUET = "application/vnd.apache.parquet"
 _READS_AT_ONCE = 8
 _INLINED_BYTES = 20_000
+RETRY_DEPLOYMENT = "retry-batch/retry-batch"
 
 
 async def publish(batch: Batch, manifest: Manifest) -> None:
@@ -70,11 +84,47 @@ async def publish_so_far(batch: Batch, manifest: Manifest) -> None:
         await _show(batch, manifest)
 
 
-async def publish_plan(manifest: Manifest) -> None:
-    """Create the artifact of a dry run."""
-    key = f"plan-{slug(manifest.batch)}"
+async def show_gallery(
+    batch: Batch, manifest: Manifest, posters: dict[str, bytes], status: str = ""
+) -> None:
+    """Create the gallery artifact of a run, or replace what it shows.
+
+    Args:
+        batch: The batch.
+        manifest: Of the batch, so far.
+        posters: Those that were read before, by key; the others are added.
+        status: How far a running batch is; empty when it ends.
+
+    Raises:
+        Exception: The store or Prefect refuses, or is unavailable.
+    """
+    shown = shown_videos(manifest)
+    links = await sign_links(batch.bucket, [row.key for row in shown if row.key])
+    unread = [row for row in shown if row.thumbnail_key not in posters]
+    posters |= await _posters(batch.store, unread)
+    gallery = gallery_markdown(manifest, posters, links, await _retry_form())
+    running = f"Still running: {status}.\n\n" if status else ""
+    key, line = f"gallery-{slug(manifest.batch)}", headline(manifest)
+    await _put_markdown(running + gallery, key, status or line)
+
+
+async def publish_plan(batch: Batch, manifest: Manifest) -> None:
+    """Create the artifact of a dry run.
+
+    Args:
+        batch: With the shots to buy, and its prices.
+        manifest: Of the plan.
+    """
     with best_effort("Prefect can't show the plan"):
-        await acreate_markdown_artifact(plan_markdown(manifest), key, manifest.plan)
+        page = plan_markdown(manifest, _credits_to_pay(batch))
+        await acreate_markdown_artifact(page, _plan_key(manifest.batch), manifest.plan)
+
+
+async def publish_faults(batch: str, faults: Sequence[str]) -> None:
+    """Create the artifact of a plan that is refused, in place of the plan's."""
+    with best_effort("Prefect can't show the faults"):
+        page = faults_markdown(batch, faults)
+        await acreate_markdown_artifact(page, _plan_key(batch), "Refused; nothing was bought.")
 
 
 def emit(event: Event) -> None:
@@ -232,14 +282,54 @@ def _asset(manifest: Manifest) -> Asset | None:
         return None
 
 
+def _plan_key(batch: str) -> str:
+    return f"plan-{slug(batch)}".strip("-")
+
+
+def _credits_to_pay(batch: Batch) -> dict[str, float]:
+    """Return the price of each shot to buy that has one, by shot id."""
+    prices, catalogue = prices_in_use(batch.settings.purchases.prices), Catalogue.current()
+    amounts = {
+        shot.shot_id: dearest(price_of(request, prices, catalogue) for request in shot.candidates)
+        for shot in batch.to_buy
+    }
+    return {
+        shot_id: amount for shot_id, amount in amounts.items() if not isinstance(amount, Unpriced)
+    }
+
+
+async def _retry_form() -> str | None:
+    """Return the URL of the form that runs `retry-batch`; None if it can't be found."""
+    with best_effort("The gallery has no link to retry-batch"):
+        async with get_client() as client:
+            try:
+                deployment = await client.read_deployment_by_name(RETRY_DEPLOYMENT)
+            except ObjectNotFound:
+                return None
+        page = url_for("deployment", deployment.id)
+        return f"{page}/run" if page else None
+    return None
+
+
 async def _show(batch: Batch, manifest: Manifest) -> None:
-    name, line = slug(manifest.batch), headline(manifest)
-    await acreate_table_artifact(shot_table(manifest), f"shots-{name}", line)
-    shown = shown_videos(manifest)
-    links = await sign_links(batch.bucket, [row.key for row in shown if row.key])
-    posters = await _posters(batch.store, shown)
-    gallery = gallery_markdown(manifest, posters, links)
-    await acreate_markdown_artifact(gallery, f"gallery-{name}", line)
+    line = headline(manifest)
+    await acreate_table_artifact(shot_table(manifest), f"shots-{slug(manifest.batch)}", line)
+    await show_gallery(batch, manifest, {})
+
+
+async def _put_markdown(text: str, key: str, description: str) -> None:
+    """Create an artifact of this run, or replace what it shows: each creation adds one."""
+    own = ArtifactFilter(
+        key=ArtifactFilterKey(any_=[key]),
+        flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(str(flow_run.id))]),
+    )
+    async with get_client() as client:
+        found = await client.read_artifacts(artifact_filter=own, limit=1)
+        if found:
+            changed = ArtifactUpdate(data=text, description=description)
+            await client.update_artifact(found[0].id, changed)
+            return
+    await acreate_markdown_artifact(text, key, description)
 
 
 async def _posters(store: BucketStore, rows: Iterable[ManifestRow]) -> dict[str, bytes]:

@@ -1,7 +1,6 @@
-"""The content of a batch's Prefect artifacts: table, gallery and plan. Pure."""
+"""The content of a batch's Prefect artifacts: table and gallery. Pure."""
 
 import base64
-import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.planning.plan import Shot
 from prefect_toapis.records.layout import GALLERY_FILE
+from prefect_toapis.reports.escaping import in_attribute, in_table, plain
 from prefect_toapis.reports.gallery import Links, shown_time
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
 
@@ -18,10 +18,8 @@ _LEFT_SHOWN = 10
 _UNDER_WAY_SHOWN = 20  # all are in the bucket's records
 _COLUMNS = 3
 _REMARK_SHOWN = 100  # characters
-_CELL_SHOWN = 10_000  # characters
-_POSTER_WIDTH = 240  # pixels
-# Escaped, so that no part of a name, prompt or error is rendered as markup.
-_MARKUP = re.compile(r"[\\`*_\[\](){}<>#|~&!:@\"'$]")
+_REASON_SHOWN = 80  # characters; neither version of the UI wraps the cells of a table
+_POSTER_WIDTH = 200  # pixels; three fit beside each other in a window of 1280
 
 
 def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
@@ -33,15 +31,20 @@ def shot_table(manifest: Manifest) -> list[dict[str, Any]]:
     rows = sorted((row for row in manifest.rows if row.in_plan), key=_urgency)
     return [
         {
-            "shot": row.label,
-            "status": row.status,
+            "shot": in_table(row.label),
+            "status": status_shown(row),
+            "reason": in_table(_reason(row), _REASON_SHOWN),
             "took": f"{row.elapsed_seconds:.0f} s" if row.elapsed_seconds is not None else "",
             "size": f"{row.size / 1e6:.1f} MB" if row.size is not None else "",
-            "video": printable(row.uri or ""),
-            "reason": printable(_reason(row)),
+            "video": in_table(row.uri or ""),
         }
         for row in rows[:ROWS_SHOWN]
     ]
+
+
+def status_shown(row: ManifestRow) -> str:
+    """Return the status of a row as people read it."""
+    return "not bought" if row.status == "planned" else row.status
 
 
 def headline(manifest: Manifest) -> str:
@@ -127,55 +130,35 @@ def shown_videos(manifest: Manifest) -> list[ManifestRow]:
     return _videos(manifest)[:POSTERS_SHOWN]
 
 
-def gallery_markdown(manifest: Manifest, posters: Mapping[str, bytes], links: Links | None) -> str:
+def gallery_markdown(
+    manifest: Manifest,
+    posters: Mapping[str, bytes],
+    links: Links | None,
+    retry_form: str | None = None,
+) -> str:
     """Render the gallery artifact: posters with links to the videos, failures and remarks.
 
     Args:
         manifest: Of the batch.
         posters: Small JPEGs, by the key of the thumbnail.
         links: Signed links; None: videos are listed without links (the table has their S3 URIs).
+        retry_form: URL of the form that runs `retry-batch`; None: it isn't deployed.
     """
-    page = printable(f"{manifest.uri}/{GALLERY_FILE}")
+    page = plain(f"{manifest.uri}/{GALLERY_FILE}")
     shown, more = shown_videos(manifest), len(_videos(manifest)) - POSTERS_SHOWN
     urls = links.urls if links else {}
     missing = [row for row in manifest.rows if row.in_plan and row.error]
     parts = [
         f"# {plain(manifest.batch)}",
-        f"**{headline(manifest)}.** The page with players is `{page}`.",
+        f"**{headline(manifest)}.** The page with players is {page}.",
         _how_long(links),
         _grid([_cell(row, posters, urls) for row in shown]),
         f"And {more} more videos; see the page." if more > 0 else "",
-        _table("Not stored", "reason", missing, lambda row: row.error or ""),
-        _table("Remarks", "remarks", manifest.remarked, lambda row: "; ".join(row.remarks)),
+        _list("Not stored", missing, _error),
+        _how_to_retry(manifest.batch, retry_form) if missing else "",
+        _list("Remarks", manifest.remarked, lambda row: "; ".join(row.remarks)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def plan_markdown(manifest: Manifest) -> str:
-    """Render the result of a dry run: planned and stored shots, and the price."""
-    rows = [row for row in manifest.rows if row.in_plan]
-    lines = [
-        f"| {plain(row.label)} | {row.status} | {plain(row.model)} | {plain(_settings(row))} | "
-        f"{plain(row.prompt)} |"
-        for row in rows[:ROWS_SHOWN]
-    ]
-    table = ["| shot | status | model | settings | prompt |", "| --- " * 5 + "|", *lines]
-    more = f"And {len(rows) - ROWS_SHOWN} more." if len(rows) > ROWS_SHOWN else ""
-    head = (
-        f"# {plain(manifest.batch)}: a dry run\n\n**{plain(manifest.plan)}.** Nothing was bought."
-    )
-    return "\n\n".join(filter(None, [head, "\n".join(table), more])) + "\n"
-
-
-def plain(text: str) -> str:
-    """Escape a text for Markdown and HTML, in one line.
-
-    Example:
-        >>> plain("<b>*a* | b")
-        '&#60;b&#62;&#42;a&#42; &#124; b'
-    """
-    line = printable(" ".join(text.split()), _CELL_SHOWN)
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", line)
 
 
 def _missing(manifest: Manifest) -> dict[str, int]:
@@ -183,7 +166,7 @@ def _missing(manifest: Manifest) -> dict[str, int]:
     counts = {
         "failed": manifest.shots("failed"),
         "open": manifest.shots("open"),
-        "not submitted": manifest.shots("planned"),
+        "not bought": manifest.shots("planned"),
     }
     return {what: count for what, count in counts.items() if count}
 
@@ -198,7 +181,12 @@ def _urgency(row: ManifestRow) -> tuple[int, bool]:
 
 
 def _reason(row: ManifestRow) -> str:
-    return row.error or "; ".join(filter(None, [row.note, *row.remarks]))
+    return _error(row) or "; ".join(filter(None, [row.note, *row.remarks]))
+
+
+def _error(row: ManifestRow) -> str:
+    """Return why a shot isn't stored, without its name, which stands beside it."""
+    return (row.error or "").removeprefix(f"Shot {row.label}: ")
 
 
 def _videos(manifest: Manifest) -> list[ManifestRow]:
@@ -212,17 +200,25 @@ def _how_long(links: Links | None) -> str:
     return f"The links are valid {end}; `prefect-toapis gallery` renews the links of the page."
 
 
+def _how_to_retry(batch: str, form: str | None) -> str:
+    deployment = f"[retry-batch/retry-batch]({form})" if form else "`retry-batch/retry-batch`"
+    return (
+        f"**To retry:** run the deployment {deployment} with batch = {plain(batch)} (and refused "
+        "too for prompts that were refused), or `prefect-toapis generate SPEC --retry-failed`. "
+        "What is stored or under way is not bought again."
+    )
+
+
 def _cell(row: ManifestRow, posters: Mapping[str, bytes], urls: Mapping[str, str]) -> str:
-    name = plain(_name(row))
-    link = urls.get(row.key or "")
-    poster = posters.get(row.thumbnail_key or "")
+    link, poster = urls.get(row.key or ""), posters.get(row.thumbnail_key or "")
     image = ""
     if poster:
-        data = base64.b64encode(poster).decode()
-        image = (
-            f'<img src="data:image/jpeg;base64,{data}" width="{_POSTER_WIDTH}" alt="{name}"><br>'
-        )
-    return f"{image}[{name}]({link})" if link else f"{image}{name}"
+        source = f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}"
+        alt = in_attribute(_name(row))
+        image = f'<img src="{source}" width="{_POSTER_WIDTH}" alt="{alt}"><br>'
+    # The older UI shows the text of a link as it is, with the backslashes of escaped names.
+    play = f"<br>[Play]({link})" if link else ""
+    return f"{image}{plain(_name(row))}{play}"
 
 
 def _name(row: ManifestRow) -> str:
@@ -239,17 +235,11 @@ def _grid(cells: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _table(
-    title: str, column: str, rows: Sequence[ManifestRow], text: Callable[[ManifestRow], str]
-) -> str:
+def _list(title: str, rows: Sequence[ManifestRow], text: Callable[[ManifestRow], str]) -> str:
+    """Render a text for each row; not as a table, as the older UI doesn't wrap its cells."""
     lines = [
-        f"| {plain(_name(row))} | {row.status} | {plain(text(row))} |" for row in rows[:ROWS_SHOWN]
+        f"- **{plain(_name(row))}** ({status_shown(row)}): {plain(text(row))}"
+        for row in rows[:ROWS_SHOWN]
     ]
-    if not lines:
-        return ""
-    head = [f"## {title}\n", f"| shot | status | {column} |", "| --- | --- | --- |"]
-    return "\n".join([*head, *lines])
-
-
-def _settings(row: ManifestRow) -> str:
-    return ", ".join(f"{name}={value}" for name, value in row.request.items())
+    more = [f"\nAnd {len(rows) - ROWS_SHOWN} more."] if len(rows) > ROWS_SHOWN else []
+    return "\n".join([f"## {title}\n", *lines, *more]) if lines else ""

@@ -9,9 +9,11 @@ const visible = (text) =>
 const page = JSON.parse(document.getElementById("batch").textContent, (_, value) =>
   typeof value === "string" ? visible(value) : value,
 );
+const PICKS = { storedAs: `prefect-toapis picks ${page.uri}`, changed: new Map(), kept: true };
 const form = document.getElementById("filters");
 const main = document.getElementById("cards");
-const STATUS = { stored: "stored", failed: "failed", open: "open", planned: "not submitted" };
+const STATUS = { stored: "stored", failed: "failed", open: "open", planned: "not bought" };
+const ABSENT = { planned: "It was not bought.", open: "There is no video yet." };
 const EARLIER = "not in the plan";
 const REMARKED = "with remarks";
 const VALUES = {
@@ -47,7 +49,7 @@ const posterObserver = new IntersectionObserver((entries) => {
 
 function screen(row) {
   if (row.video === null) {
-    const why = row.error ?? (row.status === "planned" ? "It was not submitted." : "There is no video.");
+    const why = row.error ?? ABSENT[row.status] ?? "There is no video.";
     return make("div", { className: "screen empty" }, make("p", {}, why));
   }
   const video = make("video", { preload: "none", playsInline: true, src: row.video });
@@ -94,6 +96,7 @@ function card(row, index) {
       row.note ? make("p", { className: "note" }, row.note) : null,
       ...row.remarks.map((remark) => make("p", { className: "note" }, remark)),
       make("p", { className: "prompt" }, row.prompt),
+      row.video === null ? null : pickControls(row),
       make("details", {}, make("summary", {}, "Details"), facts, file)));
   element.dataset.row = index;
   const remarked = row.remarks.length ? `, ${REMARKED}` : "";
@@ -134,9 +137,16 @@ async function playTogether(section) {
 
 // Views
 
+// Side by side: a column for each variant, and for each of its takes and outputs.
+const columnOf = (element) => {
+  const row = page.rows[element.dataset.row];
+  return [row.variant, row.take, row.output ?? 1].join("\n");
+};
 const VARIANTS = distinct(page.rows.map((row) => row.variant));
+const COLUMNS = VARIANTS.flatMap((variant) => distinct(cards
+  .filter((element) => page.rows[element.dataset.row].variant === variant).map(columnOf)).sort(new Intl.Collator("en", { numeric: true }).compare));
 const LAYOUTS = {
-  "": () => [make("ol", { className: "cards" }, ...cards)],
+  "": () => [make("h2", { className: "unseen" }, "Videos"), make("ol", { className: "cards" }, ...cards)],
   scenes: () => distinct(page.rows.map((row) => row.scene)).map(sceneSection),
 };
 let layout = null;
@@ -146,7 +156,8 @@ function sceneSection(scene) {
   const castOf = (element) => page.rows[element.dataset.row].cast;
   const strips = [...new Set(own.map(castOf))].map((cast) => make("div", { className: "strip" },
     cast ? make("h3", {}, cast) : null,
-    make("ol", { className: "cards" }, ...own.filter((element) => castOf(element) === cast))));
+    make("ol", { className: "cards", tabIndex: 0, ariaLabel: [scene, cast].filter(Boolean).join(", ") }, // it scrolls
+      ...own.filter((element) => castOf(element) === cast))));
   const play = make("button", { type: "button" }, "Play together");
   const section = make("section", { className: "scene" }, make("h2", {}, scene, " ", play), ...strips);
   section.setAttribute("aria-label", scene);
@@ -162,11 +173,11 @@ function applyLayout(view) {
 }
 
 function align(shown) {
-  const variantOf = (element) => page.rows[element.dataset.row].variant;
-  const variants = VARIANTS.filter((variant) => shown.some((element) => variantOf(element) === variant));
-  main.style.setProperty("--columns", variants.length || 1);
+  const used = new Set(shown.map(columnOf));
+  const columns = COLUMNS.filter((column) => used.has(column));
+  main.style.setProperty("--columns", columns.length || 1);
   for (const element of shown) {
-    element.style.gridColumn = layout ? variants.indexOf(variantOf(element)) + 1 : "";
+    element.style.gridColumn = layout ? columns.indexOf(columnOf(element)) + 1 : "";
   }
   for (const group of main.querySelectorAll(".strip, .scene")) {
     group.hidden = !group.querySelector(".card:not([hidden])");
@@ -184,6 +195,7 @@ function selectedFilters() {
 function matches(row, index, wanted) {
   const words = (wanted.get("q") ?? "").toLowerCase().split(/\s+/);
   return words.every((word) => prompts[index].includes(word))
+    && (!wanted.has("picked") || isPicked(row))
     && Object.entries(VALUES).every(([name, of]) => !wanted.has(name) || of(row).includes(wanted.get(name)));
 }
 
@@ -213,6 +225,7 @@ function restoreFilters() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   for (const name of ["q", ...Object.keys(VALUES), "view"]) {
     form.elements[name].value = wanted.get(name) ?? "";
+    form.elements.picked.checked = wanted.has("picked");
     if (name === "view" && !(form.elements.view.value in LAYOUTS)) form.elements.view.value = "";
     else if (form.elements[name].selectedIndex === -1) form.elements[name].value = "";
   }
@@ -234,7 +247,7 @@ function fillFilters() {
 
 // Keys
 
-const FOCUSABLE = ".play, summary, a";
+const FOCUSABLE = ".play, .pick, .pick-note, summary, a";
 
 // The tab key only reaches the current card and its controls; arrow keys change the current card.
 function makeCurrent(element) {
@@ -270,6 +283,7 @@ main.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === " ") toggle(element.querySelector("video"));
+  else if (event.key === "p") element.querySelector(".pick")?.click();
   else if (event.key === "Enter") element.querySelector("summary").click();
   else if (ARROW_KEYS.includes(event.key)) neighbour(element, event.key)?.focus();
   else return;
@@ -280,7 +294,7 @@ main.addEventListener("focusin", (event) => {
   if (element) makeCurrent(element);
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.target.closest("input, select")) return;
+  if (event.key !== "/" || event.target.closest("input, select, textarea, dialog")) return;
   form.elements.q.focus();
   event.preventDefault();
 });
@@ -312,6 +326,7 @@ function showLinkExpiry() {
   notice.hidden = false;
 }
 
+loadPicks();
 document.getElementById("summary").textContent = summarise();
 document.getElementById("uri").textContent = page.uri;
 if (page.rows.length && page.rows.every((row) => row.tall)) document.body.classList.add("tall");
@@ -323,6 +338,7 @@ form.addEventListener("input", () => { show(); saveFilters(); });
 form.addEventListener("submit", (event) => event.preventDefault());
 document.getElementById("clear").addEventListener("click", () => {
   for (const name of ["q", ...Object.keys(VALUES)]) form.elements[name].value = "";
+  form.elements.picked.checked = false;
   show();
   saveFilters();
 });

@@ -22,7 +22,7 @@ _HANDLE = re.compile(r"(?<![\w.])@([\w.]*\w)")
 _RATIO = re.compile(r"(\d{1,5})\s*[:x]\s*(\d{1,5})")
 _SHORT = ("duration", "aspect_ratio", "style")  # request fields in a card's summary line
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+", re.ASCII)
-_TEMPLATE, _STYLE, _SCRIPT = "gallery.html", "gallery.css", "gallery.js"
+_TEMPLATE, _STYLE, _SCRIPTS = "gallery.html", "gallery.css", ("gallery.js", "gallery_picks.js")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def gallery_html(manifest: Manifest, links: Links | None = None) -> str:
         Path("spring/index.html").write_text(gallery_html(manifest), encoding="utf-8")
         ```
     """
-    style, script = _part(_STYLE), _part(_SCRIPT)
+    style, script = _part(_STYLE), "\n".join(map(_part, _SCRIPTS))
     page = {
         "batch": manifest.batch,
         "uri": manifest.uri,
@@ -102,6 +102,7 @@ def _card(row: ManifestRow, links: Links | None) -> dict[str, Any]:
         "who": sorted({*_HANDLE.findall(row.prompt), *row.characters}),
         "take": row.take,
         "output": row.output if row.request.get("n", 1) != 1 else None,
+        "number": row.output,
         "label": row.label,
         "status": row.status,
         "inPlan": row.in_plan,
@@ -114,6 +115,8 @@ def _card(row: ManifestRow, links: Links | None) -> dict[str, Any]:
         "note": row.note,
         "remarks": row.remarks,
         "error": row.error,
+        "picked": row.picked,
+        "pickNote": row.pick_note or "",
         "facts": list(_facts(row)),
     }
 

@@ -3,15 +3,17 @@
 import asyncio
 import functools
 import io
+import json
 from collections.abc import Callable
 from datetime import datetime, timezone
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Locator, Page, Request
+from playwright.async_api import Browser, Locator, Page, Request, expect
 
 from prefect_toapis.blocks import VideoBucket
 from prefect_toapis.flows.publish import sign_links, write_gallery
@@ -134,7 +136,7 @@ async def test_opened_from_a_folder_a_video_plays(
     assert "4 of 7 shots stored · 1 failed · 1 open" in await page.inner_text("#summary")
     await card(page, 1).get_by_role("button", name="Play tram / wide / Turbo").click()
     await plays(page, 1)
-    await card(page, 2).get_by_role("button").click()
+    await card(page, 2).locator(".play").click()
     await plays(page, 2)
     assert await card(page, 1).locator("video").evaluate("video => video.paused")
 
@@ -148,7 +150,7 @@ async def test_on_a_static_site_a_video_plays(
         Thread(target=server.serve_forever, daemon=True).start()
         await page.goto(f"http://127.0.0.1:{server.server_port}/b/")
         await has_poster(page, 1)
-        await card(page, 1).get_by_role("button").click()
+        await card(page, 1).locator(".play").click()
         await plays(page, 1)
         server.shutdown()
 
@@ -169,7 +171,7 @@ async def test_a_card_tells_how_its_video_was_made_or_why_there_is_none(
         5: "Still rendering.",
         6: "1 of 2 ordered videos were returned",
         7: "not in the plan",
-        8: "not submitted",
+        8: "not bought",
     }
     for number, why in expected.items():
         assert why in await card(page, number).inner_text()
@@ -354,7 +356,7 @@ async def test_a_video_that_can_not_be_played_is_told(
     address = laid(ROWS)
     (tmp_path / (ROWS[0].key or "")).write_bytes(b"no video")
     await page.goto(address)
-    await card(page, 1).get_by_role("button").click()
+    await card(page, 1).locator(".play").click()
     await card(page, 1).get_by_text("It can't be played from where this page is.").wait_for()
 
 
@@ -386,5 +388,185 @@ async def test_signed_links_play_through_the_store_and_say_until_when(
     assert notice.startswith("The links on this page work until 20")
     assert notice.endswith("New ones: prefect-toapis gallery b")
     await has_poster(page, 1)
-    await card(page, 1).get_by_role("button").click()
+    await card(page, 1).locator(".play").click()
     await plays(page, 1)
+
+
+PICKED = row(9, "pier", "wide", picked=True, pick_note="calm <b>")
+
+
+def pick(page: Page, number: int) -> Locator:
+    return card(page, number).locator(".pick")
+
+
+async def exported(page: Page) -> Any:
+    """What the page saves as `picks.json`."""
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save picks.json").click()
+    saved = await saving.value
+    assert saved.suggested_filename == "picks.json"
+    return json.loads((await saved.path()).read_text(encoding="utf-8"))
+
+
+async def test_picks_and_notes_are_kept_by_the_browser_and_saved(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    address = laid([*ROWS, PICKED])
+    await page.goto(address)
+    await expect(page.locator("#picked")).to_have_text("1 picked.")  # by the manifest
+    await pick(page, 1).click()
+    await card(page, 1).get_by_label("Note on").fill("more rain")
+    await page.goto("about:blank")
+    await page.goto(address)
+    assert await exported(page) == {
+        "batch": "b",
+        "picks": [
+            {"shot": "shot-1", "output": 1, "note": "more rain"},
+            {"shot": "shot-9", "output": 1, "note": "calm <b>"},
+        ],
+    }
+    await pick(page, 9).click()  # not any more
+    assert [one["shot"] for one in (await exported(page))["picks"]] == ["shot-1"]
+
+
+async def test_a_key_picks_the_current_card(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    await page.goto(laid(ROWS))
+    await card(page, 2).focus()
+    await page.keyboard.press("p")
+    await expect(pick(page, 2)).to_have_attribute("aria-pressed", "true")
+    note = card(page, 2).get_by_label("Note on")
+    for _ in range(4):
+        if await note.evaluate("field => field === document.activeElement"):
+            break
+        await page.keyboard.press("Tab")
+    await page.keyboard.type("apt")  # p picks nothing here
+    await expect(note).to_have_value("apt")
+    await page.keyboard.press("Escape")
+    await expect(card(page, 2)).to_be_focused()
+
+
+async def test_only_picked_videos_can_be_shown_and_no_others_can_be_picked(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    await page.goto(laid([*ROWS, PICKED]))
+    assert await pick(page, 4).count() == 0  # it failed
+    await page.get_by_label("Picked only").check()
+    assert await shown(page) == ["9"]
+    assert page.url.endswith("#picked=only")
+    await page.reload()
+    assert await shown(page) == ["9"]
+    await page.get_by_role("button", name="Show all").click()
+    assert len(await shown(page)) == 9
+
+
+async def test_picks_can_be_copied_where_the_clipboard_is_closed(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    await page.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', { value: undefined })"
+    )
+    await page.goto(laid([PICKED]))
+    for button, text in [
+        ("Copy the command", "prefect-toapis pick b --file picks.json"),
+        ("Copy as JSON", '"shot": "shot-9"'),
+    ]:
+        await page.get_by_role("button", name=button).click()
+        assert text in await page.locator("#copy-text").input_value()
+        await page.keyboard.press("Escape")
+
+
+async def test_picking_works_without_storage_and_says_that_nothing_is_kept(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    await page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('closed'); } })"
+    )
+    await page.goto(laid(ROWS))
+    await pick(page, 1).click()
+    await expect(page.locator("#picked")).to_contain_text("This browser keeps nothing of it")
+    assert [one["shot"] for one in (await exported(page))["picks"]] == ["shot-1"]
+
+
+async def test_what_another_page_left_in_the_storage_does_no_harm(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    address = laid([PICKED])
+    for left in ['{"a": 1}', "[[1, null]]", "no json"]:
+        await page.goto(address)
+        await page.evaluate(
+            "left => localStorage.setItem('prefect-toapis picks s3://videos/b', left)", left
+        )
+        await page.reload()
+        await expect(page.locator("#picked")).to_have_text("1 picked.")
+
+
+async def test_the_picked_videos_are_downloaded_under_their_names(
+    page: Page, laid: Callable[[list[ManifestRow]], str], tmp_path: Path
+) -> None:
+    laid([PICKED, row(1, "tram", "wide", cast="Turbo", picked=True)])
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        names: list[str] = []
+        page.on("download", lambda one: names.append(one.suggested_filename))
+        await page.goto(f"http://127.0.0.1:{server.server_port}/b/index.html")
+        await page.get_by_role("button", name="Download the videos").click()
+        for _ in range(100):
+            if len(names) == 2:
+                break
+            await asyncio.sleep(0.05)
+        server.shutdown()
+    assert names == ["b-pier-wide.mp4", "b-tram-wide-Turbo.mp4"]
+
+
+async def test_takes_and_outputs_stand_side_by_side(
+    page: Page, laid: Callable[[list[ManifestRow]], str]
+) -> None:
+    two = {"n": 2}
+    await page.goto(
+        laid(
+            [
+                row(1, "tram", "wide"),
+                row(2, "tram", "wide", take=2),
+                row(3, "tram", "tall", request=two, shot_id="shot-t"),
+                row(4, "tram", "tall", request=two, shot_id="shot-t", output=2),
+            ]
+        )
+    )
+    await page.get_by_text("Side by side").click()
+    tops = {
+        await card(page, number).evaluate("card => card.getBoundingClientRect().top")
+        for number in (1, 2, 3, 4)
+    }
+    assert len(tops) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_axe_finds_nothing(
+    browser: Browser,
+    laid: Callable[[list[ManifestRow]], str],
+    scheme: Literal["light", "dark"],
+    width: int,
+) -> None:
+    page = await browser.new_page(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
+    remarked = row(10, "dog", "tall", remarks=["4.0 s long, 10 s were ordered"], take=2)
+    await page.goto(laid([*ROWS, PICKED, remarked]))
+    await page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
+    await has_nothing_to_fix(page)
+    await page.get_by_text("Side by side").click()
+    await page.locator("summary").first.click()
+    await has_nothing_to_fix(page)
+    await page.evaluate("document.getElementById('copy').showModal()")
+    await has_nothing_to_fix(page)
+
+
+async def has_nothing_to_fix(page: Page) -> None:
+    found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    assert [
+        (one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]
+    ] == []

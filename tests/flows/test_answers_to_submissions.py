@@ -50,7 +50,7 @@ async def test_an_empty_balance_stops_the_batch_in_any_shape(
     make: Make, simulator: Simulator, one_by_one: RunSettings, status: int, body: Any
 ) -> None:
     simulator.faults.add(answer(status, body, prompt="scene 2"))
-    with pytest.raises(BatchFailed, match="4 of 6 shots not submitted") as stopped:
+    with pytest.raises(BatchFailed, match="4 of 6 shots not bought") as stopped:
         await make(SIX, settings=one_by_one)
     assert len(simulator.ledger.submissions) == 3  # and not again and again, as too fast
     assert "Spent: 2 of 6 shots are stored and paid; 4 cost nothing." in str(stopped.value)

@@ -48,7 +48,7 @@ async def test_no_balance_stops_the_rest_and_what_is_paid_is_stored(
     in_flight: int,
 ) -> None:
     settings = quick.with_overrides(RunSettings(limits=LimitSettings(max_in_flight=in_flight)))
-    with pytest.raises(BatchFailed, match="3 of 6 shots not submitted") as stopped:
+    with pytest.raises(BatchFailed, match="3 of 6 shots not bought") as stopped:
         await make(SIX, credentials=at(for_three), settings=settings)
     assert len(for_three.ledger.paid) == 3
     if in_flight == 1:

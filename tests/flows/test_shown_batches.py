@@ -13,7 +13,9 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.events.schemas.events import Event
 
 from prefect_toapis import Manifest, Variant, VideoBucket
-from prefect_toapis.errors import BatchFailed
+from prefect_toapis.errors import BatchFailed, InvalidBatch
+from prefect_toapis.planning.pricing import Price
+from prefect_toapis.planning.settings import PurchaseSettings, RunSettings
 from prefect_toapis.simulator import Replace, Simulator
 
 Make = Callable[..., Awaitable[Manifest]]
@@ -60,14 +62,35 @@ async def test_what_failed_stands_in_table_and_gallery_with_its_reason(
     assert (failed["status"], stored["status"]) == ("failed", "stored")
     gallery = str((await only_artifact("gallery-partly")).data)
     assert "## Not stored" in gallery
-    assert "no &#60;b&#62;" in gallery
+    assert r"no \<b\>" in gallery
+    assert "retry-batch/retry-batch" in gallery
 
 
 async def test_a_dry_run_answers_with_the_plan(make: Make, simulator: Simulator) -> None:
     await make(["a dog"], batch="planned", dry_run=True)
     plan = await only_artifact("plan-planned")
-    assert "1 shot&#58; 0 stored, 1 to buy" in str(plan.data)
+    assert r"1 shot\: 0 stored, 1 to buy" in str(plan.data)
+    assert "a dog" in str(plan.data)
     assert await artifacts("gallery-planned") == []
+    assert simulator.ledger.submissions == []
+
+
+async def test_a_dry_run_has_the_price_of_each_shot(make: Make, quick: RunSettings) -> None:
+    prices = PurchaseSettings(prices=[Price(model="sora-2-vip", credits=30)])
+    priced = quick.model_copy(update={"purchases": prices})
+    await make(["a dog"], batch="priced", dry_run=True, settings=priced)
+    plan = await only_artifact("plan-priced")
+    assert "| to buy | sora-2-vip |" in str(plan.data)
+    assert "| 30 |" in str(plan.data)
+
+
+async def test_a_refused_plan_shows_its_faults(make: Make, simulator: Simulator) -> None:
+    with pytest.raises(InvalidBatch) as refused:
+        await make(["a dog"], batch="refused", variants=[Variant(duration=7)])
+    plan = await only_artifact("plan-refused")
+    assert "**1 fault.** Nothing was bought." in str(plan.data)
+    assert "duration" in str(plan.data)
+    assert "duration" in str(refused.value)
     assert simulator.ledger.submissions == []
 
 

@@ -1,5 +1,6 @@
 """A batch as Prefect's artifacts show it."""
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,14 +13,14 @@ from prefect_toapis.reports.artifacts import (
     ROWS_SHOWN,
     gallery_markdown,
     headline,
-    plain,
-    plan_markdown,
     shortfall,
     shot_table,
     shown_videos,
 )
+from prefect_toapis.reports.escaping import plain
 from prefect_toapis.reports.gallery import Links
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
+from prefect_toapis.reports.plan_artifacts import faults_markdown, plan_markdown
 
 URI = "s3://studio/videos/lisbon"
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -54,8 +55,8 @@ def batch(*rows: ManifestRow, **told: Any) -> Manifest:
         (["stored", "failed"], "1 of 2 shots stored, 1 failed", "1 of 2 shots failed"),
         (
             ["failed", "open", "planned"],
-            "0 of 3 shots stored, 1 failed, 1 open, 1 not submitted",
-            "1 of 3 shots failed, 1 open, 1 not submitted",
+            "0 of 3 shots stored, 1 failed, 1 open, 1 not bought",
+            "1 of 3 shots failed, 1 open, 1 not bought",
         ),
         (["open", "stored"], "1 of 2 shots stored, 1 open", "1 of 2 shots open"),
     ],
@@ -70,16 +71,17 @@ def test_the_table_begins_with_what_needs_somebody() -> None:
         row(1), row(2, "planned"), row(3, "open", error="unknown"), row(4, "failed", error="no")
     )
     table = shot_table(manifest)
-    assert [line["status"] for line in table] == ["failed", "open", "planned", "stored"]
+    assert [line["status"] for line in table] == ["failed", "open", "not bought", "stored"]
     assert table[0]["reason"] == "no"
     assert table[-1] == {
         "shot": "scene 1 / wide",
         "status": "stored",
+        "reason": "",
         "took": "43 s",
         "size": "2.5 MB",
         "video": f"{URI}/1/video-1.mp4",
-        "reason": "",
     }
+    assert list(table[-1])[-1] == "video"  # the widest
 
 
 def test_rows_of_earlier_plans_are_left_out() -> None:
@@ -91,7 +93,7 @@ def test_posters_stand_in_the_gallery_with_links_and_when_they_end() -> None:
     links = Links({"lisbon/1/video-1.mp4": "https://s3.example/1?X-Amz-Signature=a"}, NOON)
     page = gallery_markdown(batch(row(1), row(2)), {"lisbon/1/thumbnail-1.jpg": b"jpeg"}, links)
     assert '<img src="data:image/jpeg;base64,anBlZw=="' in page
-    assert "[scene 1 / wide](https://s3.example/1?X-Amz-Signature=a)" in page
+    assert "scene 1 / wide<br>[Play](https://s3.example/1?X-Amz-Signature=a)" in page
     assert "2026-11-24 12:00 UTC" in page
     assert "scene 2 / wide" in page
 
@@ -105,7 +107,7 @@ def test_without_links_the_gallery_says_how_to_have_them() -> None:
 def test_what_failed_stands_in_the_gallery_with_its_reason() -> None:
     page = gallery_markdown(batch(row(1), row(2, "failed", error="refused: [content]")), {}, None)
     assert "## Not stored" in page
-    assert f"| scene 2 / wide | failed | {plain('refused: [content]')} |" in page
+    assert f"- **scene 2 / wide** (failed): {plain('refused: [content]')}" in page
 
 
 def test_a_big_batch_is_shown_in_part_and_says_so() -> None:
@@ -114,23 +116,70 @@ def test_a_big_batch_is_shown_in_part_and_says_so() -> None:
     assert f"And {ROWS_SHOWN + 100 - POSTERS_SHOWN} more videos" in page
     assert len(shown_videos(many)) == POSTERS_SHOWN
     assert len(shot_table(many)) == ROWS_SHOWN
-    assert "And 100 more." in plan_markdown(many)
+    assert "And 100 more shots." in plan_markdown(many, {})
 
 
 def test_a_plan_says_what_it_would_buy_and_for_how_much() -> None:
+    of_wide = {"prompt": "A tram\n# no heading", "request": {"duration": 10}, "scene": "tram"}
     manifest = batch(
-        row(1, "planned", request={"duration": 10}),
-        plan="1 shot: 0 stored, 1 to buy; for 20 credits",
+        row(1, "planned", **of_wide),
+        row(2, "stored", **of_wide | {"variant": "tall"}),
+        row(3, "planned", prompt="A cat at"),
+        plan="3 shots: 1 stored, 2 to buy; for 20 credits",
     )
-    page = plan_markdown(manifest)
-    assert "**1 shot&#58; 0 stored, 1 to buy; for 20 credits.** Nothing was bought." in page
-    assert "| scene 1 / wide | planned | sora-2 | duration=10 | A tram |" in page
+    page = plan_markdown(manifest, {"shot1": 20.0})
+    assert "**3 shots\\: 1 stored, 2 to buy; for 20 credits.** Nothing was bought." in page
+    assert page.count("A tram<br>\\# no heading") == 1  # once for all that is made of it
+    assert "| tram / wide | to buy | sora-2 | duration=10 | 20 |" in page
+    assert "| tram / tall | stored | sora-2 | duration=10 |  |" in page
+    assert "## scene 3\n\nA cat at\n" in page
+    assert "| scene 3 / wide | to buy | sora-2 |  | not known |" in page
+
+
+def test_a_plan_without_prices_says_that_its_cost_is_not_known() -> None:
+    page = plan_markdown(batch(row(1, "planned"), plan="1 shot"), {})
+    assert "What it costs isn't known" in page
+    assert "credits" not in page
+
+
+def test_long_plans_are_shown_in_part_and_say_so() -> None:
+    many = batch(*[row(n, "planned", prompt=f"{n} {'x' * 9000}") for n in range(100)], plan="100")
+    page = plan_markdown(many, {})
+    assert len(page) < 450_000
+    shown = page.count("to buy |")
+    assert f"And {100 - shown} more shots." in page
+
+
+def test_a_refused_plan_has_its_faults_and_a_count_of_the_rest() -> None:
+    page = faults_markdown("lisbon", [f"row {number}: no prompt" for number in range(1000)])
+    assert "**1000 faults.** Nothing was bought." in page
+    assert "- row 199\\: no prompt" in page
+    assert "And 800 more." in page
+
+
+def test_what_failed_can_be_retried_by_a_link() -> None:
+    failed = batch(row(1, "failed", error="no"))
+    page = gallery_markdown(failed, {}, None, "http://prefect.example/deployments/deployment/7/run")
+    link = "[retry-batch/retry-batch](http://prefect.example/deployments/deployment/7/run)"
+    assert f"**To retry:** run the deployment {link} with batch = lisbon" in page
+    assert "To retry" not in gallery_markdown(batch(row(1)), {}, None)
+
+
+def test_a_reason_does_not_name_its_shot_again() -> None:
+    manifest = batch(row(1, "failed", error="Shot scene 1 / wide: the API refuses"))
+    assert shot_table(manifest)[0]["reason"] == "the API refuses"
+    assert "(failed): the API refuses" in gallery_markdown(manifest, {}, None)
+
+
+def test_reasons_in_the_table_are_short() -> None:
+    [line] = shot_table(batch(row(1, "failed", error="refused, " * 100)))
+    assert len(line["reason"]) <= 80
 
 
 @given(st.text())
 def test_text_never_becomes_markup_or_leaves_its_cell(text: str) -> None:
-    shown = plain(text)
-    assert not set("<>|`*_[]()") & set(shown)
+    shown = plain(text).replace("<wbr>", "")
+    assert not re.search(r"(?<!\\)(?:\\\\)*[<>|`*_\[\]()]", shown)
     assert len(shown.splitlines()) <= 1
 
 
@@ -144,5 +193,5 @@ def test_remarks_stand_in_headline_table_and_gallery() -> None:
     assert second["reason"] == ""
     page = gallery_markdown(manifest, {}, None)
     assert "## Remarks" in page
-    assert f"| scene 2 / wide | stored | {plain('; '.join(remarks))} |" in page
+    assert f"- **scene 2 / wide** (stored): {plain('; '.join(remarks))}" in page
     assert "old" not in page

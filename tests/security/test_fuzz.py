@@ -24,12 +24,12 @@ from prefect_toapis.records.plan_file import PlanFile, read_plan
 from prefect_toapis.reports.artifacts import (
     gallery_markdown,
     headline,
-    plan_markdown,
     shortfall,
     shot_table,
 )
 from prefect_toapis.reports.gallery import gallery_html
 from prefect_toapis.reports.manifest import Manifest
+from prefect_toapis.reports.plan_artifacts import plan_markdown
 
 MODELS = ["sora-2", "sora-2-pro", "kling-v3", "veo3.1-fast", "seedance-2", "new", "sora*", "["]
 NASTY = st.sampled_from(
@@ -263,7 +263,7 @@ ROWS = objects(
 
 def show(manifest: Manifest) -> None:
     """All that is done with a manifest."""
-    headline(manifest), shortfall(manifest), shot_table(manifest), plan_markdown(manifest)
+    headline(manifest), shortfall(manifest), shot_table(manifest), plan_markdown(manifest, {})
     gallery_markdown(manifest, {}, None)
     gallery_html(manifest).encode()
     manifest.to_jsonl()

@@ -25,9 +25,10 @@ from prefect_toapis.flows.generate import agenerate_videos
 from prefect_toapis.flows.progress import Progress
 from prefect_toapis.flows.run_names import name_of, shard_name
 from prefect_toapis.planning.labels import RunFacts, shot_label
-from prefect_toapis.reports.artifacts import gallery_markdown, plan_markdown, shot_table
+from prefect_toapis.reports.artifacts import gallery_markdown, shot_table
 from prefect_toapis.reports.gallery import gallery_html
 from prefect_toapis.reports.manifest import ManifestRow
+from prefect_toapis.reports.plan_artifacts import plan_markdown
 from prefect_toapis.simulator import Replace, Simulator
 
 ACTIVE = [
@@ -172,7 +173,7 @@ def test_pages_and_artifacts_are_safe_and_the_manifest_is_exact() -> None:
     (data,) = re.findall(r'id="batch"[^>]*>(.*?)</script>', page, re.DOTALL)
     assert json.loads(data)["rows"][0]["prompt"] == HOSTILE
     assert_safe(gallery_markdown(table, {}, None), lines=True)
-    assert_safe(plan_markdown(table), lines=True)
+    assert_safe(plan_markdown(table, {}), lines=True)
     for row in shot_table(table):
         assert_safe("".join(map(str, row.values())))
     lines = table.to_jsonl().split("\n")
