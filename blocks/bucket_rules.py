@@ -63,6 +63,30 @@ def bucket_and_prefix(uri: str) -> tuple[str, str]:
     return name, prefix
 
 
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Split `s3://bucket/key` into the name of a bucket and a key, which is taken as it is.
+
+    Raises:
+        ValueError: The URI is invalid; the message omits it.
+
+    Example:
+        >>> bucket_and_key("s3://studio/stills//tram 1+2.png")
+        ('studio', 'stills//tram 1+2.png')
+    """
+    name, _, key = uri.removeprefix("s3://").partition("/")
+    if not name or not key or key.endswith("/"):
+        what = "it names no bucket" if not name else "it is a folder" if key else "it is a bucket"
+        raise ValueError(f"{what}; give an object as s3://bucket/key")
+    if has_dot_parts(key):
+        raise ValueError("it contains a . or .. part, which S3 takes literally")
+    return checked_name(name), key
+
+
+def has_dot_parts(key: str) -> bool:
+    """Return whether a key has a `.` or `..` part, which HTTP clients would resolve."""
+    return any(part in {".", ".."} for part in key.split("/"))
+
+
 def normalised_prefix(prefix: str) -> str:
     """Remove leading, trailing and repeated slashes from a prefix.
 
@@ -78,7 +102,7 @@ def normalised_prefix(prefix: str) -> str:
     if not prefix.isprintable():
         raise ValueError(f"{prefix!r} contains control characters")
     parts = [part for part in prefix.strip().split("/") if part]
-    if any(part in {".", ".."} for part in parts):
+    if has_dot_parts(prefix.strip()):
         raise ValueError(f"{prefix!r} contains a . or .. part, which S3 takes literally")
     return "/".join(parts)
 

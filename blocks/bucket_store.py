@@ -8,14 +8,15 @@ from functools import partial
 
 from typing_extensions import Self
 
+from prefect_toapis.blocks.bucket_rules import bucket_and_key
 from prefect_toapis.blocks.s3_client import RETRY_SECONDS, StoreCapabilities, StoredObject
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.streaming import Reader, in_request_thread, in_transfer_thread
 from prefect_toapis.blocks.video_bucket import VideoBucket
+from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.client.media import HEAD, media_type
 from prefect_toapis.client.media_containers import container_check
 from prefect_toapis.client.media_facts import MediaFacts
-from prefect_toapis.client.urls import without_query
 from prefect_toapis.errors import DocumentDamaged
 from prefect_toapis.records.store import Entry
 
@@ -56,12 +57,10 @@ class BucketStore:
             credentials: None: boto3's default chain.
 
         Raises:
-            ValueError: The URI is invalid.
+            ValueError: The URI is invalid; the message omits it.
         """
-        folder, _, key = uri.rpartition("/")
-        if not key:
-            raise ValueError(f"{without_query(uri)!r}: give an object as s3://bucket/key")
-        return cls(VideoBucket.from_uri(folder, credentials)), key
+        name, key = bucket_and_key(uri)
+        return cls(VideoBucket(bucket_name=name, credentials=credentials)), key
 
     def uri(self, key: str = "") -> str:
         """Return the URI of a key; see `VideoBucket.uri`."""
@@ -78,6 +77,24 @@ class BucketStore:
             return await in_request_thread(partial(self.bucket.read, key, most))
         except ValueError:
             raise DocumentDamaged(self.uri(key), f"it is longer than {most:,} bytes") from None
+
+    async def read_given(self, key: str, most: int) -> bytes:
+        """Read an object that a user named. Raises like `VideoBucket.read`.
+
+        Args:
+            key: Of the object.
+            most: Maximum length in bytes.
+
+        Raises:
+            ValueError: It doesn't exist, or is longer; the message omits its URI.
+        """
+        found = await self.head(key)
+        if found and (fault := length_fault(found.size, most)):
+            raise ValueError(fault)
+        content = await in_request_thread(partial(self.bucket.read, key, most))
+        if content is None:
+            raise ValueError("there is no such object")
+        return content
 
     async def write(self, key: str, content: bytes, content_type: str) -> None:
         """Write an object, replacing an existing one. Raises like `VideoBucket.write`."""

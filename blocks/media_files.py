@@ -10,8 +10,8 @@ from prefect_toapis.client.errors import InvalidRequest
 from prefect_toapis.client.local_files import file_size, read_file, why_unreadable
 from prefect_toapis.client.media import HEAD, Kind, media_fault, size_fault
 from prefect_toapis.client.media_limits import MediaContent, media_content
+from prefect_toapis.client.plain_text import shown_line
 from prefect_toapis.client.references import reference
-from prefect_toapis.client.urls import without_query
 from prefect_toapis.records.store import LONGEST
 
 _LARGEST = 50 * 1024 * 1024  # bytes, of a clip ([D])
@@ -68,7 +68,7 @@ async def read_media(path: str, kind: Kind, credentials: S3Credentials | None = 
     if fault := media_fault(content[:HEAD], len(content), kind):
         raise InvalidRequest([f"{path}: {fault}"])
     # The name is sent with the upload, and stored with it.
-    return MediaFile(without_query(path).rpartition("/")[2], content, kind)
+    return MediaFile(path.rpartition("/")[2], content, kind)
 
 
 def read_object(uri: str) -> bytes | None:
@@ -81,7 +81,10 @@ def read_object(uri: str) -> bytes | None:
         ValueError: The URI is invalid, or the object is too large.
         StoreError: The bucket refuses, or is unavailable.
     """
-    store, key = BucketStore.for_uri(uri, None)
+    try:
+        store, key = BucketStore.for_uri(uri, None)
+    except ValueError as error:
+        raise ValueError(f"{shown_line(uri)}: {error}") from None
     return store.bucket.read(key, LONGEST)
 
 
@@ -93,8 +96,7 @@ def _read_local(path: str, kind: Kind) -> bytes:
         what = "there is no such file here; a URL starts with https://"
         raise InvalidRequest([f"{path}: {what}"]) from None
     except (OSError, ValueError) as error:
-        what = f"it can't be read: {why_unreadable(error)}"
-        raise InvalidRequest([f"{path}: {what}"]) from None
+        raise InvalidRequest([f"{path}: {why_unreadable(error)}"]) from None
     if fault := size_fault(size, kind):
         raise InvalidRequest([f"{path}: {fault}"])
     return content
@@ -103,12 +105,9 @@ def _read_local(path: str, kind: Kind) -> bytes:
 async def _read_s3(uri: str, kind: Kind, credentials: S3Credentials | None) -> bytes:
     try:
         store, key = BucketStore.for_uri(uri, credentials)
+        found = await store.head(key)
+        if found and (fault := size_fault(found.size, kind)):
+            raise ValueError(fault)  # noqa: TRY301 - as the others
+        return await store.read_given(key, _LARGEST)
     except ValueError as error:
-        raise InvalidRequest([str(error)]) from None
-    found = await store.head(key)
-    if found and (fault := size_fault(found.size, kind)):
-        raise InvalidRequest([f"{uri}: {fault}"])
-    content = await store.read(key) if found else None
-    if content is None:
-        raise InvalidRequest([f"{uri}: there is no such object"])
-    return content
+        raise InvalidRequest([f"{uri}: {error}"]) from None

@@ -167,7 +167,8 @@ class VideoBucket(Block):
             'videos'
         """
         name, prefix = bucket_and_prefix(uri)
-        return cls(bucket_name=name, prefix=prefix, credentials=credentials)
+        checked = checked_name(name), normalised_prefix(prefix)  # pydantic's message has a header
+        return cls(bucket_name=checked[0], prefix=checked[1], credentials=credentials)
 
     @classmethod
     def from_environment(cls) -> Self | None:

@@ -214,6 +214,8 @@ def _parsed(text: str, origin: str) -> Catalogue:
 
 
 def _valid(data: Any, origin: str) -> Catalogue:
+    if not isinstance(data, dict):
+        raise InvalidCatalogue(f"{origin}: expected models: with an entry for each")
     try:
         return Catalogue.model_validate(data)
     except ValidationError as error:

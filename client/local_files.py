@@ -72,8 +72,6 @@ def file_fault(path: str) -> str | None:
     """
     try:
         file_size(path)
-    except FileNotFoundError:
-        return "there is no such file"
     except (OSError, ValueError) as error:
         return why_unreadable(error)
     return None
@@ -96,15 +94,28 @@ def length_fault(length: int, most: int) -> str | None:
 
 
 def why_unreadable(error: OSError | ValueError) -> str:
-    """The message of an error of `read_file`, without the path."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    """Why a file can't be read, without its path, by an error of `read_file`.
+
+    Example:
+        >>> why_unreadable(PermissionError(13, "Permission denied", "cat.png"))
+        'no permission to read it'
+    """
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return str(error)
 
 
 def _expanded(path: str | os.PathLike[str]) -> Path:
+    if not os.fspath(path).strip():
+        raise ValueError("the path is empty")
     if "\0" in os.fspath(path):
         raise ValueError("a path can't contain NUL")
     if "://" in os.fspath(path):  # `Path` would change it so that a password isn't recognised
-        raise ValueError("it is a URL; give the path of a file")
+        raise ValueError("it is a URL, not the path of a file")
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -112,7 +112,7 @@ def is_file(text: str) -> bool:
         [True, True, True, False]
     """
     if text.startswith("s3://"):
-        return text != "s3://"
+        return True
     if "://" in text or text.startswith("data:") or is_reference(text) or _ROLE.fullmatch(text):
         return False
     if len(text) > _LONGEST or any(character in text for character in "\r\n\0"):  # likely base64

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -22,6 +21,7 @@ from pydantic_core import CoreSchema
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.form_schema import form
+from prefect_toapis.client.strict_model import StrictModel, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def not_boolean(value: Any) -> Any:
     return value
 
 
-class ModelFields(BaseModel):
+class ModelFields(StrictModel):
     """The fields that only some models have; the catalogue lists them.
 
     They are given like any other field (`mode="pro"`), and kept in `extra`.
@@ -76,6 +76,16 @@ class ModelFields(BaseModel):
         description="Fields of the model that this form doesn't have (JSON), such as "
         '{"mode": "pro", "audio": true}.',
     )
+
+    @classmethod
+    def instead_of(cls, name: str) -> str:
+        """Return what was probably meant by an unknown field, as words to add; else nothing."""
+        if name in VariantFields.model_fields:
+            return "; it belongs in a variant"
+        if name in SceneFields.model_fields:
+            return "; it belongs in a scene"
+        own = filter(is_model_field, Catalogue.current().fields)
+        return did_you_mean(name, cls.model_fields) or did_you_mean(name, own)
 
     @model_validator(mode="before")
     @classmethod

@@ -21,8 +21,9 @@ from prefect_toapis.flows.publish import publish_faults
 from prefect_toapis.flows.run_names import run_facts
 from prefect_toapis.flows.shards import shard_faults
 from prefect_toapis.planning.casting import creation_request
+from prefect_toapis.planning.faults import SceneFault, merged, without_numbers
 from prefect_toapis.planning.file_references import content_faults
-from prefect_toapis.planning.labels import batch_name
+from prefect_toapis.planning.labels import batch_name, rows_by_scene
 from prefect_toapis.planning.plan import Plan, plan_batch
 from prefect_toapis.planning.price_files import prices_in_use
 from prefect_toapis.planning.pricing import (
@@ -127,14 +128,16 @@ async def _refused(spec: BatchSpec, name: str, faults: list[str]) -> InvalidBatc
 
 
 def _content_faults(plan: Plan, sources: Sources) -> list[str]:
-    """Return each file that a model rejects, once."""
+    """Return the files that models reject, with the shots that need them."""
+    rows = rows_by_scene(plan.spec)
     found = [
-        fault
+        SceneFault(str(fault), shot.label, row, without_numbers(fault.why) if row else "")
         for shot in plan.shots
         for request in shot.candidates
         for fault in content_faults(request, sources.contents, sources.files)
+        for row in [rows.get(shot.scene, 0)]
     ]
-    return list(dict.fromkeys(found))
+    return merged(found, plan.spec.table_rows.table)
 
 
 async def cost_of_run(batch: Batch, prices: Sequence[Price]) -> Cost:

@@ -12,15 +12,17 @@ from pydantic import ValidationError
 from prefect_toapis.blocks import BucketStore, VideoBucket
 from prefect_toapis.blocks.media_files import read_media
 from prefect_toapis.client.errors import InvalidRequest, ToAPIsError
-from prefect_toapis.client.local_files import length_fault, read_file
+from prefect_toapis.client.local_files import length_fault, read_file, why_unreadable
 from prefect_toapis.client.media_limits import MediaContent
+from prefect_toapis.client.plain_text import shown_line
 from prefect_toapis.client.references import reference, references_in
 from prefect_toapis.errors import StoreError
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import bucket_or_default
-from prefect_toapis.planning.file_references import File, files_in, with_references
+from prefect_toapis.planning.faults import SceneFault, merged
+from prefect_toapis.planning.file_references import File, file_faults, files_in, with_references
 from prefect_toapis.planning.identity import FOLDER_ID
-from prefect_toapis.planning.labels import is_batch_name
+from prefect_toapis.planning.labels import is_batch_name, rows_by_scene, scene_labels
 from prefect_toapis.planning.spec import BatchSpec, Scene
 from prefect_toapis.planning.spec_files import open_spec
 from prefect_toapis.planning.spec_tables import TABLE_BYTES, Table, read_table
@@ -50,7 +52,7 @@ async def read_spec_file(path: str, bucket: VideoBucket | None) -> tuple[BatchSp
         path = await _located(path, bucket)
         spec = open_spec(await _read(path, bucket), path)
     except _UNREADABLE as error:
-        return BatchSpec(), [f"spec {path}: {error}"]
+        return BatchSpec(), [_unreadable("spec", path, error)]
     if spec.table_path:
         spec = spec.with_scenes(await _read_table(spec.table_path, bucket))
     return spec.batch()
@@ -80,12 +82,12 @@ class FilesRead(NamedTuple):
         references: To each file's content; unreadable files have one, too, so that the rest of
             the batch can be checked.
         contents: What is known of each content, by reference.
-        faults: Of files that are missing or not accepted by the API.
+        reasons: Why files are missing or not accepted by the API.
     """
 
     references: dict[File, str]
     contents: dict[str, MediaContent]
-    faults: list[str]
+    reasons: dict[File, str]
 
 
 async def read_sources(spec: BatchSpec, bucket: VideoBucket) -> Sources:
@@ -96,38 +98,40 @@ async def read_sources(spec: BatchSpec, bucket: VideoBucket) -> Sources:
         bucket: Contains earlier batches; its credentials are used for `s3://` files.
     """
     found = await read_files(files_in(spec), bucket)
+    faults = file_faults(spec, found.reasons)
     spec = with_references(spec, found.references)
     tasks, unknown = await _read_sources(spec, BucketStore(bucket))
     files = {reference: file for file, reference in found.references.items()}
-    return Sources(with_task_ids(spec, tasks), files, found.contents, found.faults + unknown)
+    return Sources(with_task_ids(spec, tasks), files, found.contents, faults + unknown)
 
 
-async def read_files(files: dict[File, str], bucket: VideoBucket) -> FilesRead:
+async def read_files(files: Iterable[File], bucket: VideoBucket) -> FilesRead:
     """Read files.
 
     Args:
-        files: Each with the field that refers to it, for messages.
+        files: To read, each once.
         bucket: Its credentials are used for `s3://` files.
     """
     at_once = asyncio.Semaphore(_READS_AT_ONCE)
     contents: dict[str, MediaContent] = {}
-    faults: list[str] = []
+    reasons: dict[File, str] = {}
 
-    async def read(file: File, field: str) -> str:
+    async def read(file: File) -> str:
         try:
             async with at_once:
                 media = await read_media(file.path, file.kind, bucket.credentials)
         except InvalidRequest as error:
-            faults.extend(f"{field}: {fault}" for fault in error.faults)
+            reasons[file] = error.message.removeprefix(shown_line(f"{file.path}: "))
         except StoreError as error:
-            faults.append(f"{field}: {error.as_fault}")
+            reasons[file] = error.as_fault
         else:
             contents[media.reference] = media.facts
             return media.reference
         return reference(sha256(file.path.encode()).hexdigest())
 
-    references = await asyncio.gather(*[read(file, field) for file, field in files.items()])
-    return FilesRead(dict(zip(files, references, strict=True)), contents, faults)
+    files = list(files)
+    references = await asyncio.gather(*map(read, files))
+    return FilesRead(dict(zip(files, references, strict=True)), contents, reasons)
 
 
 async def upload_files(
@@ -258,61 +262,77 @@ async def _read_table(path: str, bucket: VideoBucket | None) -> Table:
     try:
         return read_table(await _read(path, bucket), name)
     except _UNREADABLE as error:
-        return Table(name, faults=[f"scenes {path}: {error}"])
+        return Table(name, faults=[_unreadable("scenes", path, error)])
+
+
+def _unreadable(what: str, path: str, error: Exception) -> str:
+    if isinstance(error, StoreError):  # it names the object
+        return f"{what}: {error.as_fault}"
+    why = why_unreadable(error) if isinstance(error, (OSError, ValueError)) else str(error)
+    return f"{what} {path}: {why}"
 
 
 async def _read(path: str, bucket: VideoBucket | None) -> bytes:
     if not path.startswith("s3://"):
         return await asyncio.to_thread(read_file, path, TABLE_BYTES)
     store, key = BucketStore.for_uri(path, (await bucket_or_default(bucket)).credentials)
-    found = await store.head(key)
-    if found and (fault := length_fault(found.size, TABLE_BYTES)):
-        raise ValueError(fault)
-    content = await store.read(key) if found else None
-    if content is None:
-        raise ValueError("there is no such object")
-    return content
+    return await store.read_given(key, TABLE_BYTES)
+
+
+class _Source(NamedTuple):
+    """The earlier shot that a scene is made from, as the scene's field names it."""
+
+    text: str
+    field: str
+    shot: EarlierShot
+    scene: str
+    row: int
+
+    def fault(self, text: str, *, kind: str = "") -> SceneFault:
+        return SceneFault(text, f'scene "{self.scene}"', self.row, kind)
+
+
+def _sources(spec: BatchSpec) -> list[_Source]:
+    rows = rows_by_scene(spec)
+    return [
+        _Source(text, field, shot, label, rows.get(label, 0))
+        for label, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True)
+        for field, text in (("remix_of", scene.remix_of), ("extends", scene.extends))
+        if text and (shot := earlier_shot(text))
+    ]
 
 
 async def _read_sources(spec: BatchSpec, store: BucketStore) -> tuple[dict[str, str], list[str]]:
     """Return the task ids of earlier shots that scenes are made from, and the faults."""
-    named = {
-        source: (field, shot)
-        for scene in spec.scenes
-        for field, source in (("remix_of", scene.remix_of), ("extends", scene.extends))
-        if source and (shot := earlier_shot(source))
+    sources = _sources(spec)
+    manifests = {
+        batch: await _manifest_or_fault(batch, store)
+        for batch in dict.fromkeys(source.shot.batch for source in sources)
     }
     tasks: dict[str, str] = {}
-    faults: list[str] = []
-    fields = {shot.batch: field for field, shot in named.values()}
-    manifests = await _read_manifests(fields, store, faults)
-    for source, (field, shot) in named.items():
-        if shot.batch not in manifests:
+    faults: list[SceneFault] = []
+    for source in sources:
+        manifest = manifests[source.shot.batch]
+        if isinstance(manifest, str):
+            faults.append(source.fault(f"{source.field}: {manifest}"))
             continue
         try:
-            tasks[source] = task_of(shot, manifests[shot.batch].rows)
+            tasks[source.text] = task_of(source.shot, manifest.rows)
         except ValueError as error:
-            faults.append(f"{field}={source}: {error}")
-    return tasks, faults
+            kind = str(error).replace(source.shot.shot, "") if source.row else ""
+            faults.append(source.fault(f"{source.field}={source.text}: {error}", kind=kind))
+    return tasks, merged(faults, spec.table_rows.table)
 
 
-async def _read_manifests(
-    fields: Mapping[str, str], store: BucketStore, faults: list[str]
-) -> dict[str, Manifest]:
-    """Read the manifests of batches, each given with the field that names it, for faults."""
-    found: dict[str, Manifest] = {}
-    for batch, field in fields.items():
-        uri = store.bucket.uri(f"{batch}/{MANIFEST_FILE}")
-        try:
-            if manifest := await _read_manifest(batch, store):
-                found[batch] = manifest
-            else:
-                faults.append(f"{field}: there is no {uri}")
-        except ValidationError:  # its text contains the values
-            faults.append(f"{field}: {uri} can't be read: it is damaged, or of a later version")
-        except (StoreError, ValueError) as error:
-            faults.append(f"{field}: {uri} can't be read: {error}")
-    return found
+async def _manifest_or_fault(batch: str, store: BucketStore) -> Manifest | str:
+    """Return the manifest of a batch, or why it can't be read."""
+    uri = store.bucket.uri(f"{batch}/{MANIFEST_FILE}")
+    try:
+        return await _read_manifest(batch, store) or f"there is no {uri}"
+    except ValidationError:  # its text contains the values
+        return f"{uri} can't be read: it is damaged, or of a later version"
+    except (StoreError, ValueError) as error:
+        return f"{uri} can't be read: {error}"
 
 
 async def _read_manifest(batch: str, store: BucketStore) -> Manifest | None:

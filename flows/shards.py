@@ -29,8 +29,11 @@ from prefect_toapis.flows.outcomes import Outcomes
 from prefect_toapis.flows.progress import Progress, progress_artifact, render_time_history
 from prefect_toapis.flows.run_names import shard_name
 from prefect_toapis.flows.runner import run_shots
+from prefect_toapis.planning.faults import SceneFault, merged
+from prefect_toapis.planning.labels import rows_by_scene
 from prefect_toapis.planning.plan import Plan, Shot
 from prefect_toapis.planning.settings import LimitSettings, RunSettings
+from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.records.inventory import take_inventory
 from prefect_toapis.records.layout import plan_key
 from prefect_toapis.records.plan_file import read_plan
@@ -60,21 +63,27 @@ def split(shot_ids: Sequence[str], count: int) -> list[list[str]]:
     return [list(shot_ids[number::count]) for number in range(count)]
 
 
-def signed_url_faults(shots: Iterable[Shot]) -> list[str]:
-    """Return a fault for each shot with a signed URL: other runs can't make it.
+def signed_url_faults(shots: Iterable[Shot], spec: BatchSpec) -> list[str]:
+    """Return the shots with a signed URL: other runs can't make them.
 
     Those runs read the plan in the bucket, which contains URLs without signatures.
 
     Args:
         shots: To be made.
+        spec: Of the batch.
     """
-    return [
-        f"{shot.label}: it has a signed URL, and a batch in shards is read from its plan, where "
-        "signatures aren't kept; name the file itself (a path, or s3://bucket/key), or leave "
+    rows = rows_by_scene(spec)
+    text = (
+        "it has a signed URL, and a batch in shards is read from its plan, where signatures "
+        "aren't kept; name the file itself (a path, or s3://bucket/key), or leave "
         "settings.shards.size empty"
+    )
+    signed = [
+        SceneFault(text, shot.label, rows.get(shot.scene, 0))
         for shot in shots
         if shot.unsigned().candidates != shot.candidates
     ]
+    return merged(signed, spec.table_rows.table)
 
 
 async def shard_faults(batch: Batch) -> list[str]:
@@ -86,7 +95,7 @@ async def shard_faults(batch: Batch) -> list[str]:
     blocks = _blocks(batch).items()
     unsaved = [_unsaved(name, block) for name, block in blocks if not saved_name(block)]
     missing = await _missing(batch.settings.shards.deployment)
-    return [*unsaved, *missing, *signed_url_faults(batch.to_buy)]
+    return [*unsaved, *missing, *signed_url_faults(batch.to_buy, batch.plan.spec)]
 
 
 async def run_in_shards(batch: Batch, outcomes: Outcomes) -> None:

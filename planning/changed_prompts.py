@@ -8,6 +8,7 @@ from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.request_rules import MOST_CHARACTERS, check
 from prefect_toapis.planning.casting import NO_CAST, resolve, roles_in
+from prefect_toapis.planning.faults import merged
 from prefect_toapis.planning.identity import shot_id
 from prefect_toapis.planning.plan import Shot, duplicate_faults, placed_shot
 
@@ -64,7 +65,7 @@ def with_prompts(shots: Sequence[Shot], prompts: Mapping[str, str], destination:
         for request in shot.candidates
         for fault in check(request, Catalogue.current())
     ]
-    return Changed(changed, list(dict.fromkeys([*faults, *duplicate_faults(changed)])))
+    return Changed(changed, list(dict.fromkeys([*faults, *merged(duplicate_faults(changed))])))
 
 
 def _fault(shot: Shot, prompt: str) -> str | None:

@@ -37,28 +37,25 @@ def as_sent(scene: Scene, request: VideoRequest) -> GenerationRequest:
 
 
 def derived_faults(
-    scene: Scene, label: str, asked: Iterable[tuple[str, VideoRequest]]
-) -> list[str]:
-    """Return what a scene asks of an earlier video that isn't possible.
+    scene: Scene, asked: Iterable[tuple[str, VideoRequest]]
+) -> list[tuple[str, str]]:
+    """Return what a scene asks of an earlier video that isn't possible, each with the variant.
 
     Args:
         scene: Names an earlier video.
-        label: Of the scene.
         asked: The scene with each variant, by the variant's label.
     """
-    faults: list[str] = []
+    faults: list[tuple[str, str]] = []
     if scene.remix_of is not None and scene.extends is not None:
-        faults.append(f'scene "{label}": give either remix_of or extends, not both')
+        faults.append(("", "give either remix_of or extends, not both"))
     allowed = _kind(scene).model_fields.keys() - {"task_id", "operation"}
     for name, request in asked:
         own = request.extra.keys() - _OWN
         if others := (request.distinctive().keys() - allowed) | own:
             fields = printable(", ".join(sorted(others)), _FIELDS_SHOWN)
             what = "a remix" if scene.extends is None else "an extension"
-            faults.append(
-                f'scene "{label}" with {name}: {fields}: not allowed in {what}; '
-                f"it takes only {', '.join(sorted(allowed))}"
-            )
+            takes = f"it takes only {', '.join(sorted(allowed))}"
+            faults.append((name, f"{fields}: not allowed in {what}; {takes}"))
     return faults
 
 

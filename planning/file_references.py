@@ -15,7 +15,8 @@ from prefect_toapis.client.model_rules import FieldRule
 from prefect_toapis.client.references import is_file, references_by_place, rule_at, with_files
 from prefect_toapis.client.request_fields import SceneFields, VariantFields
 from prefect_toapis.client.requests import Request, VideoRequest
-from prefect_toapis.planning.labels import scene_labels, variant_labels
+from prefect_toapis.planning.faults import SceneFault, merged, without_numbers
+from prefect_toapis.planning.labels import rows_by_scene, scene_labels, variant_labels
 from prefect_toapis.planning.spec import BatchSpec, Character, Variant
 
 Change = Callable[[str, Kind], str]
@@ -31,22 +32,52 @@ class File(NamedTuple):
     kind: Kind
 
 
-def files_in(spec: BatchSpec) -> dict[File, str]:
-    """Return the files that a batch names, each with the first place that names it.
+class Place(NamedTuple):
+    """What names a file: `scene "tram"`, and its row in a table; 0 if it is in none."""
+
+    name: str
+    row: int = 0
+
+
+def files_in(spec: BatchSpec) -> dict[File, list[Place]]:
+    """Return the files that a batch names, each with all that name it.
 
     Example:
         >>> scene = {"name": "tram", "prompt": "Ride", "image_urls": ["./a.png"]}
         >>> files_in(BatchSpec.model_validate({"scenes": [scene]}))
-        {File(path='./a.png', kind='image'): 'scene "tram"'}
+        {File(path='./a.png', kind='image'): [Place(name='scene "tram"', row=0)]}
     """
-    found: dict[File, str] = {}
+    found: dict[File, list[Place]] = {}
+    rows = rows_by_scene(spec)
     for label, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
-        _of_scene(scene, _noting(found, f'scene "{label}"'))
+        _of_scene(scene, _noting(found, Place(f'scene "{label}"', rows.get(label, 0))))
     for label, variant in zip(variant_labels(spec.variants), spec.variants, strict=True):
-        _of_variant(variant, _noting(found, f'variant "{label}"'))
+        _of_variant(variant, _noting(found, Place(f'variant "{label}"')))
     for character in spec.characters:
-        _of_character(character, _noting(found, f'character "{character.name}"'))
+        _of_character(character, _noting(found, Place(f'character "{character.name}"')))
     return found
+
+
+def file_faults(spec: BatchSpec, reasons: Mapping[File, str]) -> list[str]:
+    """Return what is wrong with files, with the places that name them.
+
+    Args:
+        spec: Names the files.
+        reasons: What is wrong with each, with or without its path.
+
+    Example:
+        >>> scene = {"name": "tram", "prompt": "Ride", "image_urls": ["./a.png"]}
+        >>> spec = BatchSpec.model_validate({"scenes": [scene]})
+        >>> file_faults(spec, {File("./a.png", "image"): "it is empty"})
+        ['scene "tram": ./a.png: it is empty']
+    """
+    found = [
+        _file_fault(file, place, reasons[file])
+        for file, places in files_in(spec).items()
+        if file in reasons
+        for place in places
+    ]
+    return merged(found, spec.table_rows.table)
 
 
 def map_files(spec: BatchSpec, change: Change) -> BatchSpec:
@@ -67,8 +98,8 @@ def with_references(spec: BatchSpec, references: Mapping[File, str]) -> BatchSpe
 
 def files_of(request: VideoRequest) -> list[File]:
     """Return the files that a request names."""
-    found: dict[File, str] = {}
-    map_request(request, _noting(found, "the request"))
+    found: dict[File, list[Place]] = {}
+    map_request(request, _noting(found, Place("the request")))
     return list(found)
 
 
@@ -79,9 +110,27 @@ def map_request(request: VideoRequest, change: Change) -> VideoRequest:
     return _of_scene(without_own, change).model_copy(update={"extra": extra})
 
 
+class FileFault(NamedTuple):
+    """Why the model of a request rejects a file.
+
+    Args:
+        field: That names it, such as `image_urls[0]`.
+        path: Of the file.
+        why: With the model.
+    """
+
+    field: str
+    path: str
+    why: str
+
+    def __str__(self) -> str:
+        """Field, path and reason, on one line."""
+        return f"{self.field}: {self.path}: {self.why}"
+
+
 def content_faults(
     request: Request, contents: Mapping[str, MediaContent], files: Mapping[str, File]
-) -> list[str]:
+) -> list[FileFault]:
     """Return why the model of a request rejects files that it refers to.
 
     Args:
@@ -91,7 +140,7 @@ def content_faults(
     """
     rules = _rules_of(request)
     return [
-        f"{place}: {files[found].path}: {fault} ({request.model})"
+        FileFault(place, files[found].path, f"{fault} ({request.model})")
         for place, found in references_by_place(request)
         if (rule := rule_at(place, rules)) and rule.limits and found in contents
         if (fault := rule.limits.fault(contents[found]))
@@ -127,11 +176,8 @@ def foreign_files(spec: BatchSpec, folder: str) -> list[str]:
         >>> foreign_files(BatchSpec.model_validate({"scenes": [scene]}), "s3://studio/specs")
         ['scene "ride": /etc/tram.png: a spec in S3 can only name files in S3']
     """
-    return [
-        f"{source}: {file.path}: a spec in S3 can only name files in S3"
-        for file, source in files_in(spec).items()
-        if escapes_to_local_disk(folder, file.path)
-    ]
+    foreign = [file for file in files_in(spec) if escapes_to_local_disk(folder, file.path)]
+    return file_faults(spec, dict.fromkeys(foreign, "a spec in S3 can only name files in S3"))
 
 
 def escapes_to_local_disk(folder: str, path: str) -> bool:
@@ -140,16 +186,39 @@ def escapes_to_local_disk(folder: str, path: str) -> bool:
 
 
 def joined(folder: str, path: str) -> str:
-    """Join a relative path to a folder or `s3://` prefix; absolute paths are unchanged."""
+    """Join a relative path to a folder or `s3://` prefix; absolute paths are unchanged.
+
+    In S3, only the `.` and `..` of the path are resolved: other parts of a key are taken as they
+    are, also empty ones.
+
+    Example:
+        >>> joined("s3://studio/a//specs", "../stills//tram 1.png")
+        's3://studio/a//stills//tram 1.png'
+    """
     if path.startswith(("s3://", "/", "~")):
         return path
-    scheme, mark, rest = folder.rpartition("://")
-    return f"{scheme}{mark}{posixpath.normpath(posixpath.join(rest, path))}"
+    if not folder.startswith("s3://"):
+        return posixpath.normpath(posixpath.join(folder, path))
+    bucket, *parts = folder.removeprefix("s3://").split("/")
+    for part in path.split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return f"s3://{'/'.join([bucket, *parts])}"
 
 
-def _noting(found: dict[File, str], source: str) -> Change:
+def _file_fault(file: File, place: Place, reason: str) -> SceneFault:
+    text = reason if file.path in reason else f"{file.path}: {reason}"  # as errors of S3
+    kind = without_numbers(reason.replace(file.path, "")) if place.row else ""
+    return SceneFault(text, place.name, place.row, kind)
+
+
+def _noting(found: dict[File, list[Place]], place: Place) -> Change:
     def note(path: str, kind: Kind) -> str:
-        found.setdefault(File(path, kind), source)
+        places = found.setdefault(File(path, kind), [])
+        if place not in places[-1:]:  # it may name a file twice
+            places.append(place)
         return path
 
     return note

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.planning.spec import Cast, Scene, Variant
+from prefect_toapis.planning.spec import BatchSpec, Cast, Scene, Variant
 
 _OWN_SHOWN = 10  # characters of a value in a label
 _SLUG = 40  # characters at most
@@ -46,6 +46,11 @@ def slug(text: str) -> str:
 def scene_labels(scenes: Sequence[Scene]) -> list[str]:
     """Return each scene's name, or else the first words of its prompt, or its number."""
     return _distinct([scene.name.strip() or slug(_first_words(scene)) for scene in scenes], "scene")
+
+
+def rows_by_scene(spec: BatchSpec) -> dict[str, int]:
+    """Return the row of each scene that is from a table, by the scene's label."""
+    return dict(zip(scene_labels(spec.scenes), spec.table_rows.numbers, strict=False))
 
 
 def variant_labels(variants: Sequence[Variant]) -> list[str]:

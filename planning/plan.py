@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.errors import ToAPIsError
-from prefect_toapis.client.request_rules import MOST_CHARACTERS, check, ignored, unchecked
+from prefect_toapis.client.request_rules import check, ignored, unchecked
 from prefect_toapis.client.requests import (
     GenerationRequest,
     VideoRequest,
@@ -20,23 +21,23 @@ from prefect_toapis.planning.casting import (
     resolve,
     resolve_casts,
     resolve_url,
-    resolved_length,
-    role_of_url,
-    roles_in,
-    unfilled,
-    url_fault,
 )
 from prefect_toapis.planning.combining import fallback_requests, requested
-from prefect_toapis.planning.derived_videos import as_sent, derived_faults
+from prefect_toapis.planning.derived_videos import as_sent
+from prefect_toapis.planning.faults import SceneFault, merged, without_numbers
 from prefect_toapis.planning.file_references import File
 from prefect_toapis.planning.identity import FOLDER_ID, business_id, shot_id
-from prefect_toapis.planning.labels import scene_labels, shot_label, slug, variant_labels
+from prefect_toapis.planning.labels import (
+    rows_by_scene,
+    scene_labels,
+    shot_label,
+    slug,
+    variant_labels,
+)
+from prefect_toapis.planning.products import Part, product_of, scene_faults, too_much_of
 from prefect_toapis.planning.spec import BatchSpec, Character, Scene, Variant
 
 SINGLE = "requests"  # the folder of requests that belong to no batch
-MOST_SHOTS = 100_000  # of a batch
-
-_MOST_TRIED = 500_000  # casts times distinct sets of roles: takes a few seconds
 _SAMPLE = 2_000  # shots of a plan that is too large, checked for other faults
 
 
@@ -193,7 +194,7 @@ def plan_batch(
         ['a-dog / sora-2']
     """
     catalogue = Catalogue.current()
-    known = made or {}
+    known, rows = made or {}, rows_by_scene(spec)
     casts, faults = resolve_casts(spec.characters, spec.casts, known, private=private)
     unmade = {
         known_as(character): character
@@ -205,14 +206,15 @@ def plan_batch(
     if not spec.variants:
         faults.append("variants: empty; omit the field to use the default")
     casting = Filling(casts)
-    product = _product(spec, casting, faults)
-    too_much = _too_much(spec, product, casting)
+    wrong: list[SceneFault] = []
+    product = product_of(spec, casting, wrong, rows)
+    too_much = too_much_of(spec, product, casting)
     shots: list[Shot] = []
     missing: dict[str, list[Character]] = {}
     for part in product:
         if too_much and len(shots) >= _SAMPLE:
             break
-        faults += _scene_faults(part)
+        wrong += scene_faults(part)
         for shot, cast in _shots(part, batch, destination):
             shots.append(shot)
             if needed := _needed(cast, unmade):
@@ -221,34 +223,12 @@ def plan_batch(
                 break
     notes = _notes(spec, shots, catalogue)
     plan = Plan(batch, shots, faults, notes, missing, spec, destination, known)
-    faults += _request_faults(shots, catalogue, private=private)
-    faults += duplicate_faults(shots)
+    wrong += _request_faults(shots, catalogue, rows, private=private)
+    wrong += duplicate_faults(shots, rows)
+    faults += merged(wrong, spec.table_rows.table)
     if too_much:
         faults.append(too_much)
     return plan
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A scene with the casts and variants that it is multiplied by."""
-
-    label: str
-    scene: Scene
-    casts: Sequence[ResolvedCast]
-    variants: Sequence[tuple[str, Variant]]
-
-    @property
-    def videos(self) -> int:
-        """The number of videos."""
-        derived = self.scene.source is not None
-        return len(self.casts) * sum(
-            variant.takes * (1 if derived else variant.most_outputs) for _, variant in self.variants
-        )
-
-    @property
-    def shots(self) -> int:
-        """The number of shots."""
-        return len(self.casts) * sum(variant.takes for _, variant in self.variants)
 
 
 def single_shot(request: GenerationRequest, destination: str) -> Shot:
@@ -272,40 +252,7 @@ def single_shot(request: GenerationRequest, destination: str) -> Shot:
     return placed_shot(request, labels, SINGLE, identity, 1)
 
 
-def _product(spec: BatchSpec, filling: Filling, faults: list[str]) -> list[_Part]:
-    """Return the scenes with their casts and variants, not yet multiplied."""
-    variants = list(zip(variant_labels(spec.variants), spec.variants, strict=True))
-    parts: list[_Part] = []
-    for label, scene in zip(scene_labels(spec.scenes), spec.scenes, strict=True):
-        if filling.tried > _MOST_TRIED:
-            break
-        roles = _roles(scene)
-        casts = filling.of(roles)
-        if not casts:
-            faults.append(_unfilled(label, roles, filling.roles))
-            casts = [unfilled(roles)]
-        parts.append(_Part(label, scene, casts, variants))
-    return parts
-
-
-def _too_much(spec: BatchSpec, product: Sequence[_Part], filling: Filling) -> str | None:
-    """Return why a plan is too large, without building it; None if it isn't."""
-    videos, is_cut = sum(part.videos for part in product), filling.tried > _MOST_TRIED
-    if videos > spec.max_videos:
-        count = f"at least {videos}" if is_cut else f"{videos}"
-        return f"max_videos={spec.max_videos}: the plan has {count} videos; raise it if intended"
-    if is_cut:
-        return (
-            "too many combinations of roles and casts to try "
-            f"(limit: {_MOST_TRIED:,}); split the batch"
-        )
-    shots = sum(part.shots for part in product)
-    if shots > MOST_SHOTS:
-        return f"{shots:,} shots exceed the limit of {MOST_SHOTS:,} per batch; split the batch"
-    return None
-
-
-def _shots(part: _Part, batch: str, destination: str) -> Iterator[tuple[Shot, ResolvedCast]]:
+def _shots(part: Part, batch: str, destination: str) -> Iterator[tuple[Shot, ResolvedCast]]:
     """Yield the shots of a scene, each with its cast."""
     for variant_name, variant in part.variants:
         asked = requested(part.scene, variant)
@@ -363,77 +310,51 @@ def placed_shot(
     )
 
 
-def _roles(scene: Scene) -> list[str]:
-    """Return the roles that a scene names in its prompt or `character_url`."""
-    by_url = role_of_url(scene.character_url)
-    return list(dict.fromkeys([*roles_in(scene.prompt), *([by_url] if by_url else [])]))
-
-
-def _scene_faults(part: _Part) -> list[str]:
-    """Return the faults of a scene that can't be found in its requests."""
-    scene, where = part.scene, f'scene "{part.label}" with'
-    faults = [
-        f"{where} {cast.label}: {fault}"
-        for cast in part.casts
-        for fault in _cast_faults(scene, cast)
-    ]
-    if scene.source is None:
-        return faults
-    faults += [
-        f"{where} {name}: a remix or an extension takes no fallbacks"
-        for name, variant in part.variants
-        if variant.fallbacks
-    ]
-    asked = [(name, requested(scene, variant)) for name, variant in part.variants]
-    return faults + derived_faults(scene, part.label, asked)
-
-
-def _cast_faults(scene: Scene, cast: ResolvedCast) -> Iterator[str]:
-    if fault := url_fault(scene.character_url, cast):
-        yield f"character_url: {fault}"
-    if (length := resolved_length(scene.prompt, cast)) > MOST_CHARACTERS:
-        yield f"prompt: {length:,} characters exceed the limit of {MOST_CHARACTERS:,}"
-
-
 def _needed(cast: ResolvedCast, unmade: Mapping[str, Character]) -> list[Character]:
     playing = dict.fromkeys(name for role in cast.roles.values() for name in role)
     return [unmade[name] for name in playing if name in unmade]
 
 
-def _request_faults(shots: Sequence[Shot], catalogue: Catalogue, *, private: bool) -> list[str]:
-    """Return each broken rule once, with the shots that break it."""
-    broken: dict[str, list[str]] = {}
+def _request_faults(
+    shots: Sequence[Shot], catalogue: Catalogue, rows: Mapping[str, int], *, private: bool
+) -> Iterator[SceneFault]:
+    """Yield each rule that a shot breaks.
+
+    Args:
+        shots: Of a batch.
+        catalogue: The known models.
+        rows: Of the scenes that are from a table, by label. A rule that many rows break is one
+            fault, whatever their values.
+        private: Whether the API is at a private address, so that private URLs are allowed.
+    """
     for shot in shots:
+        row = rows.get(shot.scene, 0)
         for request in shot.candidates:
             for fault in check(request, catalogue, private=private):
-                broken.setdefault(str(fault), []).append(shot.label)
-    return [
-        f"{labels[0]}{f' (and {len(labels) - 1} more)' if labels[1:] else ''}: {fault}"
-        for fault, labels in broken.items()
-    ]
+                kind = without_numbers(f"{fault.field} {fault.rule}") + fault.model
+                yield SceneFault(str(fault), shot.label, row, kind if row else "")
 
 
-def duplicate_faults(shots: Sequence[Shot]) -> list[str]:
-    """Return a fault for each shot that is planned more than once."""
+def duplicate_faults(
+    shots: Sequence[Shot], rows: Mapping[str, int] = MappingProxyType({})
+) -> Iterator[SceneFault]:
+    """Yield the shots that are planned more than once.
+
+    Args:
+        shots: Of a batch.
+        rows: Of the scenes that are from a table, by label.
+    """
     first: dict[str, Shot] = {}
-    faults: list[str] = []
     for shot in shots:
         other = first.setdefault(shot.shot_id, shot)
-        if other is not shot:
-            faults.append(
-                f"{other.label} and {shot.label}: duplicate shot; "
-                "to buy several takes, set takes on the variant"
-            )
-    return faults
-
-
-def _unfilled(label: str, roles: Sequence[str], filled: Collection[str]) -> str:
-    missing = [role for role in roles if role not in filled] or roles
-    names = ", ".join(f"{{{role}}}" for role in missing)
-    return (
-        f'scene "{label}": no cast fills {names}; add the role to a cast, '
-        f"or write {{{{{missing[0]}}}}} for literal braces"
-    )
+        if other is shot:
+            continue
+        text = "duplicate shot; to buy several takes, set takes on the variant"
+        about = f"{other.label} and {shot.label}"
+        # The cause is a scene given twice, or else a variant.
+        cause = other.scene if other.scene != shot.scene else f"{other.variant} {shot.variant}"
+        for scene in dict.fromkeys([other.scene, shot.scene]):
+            yield SceneFault(text, about, rows.get(scene, 0), cause)
 
 
 def _notes(spec: BatchSpec, shots: Sequence[Shot], catalogue: Catalogue) -> list[str]:

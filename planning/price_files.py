@@ -74,6 +74,8 @@ def read_prices(text: str, origin: str) -> tuple[Price, ...]:
         'second'
     """
     data = _document(text, origin).data
+    if not isinstance(data, (list, dict)):
+        raise InvalidPrices(f"{origin}: expected prices: with a list")
     try:
         found = _PriceFile.model_validate({"prices": data} if isinstance(data, list) else data)
     except ValidationError as error:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator
 
 from prefect_toapis.client.account_replies import CREDITS_PER_USD, Balance
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.request_fields import Model, not_boolean
 from prefect_toapis.client.requests import CharacterRequest, DerivedRequest, Request
+from prefect_toapis.client.strict_model import StrictModel
 from prefect_toapis.planning.price_conditions import (
     MOST_CONDITIONS,
     REMIX_OF,
@@ -33,7 +34,7 @@ _AUTOMATIC = (0, -1)  # durations that the model chooses itself ([D])
 _DECIMALS = 6  # of a credit: 3 * 0.1 is 0.3, without floating-point noise
 
 
-class Price(BaseModel):
+class Price(StrictModel):
     """The price of a model, as provided by the user.
 
     Example:
@@ -44,7 +45,7 @@ class Price(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     model: Model = Field(
         min_length=1,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prefect_toapis.planning.plan import MOST_SHOTS, Plan, Shot, plan_batch
+from prefect_toapis.planning.plan import Plan, Shot, plan_batch
+from prefect_toapis.planning.products import MOST_SHOTS
 
 
 def possible_retakes(plan: Plan) -> dict[str, Shot]:

@@ -9,6 +9,7 @@ from prefect_toapis.client.allowance import AccountGroup
 from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.request_fields import not_boolean
 from prefect_toapis.client.sendable_values import Name, Text
+from prefect_toapis.client.strict_model import StrictModel
 from prefect_toapis.client.urls import base_url_fault
 from prefect_toapis.planning.pricing import MAX_CREDITS, Price
 
@@ -44,7 +45,7 @@ FLAT_NAMES: Mapping[str, tuple[str, str]] = {
 }
 
 
-class PollingSettings(BaseModel):
+class PollingSettings(StrictModel):
     """When the status of a generation is queried, and for how long.
 
     Example:
@@ -53,7 +54,7 @@ class PollingSettings(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     first_seconds: Seconds = Field(
         default=5, gt=0, description="Seconds before the first status query of a generation."
@@ -81,7 +82,7 @@ class PollingSettings(BaseModel):
     )(not_boolean)
 
 
-class RetrySettings(BaseModel):
+class RetrySettings(StrictModel):
     """What is retried, how often and for how long.
 
     Example:
@@ -90,7 +91,7 @@ class RetrySettings(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     client_seconds: Seconds = Field(
         default=60,
@@ -112,7 +113,7 @@ class RetrySettings(BaseModel):
     _numbers = field_validator("client_seconds", mode="before")(not_boolean)
 
 
-class PurchaseSettings(BaseModel):
+class PurchaseSettings(StrictModel):
     """What may be paid for, and what happens to purchases whose outcome is unclear.
 
     Example:
@@ -121,7 +122,7 @@ class PurchaseSettings(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     on_absent: Literal["auto", "stop", "resend"] = Field(
         default="auto",
@@ -160,7 +161,7 @@ class PurchaseSettings(BaseModel):
     )
 
 
-class LimitSettings(BaseModel):
+class LimitSettings(StrictModel):
     """How much a run does at once, and its part of the account's rate limits.
 
     Example:
@@ -169,7 +170,7 @@ class LimitSettings(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     account_group: AccountGroup | None = Field(
         default=None,
@@ -198,7 +199,7 @@ class LimitSettings(BaseModel):
     )(not_boolean)
 
 
-class ShardSettings(BaseModel):
+class ShardSettings(StrictModel):
     """How a large batch is split over several flow runs.
 
     Example:
@@ -207,7 +208,7 @@ class ShardSettings(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     size: int | None = Field(
         default=None,
@@ -232,7 +233,7 @@ class ShardSettings(BaseModel):
     _numbers = field_validator("size", "concurrency", mode="before")(not_boolean)
 
 
-class WebhookSettings(BaseModel):
+class WebhookSettings(StrictModel):
     """Whether runs rely on webhooks, and where the provider sends them.
 
     Example:
@@ -241,7 +242,7 @@ class WebhookSettings(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     notify: Literal["auto", "poll", "webhook"] = Field(
         default="auto",
@@ -272,7 +273,7 @@ def _draw_with_flat_names(schema: dict[str, Any]) -> None:
     schema["propertyNames"] = {"enum": [*schema["properties"], *FLAT_NAMES]}
 
 
-class RunSettings(BaseModel):
+class RunSettings(StrictModel):
     """The settings of a run, most of them in groups. All have defaults; most runs need none.
 
     The flat names of earlier versions, such as `settle_seconds`, are still read.
@@ -286,9 +287,7 @@ class RunSettings(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(
-        extra="forbid", hide_input_in_errors=True, json_schema_extra=_draw_with_flat_names
-    )
+    model_config = ConfigDict(json_schema_extra=_draw_with_flat_names)
 
     time_zone: Name = Field(
         default="UTC",

@@ -3,10 +3,19 @@
 They are flat, because the Prefect UI draws its form from them; spec files and code use them, too.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
+from typing_extensions import Self
 
 from prefect_toapis.client.form_schema import form
 from prefect_toapis.client.request_fields import (
@@ -17,13 +26,14 @@ from prefect_toapis.client.request_fields import (
     not_boolean,
 )
 from prefect_toapis.client.sendable_values import Name, OwnValue, Text, require_sendable
+from prefect_toapis.client.strict_model import StrictModel
 from prefect_toapis.planning.pricing import MAX_CREDITS
 from prefect_toapis.planning.settings import RunSettings
 
 ROLE_OF_ONE = "character"  # the role in a cast of a single character
 MOST_SCENES = 100_000  # of a batch
 
-_SHOWS = {"prompt", "image_urls", "extra"}  # some models need no prompt beside these
+SHOWS = {"prompt", "image_urls", "extra"}  # some models need no prompt beside these
 _MISSING = object()
 _MOST = 10_000  # variants, characters and casts of a batch
 _ROLES = 100  # of a cast
@@ -77,7 +87,7 @@ class Scene(SceneFields):
     def _from_prompt(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"prompt": value}
-        if isinstance(value, dict) and not value.keys() & _SHOWS and not _has_own_field(value):
+        if isinstance(value, dict) and not value.keys() & SHOWS and not _has_own_field(value):
             return {**value, "prompt": _MISSING}
         return value
 
@@ -195,7 +205,7 @@ class Variant(VariantFields):
         ) -> None: ...
 
 
-class Character(BaseModel):
+class Character(StrictModel):
     """A character in a video: an existing character, or a new character made from a clip.
 
     Give exactly one of `username`, `url` and `from_task`; `url` and `from_task` require
@@ -209,7 +219,7 @@ class Character(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     name: Name = Field(description="The name that casts use.")
     username: Name | None = Field(
@@ -249,16 +259,16 @@ class Character(BaseModel):
         return self.username is not None
 
 
-class Role(BaseModel):
+class Role(StrictModel):
     """The character that plays a role."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     role: Name = Field(default=ROLE_OF_ONE, description="As in prompts, without the braces.")
     character: Name = Field(description="The name of a character.")
 
 
-class Cast(BaseModel):
+class Cast(StrictModel):
     """Assigns characters to roles.
 
     `roles` also accepts a mapping. A string is accepted as a cast of that character alone. A role
@@ -270,7 +280,7 @@ class Cast(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, json_schema_extra=form())
+    model_config = ConfigDict(json_schema_extra=form())
 
     name: Name = Field(default="", description="Used in labels. Empty: from its characters.")
     roles: list[Role] = Field(
@@ -290,7 +300,23 @@ class Cast(BaseModel):
         return [{"role": role, "character": character} for role, character in value.items()]
 
 
-class BatchSpec(BaseModel):
+class TableRows(NamedTuple):
+    """Where the scenes of a batch are in a table.
+
+    Args:
+        table: The name of its file.
+        numbers: The row of each scene, as a spreadsheet shows it.
+    """
+
+    table: str = ""
+    numbers: tuple[int, ...] = ()
+
+    def only(self, kept: Iterable[int]) -> "TableRows":
+        """Return the rows of some scenes, by their index."""
+        return TableRows(self.table, tuple(self.numbers[index] for index in kept if self.numbers))
+
+
+class BatchSpec(StrictModel):
     """The content of a spec file: the parameters of `generate_videos`, except the blocks.
 
     Example:
@@ -307,8 +333,6 @@ class BatchSpec(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
     scenes: list[Scene] = Field(default=[], max_length=MOST_SCENES)
     variants: list[Variant] = Field(default=[Variant()], max_length=_MOST)
     characters: list[Character] = Field(default=[], max_length=_MOST)
@@ -319,7 +343,20 @@ class BatchSpec(BaseModel):
     on_failure: Literal["fail", "tolerate"] = "fail"
     settings: RunSettings = RunSettings()
 
+    _table_rows: TableRows = PrivateAttr(default=TableRows())
+
     _numbers = field_validator("max_videos", "budget_credits", mode="before")(not_boolean)
+
+    @property
+    def table_rows(self) -> TableRows:
+        """The rows of the scenes, if they are from a table."""
+        return self._table_rows
+
+    def with_rows(self, rows: TableRows) -> Self:
+        """Return a copy whose scenes are from these rows of a table."""
+        copied = self.model_copy()
+        copied._table_rows = rows  # noqa: SLF001 - its own
+        return copied
 
 
 # Validation accepts strings, but the form in the UI should show only the model.

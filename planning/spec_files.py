@@ -1,62 +1,42 @@
 """Reads a batch from a file: YAML, JSON or a table of scenes; reports all faults together."""
 
-import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.request_fields import is_model_field
 from prefect_toapis.client.urls import without_queries
 from prefect_toapis.client.yaml_json import Bounds, Document, read_json, read_yaml
+from prefect_toapis.planning.faults import SceneFault, merged
+from prefect_toapis.planning.field_suggestions import column_faults, instead_of, lacks_prompts
 from prefect_toapis.planning.file_references import (
     escapes_to_local_disk,
     foreign_files,
     joined,
     resolve_relative_paths,
 )
-from prefect_toapis.planning.pricing import Price
-from prefect_toapis.planning.settings import (
-    FLAT_NAMES,
-    LimitSettings,
-    PollingSettings,
-    PurchaseSettings,
-    RetrySettings,
-    RunSettings,
-    ShardSettings,
-    WebhookSettings,
+from prefect_toapis.planning.settings import FLAT_NAMES
+from prefect_toapis.planning.spec import BatchSpec, TableRows
+from prefect_toapis.planning.spec_tables import (
+    SUFFIXES,
+    Table,
+    is_table,
+    read_table,
+    spreadsheet_fault,
 )
-from prefect_toapis.planning.spec import BatchSpec, Cast, Character, Role, Scene, Variant
-from prefect_toapis.planning.spec_tables import SUFFIXES, Table, is_table, read_table
 from prefect_toapis.planning.spec_yaml import SpecLoader, cut_texts, reading_hint
 from prefect_toapis.planning.table_cells import is_field
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "scenes": Scene,
-    "variants": Variant,
-    "characters": Character,
-    "casts": Cast,
-    "settings": RunSettings,
-    "settings.polling": PollingSettings,
-    "settings.retries": RetrySettings,
-    "settings.purchases": PurchaseSettings,
-    "settings.limits": LimitSettings,
-    "settings.shards": ShardSettings,
-    "settings.webhooks": WebhookSettings,
-}
-_INSIDE: dict[str, type[BaseModel]] = {"casts.roles": Role, "settings.purchases.prices": Price}
-_WITH_OWN = {"scenes", "variants"}  # that take the fields of models
 # A scene has about 10 values. YAML takes 600 bytes of memory for each of its values.
 JSON_BOUNDS = Bounds(length=32_000_000, values=3_000_000, characters=64_000_000)
 YAML_BOUNDS = Bounds(length=8_000_000, values=500_000, characters=64_000_000)
 # Types of validation errors for values that should be text.
 _NOT_TEXT = {"string_type", "model_type", "model_attributes_type", "literal_error"}
 _NAME_SHOWN = 100  # characters of a field's name, which may be anything
-_FAULTS_SHOWN = 200
+_MOST_FAULTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -119,8 +99,12 @@ class SpecFile:
         reported together with them. Relative paths are resolved against the file's folder.
         """
         data, faults = dict(self.data), list(self.faults)
+        wrong: list[SceneFault] = []
+        rows = TableRows()
         if self.table:
-            faults += _unknown_columns(self.table)
+            faults += column_faults(self.table)
+            wrong += self.table.row_faults
+            rows = TableRows(self.table.name, tuple(self.table.numbers))
             data["scenes"] = [
                 {column: cell for column, cell in row.items() if is_field(column)}
                 for row in self.table.rows
@@ -128,26 +112,36 @@ class SpecFile:
         try:
             found = BatchSpec.model_validate(data)
         except ValidationError as error:
-            wrong = error.errors(include_url=False)
-            faults += [self._fault(fault) for fault in wrong[:_FAULTS_SHOWN]]
-            if more := len(wrong[_FAULTS_SHOWN:]):
-                faults.append(f"{self.name}: and {more:,} more faults")
-            found = _without(data, error)
+            wrong += self._value_faults(error)
+            found, kept = _without(data, error)
+            rows = rows.only(kept)
+        faults += merged(sorted(wrong, key=lambda fault: (not fault.row, fault.row)), rows.table)
+        if (more := len(faults) - _MOST_FAULTS) > 0:
+            faults[_MOST_FAULTS:] = [f"{self.name}: and {more:,} more faults"]
+        found = found.with_rows(rows)
         if foreign := foreign_files(found, self.folder):
             return BatchSpec(batch=found.batch, settings=found.settings), [*faults, *foreign]
         return resolve_relative_paths(found, self.folder), faults
 
-    def _fault(self, error: Any) -> str:
+    def _value_faults(self, error: ValidationError) -> list[SceneFault]:
+        return [
+            self._fault(detail)
+            for detail in error.errors(include_url=False)
+            if not (self.table and detail["type"] == "missing" and lacks_prompts(self.table))
+        ]
+
+    def _fault(self, error: Any) -> SceneFault:
         match error["loc"]:
-            case ("scenes", int() as number, *rest) if self.table:
-                where = f"{self.table.name}: {self.table.places[number]}"
-                return f"{where}: {_place(*rest)}: {error['msg']}"
+            case ("scenes", int() as index, *rest) if self.table:
+                text, kind = f"{_place(*rest)}: {error['msg']}", _kind(*rest)
+                return SceneFault(text, row=self.table.numbers[index], kind=kind + error["msg"])
             case ("scenes",) if isinstance(self.data["scenes"], str):
-                what = f"give a list, or the name of a table ({', '.join(SUFFIXES)}) next to it"
-                return f"{self.name}: scenes: {what}"
+                return SceneFault(f"{self.name}: scenes: {_not_a_table(self.data['scenes'])}")
         written = _as_written(error["loc"], self.data)
         hint = self.hint(written) if error["type"] in _NOT_TEXT else None
-        return f"{self.name}: {_fault(error, written)}{f' ({hint})' if hint else ''}"
+        what = _what(error)
+        text = f"{self.name}: {_place(*written)}: {what}{f' ({hint})' if hint else ''}"
+        return SceneFault(text, kind=_kind(*written) + what)
 
 
 def open_spec(content: bytes, path: str) -> SpecFile:
@@ -168,6 +162,8 @@ def open_spec(content: bytes, path: str) -> SpecFile:
     spec = SpecFile(path)
     if is_table(spec.name):
         return spec.with_scenes(read_table(content, spec.name))
+    if fault := spreadsheet_fault(spec.name):
+        return replace(spec, faults=[f"{spec.name}: {fault}"])
     as_json = spec.name.lower().endswith(".json")
     bounds = JSON_BOUNDS if as_json else YAML_BOUNDS
     if fault := length_fault(len(content), bounds.length):
@@ -194,17 +190,12 @@ def _checked(spec: SpecFile, document: Document, text: str) -> SpecFile:
     return replace(spec, data=document.data)
 
 
-def _unknown_columns(table: Table) -> Iterator[str]:
-    for column in table.columns:
-        if not column:
-            yield f"{table.name}: a column has no name"
-        elif not is_field(column):
-            what = f"there is no such field{_instead('scenes', 0, column)}"
-            yield f"{table.name}: column {_shown(column)}: {what}"
+def _without(data: dict[str, Any], error: ValidationError) -> tuple[BatchSpec, list[int]]:
+    """Return the batch without invalid fields or, if still invalid, without their list items.
 
-
-def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
-    """Return the batch without invalid fields or, if still invalid, without their list items."""
+    Returns:
+        The batch, and the indexes of the scenes that it has.
+    """
     for fault in error.errors():
         *path, last = _as_written(fault["loc"], data)
         place: Any = data
@@ -212,8 +203,10 @@ def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
             place = _step(place, step)
         if isinstance(place, dict):
             place.pop(last, None)
+    scenes = data.get("scenes")
+    every = range(len(scenes)) if isinstance(scenes, list) else range(0)
     try:
-        return BatchSpec.model_validate(data)
+        return BatchSpec.model_validate(data), list(every)
     except ValidationError as rest:
         broken = {fault["loc"][:2] for fault in rest.errors()}
     whole = {
@@ -222,9 +215,10 @@ def _without(data: dict[str, Any], error: ValidationError) -> BatchSpec:
         if isinstance(items, list)
     }
     try:
-        return BatchSpec.model_validate({**data, **whole})
+        kept = [index for index in every if ("scenes", index) not in broken]
+        return BatchSpec.model_validate({**data, **whole}), kept
     except ValidationError:
-        return BatchSpec()
+        return BatchSpec(), []
 
 
 def _step(place: Any, step: int | str) -> Any:
@@ -248,11 +242,21 @@ def _as_written(loc: Sequence[int | str], data: dict[str, Any]) -> Sequence[int 
     return loc
 
 
-def _fault(error: Any, written: Sequence[int | str]) -> str:
-    where = _place(*written)
+def _what(error: Any) -> str:
     if error["type"] != "extra_forbidden":
-        return f"{where}: {error['msg']}"
-    return f"{where}: there is no such field{_instead(*error['loc'])}"
+        return str(error["msg"])
+    return f"there is no such field{instead_of(*error['loc'])}"
+
+
+def _not_a_table(name: str) -> str:
+    if spreadsheet := spreadsheet_fault(name):
+        return f"{_shown(name)}: {spreadsheet}"
+    return f"give a list, or the name of a table ({', '.join(SUFFIXES)}) next to it"
+
+
+def _kind(*loc: int | str) -> str:
+    """Return what places of the same field have in common."""
+    return ".".join("" if isinstance(step, int) else step for step in loc)
 
 
 def _place(*loc: int | str) -> str:
@@ -263,34 +267,3 @@ def _place(*loc: int | str) -> str:
 
 def _shown(name: str) -> str:
     return printable(without_queries(name), _NAME_SHOWN)
-
-
-def _instead(*loc: int | str) -> str:
-    """The field that was meant, or the section in which there is one of that name."""
-    section = ".".join(step for step in loc[:-1] if isinstance(step, str))
-    name = str(loc[-1])[:_NAME_SHOWN]
-    fields = _settings() if section == "settings" else _fields(section)
-    homes = [section for section, other in _SECTIONS.items() if name in other.model_fields]
-    if homes and section in _WITH_OWN:  # which have fields with many names
-        return f"; it belongs in {' or '.join(homes)}"
-    if near := difflib.get_close_matches(name, fields, n=1):
-        return f"; did you mean {fields[near[0]]!r}?"
-    if not homes and name in FLAT_NAMES:
-        return f"; did you mean {'.'.join(('settings', *FLAT_NAMES[name]))!r}?"
-    return f"; it belongs in {' or '.join(homes)}" if homes else ""
-
-
-def _fields(section: str) -> dict[str, str]:
-    models: dict[str, type[BaseModel]] = {"": BatchSpec, **_SECTIONS, **_INSIDE}
-    own = filter(is_model_field, Catalogue.current().fields) if section in _WITH_OWN else ()
-    return {name: name for name in (*models[section].model_fields, *own)}
-
-
-def _settings() -> dict[str, str]:
-    """Where each setting is within the settings, by its name and by its flat one."""
-    flat = {name: ".".join(setting) for name, setting in FLAT_NAMES.items()}
-    return {
-        **{setting.partition(".")[2]: setting for setting in flat.values()},
-        **flat,
-        **_fields("settings"),
-    }

@@ -1,127 +1,28 @@
 """Reads tables of scenes (CSV, JSONL, Parquet): a row per scene, a column per field of `Scene`."""
 
+import codecs
 import csv
 import io
-import os
-import pickle
 import re
-import subprocess
-import sys
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.local_files import length_fault
-from prefect_toapis.client.plain_text import printable
-from prefect_toapis.client.urls import without_queries
 from prefect_toapis.client.yaml_json import Bounds, read_json
+from prefect_toapis.planning.faults import SceneFault, without_numbers
+from prefect_toapis.planning.parquet_files import ParquetBounds, parquet_rows
 from prefect_toapis.planning.spec import MOST_SCENES, Scene
-from prefect_toapis.planning.table_cells import cell_value, field_of, is_field
+from prefect_toapis.planning.table_cells import cell_value, field_of, is_field, shown_column
 
-_MAGIC = b"PAR1"
-_DAMAGED = "not a Parquet file, or damaged"
-_SECONDS = 120  # for reading a file
-_MEMORY = 1_000_000_000  # bytes, for pyarrow itself
-_ROWS_AT_ONCE = 1000
-_LONGEST_FIXED = 1000  # bytes of a value in a column of fixed length
-
-SUFFIXES = (".csv", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 TABLE_BYTES = 64_000_000  # at most, of a file
 _COLUMNS = 1_000  # at most
 _CELLS = 10_000_000  # at most, of a CSV file
-_FAULTS_SHOWN = 200
-_SHOWN = 60  # characters of a column's name in a message
+_FAULTS = 100_000  # of rows, at most
 _ROW = Bounds(length=1_000_000, values=10_000, characters=1_000_000)  # of JSONL
-
-# The optional first line of a CSV file that declares its separator; not counted as a row.
-_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t,;]*(?:\n|$)', re.IGNORECASE)
-Row = tuple[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class ParquetBounds:
-    """Limits for a Parquet file.
-
-    Args:
-        rows: Number of rows, according to its metadata.
-        columns: Number of columns, including unwanted columns.
-        values: Number of values in wanted columns, including nulls and list items.
-        unpacked: Bytes in wanted columns, after decompression and before expanding dictionaries.
-        characters: Bytes of UTF-8 in all texts, including repetitions.
-    """
-
-    rows: int
-    columns: int
-    values: int
-    unpacked: int
-    characters: int
-
-
-@dataclass(frozen=True)
-class ParquetTable:
-    """The content of a Parquet file.
-
-    Args:
-        columns: The names of all its columns, in order.
-        rows: The wanted columns of each row.
-    """
-
-    columns: list[str]
-    rows: list[dict[str, Any]]
-
-
-def parquet_rows(
-    content: bytes, wanted: Collection[str] | None, bounds: ParquetBounds
-) -> ParquetTable:
-    """Read a Parquet file.
-
-    Args:
-        content: Of the file.
-        wanted: The lower-case names of the columns to read; None for all.
-        bounds: Limits, checked before values are created. The size of texts, which dictionaries
-            may repeat indefinitely, is checked while reading.
-
-    Raises:
-        ImportError: pyarrow isn't installed.
-        ValueError: It isn't a Parquet file, is damaged, or exceeds the bounds.
-    """
-    if find_spec("pyarrow") is None:
-        raise ImportError('Arrow and Parquet need pyarrow: pip install "prefect-toapis[tables]"')
-    if len(content) < 12 or {content[:4], content[-4:]} != {_MAGIC}:
-        raise ValueError(f"{_DAMAGED}: it lacks the Parquet magic bytes")
-    asked = pickle.dumps((content, wanted, bounds))
-    path = os.pathsep.join(filter(None, sys.path))
-    try:
-        ran = subprocess.run(  # noqa: S603 - this module itself
-            [sys.executable, "-c", f"from {__name__} import answer; answer()"],
-            input=asked,
-            capture_output=True,
-            check=True,
-            timeout=_SECONDS,
-            env={**_without_secrets(), "PYTHONPATH": path},
-        )
-    except subprocess.SubprocessError:  # its text contains the whole file
-        raise ValueError(f"{_DAMAGED}: the process that reads it crashed or timed out") from None
-    found: ParquetTable | str = pickle.loads(ran.stdout)  # noqa: S301 - from our own process
-    if isinstance(found, str):
-        raise ValueError(found)  # noqa: TRY004 - the text of an error
-    return found
-
-
-def answer() -> None:
-    """Run in the separate process: read a request from stdin, write the answer to stdout."""
-    content, wanted, bounds = pickle.load(sys.stdin.buffer)  # noqa: S301 - as above
-    _bound_memory(bounds)
-    try:
-        found: ParquetTable | str = _read(content, wanted, bounds)
-    except (ValueError, MemoryError) as error:
-        found = str(error) or f"{_DAMAGED}: reading it takes too much memory"
-    pickle.dump(found, sys.stdout.buffer)
-
-
 _PARQUET = ParquetBounds(
     rows=MOST_SCENES,
     columns=_COLUMNS,
@@ -129,6 +30,17 @@ _PARQUET = ParquetBounds(
     unpacked=256_000_000,
     characters=128_000_000,
 )
+
+# The optional first line of a CSV file that declares its separator; not counted as a row.
+_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?[ \t,;]*(?:[\r\n]|$)', re.IGNORECASE)
+_LINE_END = re.compile(r"[\r\n]")
+# In words, what Python's csv module says of quotes.
+_QUOTING = {
+    "unexpected end of data": "a quoted text has no closing quote",
+    "expected after": 'there is text after a closing quote; double the quotes within a text: ""',
+}
+
+Row = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -138,16 +50,18 @@ class Table:
     Args:
         name: Of the file, for messages.
         rows: The scenes, without empty cells.
-        places: The location of each row, for messages: "row 2".
-        columns: The names of the columns, each once.
-        faults: Parse errors.
+        numbers: Of each row, as a spreadsheet shows it.
+        columns: The field that each column's header stands for.
+        faults: What is wrong with the file as a whole.
+        row_faults: What is wrong with single rows.
     """
 
     name: str
     rows: list[dict[str, Any]] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    row_faults: list[SceneFault] = field(default_factory=list)
 
 
 def is_table(name: str) -> bool:
@@ -160,181 +74,103 @@ def is_table(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+def spreadsheet_fault(name: str) -> str | None:
+    """Return why the file of a spreadsheet program can't be read; None for other files.
+
+    Example:
+        >>> spreadsheet_fault("prompts.xlsx")
+        'it is a spreadsheet; save it as CSV (UTF-8), and give that file'
+    """
+    if not name.lower().endswith(_SPREADSHEETS):
+        return None
+    return "it is a spreadsheet; save it as CSV (UTF-8), and give that file"
+
+
 def read_table(content: bytes, name: str) -> Table:
     r"""Parse a table.
 
     Multiple values in a text cell are separated by `|`. Empty cells mean "not given", and empty
-    rows are skipped. Column names are case-insensitive, and surrounding whitespace is ignored.
-    Rows are numbered as in spreadsheets: in CSV, the header is row 1; in other formats, the first
-    scene is.
+    rows are skipped. Headers may be written in any case, and with blanks or hyphens: "Image URLs"
+    means `image_urls`. Rows are numbered as in spreadsheets: in CSV, the header is row 1; in other
+    formats, the first scene is.
 
     Args:
-        content: UTF-8, with or without a byte order mark; or Parquet.
-        name: Of the file, for messages and for its suffix: .csv, .jsonl or .parquet.
+        content: UTF-8, or UTF-16 with a byte order mark; or Parquet.
+        name: Of the file, for messages and for its suffix: .csv, .tsv, .jsonl or .parquet.
 
     Raises:
         ImportError: It is a Parquet file, and pyarrow isn't installed.
 
     Example:
-        >>> read_table(b"name,prompt\ntram,A yellow tram\n", "prompts.csv").rows
+        >>> read_table(b"Name,Prompt\ntram,A yellow tram\n", "prompts.csv").rows
         [{'name': 'tram', 'prompt': 'A yellow tram'}]
     """
     table = Table(name)
     try:
         _fill(table, content)
     except UnicodeDecodeError:
-        table.faults.append(f"{name}: it can't be read: it isn't UTF-8")
+        what = "it isn't UTF-8 text; save it as CSV UTF-8"
+        table.faults.append(f"{name}: it can't be read: {what}")
     except ValueError as error:
         table.faults.append(f"{name}: it can't be read: {error}")
-    if (more := len(table.faults) - _FAULTS_SHOWN) > 0:
-        table.faults[_FAULTS_SHOWN:] = [f"{name}: and {more:,} more faults"]
     return table
-
-
-def _without_secrets() -> dict[str, str]:
-    """Return an environment without secrets, for a process that reads untrusted files."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TOAPIS", "AWS", "PREFECT"))}
-    return {**kept, "ARROW_DEFAULT_MEMORY_POOL": "system"}  # so that its memory can be limited
-
-
-def _bound_memory(bounds: ParquetBounds) -> None:
-    if sys.platform == "linux":  # elsewhere, only the bounds of the file apply
-        import resource  # noqa: PLC0415 - not on every platform
-
-        most = _MEMORY + 8 * (bounds.unpacked + bounds.characters)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _read(content: bytes, wanted: Collection[str] | None, bounds: ParquetBounds) -> ParquetTable:
-    import pyarrow as pa  # noqa: PLC0415 - optional
-    import pyarrow.parquet as pq  # noqa: PLC0415 - optional
-
-    try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        names: list[str] = file.schema_arrow.names
-        columns = [name for name in names if wanted is None or name.strip().lower() in wanted]
-        texts = list(_check(file.metadata, columns, bounds))
-        # Keep texts as dictionaries until their lengths are known.
-        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
-        batches = file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns)
-        return ParquetTable(names, list(_cells(batches, bounds)))
-    except (pa.ArrowException, OSError, OverflowError) as error:
-        raise ValueError(f"{_DAMAGED}: {error}") from error
-
-
-def _check(metadata: Any, columns: Sequence[str], bounds: ParquetBounds) -> Iterator[str]:
-    """Check the bounds against the metadata, and yield the paths of text columns.
-
-    Raises:
-        ValueError: A bound is exceeded.
-    """
-    if metadata.num_rows > bounds.rows:
-        raise ValueError(f"{metadata.num_rows:,} rows exceed the limit of {bounds.rows:,}")
-    if metadata.num_columns > bounds.columns:
-        count = f"{metadata.num_columns:,} columns"
-        raise ValueError(f"{count} exceed the limit of {bounds.columns:,}")
-    chunks = list(_chunks(metadata, columns))
-    if (values := sum(chunk.num_values for chunk in chunks)) > bounds.values:
-        raise ValueError(f"{values:,} values exceed the limit of {bounds.values:,}")
-    if (unpacked := sum(chunk.total_uncompressed_size for chunk in chunks)) > bounds.unpacked:
-        limit = f"{bounds.unpacked / 1e6:g} MB"
-        raise ValueError(f"{unpacked / 1e6:.1f} MB unpacked exceed the limit of {limit}")
-    for column in map(metadata.schema.column, range(metadata.num_columns)):
-        if column.path.partition(".")[0] not in columns:
-            continue
-        if column.physical_type == "BYTE_ARRAY":
-            yield column.path
-        elif column.length > _LONGEST_FIXED:
-            raise ValueError(
-                f"values of {column.length:,} bytes exceed the limit of {_LONGEST_FIXED:,} for "
-                "columns of fixed length"
-            )
-
-
-def _chunks(metadata: Any, columns: Sequence[str]) -> Iterator[Any]:
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for chunk in map(group.column, range(metadata.num_columns)):
-            if chunk.path_in_schema.partition(".")[0] in columns:
-                yield chunk
-
-
-def _cells(batches: Any, bounds: ParquetBounds) -> Iterator[dict[str, Any]]:
-    values = characters = 0
-    for batch in batches:
-        for column in batch.columns:
-            count, length = _extent(column)
-            values, characters = values + count, characters + length
-        if values > 2 * bounds.values or characters > bounds.characters:
-            raise ValueError(f"its texts exceed the limit of {bounds.characters / 1e6:g} MB")
-        yield from batch.to_pylist()
-
-
-def _extent(column: Any) -> tuple[int, int]:
-    """Return the number of values, with lists flattened, and the bytes of texts, expanded."""
-    import pyarrow as pa  # noqa: PLC0415 - optional
-    import pyarrow.compute  # noqa: PLC0415 - optional
-
-    pc: Any = pyarrow.compute
-    if pa.types.is_dictionary(column.type):
-        lengths = pc.take(pc.binary_length(column.dictionary), column.indices)
-        return len(column), pc.sum(pc.cast(lengths, "int64")).as_py() or 0
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        count, length = _extent(column.flatten())
-        return len(column) + count, length
-    if pa.types.is_struct(column.type):
-        inside = [_extent(field) for field in column.flatten()]
-        return len(column) + sum(count for count, _ in inside), sum(length for _, length in inside)
-    return len(column), column.nbytes
 
 
 def _fill(table: Table, content: bytes) -> None:
     if fault := length_fault(len(content), TABLE_BYTES):
         raise ValueError(fault)
-    known: set[str] = set()
-    for place, row in _rows(content, table):
-        try:
-            given = {column: cell_value(column, cell) for column, cell in row.items() if _is(cell)}
-        except ValueError as error:
-            table.faults.append(f"{table.name}: {place}: {error}")
-            continue
-        # Spreadsheets pad with columns that have no name.
-        new = [column for column in row if column not in known and (column or column in given)]
-        known.update(new)
-        table.columns.extend(new)
-        if len(known) > _COLUMNS:
-            raise ValueError(f"it exceeds the limit of {_COLUMNS:,} columns")
-        if given and len(table.rows) == MOST_SCENES:
-            raise ValueError(f"it exceeds the limit of {MOST_SCENES:,} rows")
-        if given:
+    for number, row in _rows(content, table):
+        if given := _values(table, number, row):
+            if len(table.rows) == MOST_SCENES:
+                raise ValueError(f"it exceeds the limit of {MOST_SCENES:,} rows")
             table.rows.append(given)
-            table.places.append(place)
+            table.numbers.append(number)
+        if len(table.row_faults) > _FAULTS:
+            raise ValueError(f"it exceeds the limit of {_FAULTS:,} faults")
+
+
+def _values(table: Table, number: int, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a row's cells, without the empty ones."""
+    given: dict[str, Any] = {}
+    for name, cell in row.items():
+        if not _is(cell):
+            continue
+        try:
+            given[name] = cell_value(name, cell)
+        except ValueError as error:
+            _note_measured(table, number, f"{shown_column(name)}: {error}")
+    if given.pop("", None) is not None:  # spreadsheets pad with columns that have no name
+        _note(table, number, "it has a cell in a column without a name")
+    return given
 
 
 def _rows(content: bytes, table: Table) -> Iterator[Row]:
     suffix = table.name.lower().rpartition(".")[2]
     if suffix == "parquet":
         return _parquet_rows(content, table)
+    # Excel's "Unicode text" is UTF-16.
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
     # Normalise line endings, which must not change a prompt and with it a shot's identity.
-    text = content.decode("utf-8-sig").replace("\r\n", "\n")
-    return _csv_rows(text, table) if suffix == "csv" else _jsonl_rows(text, table)
+    text = text.replace("\r\n", "\n")
+    if not text.strip():
+        raise ValueError("it is empty")
+    return _jsonl_rows(text, table) if suffix == "jsonl" else _csv_rows(text, table)
 
 
 def _parquet_rows(content: bytes, table: Table) -> Iterator[Row]:
-    wanted = {name.lower() for name in (*Scene.model_fields, *Catalogue.current().fields)}
+    wanted = {*Scene.model_fields, *Catalogue.current().fields}
     found = parquet_rows(content, wanted, _PARQUET)
-    header = [field_of(name) for name in found.columns]
-    _note_doubles(header, table)
-    unread = dict.fromkeys(name for name in header if name and not is_field(name))
+    _name_columns(found.columns, table)
     for number, row in enumerate(found.rows, 1):
-        yield f"row {number}", {**unread, **{field_of(name): cell for name, cell in row.items()}}
+        yield number, {table.columns[name]: cell for name, cell in row.items()}
 
 
 def _csv_rows(text: str, table: Table) -> Iterator[Row]:
     if separator := _SEPARATOR.match(text):
         between, text = separator[1], text[separator.end() :]
-    else:
-        between = max(",;\t", key=text.partition("\n")[0].count)  # depends on the writer's locale
+    else:  # depends on the writer's locale
+        between = max(",;\t", key=_LINE_END.split(text.strip(), maxsplit=1)[0].count)
     if text.count(between) + text.count("\n") > _CELLS:
         raise ValueError(f"it exceeds the limit of {_CELLS:,} cells")
     lines = _counted(
@@ -342,16 +178,16 @@ def _csv_rows(text: str, table: Table) -> Iterator[Row]:
             io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True, strict=True
         )
     )
-    header = [field_of(cell) for cell in next(lines, (1, []))[1]]
-    _note_doubles(header, table)
+    names: list[str] | None = None
     for number, cells in lines:
-        if any(map(_is, cells[len(header) :])):
-            table.faults.append(
-                f"{table.name}: row {number}: it has {len(cells)} cells, but the header has "
-                f"{len(header)}; quote texts that contain {between!r}"
-            )
+        if names is None:
+            if any(map(_is, cells)):
+                names = _name_columns(cells, table)
+        elif any(map(_is, cells[len(names) :])):
+            what = f"it has {len(cells)} cells, but the header has {len(names)}"
+            _note_measured(table, number, f"{what}; quote texts that contain {between!r}")
         else:
-            yield f"row {number}", dict(zip(header, cells, strict=False))
+            yield number, dict(zip(names, cells, strict=False))
 
 
 def _counted(lines: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -360,7 +196,8 @@ def _counted(lines: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
         for number, cells in enumerate(lines, 1):
             yield number, cells
     except csv.Error as error:
-        raise ValueError(f"{error} (in row {number + 1})") from None
+        what = next((what for said, what in _QUOTING.items() if said in str(error)), error)
+        raise ValueError(f"row {number + 1}: {what}") from None
 
 
 def _jsonl_rows(text: str, table: Table) -> Iterator[Row]:
@@ -368,29 +205,54 @@ def _jsonl_rows(text: str, table: Table) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        where = f"{table.name}: row {number}"
         try:
             found = read_json(line, _ROW)
         except ValueError as error:
-            table.faults.append(f"{where}: it can't be read: {error}")
+            _note_measured(table, number, f"it can't be read: {error}")
             continue
         if isinstance(found.data, dict):
-            table.faults.extend(f"{where}: {name.shown} is given twice" for name in found.doubles)
-            if not found.doubles:
-                _note_doubles([field_of(name) for name in found.data], table, f"row {number}: ")
-            yield f"row {number}", {field_of(name): cell for name, cell in found.data.items()}
+            for double in found.doubles:
+                _note(table, number, f"{double.shown} is given twice")
+            _name_columns(found.data, table, number)
+            yield number, {table.columns[name]: cell for name, cell in found.data.items()}
         else:
-            what = 'expected an object such as {"prompt": "A dog"}'
-            table.faults.append(f"{where}: {what}")
+            _note(table, number, 'expected an object such as {"prompt": "A dog"}')
 
 
-def _note_doubles(names: Iterable[str], table: Table, where: str = "") -> None:
-    table.faults.extend(
-        f"{table.name}: {where}several columns are named "
-        f"{printable(without_queries(name), _SHOWN)!r}"
-        for name, count in Counter(names).items()
-        if name and count > 1
-    )
+def _name_columns(headers: Iterable[str], table: Table, row: int = 0) -> list[str]:
+    """Return the fields that headers stand for, and note headers that mean the same field.
+
+    Args:
+        headers: As they are written.
+        table: To note them in.
+        row: That has headers of its own; 0: they are those of the table.
+    """
+    meant: dict[str, list[str]] = {}
+    names: list[str] = []
+    for header in headers:
+        if header not in table.columns:
+            if len(table.columns) == _COLUMNS:
+                raise ValueError(f"it exceeds the limit of {_COLUMNS:,} columns")
+            table.columns[header] = field_of(header)
+        names.append(table.columns[header])
+        meant.setdefault(names[-1], []).append(repr(shown_column(header)))
+    for name, (*others, last) in meant.items():
+        if others and is_field(name):
+            what = f"columns {', '.join(others)} and {last} mean the same field, {name}"
+            if row:
+                _note(table, row, what)
+            else:
+                table.faults.append(f"{table.name}: {what}")
+    return names
+
+
+def _note(table: Table, row: int, fault: str) -> None:
+    table.row_faults.append(SceneFault(fault, row=row))
+
+
+def _note_measured(table: Table, row: int, fault: str) -> None:
+    """Note a fault that is the same in other rows except for its numbers."""
+    table.row_faults.append(SceneFault(fault, row=row, kind=without_numbers(fault)))
 
 
 def _is(cell: Any) -> bool:

@@ -5,7 +5,9 @@ from typing import Any, get_origin
 
 from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.client.model_rules import FieldRule
+from prefect_toapis.client.plain_text import printable
 from prefect_toapis.client.request_fields import is_model_field
+from prefect_toapis.client.urls import without_queries
 from prefect_toapis.client.yaml_json import Bounds, read_json
 from prefect_toapis.planning.spec import Scene
 
@@ -19,6 +21,9 @@ _LISTS = [
 ]
 _TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_BLANK = re.compile(r"[\s\u200b\ufeff]+")  # \s includes non-breaking spaces
+_BETWEEN_WORDS = re.compile(r"[\s\u200b\ufeff_\u2010-\u2013-]+")
+_SHOWN = 60  # characters of a header in a message
 
 
 def is_field(column: str) -> bool:
@@ -32,15 +37,40 @@ def is_field(column: str) -> bool:
 
 
 def field_of(column: str) -> str:
-    """Return the field that a column's name stands for, in any case, or else the name itself.
+    """Return the field that a column's header stands for, or else the header without blanks.
+
+    Case, blanks, hyphens and underscores make no difference, unless two fields differ only in them.
 
     Example:
-        >>> field_of(" Prompt "), field_of("negativeprompt"), field_of("Shot list")
-        ('prompt', 'negativePrompt', 'Shot list')
+        >>> field_of(" Image URLs "), field_of("negativeprompt"), field_of("Shot list")
+        ('image_urls', 'negativePrompt', 'Shot list')
     """
-    bare = column.strip()
+    bare = _BLANK.sub(" ", column).strip()
     fields = [*Scene.model_fields, *Catalogue.current().fields]
-    return next((name for name in fields if name.lower() == bare.lower()), bare)
+    for form in (str, _snake_case, column_key):
+        for name in fields:
+            if form(name) == form(bare):
+                return name
+    return bare
+
+
+def column_key(column: str) -> str:
+    """Return what headers of the same field have in common.
+
+    Example:
+        >>> column_key("Image URLs"), column_key("image_urls")
+        ('imageurls', 'imageurls')
+    """
+    return _BETWEEN_WORDS.sub("", column.lower())
+
+
+def _snake_case(column: str) -> str:
+    return _BETWEEN_WORDS.sub("_", column.strip().lower())
+
+
+def shown_column(column: str) -> str:
+    """Return a column's header for a message."""
+    return printable(without_queries(column), _SHOWN)
 
 
 def cell_value(column: str, cell: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from prefect_toapis.client.local_files import read_file
+from prefect_toapis.client.local_files import read_file, why_unreadable
 from prefect_toapis.client.plain_text import shown_line
 
 JSON = "application/json"  # the content type of records
@@ -86,10 +86,11 @@ def read(location: str) -> bytes | None:
     if not mark:
         try:
             return read_file(location, LONGEST)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except ValueError as error:
-            raise ValueError(f"{shown_line(location)}: {error}") from None
+        except (OSError, ValueError) as error:
+            why = f"{shown_line(location)}: {why_unreadable(error)}"
+            raise (OSError if isinstance(error, OSError) else ValueError)(why) from None
     if scheme not in _readers:
         known = ", ".join(f"{name}://" for name in sorted(_readers))
         raise ValueError(f"{shown_line(location)}: unsupported scheme; use a path or {known}")

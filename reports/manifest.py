@@ -217,7 +217,7 @@ class Manifest(BaseModel):
             Manifest.load("s3://studio/videos/lisbon").to_pandas()
             ```
         """
-        file = location.rstrip("/")
+        file = location if location.endswith("://") else location.rstrip("/")
         if not file.endswith((".jsonl", ".parquet")):
             file = f"{file}/{MANIFEST_FILE}"
         return cls.from_file(store.read(file), file)

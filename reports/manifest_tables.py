@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from prefect_toapis.planning.spec_tables import ParquetBounds, parquet_rows
+from prefect_toapis.planning.parquet_files import ParquetBounds, parquet_rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -144,7 +144,7 @@ async def with_uploads(
     contents = {found.reference: found.facts for found in media.values()}
     files = {found.reference: file for file, found in media.items()}
     if faults := content_faults(request, contents, files):
-        raise InvalidRequest(faults)
+        raise InvalidRequest(list(map(str, faults)))
     uploads = {
         file: await _upload_media(found, credentials, bucket, settings)
         for file, found in media.items()

@@ -37,6 +37,19 @@ def test_a_plan_that_cannot_be_carried_out_lists_what_to_change() -> None:
     assert error.money == "not spent"
 
 
+def test_a_message_shows_20_faults_and_how_many_more_there_are() -> None:
+    faults = [f"row {number}: {'x' * 1_900}" for number in range(300)]
+    error = InvalidBatch(faults)
+    assert error.faults == faults
+    lines = str(error).splitlines()
+    assert lines[0] == "Nothing was spent. 300 problems to fix before anything is submitted:"
+    assert len(lines) == 22
+    assert lines[-1] == "  and 280 more"
+    assert len(str(error)) < 11_000
+    assert "more" not in str(InvalidBatch(faults[:20]))
+    assert pickle.loads(pickle.dumps(error)).faults == faults
+
+
 @pytest.mark.parametrize(
     ("statuses", "money"),
     [

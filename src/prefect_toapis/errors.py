@@ -73,7 +73,7 @@ from prefect_toapis.client.errors import (
     Unauthorized,
     WebhookNotConfigured,
 )
-from prefect_toapis.client.plain_text import shown_line
+from prefect_toapis.client.plain_text import printable, shown_line
 from prefect_toapis.planning.spending import (
     CharacterSpending,
     Spending,
@@ -88,7 +88,8 @@ if TYPE_CHECKING:
     from prefect_toapis.reports.manifest import Manifest
 
 
-_FAULTS_LISTED = 100  # in a message; `.faults` has all
+_FAULTS_LISTED = 20  # in a message; `.faults` has all
+_FAULT_SHOWN = 500  # characters of a fault in a message
 
 
 class SubmissionAbsent(SubmissionUnknown):
@@ -227,7 +228,8 @@ class InvalidBatch(ToAPIsError, ValueError):
     def __init__(self, faults: list[str]) -> None:
         faults = list(map(shown_line, faults))
         count = f"{len(faults)} problems" if len(faults) != 1 else "1 problem"
-        listed = "".join(f"\n  - {fault}" for fault in faults[:_FAULTS_LISTED])
+        shown = [printable(fault, _FAULT_SHOWN) for fault in faults[:_FAULTS_LISTED]]
+        listed = "".join(f"\n  - {fault}" for fault in shown)
         if more := len(faults[_FAULTS_LISTED:]):
             listed += f"\n  and {more:,} more"
         super().__init__("")

@@ -82,7 +82,7 @@ def test_what_is_wrong_is_told_in_one_sentence(run: Run) -> None:
     for arguments, environment, said in (
         (["--since", "yesterday"], {}, "'yesterday': give a date such as 2026-11-01"),
         ([], {"TOAPIS_BUCKET": ""}, "TOAPIS_BUCKET"),
-        ([], {"TOAPIS_PRICES": "nowhere.yaml"}, "nowhere.yaml: No such file"),
+        ([], {"TOAPIS_PRICES": "nowhere.yaml"}, "nowhere.yaml: there is no such file"),
     ):
         ended = run("spend", *arguments, **environment)
         assert ended.returncode == 1

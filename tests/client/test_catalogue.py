@@ -193,7 +193,7 @@ TWO = "models: {new: {fields: {mode: {}, list: {items: {role: {}}}}, %s}}"
         ("models: !!python/object:os.system {}", ", line 1, column 9: could not determine"),
         ("models: 2001-99-99", ": month must be in 1..12"),
         ("[" * 5_000, ": maximum recursion depth"),
-        ("", ": Input should be"),
+        ("", ": expected models: with an entry for each"),
         ("modles: {}", ": models: Field required"),
         ("models: [new]", ": models: Input should be"),
         ("models: {new: {}}", ": models.new.fields: Field required"),
@@ -292,7 +292,7 @@ def test_any_text_is_a_catalogue_or_an_error_that_says_so(text: str) -> None:
 
 
 def test_a_file_that_can_t_be_read_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCatalogue, match=r"nowhere\.yaml: No such file"):
+    with pytest.raises(InvalidCatalogue, match=r"nowhere\.yaml: there is no such file"):
         Catalogue.extended(tmp_path / "nowhere.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"models: {\xfc: {}}")
     with pytest.raises(InvalidCatalogue, match=r"latin\.yaml: it is not UTF-8"):

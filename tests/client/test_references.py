@@ -125,7 +125,7 @@ FILES = [
 NO_FILES = [
     *("", "cat", "task_01KC0", "video_7497", "task.01KC0", "cat.txt", "png", "cat.png "),
     *(DOG, "http://127.0.0.1/a.png", "ftp://host/a.png", "S3://bucket/cat.png", "gs://b/cat.png"),
-    *("s3://", "://", "s3:cat"),
+    *("://", "s3:cat"),
     *("data:image/png;base64,iVBOR/w0K", "data:a.png", ONE, "{hero}", "{a/b.png}", "{}", "{hero"),
     f"{'a' * 1021}.png",
     "A/" * 600,

@@ -130,7 +130,7 @@ async def test_a_spec_that_is_not_there(
     spec = str(tmp_path / "batch.yaml")
     [fault] = await faults_of(agenerate_from_spec(spec, credentials=credentials, bucket=bucket))
     assert fault.startswith(f"spec {spec}: ")
-    assert "No such file" in fault
+    assert "there is no such file" in fault
 
 
 async def test_a_spec_in_the_bucket_that_is_not_there(

@@ -43,7 +43,7 @@ def test_a_shot_with_a_signed_url_is_named_without_its_signature() -> None:
             ]
         }
     )
-    [fault] = signed_url_faults(plan_batch(spec, "b", "s3://videos").shots[:1])
+    [fault] = signed_url_faults(plan_batch(spec, "b", "s3://videos").shots[:1], spec)
     assert fault.startswith("signed")
     assert "5ec2e7" not in fault
-    assert signed_url_faults(plan_batch(spec, "b", "s3://videos").shots[1:]) == []
+    assert signed_url_faults(plan_batch(spec, "b", "s3://videos").shots[1:], spec) == []

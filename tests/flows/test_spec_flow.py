@@ -133,7 +133,7 @@ async def test_a_table_that_is_not_there_is_a_fault_among_the_others(
     (tmp_path / "b.yaml").write_text("scenes: p.csv\nvariants: [{durations: 3}]\n")
     bucket.write("b.yaml", b"scenes: p.parquet\n", "application/yaml")
     for spec, told in {
-        str(tmp_path / "b.yaml"): ["No such file", "did you mean 'duration'?"],
+        str(tmp_path / "b.yaml"): ["there is no such file", "did you mean 'duration'?"],
         bucket.uri("b.yaml"): [f"{bucket.uri('p.parquet')}: there is no such object"],
         bucket.uri("p.jsonl"): ["there is no such object"],
     }.items():

@@ -62,8 +62,8 @@ def test_a_ratio_is_read_as_text() -> None:
     [
         ("prices: [", ", line 1, column 10: "),
         ("prices: []\nprices: []", ", line 2: 'prices' is given twice, first in line 1"),
-        ("", ": the file: Input should be"),
-        ("3", ": the file: Input should be"),
+        ("", ": expected prices: with a list"),
+        ("3", ": expected prices: with a list"),
         ("{}", ": prices: Field required"),
         ("{price: []}", ": prices: Field required; price: Extra inputs"),
         ("[{model: a}]", ": prices[0].credits: Field required"),
@@ -93,7 +93,7 @@ def test_what_is_wrong_with_a_file_is_said_with_file_and_place(
 def test_a_file_that_can_not_be_read_is_a_fault(
     named: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InvalidPrices, match=r"prices\.yaml: No such file"):
+    with pytest.raises(InvalidPrices, match=r"prices\.yaml: there is no such file"):
         prices_in_use([])
     named.write_bytes(b"- {model: \xfc}")
     with pytest.raises(InvalidPrices, match=r"prices\.yaml: it is not UTF-8"):

@@ -134,7 +134,10 @@ def test_json_is_read_where_the_name_says_so() -> None:
                 "unable to parse string as an integer"
             ),
         ),
-        ("scenes: A dog", "scenes: give a list, or the name of a table (.csv, .jsonl, .parquet)"),
+        (
+            "scenes: A dog",
+            "scenes: give a list, or the name of a table (.csv, .tsv, .jsonl, .parquet)",
+        ),
         ("scenes: 5", "scenes: Input should be a valid list"),
         ("scenes: [a]\nsettings: [x]", "settings: Input should be"),
         ("scenes: [[a]]", "scenes[0]: Input should be a valid dictionary"),

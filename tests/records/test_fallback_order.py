@@ -22,7 +22,7 @@ SIGNED = "https://media.example/a.png?X-Amz-Signature=s3cr3t"
 def test_a_signed_url_of_a_fallback_can_t_be_read_from_the_plan() -> None:
     fallback = Fallback(model="kling-v3", reference_images=[SIGNED])
     spec = BatchSpec(scenes=[Scene(prompt="A dog")], variants=[Variant(fallbacks=[fallback])])
-    [fault] = signed_url_faults(plan_batch(spec, "b", "s3://videos").shots)
+    [fault] = signed_url_faults(plan_batch(spec, "b", "s3://videos").shots, spec)
     assert "it has a signed URL" in fault
     assert "s3cr3t" not in fault
 

@@ -11,6 +11,7 @@ from prefect_toapis.client.references import reference
 from prefect_toapis.client.requests import VideoRequest
 from prefect_toapis.planning.file_references import (
     File,
+    Place,
     files_in,
     resolve_relative_paths,
     with_references,
@@ -39,11 +40,11 @@ TOLD: dict[str, Any] = {
 }
 
 
-def test_files_are_found_once_with_the_first_who_names_them() -> None:
+def test_files_are_found_once_with_all_that_name_them() -> None:
     assert files_in(BatchSpec.model_validate(TOLD)) == {
-        File("a.png", "image"): 'scene "tram"',
-        File("s3://m/c", "video"): 'scene "stop"',
-        File("~/duke.mp4", "video"): 'character "Duke"',
+        File("a.png", "image"): [Place('scene "tram"'), Place('scene "stop"')],
+        File("s3://m/c", "video"): [Place('scene "stop"')],
+        File("~/duke.mp4", "video"): [Place('character "Duke"')],
     }
 
 

@@ -25,11 +25,12 @@ from prefect_toapis.client.local_files import read_file
 from prefect_toapis.client.request_rules import check
 from prefect_toapis.client.requests import RemixRequest, VideoRequest
 from prefect_toapis.flows.inputs import read_spec_file
-from prefect_toapis.planning.plan import MOST_SHOTS, Plan, plan_batch
+from prefect_toapis.planning.parquet_files import ParquetBounds, parquet_rows
+from prefect_toapis.planning.plan import Plan, plan_batch
 from prefect_toapis.planning.price_files import prices_in_use
+from prefect_toapis.planning.products import MOST_SHOTS
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.planning.spec_files import open_spec
-from prefect_toapis.planning.spec_tables import ParquetBounds, parquet_rows
 from prefect_toapis.reports.thumbnails import MOST_PIXELS, first_frame, image_size, small_poster
 
 MEMORY = 700_000_000  # bytes of address space that a process may add while it refuses a bomb
@@ -103,7 +104,7 @@ TOO_MUCH: dict[str, tuple[str, str | bytes, str]] = {
     "a cell": (
         "p.csv",
         "prompt\nA\n" + "x" * 200_000,
-        "larger than field limit (131072) (in row 3)",
+        "row 3: field larger than field limit (131072)",
     ),
     "an open quote": ("p.csv", 'prompt\n"A' + "\nx" * 99_000, "larger than field limit"),
     "columns": (

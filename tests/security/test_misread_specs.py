@@ -60,13 +60,17 @@ TWICE: dict[str, tuple[str, str, str]] = {
         '{"prompt": "a"}\n{"prompt": "b", "prompt": "c"}',
         "row 2: 'prompt' is given twice",
     ),
-    "CSV": ("p.csv", "prompt,name,prompt\na,b,c", "several columns are named 'prompt'"),
+    "CSV": (
+        "p.csv",
+        "prompt,name,prompt\na,b,c",
+        "columns 'prompt' and 'prompt' mean the same field, prompt",
+    ),
     "CSV, in another case": (
         "p.csv",
         "prompt,Prompt \na,b",
-        "several columns are named 'prompt'",
+        "columns 'prompt' and 'Prompt ' mean the same field, prompt",
     ),
-    "Parquet": ("p.parquet", "", "several columns are named 'prompt'"),
+    "Parquet": ("p.parquet", "", "columns 'prompt' and 'Prompt' mean the same field, prompt"),
 }
 
 

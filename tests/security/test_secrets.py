@@ -206,7 +206,7 @@ def test_no_repr_shows_what_may_sign(make: Callable[[str], object]) -> None:
 
 def test_a_plan_in_shards_keeps_what_its_runs_fetch_by() -> None:
     shot = shot_of("https://m.example/a.png?size=2")
-    assert signed_url_faults([shot]) == []
+    assert signed_url_faults([shot], BatchSpec()) == []
     plan = PlanFile(batch="b", destination="s3://videos", shots=[shot], shards=[[shot.shot_id]])
     assert b"size=2" in plan.to_json()
     assert b"size=2" not in plan.model_copy(update={"shards": []}).to_json()
