@@ -12,7 +12,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from prefect_toapis.blocks import VideoBucket
 from prefect_toapis.blocks.file_downloads import Downloaded, Wanted, download_file
 from prefect_toapis.cli.command_output import CommandOutput, command_output
-from prefect_toapis.client.local_files import why_unreadable
 from prefect_toapis.errors import StoreError
 from prefect_toapis.flows.default_blocks import bucket_or_default, origin
 from prefect_toapis.flows.picks import stored_manifest
@@ -85,7 +84,7 @@ async def _fetch(output: CommandOutput, batch: str, folder: Path, *, picked: boo
     except OSError as error:
         where = error.filename or folder
         raise OSError(
-            f"{where}: {why_unreadable(error)}. {len(result.done)} of {len(result.rows)} videos "
+            f"{where}: {error.strerror or error}. {len(result.done)} of {len(result.rows)} videos "
             "are there; run the same command again to go on."
         ) from None
     finally:

@@ -44,7 +44,7 @@ def test_a_message_shows_20_faults_and_how_many_more_there_are() -> None:
     lines = str(error).splitlines()
     assert lines[0] == "Nothing was spent. 300 problems to fix before anything is submitted:"
     assert len(lines) == 22
-    assert lines[-1] == "  and 280 more"
+    assert lines[-1] == "  and 280 more (see the artifact of the run, --json, or .faults)"
     assert len(str(error)) < 11_000
     assert "more" not in str(InvalidBatch(faults[:20]))
     assert pickle.loads(pickle.dumps(error)).faults == faults

@@ -231,7 +231,7 @@ class InvalidBatch(ToAPIsError, ValueError):
         shown = [printable(fault, _FAULT_SHOWN) for fault in faults[:_FAULTS_LISTED]]
         listed = "".join(f"\n  - {fault}" for fault in shown)
         if more := len(faults[_FAULTS_LISTED:]):
-            listed += f"\n  and {more:,} more"
+            listed += f"\n  and {more:,} more (see the artifact of the run, --json, or .faults)"
         super().__init__("")
         self.args = (faults,)
         self.faults = faults

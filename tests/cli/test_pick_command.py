@@ -64,7 +64,7 @@ def test_what_is_unknown_is_said_and_changes_nothing(call: Run, stored: VideoBuc
         (["trams / wide"], 'there is no shot "trams / wide"; the nearest: "tram / wide"'),
         (["beach / wide"], "beach / wide is failed: only stored videos can be picked"),
         (["--note", "calm"], "--note: name the shots"),
-        (["--file", "nothing.json"], "nothing.json: No such file or directory"),
+        (["--file", "nothing.json"], "nothing.json: there is no such file"),
     ):
         ended = call("pick", BATCH, *arguments)
         assert ended.returncode == 1

@@ -60,7 +60,7 @@ def test_a_spec_with_faults_is_not_copied(call: Run, bucket: VideoBucket, folder
         ("scenes: [{prompt: '{hero} runs'}]", "hero"),
         ("scenes: [{promt: A dog}]", "did you mean 'prompt'?"),
         ("scenes: other/prompts.csv", "keep the table in the spec's folder"),
-        ("scenes: none.csv", "No such file"),
+        ("scenes: none.csv", "there is no such file"),
         ("batch: specs\nscenes: [A dog]", "the name is reserved"),
     ):
         (folder / "bad.yaml").write_text(content)
