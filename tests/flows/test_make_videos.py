@@ -1,5 +1,6 @@
 """`make-videos`: a batch from the fields of a short form."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,9 +16,14 @@ FIELDS = ["dry_run", "prompts", "model", "duration", "shape", "takes", "characte
 
 
 @pytest.fixture(autouse=True)
-async def default_blocks(credentials: ToAPIsCredentials, bucket: VideoBucket) -> None:
-    await credentials.asave("default", overwrite=True)
-    await bucket.asave("default", overwrite=True)
+async def default_blocks(
+    credentials: ToAPIsCredentials, bucket: VideoBucket
+) -> AsyncIterator[None]:
+    await credentials.asave("default")
+    await bucket.asave("default")
+    yield
+    await ToAPIsCredentials.adelete("default")
+    await VideoBucket.adelete("default")
 
 
 async def test_it_plans_by_default_and_buys_each_line_once_when_it_may(
