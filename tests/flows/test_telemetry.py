@@ -23,11 +23,13 @@ _METRICS = InMemoryMetricReader()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def sdk() -> None:
+def sdk() -> Iterator[None]:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(_SPANS))
     trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider(metric_readers=[_METRICS]))
+    yield
+    _SPANS.shutdown()  # it keeps no spans of later tests in memory
 
 
 @pytest.fixture
