@@ -14,7 +14,7 @@ from prefect_toapis.blocks.file_downloads import Downloaded, Wanted, download_fi
 from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.errors import StoreError
 from prefect_toapis.flows.default_blocks import bucket_or_default, origin
-from prefect_toapis.flows.picks import stored_manifest
+from prefect_toapis.flows.picks import stored_manifest, videos_of
 from prefect_toapis.reports.local_names import local_names
 from prefect_toapis.reports.manifest import Manifest, ManifestRow
 
@@ -99,10 +99,7 @@ async def _fetch(output: CommandOutput, batch: str, folder: Path, *, picked: boo
 def _wanted(manifest: Manifest, *, picked: bool) -> dict[str, ManifestRow]:
     """Return the videos to download, by the name of their file."""
     names = local_names(manifest)
-    rows = manifest.picked if picked else [row for row in manifest.stored if row.in_plan]
-    if not rows:
-        what = "picked: pick some in its page or with `prefect-toapis pick`" if picked else "stored"
-        raise ValueError(f"no video of batch {manifest.batch} is {what}")
+    rows = videos_of(manifest, picked=picked)
     return {names[row.key]: row for row in rows if row.key}
 
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from prefect_toapis.cli.command_output import CommandOutput, command_output
 from prefect_toapis.cli.gallery import link_facts
 from prefect_toapis.flows.default_blocks import bucket_or_default, origin
-from prefect_toapis.flows.picks import stored_manifest
+from prefect_toapis.flows.picks import stored_manifest, videos_of
 from prefect_toapis.flows.publish import write_shared_page
 from prefect_toapis.reports.gallery import shown_time
 from prefect_toapis.reports.manifest import Manifest
@@ -50,10 +50,7 @@ async def _share(output: CommandOutput, batch: str, lifetime: timedelta, *, pick
     bucket = await bucket_or_default(None)
     output.using(bucket=origin(bucket))
     manifest = await stored_manifest(batch, bucket)
-    rows = manifest.picked if picked else [row for row in manifest.stored if row.in_plan]
-    if not rows:
-        what = "picked: pick some in its page or with `prefect-toapis pick`" if picked else "stored"
-        raise ValueError(f"no video of batch {batch} is {what}")
+    rows = videos_of(manifest, picked=picked)
     shared = Manifest(batch=batch, uri=manifest.uri, rows=rows)
     page, links = await write_shared_page(bucket, shared, lifetime)
     output.facts(

@@ -12,7 +12,7 @@ from prefect_toapis.planning.labels import is_batch_name
 from prefect_toapis.records.layout import MANIFEST_FILE, picks_key
 from prefect_toapis.records.picks import Picks, read_picks
 from prefect_toapis.records.store import JSON, Store
-from prefect_toapis.reports.manifest import Manifest
+from prefect_toapis.reports.manifest import Manifest, ManifestRow
 from prefect_toapis.reports.manifest_rows import with_picks
 
 _TRIES = 3
@@ -32,6 +32,19 @@ async def stored_manifest(batch: str, bucket: VideoBucket) -> Manifest:
     key = f"{batch}/{MANIFEST_FILE}"
     content = await BucketStore(bucket).read(key)
     return await asyncio.to_thread(Manifest.from_file, content, bucket.uri(key))
+
+
+def videos_of(manifest: Manifest, *, picked: bool) -> list[ManifestRow]:
+    """Return the videos of a batch's latest plan, or only those that are picked.
+
+    Raises:
+        ValueError: There are none.
+    """
+    rows = manifest.picked if picked else [row for row in manifest.stored if row.in_plan]
+    if not rows:
+        what = "picked: pick some in its page or with `prefect-toapis pick`" if picked else "stored"
+        raise ValueError(f"no video of batch {manifest.batch} is {what}")
+    return rows
 
 
 async def stored_picks(batch: str, store: Store) -> Picks:
