@@ -83,11 +83,6 @@ def main() -> None:
         raise SystemExit(INVALID) from None
     except KeyboardInterrupt:  # while a command is being imported
         raise SystemExit(INTERRUPTED) from None
-    except Exception as error:
-        if (why := _api_failure(error)) is None:
-            raise
-        print(why, file=sys.stderr)
-        raise SystemExit(1) from None
 
 
 def _refuse(fault: str, *, as_json: bool) -> NoReturn:
@@ -100,10 +95,3 @@ def _refuse(fault: str, *, as_json: bool) -> NoReturn:
     else:
         print(fault, file=sys.stderr)
     raise SystemExit(INVALID)
-
-
-def _api_failure(error: Exception) -> str | None:
-    # Imported here because it imports Prefect.
-    from prefect_toapis.cli.api_failures import api_failure  # noqa: PLC0415
-
-    return api_failure(error)
