@@ -18,6 +18,7 @@ _ENDED = 0  # not a signal number
 _CANCELLING_SECONDS = 10.0  # without its server, Prefect retries for minutes to report the state
 _AFTER_ANOTHER_SECONDS = 3.0
 _LEAVING_SECONDS = 10.0
+_LOOKING_SECONDS = 0.5  # a signal that the system gives to another thread doesn't wake this one
 
 
 class Interrupted(Exception):
@@ -88,7 +89,7 @@ class Interruptible(Generic[T]):
 
     def _wait(self, thread: threading.Thread) -> int:
         """Wait for the end of the work; return the signal that cancelled it, or `_ENDED`."""
-        first = self._events.get()
+        first = self._first_event()
         if first == _ENDED:
             return first
         self.interrupted = True
@@ -98,6 +99,11 @@ class Interruptible(Generic[T]):
             if self._events.get(timeout=_CANCELLING_SECONDS) != _ENDED:
                 thread.join(_AFTER_ANOTHER_SECONDS)
         return first
+
+    def _first_event(self) -> int:
+        while True:
+            with suppress(Empty):
+                return self._events.get(timeout=_LOOKING_SECONDS)
 
     def _note(self, number: int, _: FrameType | None) -> None:
         self._events.put(number)

@@ -61,6 +61,24 @@ def test_a_signal_cancels_the_work_where_it_waits(number: int, code: int) -> Non
     assert ended == ["in order"]
 
 
+def test_a_signal_that_another_thread_takes_cancels_the_work() -> None:
+    over = threading.Event()
+    other = threading.Thread(target=over.wait, args=(60,))
+    other.start()
+
+    async def waits() -> None:
+        assert other.ident
+        await asyncio.sleep(0.05)  # the main thread waits by now
+        signal.pthread_kill(other.ident, signal.SIGTERM)
+        await asyncio.wait_for(asyncio.Event().wait(), 60)
+
+    with pytest.raises(Interrupted):
+        Interruptible(waits).run()
+    assert not over.is_set()
+    over.set()
+    other.join()
+
+
 def test_a_closed_terminal_does_not_end_the_work() -> None:
     async def works() -> int:
         await send(signal.SIGHUP)

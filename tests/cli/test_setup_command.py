@@ -1,5 +1,6 @@
 """`prefect-toapis setup`, at a server that has seen other things before."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -65,6 +66,13 @@ def test_what_exists_is_kept_unless_an_option_asks_for_something_else(
     with get_client(sync_client=True) as client:
         limit = client.read_global_concurrency_limit_by_name(SUBMISSIONS)
     assert (limit.limit, limit.slot_decay_per_second) == (166, 16.6)
+
+
+def test_its_json_says_what_it_did(run: Run) -> None:
+    printed = "".join(lines(run("setup", "--json", TOAPIS_API_KEY="", TOAPIS_BUCKET="")))
+    found = json.loads(printed)
+    assert {"what", "outcome", "note"} == set(found["resources"][0])
+    assert (found["policy"], found["error"]) == (None, None)
 
 
 def test_a_store_without_lifecycle_rules_is_told_of_and_fails_nothing(
