@@ -2,7 +2,8 @@
 
 from prefect_toapis.blocks.bucket_store import BucketStore
 from prefect_toapis.blocks.media_files import read_object
-from prefect_toapis.blocks.s3_client import StoreCapabilities, StoredObject
+from prefect_toapis.blocks.object_requests import StoredObject
+from prefect_toapis.blocks.s3_client import StoreCapabilities
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.toapis_credentials import ToAPIsCredentials
 from prefect_toapis.blocks.video_bucket import VideoBucket

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlencode
 
 from prefect_toapis.client.urls import without_query
@@ -130,27 +131,38 @@ def none_if_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def put_settings(
-    sse: str | None,
-    kms_key_id: str | None,
-    storage_class: str | None,
-    tags: Mapping[str, str],
-    acl: str | None,
-) -> dict[str, Any]:
-    """Return boto3's `put_object` arguments for the settings of an object, without empty ones.
+class PutSettings(NamedTuple):
+    """The settings of each object that is written; None and empty are the bucket's own.
 
-    Example:
-        >>> put_settings("AES256", None, None, {"team": "film"}, None)
-        {'ServerSideEncryption': 'AES256', 'Tagging': 'team=film'}
+    Args:
+        sse: Kind of encryption.
+        kms_key_id: With `aws:kms`.
+        storage_class: S3's name for it.
+        tags: By name.
+        acl: S3's name of a canned ACL.
     """
-    settings = {
-        "ServerSideEncryption": sse,
-        "SSEKMSKeyId": kms_key_id,
-        "StorageClass": storage_class,
-        "Tagging": urlencode(tags),
-        "ACL": acl,
-    }
-    return {name: value for name, value in settings.items() if value}
+
+    sse: str | None = None
+    kms_key_id: str | None = None
+    storage_class: str | None = None
+    tags: Mapping[str, str] = MappingProxyType({})
+    acl: str | None = None
+
+    def for_boto3(self) -> dict[str, str]:
+        """Return the arguments of `put_object`, without empty ones.
+
+        Example:
+            >>> PutSettings("AES256", tags={"team": "film"}).for_boto3()
+            {'ServerSideEncryption': 'AES256', 'Tagging': 'team=film'}
+        """
+        settings = {
+            "ServerSideEncryption": self.sse,
+            "SSEKMSKeyId": self.kms_key_id,
+            "StorageClass": self.storage_class,
+            "Tagging": urlencode(self.tags),
+            "ACL": self.acl,
+        }
+        return {name: value for name, value in settings.items() if value}
 
 
 def _shown(text: str) -> str:

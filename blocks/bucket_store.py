@@ -9,7 +9,8 @@ from functools import partial
 from typing_extensions import Self
 
 from prefect_toapis.blocks.bucket_rules import bucket_and_key
-from prefect_toapis.blocks.s3_client import RETRY_SECONDS, StoreCapabilities, StoredObject
+from prefect_toapis.blocks.object_requests import StoredObject
+from prefect_toapis.blocks.s3_client import RETRY_SECONDS, StoreCapabilities
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.streaming import Reader, in_request_thread, in_transfer_thread
 from prefect_toapis.blocks.video_bucket import VideoBucket

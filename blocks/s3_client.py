@@ -1,24 +1,26 @@
-"""The cached S3 client, and its compound operations: listings, conditional creates, links."""
+"""The cached S3 clients, and compound operations: listings, conditional creates, links."""
 
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from threading import Lock
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
+from prefect_toapis.blocks.bucket_rules import PutSettings
+from prefect_toapis.blocks.object_requests import ObjectRequests
+from prefect_toapis.blocks.object_store import RETRIES, S3Connection, bucket_region
 from prefect_toapis.blocks.s3_credentials import S3Credentials
-from prefect_toapis.blocks.s3_errors import GONE, NotS3, error_code
+from prefect_toapis.blocks.s3_errors import NotS3, error_code, is_temporary
 from prefect_toapis.blocks.streaming import new_transfers
 from prefect_toapis.records.store import Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
-        HeadObjectOutputTypeDef,
         ListObjectsV2OutputTypeDef,
         ObjectTypeDef,
     )
@@ -41,10 +43,10 @@ _UNSUPPORTED = frozenset(
 
 
 class ClientOnce:
-    """Creates a client on first use and caches it; thread-safe.
+    """Creates the clients of a bucket on first use and caches them; thread-safe.
 
-    Prefect copies, compares and pickles blocks, which boto3's clients don't support. So copies
-    start without a client, and all instances are equal.
+    Prefect copies, compares and pickles blocks, which clients don't support. So copies start
+    without clients, and all instances are equal.
     """
 
     def __init__(self) -> None:
@@ -52,9 +54,10 @@ class ClientOnce:
         self._made_with: S3Credentials | None = None
         self._client: S3Client | None = None
         self._transfers: TransferManager | None = None
+        self._requests: tuple[str, PutSettings, ObjectRequests] | None = None
 
     def get(self, credentials: S3Credentials | None) -> "S3Client":
-        """Return the client for these credentials (None: boto3's default chain).
+        """Return boto3's client for these credentials (None: boto3's default chain).
 
         Raises:
             StoreAccessRefused: The secret is masked.
@@ -64,7 +67,7 @@ class ClientOnce:
             if self._client is None or self._made_with is not credentials:
                 self._client = (credentials or S3Credentials()).get_client()
                 self._made_with = credentials
-                self._transfers = None
+                self._transfers = self._requests = None
             return self._client
 
     def transfers(self, credentials: S3Credentials | None) -> "TransferManager":
@@ -75,6 +78,17 @@ class ClientOnce:
                 self._transfers = new_transfers(client)
             return self._transfers
 
+    def requests(
+        self, credentials: S3Credentials | None, bucket: str, settings: PutSettings
+    ) -> ObjectRequests:
+        """Return what reads and writes the objects of a bucket. Raises like `get`."""
+        self.get(credentials)
+        with self._lock:
+            if self._requests is None or self._requests[:2] != (bucket, settings):
+                made = ObjectRequests(_connect(credentials, bucket), bucket, settings)
+                self._requests = bucket, settings, made
+            return self._requests[2]
+
     def __eq__(self, other: object) -> bool:
         """Return True for all instances: blocks are equal whether or not they were used."""
         return isinstance(other, ClientOnce)
@@ -84,7 +98,7 @@ class ClientOnce:
         return hash(ClientOnce)
 
     def __reduce__(self) -> tuple[type["ClientOnce"], tuple[()]]:
-        """Copies and pickles start without a client."""
+        """Copies and pickles start without clients."""
         return ClientOnce, ()
 
 
@@ -95,29 +109,6 @@ def boto_errors() -> tuple[type[Exception], ...]:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above
 
     return BotoCoreError, ClientError, Boto3Error, ResponseParserError, NotS3
-
-
-class StoredObject(NamedTuple):
-    """The metadata of an object, from a HEAD request."""
-
-    size: int
-    """In bytes."""
-    etag: str
-    """Without quotes; its meaning depends on the store."""
-    content_type: str
-    metadata: Mapping[str, str] = MappingProxyType({})
-    """By lower-case names."""
-
-
-def as_object(answer: "HeadObjectOutputTypeDef") -> StoredObject:
-    """Convert the response to a HEAD request."""
-    return StoredObject(
-        size=answer["ContentLength"],
-        etag=answer.get("ETag", "").strip('"'),
-        content_type=answer.get("ContentType", ""),
-        # Some stores return the names in title case.
-        metadata={name.lower(): text for name, text in answer.get("Metadata", {}).items()},
-    )
 
 
 def list_objects(client: "S3Client", bucket: str, prefix: str) -> dict[str, Entry]:
@@ -176,15 +167,16 @@ def put_if_absent(
     """Create an object; return whether it was created, or None if conditions aren't supported.
 
     Args:
-        put: Sends a conditional request, with a unique mark in the object.
+        put: Sends a conditional request once, with a unique mark in the object.
         is_ours: Returns whether the existing object has this mark; None if there is no object.
         retry_seconds: How long to retry while the store can't decide whether the key is taken, or
             reports it as taken although there is no object.
 
     Raises:
         botocore.exceptions.ClientError: It is still undecided, or was refused for another reason.
+        botocore.exceptions.BotoCoreError: There was no answer, and there is no object.
     """
-    pauses = _pauses(retry_seconds)
+    pauses, failures = _pauses(retry_seconds), count(1)
     while True:
         try:
             put()
@@ -192,36 +184,18 @@ def put_if_absent(
             code = error_code(error)
             if code == "NotImplemented":
                 return None
-            ours = is_ours() if code in _TAKEN else None
+            conflict = code in _UNDECIDED
+            unclear = not conflict and is_temporary(error)  # perhaps it was carried out
+            ours = is_ours() if unclear or code in _TAKEN else None
             if ours is not None:
                 return ours
-            pause = next(pauses, None) if code in _UNDECIDED else None
+            again = conflict or (unclear and next(failures) <= RETRIES)
+            pause = next(pauses, None) if again else None
             if pause is None:
                 raise
             time.sleep(pause)
         else:
             return True
-
-
-def has_mark(client: "S3Client", bucket: str, key: str, mark: str) -> bool | None:
-    """Return whether an object has a mark in its metadata; None if there is no object.
-
-    Args:
-        client: Of the store.
-        bucket: Its name.
-        key: The whole of it.
-        mark: The value of a metadata field.
-
-    Raises:
-        botocore.exceptions.ClientError: The store refuses.
-    """
-    try:
-        answer = client.head_object(Bucket=bucket, Key=key)
-    except boto_errors() as error:
-        if error_code(error) in GONE:
-            return None
-        raise
-    return mark in answer.get("Metadata", {}).values()
 
 
 def get_link(client: "S3Client", bucket: str, key: str, seconds: float) -> str:
@@ -285,6 +259,17 @@ def abort_unfinished(client: "S3Client", bucket: str, prefix: str, before: datet
         (upload["Key"], upload["UploadId"]) for upload in uploads if upload["Initiated"] < before
     ]
     return [key for key, upload_id in found if _abort(client, bucket, key, upload_id)]
+
+
+def _connect(credentials: S3Credentials | None, bucket: str) -> S3Connection:
+    """Connect to the region of a bucket; boto3 alone would follow S3 there."""
+    given = credentials or S3Credentials()
+    connection = given.connect()
+    if connection.own_endpoint:
+        return connection
+    region = bucket_region(connection.client, bucket)
+    own = connection.client.meta.region_name
+    return connection if region in {None, own} else given.connect(region)
 
 
 def _contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":

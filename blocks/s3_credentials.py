@@ -11,6 +11,12 @@ from typing_extensions import Self
 
 from prefect_toapis.blocks import block_fields
 from prefect_toapis.blocks.block_fields import is_masked, why_masked
+from prefect_toapis.blocks.object_store import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    RETRIES,
+    S3Connection,
+)
 from prefect_toapis.blocks.s3_errors import NotS3, page_in_place
 from prefect_toapis.blocks.streaming import async_twin
 from prefect_toapis.client.local_files import file_fault
@@ -227,6 +233,18 @@ class S3Credentials(CredentialsBlock):
             S3Credentials.load("default").get_client().list_buckets()
             ```
         """
+        if client_type != "s3":
+            raise ValueError(f"{client_type}: only S3 is supported")
+        return self.connect().client
+
+    aget_client: ClassVar = async_twin(get_client)
+
+    def connect(self, region: str | None = None) -> S3Connection:
+        """Create a boto3 client and its session. Raises like `get_client`.
+
+        Args:
+            region: In place of the credentials' own.
+        """
         import boto3  # noqa: PLC0415 - 0.4 s, so only when it is needed
 
         filter_loggers("boto3", "botocore", "s3transfer", "urllib3")
@@ -235,11 +253,13 @@ class S3Credentials(CredentialsBlock):
         session = self._session_with_keys()
         if self.role_arn:
             session = self._session_assuming(self.role_arn, session)
+        own_endpoint = bool(self.endpoint_url or _has_endpoint(session))
         client = boto3.Session(botocore_session=session).client(
-            client_type,
+            "s3",
+            region_name=region,
             endpoint_url=self.endpoint_url,
             verify=self.ca_bundle,
-            config=self._config(session),
+            config=self._config(session, own_endpoint=own_endpoint),
         )
         if "@" in client.meta.endpoint_url:  # by AWS_ENDPOINT_URL or the AWS config file
             raise StoreAccessRefused(
@@ -248,9 +268,8 @@ class S3Credentials(CredentialsBlock):
             )
         refuse = partial(_refuse_page, client.meta.endpoint_url)
         client.meta.events.register("response-received.s3", refuse)
-        return client
-
-    aget_client: ClassVar = async_twin(get_client)
+        ca_bundle = self.ca_bundle or session.get_config_variable("ca_bundle")
+        return S3Connection(client, session, ca_bundle, own_endpoint)
 
     def _session(self) -> "Session":
         from botocore.session import Session  # noqa: PLC0415 - as above
@@ -312,19 +331,19 @@ class S3Credentials(CredentialsBlock):
         session.register_component("credential_provider", CredentialResolver([AssumedRole()]))
         return session
 
-    def _config(self, session: "Session") -> "Config":
+    def _config(self, session: "Session", *, own_endpoint: bool) -> "Config":
         from botocore.config import Config  # noqa: PLC0415 - as above
 
         config = Config(
-            connect_timeout=10,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 4},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": 1 + RETRIES},
             max_pool_connections=CONNECTIONS,
             user_agent_extra=f"prefect-toapis/{version('prefect-toapis')}",
             signature_version="s3v4",  # boto3's default for links in older regions is version 2
             s3={"addressing_style": self.addressing_style},
         )
-        if not (self.endpoint_url or _has_endpoint(session)):
+        if not own_endpoint:
             return config
         # Many S3-compatible stores refuse the checksums that boto3 sends by default.
         lenient: dict[str, Any] = {

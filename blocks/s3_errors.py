@@ -176,6 +176,15 @@ def translate(error: Exception, *, operation: str, uri: str, credentials: str) -
     return kind(f"{what}: {reason}", **facts)
 
 
+def is_temporary(error: Exception) -> bool:
+    """Return whether a request may succeed later, and may have been carried out nevertheless."""
+    response: dict[str, Any] | None = getattr(error, "response", None)
+    if response is None:
+        return _of_class(error) is StoreUnavailable
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return _of_answer(error_code(error), status) is StoreUnavailable
+
+
 def error_code(error: Exception) -> str:
     """Return the error code of S3's response, "" if there was none.
 

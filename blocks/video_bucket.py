@@ -24,25 +24,23 @@ from prefect_toapis.blocks.aws_credentials import as_s3_credentials
 from prefect_toapis.blocks.bucket_rules import (
     CannedACL,
     Encryption,
+    PutSettings,
     StorageClass,
     bucket_and_prefix,
     checked_name,
     checked_tags,
     none_if_blank,
     normalised_prefix,
-    put_settings,
 )
+from prefect_toapis.blocks.object_requests import ObjectRequests, StoredObject
 from prefect_toapis.blocks.s3_client import (
     MOST_HOURS,
     RETRY_SECONDS,
     ClientOnce,
     StoreCapabilities,
-    StoredObject,
     abort_unfinished,
-    as_object,
     boto_errors,
     get_link,
-    has_mark,
     list_folders,
     list_objects,
     put_if_absent,
@@ -51,7 +49,6 @@ from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import GONE, READ, NotS3, error_code, translate
 from prefect_toapis.blocks.streaming import Reader, WholeReads, async_twin, upload_in_thread
 from prefect_toapis.client.key import without_frames
-from prefect_toapis.client.local_files import length_fault
 from prefect_toapis.errors import StoreError
 from prefect_toapis.records.layout import MANIFEST_FILE
 from prefect_toapis.records.store import Entry
@@ -212,15 +209,13 @@ class VideoBucket(Block):
         """
         with self._translated(READ, key):
             try:
-                answer = self._s3.get_object(Bucket=self.bucket_name, Key=self._full(key))
-                if most is not None and (fault := length_fault(answer["ContentLength"], most)):
-                    answer["Body"].close()
-                    raise ValueError(f"{self.uri(key)}: {fault}")
-                return answer["Body"].read()
+                return self._objects.get(self._full(key), most)
             except boto_errors() as error:
                 if error_code(error) in GONE:
                     return None
                 raise
+            except ValueError as error:
+                raise ValueError(f"{self.uri(key)}: {error}") from None
 
     def read_part(self, key: str, start: int, stop: int) -> bytes:
         """Return the bytes of an object from `start` up to, but not including, `stop`."""
@@ -248,7 +243,7 @@ class VideoBucket(Block):
     def write(self, key: str, content: bytes, content_type: str) -> None:
         """Write an object, replacing an existing one."""
         with self._translated("write", key):
-            self._put(key, content, content_type)
+            self._objects.put(self._full(key), content, content_type)
 
     def create(
         self,
@@ -304,15 +299,7 @@ class VideoBucket(Block):
     def head(self, key: str) -> StoredObject | None:
         """Return the metadata of an object; None if it doesn't exist."""
         with self._translated("look at", key):
-            try:
-                answer = self._s3.head_object(Bucket=self.bucket_name, Key=self._full(key))
-            except boto_errors() as error:
-                if error_code(error) in GONE:
-                    return None
-                raise
-            if "ContentLength" not in answer:
-                raise NotS3(self._s3.meta.endpoint_url, "an object without a length")
-        return as_object(answer)
+            return self._found(key)
 
     def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
@@ -338,15 +325,16 @@ class VideoBucket(Block):
                 bucket.upload("clips/clip.mp4", file, "video/mp4")
             ```
         """
-        source, about = WholeReads(reader), {"Metadata": metadata or {}}
+        source, about = WholeReads(reader), metadata or {}
         try:
             content = source.single_part()
             if content is None:
-                extra = {**self._put_settings(), "ContentType": content_type, **about}
+                extra: dict[str, Any] = {"ContentType": content_type, "Metadata": about}
+                extra |= self._put_settings.for_boto3()
                 transfers = self._client.transfers(self.credentials)
                 transfers.upload(source.as_file, self.bucket_name, self._full(key), extra).result()
             else:
-                self._put(key, content, content_type, **about)
+                self._objects.put(self._full(key), content, content_type, about)
         except boto_errors() as error:
             if error is source.error:
                 raise
@@ -411,30 +399,38 @@ class VideoBucket(Block):
     def _full(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key
 
-    def _put(self, key: str, content: bytes, content_type: str, **condition: Any) -> None:
-        self._s3.put_object(
-            Bucket=self.bucket_name,
-            Key=self._full(key),
-            Body=content,
-            ContentType=content_type,
-            **self._put_settings(),
-            **condition,
-        )
+    def _found(self, key: str) -> StoredObject | None:
+        try:
+            return self._objects.head(self._full(key))
+        except boto_errors() as error:
+            if error_code(error) in GONE:
+                return None
+            raise
 
     def _put_if_absent(
         self, key: str, content: bytes, content_type: str, retry_seconds: float = RETRY_SECONDS
     ) -> bool | None:
         """Return whether the object was created; None if conditions aren't supported."""
-        call = uuid4().hex  # so that a retried request recognises the object of its first attempt
-        mark = {"call": call}
-        put = partial(self._put, key, content, content_type, IfNoneMatch="*", Metadata=mark)
+        call = uuid4().hex  # the mark by which an object of an unclear outcome is known again
+
+        def put() -> None:
+            self._objects.create(self._full(key), content, content_type, {"call": call})
+
+        def is_ours() -> bool | None:
+            found = self._found(key)
+            return None if found is None else call in found.metadata.values()
+
         with self._translated("create", key):
-            is_ours = partial(has_mark, self._s3, self.bucket_name, self._full(key), call)
             return put_if_absent(put, is_ours, retry_seconds)
 
-    def _put_settings(self) -> dict[str, Any]:
+    @property
+    def _objects(self) -> ObjectRequests:
+        return self._client.requests(self.credentials, self.bucket_name, self._put_settings)
+
+    @property
+    def _put_settings(self) -> PutSettings:
         sse = None if self.sse == "none" else self.sse
-        return put_settings(sse, self.kms_key_id, self.storage_class, self.tags, self.canned_acl)
+        return PutSettings(sse, self.kms_key_id, self.storage_class, self.tags, self.canned_acl)
 
     @contextmanager
     def _translated(self, operation: str, key: str) -> Iterator[None]:

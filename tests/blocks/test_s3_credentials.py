@@ -233,6 +233,7 @@ class ShortLivedKeys(BaseHTTPRequestHandler):
 
     def _answer(self, body: str) -> None:
         self.send_response(200)
+        self.send_header("ETag", '"e"')
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body.encode())

@@ -76,6 +76,7 @@ class MoodyRequest(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
+        self.send_header("ETag", '"e"')
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -106,7 +107,7 @@ def test_create_knows_its_own_object_when_the_reply_was_lost(
 ) -> None:
     store.loses_replies = 1
     assert moody.create("record", b"mine", "text/plain") is True
-    assert store.puts == 2
+    assert store.puts == 1
 
 
 def test_create_does_not_take_another_ones_object_for_its_own(
@@ -115,7 +116,7 @@ def test_create_does_not_take_another_ones_object_for_its_own(
     assert moody.create("record", b"theirs", "text/plain") is True
     store.slow_downs = 1
     assert moody.create("record", b"theirs", "text/plain") is False
-    assert store.puts == 3
+    assert store.puts == 2  # it looks before it would try again
 
 
 def test_a_conflict_that_passes_is_tried_again(store: MoodyStore, moody: VideoBucket) -> None:
