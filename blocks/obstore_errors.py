@@ -13,6 +13,7 @@ _ANSWER = re.compile(r"Server returned non-2xx status code: (\d{3})[^:]*:? ?(.*)
 _URL = re.compile(r"Error performing [A-Z]+ ([^\s?]+)")
 _ADDRESSES = re.compile(r"\w+://\S+")
 _CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(?:Other\(\s*OtherError\(\s*)?(\w+)")
+_KIND = re.compile(r"HttpError \{\s*kind: (\w+)")
 _SECOND_PARAGRAPH = "\n\nDebug source:"
 _NO_LOCATION = "Received redirect without LOCATION"
 
@@ -76,10 +77,11 @@ def _without_answer(text: str, details: str, url: str) -> Exception:
         return boto.SSLError(endpoint_url=url, error=OSError(why))
     if "InvalidMessage" in details or "InvalidContentType" in details:
         return boto.SSLError(endpoint_url=url, error=OSError("the server doesn't use TLS"))
-    if "kind: Connect" in details:
+    kind = _KIND.search(details)
+    if kind is None:
+        return boto.HTTPClientError(error=_ADDRESSES.sub(url, text))
+    if kind[1] == "Connect":
         return boto.EndpointConnectionError(endpoint_url=url)
-    if "kind: Timeout" in details:
+    if kind[1] == "Timeout":
         return boto.ReadTimeoutError(endpoint_url=url)
-    if "kind: Interrupted" in details or "kind: Decode" in details:
-        return boto.ConnectionClosedError(endpoint_url=url)
-    return boto.HTTPClientError(error=_ADDRESSES.sub(url, text))
+    return boto.ConnectionClosedError(endpoint_url=url)
