@@ -19,6 +19,7 @@ RETRIES = 3
 """How often a request is retried that may be sent twice, with boto3 and obstore alike."""
 
 _REQUEST_SECONDS = 600
+_REGION = "x-amz-bucket-region"
 
 
 class S3Connection(NamedTuple):
@@ -89,10 +90,10 @@ def bucket_region(client: "S3Client", bucket: str) -> str | None:
     from botocore.exceptions import ClientError  # noqa: PLC0415 - 0.4 s, so only when needed
 
     try:
-        headers = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+        meta = client.head_bucket(Bucket=bucket)["ResponseMetadata"]
     except ClientError as error:
-        headers = error.response["ResponseMetadata"]["HTTPHeaders"]
-    return headers.get("x-amz-bucket-region")
+        return error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(_REGION)
+    return meta["HTTPHeaders"].get(_REGION)
 
 
 def open_store(

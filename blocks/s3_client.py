@@ -52,7 +52,7 @@ class ClientOnce:
     def __init__(self) -> None:
         self._lock = Lock()
         self._made_with: S3Credentials | None = None
-        self._client: S3Client | None = None
+        self._connection: S3Connection | None = None
         self._transfers: TransferManager | None = None
         self._requests: tuple[str, PutSettings, ObjectRequests] | None = None
 
@@ -64,16 +64,12 @@ class ClientOnce:
             botocore.exceptions.BotoCoreError: The configuration is invalid.
         """
         with self._lock:  # creating clients is not thread-safe, using them is
-            if self._client is None or self._made_with is not credentials:
-                self._client = (credentials or S3Credentials()).get_client()
-                self._made_with = credentials
-                self._transfers = self._requests = None
-            return self._client
+            return self._connected(credentials).client
 
     def transfers(self, credentials: S3Credentials | None) -> "TransferManager":
         """Return the transfer manager of this client. Raises like `get`."""
-        client = self.get(credentials)
         with self._lock:
+            client = self._connected(credentials).client
             if self._transfers is None:
                 self._transfers = new_transfers(client)
             return self._transfers
@@ -82,12 +78,19 @@ class ClientOnce:
         self, credentials: S3Credentials | None, bucket: str, settings: PutSettings
     ) -> ObjectRequests:
         """Return what reads and writes the objects of a bucket. Raises like `get`."""
-        self.get(credentials)
         with self._lock:
+            connection = self._connected(credentials)
             if self._requests is None or self._requests[:2] != (bucket, settings):
-                made = ObjectRequests(_connect(credentials, bucket), bucket, settings)
-                self._requests = bucket, settings, made
+                there = _in_region_of(bucket, connection, credentials)
+                self._requests = bucket, settings, ObjectRequests(there, bucket, settings)
             return self._requests[2]
+
+    def _connected(self, credentials: S3Credentials | None) -> S3Connection:
+        if self._connection is None or self._made_with is not credentials:
+            self._connection = (credentials or S3Credentials()).connect()
+            self._made_with = credentials
+            self._transfers = self._requests = None
+        return self._connection
 
     def __eq__(self, other: object) -> bool:
         """Return True for all instances: blocks are equal whether or not they were used."""
@@ -261,15 +264,16 @@ def abort_unfinished(client: "S3Client", bucket: str, prefix: str, before: datet
     return [key for key, upload_id in found if _abort(client, bucket, key, upload_id)]
 
 
-def _connect(credentials: S3Credentials | None, bucket: str) -> S3Connection:
-    """Connect to the region of a bucket; boto3 alone would follow S3 there."""
-    given = credentials or S3Credentials()
-    connection = given.connect()
+def _in_region_of(
+    bucket: str, connection: S3Connection, credentials: S3Credentials | None
+) -> S3Connection:
+    """Return a connection to the region of a bucket; boto3's requests follow S3 there."""
     if connection.own_endpoint:
         return connection
     region = bucket_region(connection.client, bucket)
-    own = connection.client.meta.region_name
-    return connection if region in {None, own} else given.connect(region)
+    if region in {None, connection.client.meta.region_name}:
+        return connection
+    return (credentials or S3Credentials()).connect(region)
 
 
 def _contents(page: "ListObjectsV2OutputTypeDef", endpoint: str) -> "list[ObjectTypeDef]":
