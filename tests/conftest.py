@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,6 +29,7 @@ from prefect.settings import (
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 from tests.environments import COVERAGE, unmeasured
+from tests.prefect_database import FOLDER, with_database
 from tests.provider_clock import ProviderClock
 
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
@@ -43,6 +45,18 @@ from prefect_toapis.simulator import Simulator, SimulatorSettings
 # Examples have no time limit: a busy machine must not decide a test.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have one folder for the database that servers begin with, whatever the number of workers."""
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="prefect-database-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove that folder."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(FOLDER))
 
 
 @pytest.fixture
@@ -214,6 +228,8 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as environment:
             for name in COVERAGE:
                 environment.delenv(name, raising=False)
+            database = with_database(tmp_path_factory.mktemp("database"), "prefect-test.db")
+            environment.setattr("prefect.testing.utilities.mkdtemp", lambda: str(database))
             stack.enter_context(prefect_test_harness(server_startup_timeout=120))
         yield
 

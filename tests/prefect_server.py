@@ -10,9 +10,11 @@ from pathlib import Path
 
 import httpx
 from tests.environments import unmeasured
+from tests.prefect_database import with_database
 
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 _SECONDS = 120
+_DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
 
 @dataclass
@@ -45,6 +47,8 @@ class PrefectServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        if _DATABASE not in self.settings and not (self.home / "prefect.db").exists():
+            with_database(self.home)
         where = ["--host", "127.0.0.1", "--port", str(self.port)]
         with (self.home / "server.log").open("a") as log:
             self.process = subprocess.Popen(
