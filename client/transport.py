@@ -116,8 +116,9 @@ class ToAPIsClient:
         self.submissions = CircuitBreaker(time.monotonic)
         self.queries = CircuitBreaker(time.monotonic)
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._for_submissions = HTTPPools(api_key, SUBMISSIONS_IDLE_SECONDS)
-        self._for_queries = HTTPPools(api_key, QUERIES_IDLE_SECONDS)
+        tls = httpx.create_ssl_context()
+        self._for_submissions = HTTPPools(api_key, SUBMISSIONS_IDLE_SECONDS, tls)
+        self._for_queries = HTTPPools(api_key, QUERIES_IDLE_SECONDS, tls)
 
     def with_retry(self, retry: RetryPolicy) -> Self:
         """A copy with another retry policy; connections and circuit breakers are shared.

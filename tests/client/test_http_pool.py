@@ -245,8 +245,8 @@ async def test_damaged_tls_after_a_submission_is_unknown_and_after_a_query_no_re
     assert len(peer.connections) == 1
     assert peer.posts == ["mine-1"]
 
-    steps = (let_it_be_sent, *steps[1:])
-    with Peer(*steps, tls=trusted.server).serving() as peer:
+    unread = (let_it_be_sent, *steps[1:])
+    with Peer(*unread, tls=trusted.server).serving() as peer:
         async with client_of(peer, budget=0) as client:
             with pytest.raises(Unavailable, match="SSLError"):
                 await client.status("video_1")
