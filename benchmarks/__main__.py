@@ -6,7 +6,9 @@ from typing import Literal, get_args
 import cyclopts
 from benchmarks.report import keep, show
 
-Name = Literal["start", "overhead", "near_the_limit", "in_flight", "transfer", "time_to_notice"]
+Name = Literal[
+    "start", "overhead", "status_query", "near_the_limit", "in_flight", "transfer", "time_to_notice"
+]
 
 
 def bench(*names: Name, quick: bool = False) -> None:

@@ -138,7 +138,7 @@ def submission_outcome(answer: Answer | Exception, *, of_task: bool = False) -> 
     `"success": false`, the code of an empty balance and no possible task ([W]).
 
     Args:
-        answer: The response, or the exception that httpx raised.
+        answer: The response, or the exception that the request raised.
         of_task: Whether the request names an earlier task, as a remix does: a 404 `task_not_found`
             is then about the earlier task ([D]), so that nothing was created.
     """
@@ -161,7 +161,7 @@ def query_reply(
     """The result of a status query: the generation's state, or an error.
 
     Args:
-        answer: The response, or the exception that httpx raised.
+        answer: The response, or the exception that the request raised.
         task_id: The queried generation; None: it was looked up by its business id.
         business_id: The caller's own id of it, where known.
     """
@@ -198,7 +198,7 @@ def query_result(
     """The result of a call that buys nothing: the parsed reply, or an error.
 
     Args:
-        answer: The response, or the exception that httpx raised.
+        answer: The response, or the exception that the request raised.
         read: Parses the JSON of a reply; returns None if the expected content isn't there.
         on_success_false: The error for `"success": false` with a 2xx status.
     """

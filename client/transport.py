@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -115,8 +116,9 @@ class ToAPIsClient:
         self.submissions = CircuitBreaker(time.monotonic)
         self.queries = CircuitBreaker(time.monotonic)
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._for_submissions = HTTPPools(api_key, SUBMISSIONS_IDLE_SECONDS)
-        self._for_queries = HTTPPools(api_key, QUERIES_IDLE_SECONDS)
+        tls = httpx.create_ssl_context()
+        self._for_submissions = HTTPPools(api_key, SUBMISSIONS_IDLE_SECONDS, tls)
+        self._for_queries = HTTPPools(api_key, QUERIES_IDLE_SECONDS, tls)
 
     def with_retry(self, retry: RetryPolicy) -> Self:
         """A copy with another retry policy; connections and circuit breakers are shared.
@@ -401,8 +403,8 @@ class ToAPIsClient:
                     status, headers, text = await self._exchange(http, request)
         except TimeoutError:
             return httpx.ReadTimeout("the reply did not end in time")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return without_frames(error)
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            return without_frames(error)  # `SSLError`: damaged TLS after the handshake
         except BaseException as error:  # cancelled, or a bug: the frames contain the key as well
             without_frames(error)
             raise error  # noqa: TRY201 - a bare one puts the frames back in Python 3.10

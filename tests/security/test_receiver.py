@@ -9,17 +9,13 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from ipaddress import ip_address
 from pathlib import Path
 from time import sleep, time
 
 import httpx
 import pytest
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.certificates import self_signed
 from tests.receiver.conftest import (
     NOW,
     SECRETS,
@@ -183,30 +179,6 @@ async def test_no_request_is_read_without_end(prefect: Prefect, head: bytes) -> 
     assert sent < FAR_TOO_MUCH
 
 
-def a_certificate(folder: Path) -> ssl.SSLContext:
-    """A certificate for 127.0.0.1 and its key in a folder; what trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hooks.example")])
-    now = datetime.now(timezone.utc)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    (folder / "hooks.pem").write_bytes(pem)
-    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "hooks.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
-    return ssl.create_default_context(cadata=pem.decode())
-
-
 def listens(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
@@ -219,11 +191,12 @@ def nginx(folder: Path, port: int, receiver: Served) -> Iterator[ssl.SSLContext]
     """nginx with the configuration of the how-to, on another port and with another certificate."""
     program = shutil.which("nginx", path=f"{os.defpath}:/usr/sbin")
     assert program, "there is no nginx: install Debian's package `nginx-light`"
+    certificate = self_signed(folder)
     block = HOW_TO.read_text().split("```nginx\n")[1].split("```")[0]
     for documented, of_the_test in (
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-        ("/etc/ssl/certs/hooks.example.pem", f"{folder}/hooks.pem"),
-        ("/etc/ssl/private/hooks.example.key", f"{folder}/hooks.key"),
+        ("/etc/ssl/certs/hooks.example.pem", f"{certificate.public}"),
+        ("/etc/ssl/private/hooks.example.key", f"{certificate.key}"),
         ("127.0.0.1:8780", f"127.0.0.1:{receiver.port}"),
     ):
         assert block.count(documented) == 1
@@ -234,13 +207,12 @@ def nginx(folder: Path, port: int, receiver: Served) -> Iterator[ssl.SSLContext]
         f"daemon off; pid {folder}/pid; error_log {folder}/error.log;"
         f"events {{}} http {{ access_log off; {own}\n{block} }}"
     )
-    trusting = a_certificate(folder)
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         while not listens(port):
             assert process.poll() is None, (folder / "error.log").read_text()
-        yield trusting
+        yield certificate.trusting
     finally:
         process.terminate()
         process.wait(20)
