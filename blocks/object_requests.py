@@ -12,12 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from prefect_toapis.blocks.bucket_rules import PutSettings, has_dot_parts
-from prefect_toapis.blocks.object_store import (
-    RETRIES,
-    CredentialProvider,
-    S3Connection,
-    open_store,
-)
+from prefect_toapis.blocks.object_store import RETRIES, S3Connection, StoreOpener
 from prefect_toapis.blocks.obstore_errors import as_boto_error, obstore_errors
 from prefect_toapis.blocks.s3_errors import NotS3
 from prefect_toapis.client.local_files import length_fault
@@ -59,19 +54,13 @@ class ObjectRequests:
         self._client = connection.client
         self._bucket = bucket
         self._settings = settings
-        self._provider = CredentialProvider(connection.session)
-
-        def opened(retries: int, headers: Mapping[str, str]) -> "S3Store":
-            provider = self._provider
-            return open_store(
-                connection, provider, bucket, settings, retries=retries, headers=headers
-            )
-
+        opener = StoreOpener(connection, bucket, settings)
+        self._provider = opener.provider
         acl = {"x-amz-acl": settings.acl} if settings.acl else {}
-        self._reading = opened(RETRIES, {})
-        self._writing = opened(RETRIES, acl) if acl else self._reading
+        self._reading = opener.open(RETRIES, {})
+        self._writing = opener.open(RETRIES, acl) if acl else self._reading
         # After an unclear outcome, the caller looks for its object before it tries again.
-        self._creating = opened(0, acl)
+        self._creating = opener.open(0, acl)
 
     def get(self, key: str, most: int | None = None) -> bytes:
         """Return the content of an object.

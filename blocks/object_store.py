@@ -96,53 +96,58 @@ def bucket_region(client: "S3Client", bucket: str) -> str | None:
     return meta["HTTPHeaders"].get(_REGION)
 
 
-def open_store(
-    connection: S3Connection,
-    provider: CredentialProvider,
-    bucket: str,
-    settings: PutSettings,
-    *,
-    retries: int,
-    headers: Mapping[str, str],
-) -> "S3Store":
-    """Open a bucket.
+class StoreOpener:
+    """Opens a bucket, once for each kind of request.
 
     Args:
         connection: Decides where the bucket is, and how it is signed for.
-        provider: Of the credentials.
         bucket: Its name.
         settings: Encryption of written objects; the rest is given with each of them.
-        retries: How often a request is sent again; 0 for requests that mustn't be.
-        headers: Sent with each request.
 
     Raises:
-        OSError: The CA bundle can't be read.
         botocore.exceptions.BotoCoreError: There are no credentials.
     """
-    from obstore.store import S3Store  # noqa: PLC0415 - 15 MB, so only when needed
 
-    client = connection.client
-    # botocore knows the rules of addressing styles; only the address is taken of the link.
-    link = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "key"})
-    address = urlsplit(link)
-    config: S3Config = {
-        "endpoint": f"{address.scheme}://{address.netloc}",
-        "virtual_hosted_style_request": address.path == "/key",
-        "region": client.meta.region_name,
-    }
-    if not connection.own_endpoint:  # many other stores refuse checksums
-        config["checksum_algorithm"] = "SHA256"
-    if settings.sse:
-        config["server_side_encryption"] = settings.sse
-    if settings.kms_key_id:
-        config["sse_kms_key_id"] = settings.kms_key_id
-    return S3Store(
-        bucket,
-        config=config,
-        client_options=_client_options(connection, address.scheme, headers),
-        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=_REQUEST_SECONDS)},
-        credential_provider=provider,
-    )
+    def __init__(self, connection: S3Connection, bucket: str, settings: PutSettings) -> None:
+        self.provider = CredentialProvider(connection.session)
+        self._connection = connection
+        self._bucket = bucket
+        # botocore knows the rules of addressing styles; only the address is taken of the link.
+        place = {"Bucket": bucket, "Key": "key"}
+        link = urlsplit(connection.client.generate_presigned_url("get_object", Params=place))
+        self._scheme = link.scheme
+        self._config: S3Config = {
+            "endpoint": f"{link.scheme}://{link.netloc}",
+            "virtual_hosted_style_request": link.path == "/key",
+            "region": connection.client.meta.region_name,
+        }
+        if not connection.own_endpoint:  # many other stores refuse checksums
+            self._config["checksum_algorithm"] = "SHA256"
+        if settings.sse:
+            self._config["server_side_encryption"] = settings.sse
+        if settings.kms_key_id:
+            self._config["sse_kms_key_id"] = settings.kms_key_id
+
+    def open(self, retries: int, headers: Mapping[str, str]) -> "S3Store":
+        """Open the bucket.
+
+        Args:
+            retries: How often a request is sent again; 0 for requests that mustn't be.
+            headers: Sent with each request.
+
+        Raises:
+            OSError: The CA bundle can't be read.
+        """
+        from obstore.store import S3Store  # noqa: PLC0415 - 15 MB, so only when needed
+
+        longest = timedelta(seconds=_REQUEST_SECONDS)
+        return S3Store(
+            self._bucket,
+            config=self._config,
+            client_options=_client_options(self._connection, self._scheme, headers),
+            retry_config={"max_retries": retries, "retry_timeout": longest},
+            credential_provider=self.provider,
+        )
 
 
 def _client_options(
