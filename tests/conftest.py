@@ -164,6 +164,13 @@ def quick() -> RunSettings:
 
 
 @pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused time and again is asked for again after a second, not a quarter minute."""
+    for module in ("circuit_breaker", "transport"):
+        monkeypatch.setattr(f"prefect_toapis.client.{module}.LONGEST_PAUSE", 1.0)
+
+
+@pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """What was logged, Prefect's loggers included: those don't pass theirs on."""
     setup_logging()  # else the first flow of the process does it, and drops other handlers

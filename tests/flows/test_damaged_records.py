@@ -146,6 +146,7 @@ async def test_one_of_two_videos_is_fetched_again(
     assert len(simulator.ledger.submissions) == 1
 
 
+@pytest.mark.usefixtures("short_pauses")
 async def test_a_part_is_not_made_do_with_while_the_provider_does_not_answer(
     make: Make, bucket: VideoBucket, simulator: Simulator, quick: RunSettings
 ) -> None:

@@ -198,7 +198,7 @@ def hostile_provider(simulator: Simulator) -> Simulator:
     return simulator
 
 
-@pytest.mark.usefixtures("hostile_provider", "prefect_server", "no_aws_settings")
+@pytest.mark.usefixtures("hostile_provider", "prefect_server", "no_aws_settings", "short_pauses")
 async def test_a_run_shows_nothing_raw_of_its_spec_or_of_the_provider(
     credentials: ToAPIsCredentials,
     bucket: VideoBucket,
