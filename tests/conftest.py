@@ -31,6 +31,7 @@ from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 from tests.environments import COVERAGE, unmeasured
 from tests.prefect_database import FOLDER, with_database
+from tests.processes import hear_interrupts
 from tests.provider_clock import ProviderClock
 
 from prefect_toapis.blocks import S3Credentials, ToAPIsCredentials, VideoBucket
@@ -52,7 +53,8 @@ hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have one folder for the database that servers begin with, whatever the number of workers."""
+    """Hear Ctrl-C, and have one folder for the database that servers begin with."""
+    hear_interrupts()
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="prefect-database-")
 

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from tests.chaos.faulty_store import FaultyStore
+from tests.processes import ended
 
 from prefect_toapis import (
     Manifest,
@@ -112,6 +114,7 @@ def start(
     script = tmp_path / "elsewhere.py"
     script.write_text(SCRIPT)
     started: list[subprocess.Popen[str]] = []
+    at_the_end = ExitStack()
 
     def start(scenes: list[Any], **more: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
@@ -121,16 +124,14 @@ def start(
             stderr=(tmp_path / f"elsewhere-{len(started)}.log").open("w"),
             text=True,
         )
-        started.append(process)
+        started.append(at_the_end.enter_context(ended(process)))
         assert process.stdin
         process.stdin.write(json.dumps([scenes, resilient.model_dump()]))
         process.stdin.close()
         return process
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    with at_the_end:
+        yield start
 
 
 @pytest.fixture

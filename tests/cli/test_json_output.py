@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import COMMAND
 from tests.cli.stored_batch import BATCH, store_batch
+from tests.processes import ended
 
 from prefect_toapis import ToAPIsCredentials, VideoBucket
 from prefect_toapis.cli import app
@@ -164,13 +165,14 @@ def test_a_saved_block_is_named(call: Run, simulator: Simulator) -> None:
 )
 def test_an_interrupted_server_was_one_object(number: signal.Signals, code: int) -> None:
     command = [*COMMAND, "simulator", "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
         assert process.stdout
         lines: list[str] = []
         while not lines or lines[-1] != "}\n":
             lines.append(process.stdout.readline())
         process.send_signal(number)
         rest = process.stdout.read()
+        process.wait(20)
     assert set(json.loads("".join(lines))) == {"url", "api_key", "ledger", "error"}
     assert (rest, process.returncode in {0, code}) == ("", True)
 

@@ -7,13 +7,14 @@ import sys
 
 import httpx
 import pytest
+from tests.processes import ended
 
 COMMAND = [sys.executable, "-u", "-m", "prefect_toapis.cli"]
 
 
 def test_serves_until_it_is_stopped_and_says_how_to_use_it() -> None:
     command = [*COMMAND, "simulator", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
         assert process.stdout
         lines = iter(process.stdout.readline, "")
         export = next(line for line in lines if "TOAPIS_BASE_URL=" in line)
@@ -27,7 +28,7 @@ def test_speaks_a_dialect_and_misbehaves_as_it_is_told() -> None:
     wanted = ["--dialect", "gateway", "--balance", "20", "--seed", "3", "--true-size"]
     faults = ["--fault", "submit:drop:after", "--fault", "status:refuse:status=418:times=2"]
     command = [*COMMAND, "simulator", "--port", "0", *wanted, *faults]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
         assert process.stdout
         lines = iter(process.stdout.readline, "")
         export = next(line for line in lines if "TOAPIS_BASE_URL=" in line)
@@ -41,6 +42,7 @@ def test_speaks_a_dialect_and_misbehaves_as_it_is_told() -> None:
             refused = api.post("/v1/videos/generations", json=body)
             ledger = api.get("/_simulator/ledger").json()
         process.send_signal(signal.SIGINT)
+        process.wait(20)
     assert [reply.status_code for reply in seen] == [418, 418, 200]
     assert seen[2].json()["code"] == "success"
     assert seen[2].json()["data"]["metadata"]["size"] == "1280x720"

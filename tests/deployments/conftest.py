@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from tests.environments import of_a_user, unmeasured
 from tests.postgres import postgres
 from tests.prefect_server import PREFECT, PrefectServer
+from tests.processes import ended
 
 from prefect_toapis import S3Credentials, VideoBucket
 from prefect_toapis.deployments import PREFECT_FILE
@@ -121,9 +122,8 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
         process = subprocess.Popen(
             command, env=environment, cwd=log.parent, stdout=output, stderr=output
         )
-        try:
+        with ended(process):
             yield
-        finally:
             process.terminate()
             process.wait(60)
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.environments import of_a_user, unmeasured
+from tests.processes import ended
 
 from prefect_toapis import ToAPIsCredentials, VideoBucket
 
@@ -60,9 +61,8 @@ def running(environment: dict[str, str], *command: str) -> Iterator[None]:
         process = subprocess.Popen(
             [sys.executable, *command], env=environment, cwd=home, stdout=log, stderr=log
         )
-        try:
+        with ended(process):
             yield
-        finally:
             process.terminate()
             process.wait(30)
 

@@ -14,6 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError
 from pydantic import SecretStr
+from tests.processes import ended
 
 from prefect_toapis import S3Credentials, Scene, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.errors import InvalidBatch
@@ -211,11 +212,8 @@ def reader_of_a_bucket() -> Iterator[VideoBucket]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    try:
+    with ended(server):
         yield _reader(f"http://127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def _reader(endpoint: str) -> VideoBucket:

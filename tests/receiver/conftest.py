@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 from tests.environments import of_a_user
+from tests.processes import ended
 
 from prefect_toapis.client.webhooks import WebhookSecrets
 from prefect_toapis.receiver import webhook_app
@@ -157,9 +158,11 @@ class Served:
         self.start()
         try:
             yield self
-        finally:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(20)
+        finally:  # the process may be another by now
+            with ended(self.process):
+                pass
 
     def start(self) -> None:
         command = [sys.executable, "-u", "-m", "prefect_toapis.cli", "webhooks", "serve"]

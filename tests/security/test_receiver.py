@@ -16,6 +16,7 @@ import httpx
 import pytest
 import uvicorn
 from tests.certificates import self_signed
+from tests.processes import ended
 from tests.receiver.conftest import (
     NOW,
     SECRETS,
@@ -209,11 +210,10 @@ def nginx(folder: Path, port: int, receiver: Served) -> Iterator[ssl.SSLContext]
     )
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
+    with ended(process):
         while not listens(port):
             assert process.poll() is None, (folder / "error.log").read_text()
         yield certificate.trusting
-    finally:
         process.terminate()
         process.wait(20)
 

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import pytest
 from tests.cli.conftest import COMMAND, account
 from tests.environments import unmeasured
+from tests.processes import ended
 
 from prefect_toapis import VideoBucket
 from prefect_toapis.simulator import Hold, Simulator
@@ -90,7 +90,7 @@ def test_a_run_does_not_wait_for_a_reader_that_stops_to_read(
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
     command = [*GENERATE, "--verbose"]
-    with subprocess.Popen(command, env=account, cwd=tmp_path, stdout=writing) as process:
+    with ended(subprocess.Popen(command, env=account, cwd=tmp_path, stdout=writing)) as process:
         os.close(writing)
         simulator.wait_for(lambda: len(simulator.ledger.downloads) == 30, 120)
         with os.fdopen(reading) as output:
@@ -116,8 +116,9 @@ def in_a_terminal(environment: dict[str, str], folder: Path) -> Iterator[tuple[i
         start_new_session=True,
     )
     os.close(theirs)
-    yield process.pid, [ours]
-    assert process.wait(120) == 0
+    with ended(process):
+        yield process.pid, [ours]
+        assert process.wait(120) == 0
 
 
 def test_a_run_goes_on_when_its_terminal_is_closed(
@@ -134,12 +135,17 @@ def test_a_run_goes_on_when_its_terminal_is_closed(
     assert_made(simulator, bucket)
 
 
+@contextmanager
 def started(
-    environment: dict[str, str], folder: Path, output: IO[bytes], *more: str
-) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [*GENERATE, *more], env=environment, cwd=folder, stdout=output, stderr=output
-    )
+    environment: dict[str, str], folder: Path, *more: str
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """The command, whose output goes to the file `said`."""
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(
+            [*GENERATE, *more], env=environment, cwd=folder, stdout=said, stderr=said
+        )
+        with ended(process):
+            yield process
 
 
 @pytest.mark.parametrize(
@@ -162,8 +168,7 @@ def test_an_interrupted_run_says_what_goes_on_and_nothing_else(
 ) -> None:
     write_spec(tmp_path)
     simulator.faults.add(Hold(operation="status", times=None))
-    with (tmp_path / "said").open("wb") as output:
-        process = started(account, tmp_path, output, *more)
+    with started(account, tmp_path, *more) as process:
         simulator.wait_for(lambda: len(simulator.faults.held) == 2, 60)
         for each in signals:
             process.send_signal(each)
@@ -202,6 +207,7 @@ def test_ctrl_c_of_a_terminal_ends_a_run_with_a_prefect_server_of_its_own(
             stderr=output,
             start_new_session=True,
         )
+    with ended(process):
         simulator.wait_for(lambda: len(simulator.faults.held) == 2, 120)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to the server too
         assert process.wait(60) == 128 + signal.SIGINT
@@ -217,8 +223,7 @@ def test_before_anything_is_bought_an_interrupted_run_says_how_to_go_on(
 ) -> None:
     write_spec(tmp_path)
     simulator.faults.add(Hold(operation="submit", times=None))
-    with (tmp_path / "said").open("wb") as output:
-        process = started(account, tmp_path, output)
+    with started(account, tmp_path) as process:
         simulator.wait_for(lambda: simulator.faults.held, 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM

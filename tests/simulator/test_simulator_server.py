@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.processes import ended
 
 from prefect_toapis.simulator import Delay, Hold, Simulator
 
@@ -126,14 +127,9 @@ print("stopped")
 
 @pytest.fixture
 def served() -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command, pipe = [sys.executable, "-c", SERVE], subprocess.PIPE
+    with ended(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)) as process:
         yield process
-        process.kill()
 
 
 def test_serve_blocks_until_ctrl_c(served: subprocess.Popen[str]) -> None:
