@@ -1,4 +1,4 @@
-"""What a status query costs in CPU, over TLS: eight connection pools beside one."""
+"""What a status query costs in CPU, over TLS: sixteen connection pools beside one."""
 
 import asyncio
 import ssl
@@ -57,7 +57,7 @@ class Subject:
         kept: Whether connections are kept.
     """
 
-    pools: int = 8
+    pools: int = http_pool.POOLS
     at_once: int = REQUESTS_AT_ONCE
     tls: bool = True
     kept: bool = True
@@ -67,9 +67,9 @@ FULL = Size()
 QUICK = Size(queries=300, rounds=1)
 
 SUBJECTS = {
-    "eight pools, TLS": Subject(),
+    "sixteen pools, TLS": Subject(),
     "one pool, TLS": Subject(pools=1),
-    "eight pools": Subject(tls=False),
+    "sixteen pools": Subject(tls=False),
     "one pool": Subject(pools=1, tls=False),
     "one at a time, TLS, connection kept": Subject(at_once=1),
     "one at a time, TLS, new connection": Subject(at_once=1, kept=False),
@@ -87,9 +87,11 @@ def run(size: Size) -> Outcome:
                     took[name].append(_milliseconds(subject, urls[subject.tls], size, certificate))
     of = {name: median(runs) for name, runs in took.items()}
     rows = [
-        at_most("CPU of a query, 64 at once over TLS", of["eight pools, TLS"], 0.8, "ms"),
-        Row("eight pools' CPU, to one's, TLS", of["eight pools, TLS"] / of["one pool, TLS"], "x"),
-        Row("eight pools' CPU, to one's", of["eight pools"] / of["one pool"], "x"),
+        at_most("CPU of a query, 64 at once over TLS", of["sixteen pools, TLS"], 0.8, "ms"),
+        Row(
+            "sixteen pools' CPU, to one's, TLS", of["sixteen pools, TLS"] / of["one pool, TLS"], "x"
+        ),
+        Row("sixteen pools' CPU, to one's", of["sixteen pools"] / of["one pool"], "x"),
         *(Row(f"CPU of a query: {name}", figure, "ms") for name, figure in of.items()),
     ]
     what = f"{size.queries} queries, replies after {size.latency * 1000:g} ms"

@@ -15,8 +15,8 @@ from prefect_toapis.client.result_host import UNUSABLE_PROXY
 # Further requests wait outside of httpx, whose pool's cost grows quadratically with waiting ones.
 REQUESTS_AT_ONCE = 64
 # It grows with the connections of a pool, too: a query among 64 in one pool takes three times the
-# CPU of a query among 64 in eight.
-POOLS = 8
+# CPU of a query among 64 in sixteen.
+POOLS = 16
 
 # The retry budget and the longest last attempt stay below the lookup window of a submission:
 # 60 + 10 + 45 (`Bounds.seconds`) of 120 seconds.

@@ -3,9 +3,12 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)? ?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE
@@ -13,6 +16,7 @@ _ISO = re.compile(
 _EARLIEST, _LATEST = 1e9, 4102444800.0  # September 2001 and 2100, in Unix seconds
 _UNITS = (1.0, 1e3, 1e6, 1e9)  # per second: their ranges of valid moments don't overlap
 _LONGEST_JSON = 200_000  # characters of a string that is parsed as JSON
+_NAMES, _LONGEST_NAME = 1024, 64  # of what is remembered about names of members
 
 
 def text_of(value: Any) -> str | None:
@@ -66,6 +70,22 @@ def is_moment(number: float) -> bool:
     return _EARLIEST <= number < _LATEST
 
 
+def remembered(function: Callable[[str], T]) -> Callable[[str], T]:
+    """Cache a function of the name of a member, which one reply after another has.
+
+    Args:
+        function: Pure.
+    """
+    cached = lru_cache(_NAMES)(function)
+
+    @wraps(function)
+    def of_name(name: str) -> T:
+        return cached(name) if len(name) <= _LONGEST_NAME else function(name)
+
+    return of_name
+
+
+@remembered
 def canonical(name: str) -> str:
     """The name of a member without case and separators.
 

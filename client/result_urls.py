@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from prefect_toapis.client.json_values import canonical, members, parsed, text_of
+from prefect_toapis.client.json_values import canonical, members, parsed, remembered, text_of
 
 _DEEPEST, _MOST_VALUES, _MOST_OUTPUTS, _LONGEST_URL = 10, 2000, 32, 8192
 
@@ -248,6 +248,7 @@ def _order(name: str, value: Any) -> tuple[int, int]:
     return 1, len(_FIRST_CHOICES) + bool(_LAST_CHOICES.search(name)) + 2 * relative
 
 
+@remembered
 def _is_no_result(name: str) -> bool:
     if name == _RESULT_OR_REASON:
         return False

@@ -27,11 +27,11 @@ from prefect_toapis.client.form_schema import OrEmpty
 from prefect_toapis.errors import BatchFailed, ManifestNotWritten, VideosRemarked
 from prefect_toapis.flows.batch import Batch
 from prefect_toapis.flows.default_blocks import checked_blocks
-from prefect_toapis.flows.generate import SUBMIT_BATCH
 from prefect_toapis.flows.open_batches import open_recorded_batch, read_open, refresh_statuses
 from prefect_toapis.flows.outcomes import Outcomes, conclude, manifest_on_error
 from prefect_toapis.flows.progress import Progress, best_effort
 from prefect_toapis.flows.publish import publish, publish_so_far
+from prefect_toapis.flows.run_names import SUBMIT_BATCH
 from prefect_toapis.flows.runner import run_shots
 from prefect_toapis.planning.settings import RunSettings
 from prefect_toapis.records.attempts import Attempt, latest, lookup_is_conclusive, read_attempts

@@ -11,6 +11,8 @@ from prefect_toapis.client.plain_text import printable
 from prefect_toapis.planning.labels import RunFacts, batch_name
 from prefect_toapis.planning.settings import RunSettings
 
+SUBMIT_BATCH = "submit-batch"  # the flow
+
 _NEW_BATCH = "a new batch"
 _MAX_LENGTH = 200  # characters of a batch or file in a name
 

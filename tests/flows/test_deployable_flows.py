@@ -10,7 +10,8 @@ from prefect_toapis.client.catalogue import Catalogue
 from prefect_toapis.flows.characters import create_characters
 from prefect_toapis.flows.collect import collect_batch
 from prefect_toapis.flows.from_spec import generate_from_spec
-from prefect_toapis.flows.generate import generate_videos, submit_batch
+from prefect_toapis.flows.generate import generate_videos
+from prefect_toapis.flows.submission import submit_batch
 
 FLOWS = [generate_videos, generate_from_spec, create_characters, submit_batch, collect_batch]
 

@@ -9,8 +9,9 @@ from prefect import get_client
 
 from prefect_toapis import RunSettings, ShardSettings, ToAPIsCredentials, Variant, VideoBucket
 from prefect_toapis.errors import InvalidBatch, ShardFailed
-from prefect_toapis.flows.generate import asubmit_batch
-from prefect_toapis.flows.shards import arun_shard, run_shard, split
+from prefect_toapis.flows.shard_run import arun_shard, run_shard
+from prefect_toapis.flows.shards import split
+from prefect_toapis.flows.submission import asubmit_batch
 from prefect_toapis.planning.plan import plan_batch
 from prefect_toapis.planning.spec import BatchSpec
 from prefect_toapis.records.plan_file import PlanFile, read_plan
