@@ -7,7 +7,14 @@ import cyclopts
 from benchmarks.report import keep, show
 
 Name = Literal[
-    "start", "overhead", "status_query", "near_the_limit", "in_flight", "transfer", "time_to_notice"
+    "start",
+    "overhead",
+    "peers",
+    "status_query",
+    "near_the_limit",
+    "in_flight",
+    "transfer",
+    "time_to_notice",
 ]
 
 

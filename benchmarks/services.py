@@ -135,6 +135,19 @@ def provider(settings: SimulatorSettings) -> Iterator[Provider]:
 
 
 @contextmanager
+def openai_api(behind: Provider) -> Iterator[Provider]:
+    """OpenAI's video API before a simulator, until the end."""
+    command = [sys.executable, "-m", "benchmarks.openai_api", behind.url, behind.api_key]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url, api_key = process.stdout.readline().split()
+        try:
+            yield Provider(url, api_key)
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def web_server(folder: Path) -> Iterator[str]:
     """The files of a folder over plain HTTP (rclone), until the end: its URL."""
     port, log = _free_port(), folder.with_suffix(".log")
