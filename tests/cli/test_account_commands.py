@@ -19,13 +19,13 @@ def test_what_the_account_has_left_is_shown(run: Run) -> None:
     assert "0 credits used" in ended.stdout
 
 
-def test_an_unlimited_account_is_said_to_be(run: Run) -> None:
-    assert "unlimited" in run("balance").stdout
+def test_an_unlimited_account_is_said_to_be(call: Run) -> None:
+    assert "unlimited" in call("balance").stdout
 
 
 @pytest.mark.parametrize("key", ["wrong-key", ""])
-def test_a_key_that_is_none_is_said_without_a_traceback(run: Run, key: str) -> None:
-    ended = run("balance", TOAPIS_API_KEY=key)
+def test_a_key_that_is_none_is_said_without_a_traceback(call: Run, key: str) -> None:
+    ended = call("balance", TOAPIS_API_KEY=key)
     assert ended.returncode == 1
     assert "key" in ended.stdout.lower()
     assert "Traceback" not in ended.stdout + ended.stderr

@@ -35,8 +35,8 @@ def stored(bucket: VideoBucket) -> VideoBucket:
     return bucket
 
 
-def test_writes_the_page_and_says_where(run: Run, stored: VideoBucket) -> None:
-    ended = run("gallery", "spring")
+def test_writes_the_page_and_says_where(call: Run, stored: VideoBucket) -> None:
+    ended = call("gallery", "spring")
     assert (ended.returncode, ended.stdout) == (0, f"{stored.uri(PAGE)}\n"), ended.stderr
     page = (stored.read(PAGE) or b"").decode()
     assert "./tram/video-1.mp4" in page
@@ -46,8 +46,8 @@ def test_writes_the_page_and_says_where(run: Run, stored: VideoBucket) -> None:
     assert found.content_type == "text/html; charset=utf-8"
 
 
-def test_a_batch_that_is_not_there_is_told_in_one_sentence(run: Run, bucket: VideoBucket) -> None:
-    ended = run("gallery", "winter")
+def test_a_batch_that_is_not_there_is_told_in_one_sentence(call: Run, bucket: VideoBucket) -> None:
+    ended = call("gallery", "winter")
     assert ended.returncode == 1
     said = " ".join(ended.stdout.split())
     assert f"{bucket.uri('winter/manifest.jsonl')} doesn't exist" in said
@@ -56,7 +56,7 @@ def test_a_batch_that_is_not_there_is_told_in_one_sentence(run: Run, bucket: Vid
 
 
 def test_signs_links_where_the_bucket_gives_them_a_lifetime(
-    run: Run, stored: VideoBucket, s3_server: S3Credentials
+    call: Run, stored: VideoBucket, s3_server: S3Credentials
 ) -> None:
     VideoBucket(
         bucket_name=stored.bucket_name,
@@ -65,7 +65,7 @@ def test_signs_links_where_the_bucket_gives_them_a_lifetime(
         link_hours=2,
     ).save("default", overwrite=True)
     try:
-        ended = run("gallery", "spring")
+        ended = call("gallery", "spring")
     finally:
         VideoBucket.delete("default")
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -78,13 +78,13 @@ def test_signs_links_where_the_bucket_gives_them_a_lifetime(
 
 
 def test_no_link_is_signed_to_what_a_manifest_names_outside_of_its_batch(
-    run: Run, stored: VideoBucket
+    call: Run, stored: VideoBucket
 ) -> None:
     evil = ROW.model_copy(update={"key": "winter/secret.mp4"})
     manifest = Manifest(batch="spring", uri=stored.uri("spring"), rows=[evil])
     stored.write("spring/manifest.jsonl", manifest.to_jsonl().encode(), "application/x-ndjson")
     for batch in ("spring", "winter/../spring", "../spring"):
-        ended = run("gallery", batch)
+        ended = call("gallery", batch)
         assert ended.returncode == 1
         assert "Traceback" not in ended.stdout + ended.stderr
     assert stored.read(PAGE) is None

@@ -49,46 +49,46 @@ def test_makes_the_batch_and_a_second_run_buys_nothing(
     assert len(simulator.ledger.paid) == 2
 
 
-def test_a_table_of_prompts_is_a_batch(run: Run, tmp_path: Path, simulator: Simulator) -> None:
+def test_a_table_of_prompts_is_a_batch(call: Run, tmp_path: Path, simulator: Simulator) -> None:
     table = tmp_path / "prompts.csv"
     table.write_text("name,promt,prompt\ntram,,A tram\n")
-    refused = run("generate", str(table), "--dry-run")
+    refused = call("generate", str(table), "--dry-run")
     assert (refused.returncode, len(simulator.ledger.submissions)) == (2, 0)
     assert "did you mean 'prompt'?" in " ".join(refused.stdout.split())
     table.write_text("name,prompt\ntram,A tram\n")
-    planned = run("generate", str(table), "--dry-run")
+    planned = call("generate", str(table), "--dry-run")
     assert "1 shot: 0 stored, 1 to buy" in planned.stdout
-    assert "bought 1 generation" in run("generate", str(table)).stdout
-    assert "bought 0 generations" in run("generate", str(table)).stdout
+    assert "bought 1 generation" in call("generate", str(table)).stdout
+    assert "bought 0 generations" in call("generate", str(table)).stdout
     assert len(simulator.ledger.paid) == 1
-    assert "bought 1 generation" in run("generate", str(table), "--new").stdout
+    assert "bought 1 generation" in call("generate", str(table), "--new").stdout
     assert len(simulator.ledger.paid) == 2
 
 
 def test_a_failed_shot_is_shown_with_its_reason_and_fails_the_command(
-    run: Run, tmp_path: Path, simulator: Simulator
+    call: Run, tmp_path: Path, simulator: Simulator
 ) -> None:
     spec = write_spec(tmp_path, ", refuse me")
-    ended = run("generate", spec)
+    ended = call("generate", spec)
     assert ended.returncode == 1
     assert "failed" in ended.stdout
     assert "content_policy_violation" in ended.stdout
     assert "1 of 2 shots stored" in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr
     sent = len(simulator.ledger.submissions)
-    assert run("generate", spec).returncode == 1
+    assert call("generate", spec).returncode == 1
     assert len(simulator.ledger.submissions) == sent, "what was refused isn't sent again"
-    assert run("generate", spec, "--retry-failed").returncode == 1
+    assert call("generate", spec, "--retry-failed").returncode == 1
     assert len(simulator.ledger.submissions) == sent + 1
 
 
 def test_remarks_are_shown_and_fail_the_command_if_they_are_to(
-    run: Run, tmp_path: Path, simulator: Simulator
+    call: Run, tmp_path: Path, simulator: Simulator
 ) -> None:
     spec = tmp_path / "spec.yaml"
     spec.write_text(f"{SPEC.replace('{polling', '{on_remark: fail, polling')}" % "")
     with serving(simulator, {"runs": Clip(seconds=10), "jumps": Clip(seconds=2)}):
-        ended = run("generate", str(spec))
+        ended = call("generate", str(spec))
     shown = " ".join(ended.stdout.split())
     assert ended.returncode == 1
     assert "1 of 2 videos have remarks: jump / wide: 2.0 s long, 10 s were ordered" in shown
@@ -97,11 +97,11 @@ def test_remarks_are_shown_and_fail_the_command_if_they_are_to(
 
 
 def test_all_faults_are_listed_and_nothing_is_bought(
-    run: Run, tmp_path: Path, simulator: Simulator
+    call: Run, tmp_path: Path, simulator: Simulator
 ) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text("scenes: [{prompt: A dog}]\nvariants: [{duration: 12, stile: anime}]\n")
-    ended = run("generate", str(path), TOAPIS_API_KEY="")
+    ended = call("generate", str(path), TOAPIS_API_KEY="")
     assert ended.returncode == 2
     assert "stile" in ended.stdout
     assert "duration=12" in ended.stdout

@@ -21,10 +21,10 @@ SHIPPED = Catalogue.shipped()
 NOWHERE = "http://127.0.0.1:9"  # where nothing listens
 
 
-def test_the_overview_shows_what_is_offered_known_and_both(run: Run, simulator: Simulator) -> None:
+def test_the_overview_shows_what_is_offered_known_and_both(call: Run, simulator: Simulator) -> None:
     body = json.dumps({"data": [{"id": "SORA-2"}, {"id": "wan-9"}, {"id": "\x1b[31mred"}]})
     simulator.faults.add(Replace(operation="models", status=200, body=body))
-    ended = run("models")
+    ended = call("models")
     assert ended.returncode == 0, ended.stderr
     lines = [line.split() for line in ended.stdout.splitlines() if line.strip()]
     by_name = {line[0]: line for line in lines}
@@ -46,8 +46,8 @@ def test_models_are_listed_once_under_the_catalogue_s_name() -> None:
     assert sorted(names) == sorted({*SHIPPED.names(), "wan-9"})
 
 
-def test_the_overview_as_json_has_the_same_keys_for_each_model(run: Run) -> None:
-    ended = run("models", "--json")
+def test_the_overview_as_json_has_the_same_keys_for_each_model(call: Run) -> None:
+    ended = call("models", "--json")
     models = json.loads(ended.stdout)["models"]
     keys = {"model", "offered", "known", "family", "purposes", "duration"}
     assert {frozenset(model) for model in models} == {frozenset(keys)}
@@ -55,8 +55,8 @@ def test_the_overview_as_json_has_the_same_keys_for_each_model(run: Run) -> None
     assert all(model["offered"] for model in models)  # the simulator offers all of them
 
 
-def test_a_model_is_shown_without_asking_the_api(run: Run) -> None:
-    ended = run("models", "KLING-v2-6", TOAPIS_BASE_URL=NOWHERE, TOAPIS_API_KEY="")
+def test_a_model_is_shown_without_asking_the_api(call: Run) -> None:
+    ended = call("models", "KLING-v2-6", TOAPIS_BASE_URL=NOWHERE, TOAPIS_API_KEY="")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for words in (
         "kling-v2-6 (Kling)",
@@ -71,11 +71,11 @@ def test_a_model_is_shown_without_asking_the_api(run: Run) -> None:
 
 
 def test_a_model_as_json_comes_with_a_spec_that_works_and_with_its_prices(
-    run: Run, tmp_path: Path
+    call: Run, tmp_path: Path
 ) -> None:
     prices = tmp_path / "prices.yaml"
     prices.write_text("[{model: 'viduq3*', when: {resolution: 1080p}, credits: 8, per: second}]")
-    ended = run("models", "viduq3", "--json", TOAPIS_PRICES=str(prices))
+    ended = call("models", "viduq3", "--json", TOAPIS_PRICES=str(prices))
     sheet = json.loads(ended.stdout)
     spec = BatchSpec.model_validate(yaml.safe_load(sheet["spec"]))
     assert plan_batch(spec, "b", "s3://videos").faults == []
@@ -83,7 +83,7 @@ def test_a_model_as_json_comes_with_a_spec_that_works_and_with_its_prices(
     assert (sheet["remix"], sheet["extend"], sheet["character"]) == (None, None, None)
     [price] = sheet["prices"]
     assert (price["model"], price["credits"], price["per"]) == ("viduq3*", 8, "second")
-    words = run("models", "viduq3", TOAPIS_PRICES=str(prices)).stdout
+    words = call("models", "viduq3", TOAPIS_PRICES=str(prices)).stdout
     assert "viduq3* when resolution=1080p: 8 credits per second" in words
 
 
@@ -96,9 +96,9 @@ def test_a_model_as_json_comes_with_a_spec_that_works_and_with_its_prices(
     ],
 )
 def test_an_unknown_model_is_an_error_with_what_may_be_meant(
-    run: Run, model: str, said: str
+    call: Run, model: str, said: str
 ) -> None:
-    ended = run("models", model)
+    ended = call("models", model)
     assert ended.returncode == 1
     assert said in ended.stdout
 

@@ -46,9 +46,9 @@ def commands() -> Iterator[list[str]]:
 
 
 def test_a_model_of_an_own_file_is_shown_planned_and_bought_once(
-    run: Run, folder: Path, simulator: Simulator, bucket: VideoBucket
+    call: Run, folder: Path, simulator: Simulator, bucket: VideoBucket
 ) -> None:
-    shown, planned, made = [run(*typed, TOAPIS_CATALOGUE=CATALOGUE) for typed in commands()]
+    shown, planned, made = [call(*typed, TOAPIS_CATALOGUE=CATALOGUE) for typed in commands()]
     assert "wan-9 (Wan)" in shown.stdout
     assert "Not resolution=1080p and duration=8: 1080p videos are 5 seconds long." in shown.stdout
     assert planned.returncode == 0, planned.stdout + planned.stderr
@@ -63,11 +63,11 @@ def test_a_model_of_an_own_file_is_shown_planned_and_bought_once(
 
 
 def test_its_rules_are_checked_before_anything_is_bought(
-    run: Run, folder: Path, simulator: Simulator
+    call: Run, folder: Path, simulator: Simulator
 ) -> None:
     spec = folder / SPEC
     spec.write_text(spec.read_text("utf-8").replace("duration: 5", "duration: 8"), encoding="utf-8")
-    ended = run("generate", SPEC, TOAPIS_CATALOGUE=CATALOGUE)
+    ended = call("generate", SPEC, TOAPIS_CATALOGUE=CATALOGUE)
     assert ended.returncode != 0
     assert "1080p videos are 5 seconds long" in re.sub(r"\s+", " ", ended.stdout + ended.stderr)
     assert simulator.ledger.submissions == []

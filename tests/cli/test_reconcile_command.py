@@ -41,8 +41,8 @@ def test_shows_what_is_open_and_finishes_it(
     assert len(simulator.ledger.submissions) == 1
 
 
-def test_a_batch_that_is_not_there_is_told_in_one_sentence(run: Run) -> None:
-    refused = run("reconcile", "nothing")
+def test_a_batch_that_is_not_there_is_told_in_one_sentence(call: Run) -> None:
+    refused = call("reconcile", "nothing")
     assert refused.returncode == 2
     assert "nothing/plan.json" in "".join(refused.stdout.split())
     assert "Traceback" not in refused.stdout + refused.stderr

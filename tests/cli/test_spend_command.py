@@ -78,13 +78,13 @@ async def test_two_batches_are_added_up_by_day_model_and_batch(
     assert "4 bought; 4 without a price in TOAPIS_PRICES." in unpriced.stdout
 
 
-def test_what_is_wrong_is_told_in_one_sentence(run: Run) -> None:
+def test_what_is_wrong_is_told_in_one_sentence(call: Run) -> None:
     for arguments, environment, said in (
         (["--since", "yesterday"], {}, "'yesterday': give a date such as 2026-11-01"),
         ([], {"TOAPIS_BUCKET": ""}, "TOAPIS_BUCKET"),
         ([], {"TOAPIS_PRICES": "nowhere.yaml"}, "nowhere.yaml: there is no such file"),
     ):
-        ended = run("spend", *arguments, **environment)
+        ended = call("spend", *arguments, **environment)
         assert ended.returncode == 1
         assert said in " ".join(ended.stdout.split())
         assert "Traceback" not in ended.stdout + ended.stderr
