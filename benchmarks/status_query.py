@@ -41,7 +41,7 @@ class Size:
         rounds: How often each subject runs.
     """
 
-    queries: int = 4000
+    queries: int = 2000
     latency: float = 0.03
     rounds: int = 3
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from prefect.logging import get_run_logger
-from prefect.utilities.annotations import quote
+from prefect.utilities.annotations import opaque, quote
 
 from prefect_toapis.blocks.prefect_internals import without_result_storage
 from prefect_toapis.client.errors import (
@@ -216,14 +216,15 @@ class _Runner:
             self._record_rendering(shot, generation)
             return
         self._progress.set(shot.label, "queued")
-        # Quoted, so that Prefect doesn't search it for results of other tasks.
+        # Prefect searches parameters for results of other tasks: not in what is quoted, and in
+        # what is opaque only the object itself, by which it links the steps of a shot.
         on_reply = quote(self._update_on_reply(generation.label))
         with step_span("wait"), waiting(shot.request.model):
-            generation = await self._poll(generation, on_reply=on_reply)
+            generation = await self._poll(opaque(generation), on_reply=on_reply)
         async with self._downloads:
             self._progress.set(shot.label, "storing")
             with step_span("store"):
-                done = await self._download(generation)
+                done = await self._download(opaque(generation))
         self._record_stored(shot, done)
 
     async def _submitted(self, shot: Shot) -> Generation:
@@ -232,7 +233,7 @@ class _Runner:
             if stopped := self._outcomes.stopped:
                 raise _SubmissionsHalted(f"{stopped.message}. {stopped.advice}")
             with step_span("submit"):
-                submission = await self._submit(shot)
+                submission = await self._submit(quote(shot))
         generation = submission.generation
         if submission.bought_now:
             self._progress.bought.add(shot.label)

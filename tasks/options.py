@@ -14,7 +14,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import task_run
-from prefect.utilities.annotations import quote
+from prefect.utilities.annotations import BaseAnnotation, quote
 
 from prefect_toapis.blocks import ToAPIsCredentials, VideoBucket
 from prefect_toapis.blocks.prefect_internals import QUIET_TASKS
@@ -108,6 +108,7 @@ def named(verb: str, subject: str) -> Callable[[], str]:
 
     def name() -> str:
         value = task_run.parameters[subject]
+        value = value.unwrap() if isinstance(value, BaseAnnotation) else value
         label = getattr(value, "label", None) or getattr(value, "prompt", None) or value
         return f"{verb} {printable(str(label), _MAX_LABEL)}"
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import TaskRun
+from prefect.client.schemas.objects import TaskRun, TaskRunResult
 
 from prefect_toapis import (
     Character,
@@ -117,6 +117,23 @@ async def test_runs_of_the_steps_are_named_after_step_and_shot(
         "submit fall / tall / Turbo": "Completed",
         "wait for fall / tall / Turbo": "Failed",
     }
+
+
+async def test_each_step_of_a_shot_depends_on_the_one_before(make: Make) -> None:
+    runs = await task_runs(await make_state(make, [Scene(name="chase", prompt="A tram")]), 4)
+    names = {run.id: run.name for run in runs}
+    inputs = {
+        run.name: {
+            names.get(of.id)
+            for given in run.task_inputs.values()
+            for of in given
+            if isinstance(of, TaskRunResult)
+        }
+        for run in runs
+    }
+    assert inputs["submit chase / tall"] == set()
+    assert inputs["wait for chase / tall"] == {"submit chase / tall"}
+    assert inputs["store chase / tall"] == {"wait for chase / tall"}
 
 
 async def make_state(make: Make, scenes: list[Scene]) -> UUID:
