@@ -54,9 +54,7 @@ from .flows.collect import collect_batch as collect_batch
 from .flows.from_spec import agenerate_from_spec as agenerate_from_spec
 from .flows.from_spec import generate_from_spec as generate_from_spec
 from .flows.generate import agenerate_videos as agenerate_videos
-from .flows.submission import asubmit_batch as asubmit_batch
 from .flows.generate import generate_videos as generate_videos
-from .flows.submission import submit_batch as submit_batch
 from .flows.make_videos import amake_videos as amake_videos
 from .flows.make_videos import make_videos as make_videos
 from .flows.reconcile import areconcile_batch as areconcile_batch
@@ -65,6 +63,8 @@ from .flows.retry_batch import aretry_batch as aretry_batch
 from .flows.retry_batch import retry_batch as retry_batch
 from .flows.shard_run import arun_shard as arun_shard
 from .flows.shard_run import run_shard as run_shard
+from .flows.submission import asubmit_batch as asubmit_batch
+from .flows.submission import submit_batch as submit_batch
 from .planning.plan import Shot as Shot
 from .planning.pricing import Price as Price
 from .planning.settings import LimitSettings as LimitSettings
