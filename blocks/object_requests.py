@@ -2,11 +2,10 @@
 
 The rest is boto3's (see `s3_client`): listings, because obstore takes any page for an empty one;
 reading parts of an object, because obstore refuses what some stores answer (200 in place of 206);
-uploads in parts, because obstore aborts them while parts are still being sent, which S3 then keeps;
 links, lifecycle rules and unfinished uploads.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,11 +14,11 @@ from prefect_toapis.blocks.bucket_rules import PutSettings, has_dot_parts
 from prefect_toapis.blocks.object_store import RETRIES, S3Connection, StoreOpener
 from prefect_toapis.blocks.obstore_errors import as_boto_error, obstore_errors
 from prefect_toapis.blocks.s3_errors import NotS3
+from prefect_toapis.blocks.streaming import PART
 from prefect_toapis.client.local_files import length_fault
 
 if TYPE_CHECKING:
-    from obstore import GetResult
-    from obstore.store import S3Store
+    from obstore import Attribute, GetResult
 
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
@@ -101,29 +100,62 @@ class ObjectRequests:
         metadata: Mapping[str, str] = NO_METADATA,
     ) -> None:
         """Write an object in a single request, replacing an existing one."""
-        self._put(self._writing, key, content, {**metadata, "Content-Type": content_type})
+        attributes = self._attributes(key, content_type, metadata)
+        with self._requesting("PutObject", key):
+            self._writing.put(
+                key, content, attributes=attributes, tags=self._tags, use_multipart=False
+            )
+
+    def put_parts(
+        self, key: str, pieces: Iterable[bytes], content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        """Write an object in parts: one is filled while another is sent.
+
+        Args:
+            key: The whole of it.
+            pieces: Of any length. If they raise, the upload is aborted.
+            content_type: Such as `video/mp4`.
+            metadata: Of the object.
+        """
+        attributes = self._attributes(key, content_type, metadata)
+        with self._requesting("UploadPart", key):
+            self._writing.put(
+                key,
+                iter(pieces),
+                attributes=attributes,
+                tags=self._tags,
+                use_multipart=True,
+                chunk_size=PART,
+                max_concurrency=1,
+            )
 
     def create(
         self, key: str, content: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> None:
         """Write an object unless it exists (`If-None-Match`). The request is sent once."""
-        self._put(self._creating, key, content, {**metadata, "Content-Type": content_type})
-
-    def _put(
-        self, store: "S3Store", key: str, content: bytes, attributes: Mapping[str, str]
-    ) -> None:
-        _check_names(key, attributes)
-        if self._settings.storage_class:
-            attributes = {**attributes, "Storage-Class": self._settings.storage_class}
+        attributes = self._attributes(key, content_type, metadata)
         with self._requesting("PutObject", key):
-            store.put(
+            self._creating.put(
                 key,
                 content,
-                attributes=dict(attributes),
-                tags=dict(self._settings.tags) or None,
-                mode="create" if store is self._creating else "overwrite",
+                attributes=attributes,
+                tags=self._tags,
+                mode="create",
                 use_multipart=False,
             )
+
+    def _attributes(
+        self, key: str, content_type: str, metadata: Mapping[str, str]
+    ) -> "dict[Attribute, str]":
+        _check_names(key, metadata)
+        attributes: dict[Attribute, str] = {**metadata, "Content-Type": content_type}
+        if self._settings.storage_class:
+            attributes["Storage-Class"] = self._settings.storage_class
+        return attributes
+
+    @property
+    def _tags(self) -> dict[str, str] | None:
+        return dict(self._settings.tags) or None
 
     def _checked(self, found: "GetResult") -> "GetResult":
         """Return a result, unless it is a page: S3 gives each object an ETag."""
@@ -160,12 +192,12 @@ def _is_plain(key: str) -> bool:
     return key.isprintable() and "" not in key.split("/") and not has_dot_parts(key)
 
 
-def _check_names(key: str, attributes: Mapping[str, str]) -> None:
+def _check_names(key: str, metadata: Mapping[str, str]) -> None:
     from botocore.exceptions import ParamValidationError  # noqa: PLC0415 - 0.4 s, so only when needed
 
     if not _is_plain(key):
         raise ParamValidationError(report="the key has empty parts or control characters")
-    if not all((name + text).isascii() for name, text in attributes.items()):
+    if not all((name + text).isascii() for name, text in metadata.items()):
         raise ParamValidationError(report="S3's metadata can only contain ASCII characters")
 
 

@@ -46,6 +46,8 @@ def as_boto_error(error: Exception, operation: str, endpoint: str) -> Exception:
         return _client_error(301, b"", operation)
     if "MissingEtag" in details:
         return NotS3(endpoint, "an answer without an ETag")
+    if "InvalidMultipartResponse" in details:
+        return NotS3(endpoint, "what is not S3's XML")
     url = _URL.search(text)
     return _without_answer(text, details, url[1] if url else endpoint)
 

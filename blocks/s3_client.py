@@ -15,7 +15,6 @@ from prefect_toapis.blocks.object_requests import ObjectRequests
 from prefect_toapis.blocks.object_store import RETRIES, S3Connection, bucket_region
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import NotS3, error_code, is_temporary
-from prefect_toapis.blocks.streaming import new_transfers
 from prefect_toapis.records.store import Entry
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
         ListObjectsV2OutputTypeDef,
         ObjectTypeDef,
     )
-    from s3transfer.manager import TransferManager
 
 MOST_HOURS = 168
 """S3's limit for links with signature version 4."""
@@ -53,7 +51,6 @@ class ClientOnce:
         self._lock = Lock()
         self._made_with: S3Credentials | None = None
         self._connection: S3Connection | None = None
-        self._transfers: TransferManager | None = None
         self._requests: tuple[str, PutSettings, ObjectRequests] | None = None
 
     def get(self, credentials: S3Credentials | None) -> "S3Client":
@@ -65,14 +62,6 @@ class ClientOnce:
         """
         with self._lock:  # creating clients is not thread-safe, using them is
             return self._connected(credentials).client
-
-    def transfers(self, credentials: S3Credentials | None) -> "TransferManager":
-        """Return the transfer manager of this client. Raises like `get`."""
-        with self._lock:
-            client = self._connected(credentials).client
-            if self._transfers is None:
-                self._transfers = new_transfers(client)
-            return self._transfers
 
     def requests(
         self, credentials: S3Credentials | None, bucket: str, settings: PutSettings
@@ -89,7 +78,7 @@ class ClientOnce:
         if self._connection is None or self._made_with is not credentials:
             self._connection = (credentials or S3Credentials()).connect()
             self._made_with = credentials
-            self._transfers = self._requests = None
+            self._requests = None
         return self._connection
 
     def __eq__(self, other: object) -> bool:

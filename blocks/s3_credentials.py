@@ -18,7 +18,7 @@ from prefect_toapis.blocks.object_store import (
     S3Connection,
 )
 from prefect_toapis.blocks.s3_errors import NotS3, page_in_place
-from prefect_toapis.blocks.streaming import async_twin
+from prefect_toapis.blocks.streaming import REQUESTS_AT_ONCE, UPLOADS_AT_ONCE, async_twin
 from prefect_toapis.client.local_files import file_fault
 from prefect_toapis.client.request_logs import filter_loggers
 from prefect_toapis.client.urls import base_url_fault, without_query
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 AddressingStyle = Literal["auto", "path", "virtual"]
-
-CONNECTIONS = 54  # one per thread that sends requests, streams uploads or sends parts
 
 _CHAIN = {  # by the names of botocore
     "env": "environment variables",
@@ -340,7 +338,7 @@ class S3Credentials(CredentialsBlock):
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": 1 + RETRIES},
-            max_pool_connections=CONNECTIONS,
+            max_pool_connections=REQUESTS_AT_ONCE + UPLOADS_AT_ONCE,
             user_agent_extra=f"prefect-toapis/{version('prefect-toapis')}",
             signature_version="s3v4",  # boto3's default for links in older regions is version 2
             s3={"addressing_style": self.addressing_style},

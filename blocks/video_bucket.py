@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 from uuid import uuid4
 
 from prefect.blocks.core import Block
@@ -47,7 +47,7 @@ from prefect_toapis.blocks.s3_client import (
 )
 from prefect_toapis.blocks.s3_credentials import S3Credentials
 from prefect_toapis.blocks.s3_errors import GONE, READ, NotS3, error_code, translate
-from prefect_toapis.blocks.streaming import Reader, WholeReads, async_twin, upload_in_thread
+from prefect_toapis.blocks.streaming import Pieces, Reader, async_twin, upload_in_thread
 from prefect_toapis.client.key import without_frames
 from prefect_toapis.errors import StoreError
 from prefect_toapis.records.layout import MANIFEST_FILE
@@ -304,10 +304,9 @@ class VideoBucket(Block):
     def upload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None
     ) -> None:
-        """Stream a reader to a key in parts of 5 MiB, of which only a few are in memory.
+        """Stream a reader to a key in parts of 5 MiB, of which two are in memory.
 
-        All uploads of a bucket share the threads that send parts. Data smaller than a part is sent
-        in a single request. Partial objects are never visible.
+        Data smaller than a part is sent in a single request. Partial objects are never visible.
 
         Args:
             key: Of the object.
@@ -325,26 +324,18 @@ class VideoBucket(Block):
                 bucket.upload("clips/clip.mp4", file, "video/mp4")
             ```
         """
-        source, about = WholeReads(reader), metadata or {}
+        pieces, whole = Pieces(reader), self._full(key)
         try:
-            content = source.single_part()
-            if content is None:
-                extra: dict[str, Any] = {"ContentType": content_type, "Metadata": about}
-                extra |= self._put_settings.for_boto3()
-                transfers = self._client.transfers(self.credentials)
-                transfers.upload(source.as_file, self.bucket_name, self._full(key), extra).result()
-            else:
-                self._objects.put(self._full(key), content, content_type, about)
-        except boto_errors() as error:
-            if error is source.error:
+            with self._translated("upload", key):
+                content = pieces.single_part()
+                if content is None:
+                    self._objects.put_parts(whole, pieces, content_type, metadata or {})
+                else:
+                    self._objects.put(whole, content, content_type, metadata or {})
+        except BaseException as error:
+            if pieces.error is None or error is pieces.error:
                 raise
-            raise self._translate(error, "upload", key) from without_frames(error)
-        except KeyError as error:
-            if error is source.error:
-                raise
-            # boto3 expects a field that every response of S3 has.
-            other = NotS3(self._s3.meta.endpoint_url, f"an answer without {error}")
-            raise self._translate(other, "upload", key) from error
+            raise pieces.error from None
 
     async def aupload(
         self, key: str, reader: Reader, content_type: str, metadata: dict[str, str] | None = None

@@ -1,12 +1,13 @@
-"""A reader as boto3 needs it."""
+"""The pieces of a reader."""
 
 import io
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_toapis.blocks.streaming import WholeReads
+from prefect_toapis.blocks.streaming import PART, Pieces
 
 
 class Dripping:
@@ -20,30 +21,29 @@ class Dripping:
         return self._rest.read(min(size, self._at_once))
 
 
-@given(
-    content=st.binary(max_size=200),
-    at_once=st.integers(1, 50),
-    sizes=st.lists(st.integers(1, 80), max_size=10),
-)
-def test_every_read_is_whole_until_the_end(content: bytes, at_once: int, sizes: list[int]) -> None:
-    whole, reference = WholeReads(Dripping(content, at_once)), io.BytesIO(content)
-    for size in sizes:
-        assert whole.read(size) == reference.read(size)
-    assert whole.read(1000) == reference.read()
+@given(content=st.binary(max_size=200), at_once=st.integers(1, 50))
+def test_data_shorter_than_a_part_is_given_whole(content: bytes, at_once: int) -> None:
+    assert Pieces(Dripping(content, at_once)).single_part() == content
 
 
-def test_it_does_not_claim_to_seek() -> None:
-    whole = WholeReads(io.BytesIO(b"x"))
-    assert not hasattr(whole, "seek")
-    assert not hasattr(whole, "seekable")
+@pytest.mark.parametrize("size", [PART, PART + 1, 2 * PART + 3])
+@pytest.mark.parametrize("at_once", [100_000, 2 * PART])
+def test_longer_data_comes_in_pieces_from_its_beginning(size: int, at_once: int) -> None:
+    content = random.Random(size).randbytes(size)
+    pieces = Pieces(Dripping(content, at_once))
+    assert pieces.single_part() is None
+    assert b"".join(pieces) == content
 
 
-def test_the_error_of_the_reader_is_kept_and_raised() -> None:
-    class Broken:
+@pytest.mark.parametrize("until", [0, PART + 1])
+def test_the_error_of_the_reader_is_kept_and_raised(until: int) -> None:
+    class Broken(Dripping):
         def read(self, size: int, /) -> bytes:
+            if piece := super().read(size):
+                return piece
             raise KeyError(size)
 
-    whole = WholeReads(Broken())
+    pieces = Pieces(Broken(bytes(until), PART))
     with pytest.raises(KeyError) as caught:
-        whole.read(7)
-    assert whole.error is caught.value
+        _ = pieces.single_part() or list(pieces)
+    assert pieces.error is caught.value
