@@ -5,10 +5,11 @@ reading parts of an object, because obstore refuses what some stores answer (200
 links, lifecycle rules and unfinished uploads.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect_toapis.blocks.bucket_rules import PutSettings, has_dot_parts
 from prefect_toapis.blocks.object_store import RETRIES, S3Connection, StoreOpener
@@ -20,6 +21,7 @@ from prefect_toapis.client.local_files import length_fault
 if TYPE_CHECKING:
     from obstore import Attribute, GetResult
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
@@ -100,6 +102,11 @@ class ObjectRequests:
         metadata: Mapping[str, str] = NO_METADATA,
     ) -> None:
         """Write an object in a single request, replacing an existing one."""
+        if not _is_plain(key):
+            place: dict[str, Any] = {"Bucket": self._bucket, "Key": key}
+            settings: dict[str, Any] = {**self._settings.for_boto3(), "Metadata": dict(metadata)}
+            self._client.put_object(**place, Body=content, ContentType=content_type, **settings)
+            return
         attributes = self._attributes(key, content_type, metadata)
         with self._requesting("PutObject", key):
             self._writing.put(
@@ -189,7 +196,7 @@ class ObjectRequests:
 
 def _is_plain(key: str) -> bool:
     """Return whether obstore takes a key as it is; it has no name for others, such as `a//b`."""
-    return key.isprintable() and "" not in key.split("/") and not has_dot_parts(key)
+    return not (_CONTROL.search(key) or "" in key.split("/") or has_dot_parts(key))
 
 
 def _check_names(key: str, metadata: Mapping[str, str]) -> None:

@@ -245,7 +245,7 @@ def test_a_create_that_is_refused_is_not_looked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["a b#?.txt", "März/ü.txt", "100%25.txt", "a+b&c=d.txt", "{x}~'(1)'.txt"]
+    "key", ["a b#?.txt", "März/ü\u202f1.txt", "100%25.txt", "a+b&c=d.txt", "{x}~'(1)'.txt"]
 )
 @pytest.mark.parametrize("store", ["bucket", "aws_bucket"])
 def test_keys_are_kept_as_they_are(request: pytest.FixtureRequest, store: str, key: str) -> None:
@@ -259,9 +259,10 @@ def test_keys_are_kept_as_they_are(request: pytest.FixtureRequest, store: str, k
 
 
 @pytest.mark.parametrize("key", ["a//b.txt", "/a.txt", "a\x1fb.txt"])
-def test_keys_that_others_gave_are_read_as_they_are(aws_bucket: VideoBucket, key: str) -> None:
+def test_keys_that_others_gave_are_taken_as_they_are(aws_bucket: VideoBucket, key: str) -> None:
     whole = VideoBucket(bucket_name=aws_bucket.bucket_name, credentials=aws_bucket.credentials)
-    whole._s3.put_object(Bucket=whole.bucket_name, Key=key, Body=b"1", ContentType="text/plain")
+    whole.write(key, b"1", "text/plain")
+    assert list(whole.list_entries()) == [key]
     found = whole.head(key)
     assert found
     assert (found.size, found.content_type) == (1, "text/plain")
@@ -269,8 +270,7 @@ def test_keys_that_others_gave_are_read_as_they_are(aws_bucket: VideoBucket, key
     with pytest.raises(ValueError, match="exceeds the limit"):
         whole.read(key, most=0)
     with pytest.raises(StoreError, match="the key has empty parts"):
-        whole.write(key, b"2", "text/plain")
-    assert whole.read(key.strip("/").replace("//", "/")) in {None, b"1"}
+        whole.create(key, b"2", "text/plain")
 
 
 def test_an_object_is_described_with_its_metadata(aws_bucket: VideoBucket) -> None:
