@@ -54,6 +54,7 @@ def resilient(resilient: RunSettings) -> RunSettings:
     return resilient.with_overrides(RunSettings(polling=PollingSettings(timeout_seconds=60)))
 
 
+@pytest.mark.long
 async def test_everything_is_stored_and_paid_once(
     make: Make, simulator: Simulator, store: FaultyStore, troubled: VideoBucket, seed: int
 ) -> None:

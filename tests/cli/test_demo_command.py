@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import av
+import pytest
 from tests.environments import of_a_user, unmeasured
 
 from prefect_toapis import Manifest
@@ -13,6 +14,7 @@ from prefect_toapis import Manifest
 SHAPES = {"wide": (640, 360, 10), "tall": (360, 640, 15)}  # width, height, seconds
 
 
+@pytest.mark.long
 def test_eight_videos_land_in_the_folder_as_asked_and_the_home_keeps_its_profile(
     tmp_path: Path,
 ) -> None:

@@ -110,6 +110,7 @@ def test_the_schedule_creates_runs_at_its_hour_in_its_time_zone(
     assert len({hour and hour.date() for hour in hours}) == len(runs)
 
 
+@pytest.mark.long
 def test_two_runs_that_were_due_on_one_date_make_one_batch(
     deployed: "Studio", worker: None, client: SyncPrefectClient
 ) -> None:

@@ -152,6 +152,7 @@ def copied(bucket: VideoBucket, batch: str, folder: Path) -> Path:
     return folder / batch
 
 
+@pytest.mark.long
 async def test_a_batch_by_clicking_from_the_form_to_a_playing_video(
     form: RunForm,
     ui: str,

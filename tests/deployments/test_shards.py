@@ -128,6 +128,7 @@ def hire(stack: ExitStack, studio: Studio, folder: Path, count: int = WORKERS) -
         stack.enter_context(running([*start, name], studio.environment, folder / f"{name}.log"))
 
 
+@pytest.mark.long
 def test_three_workers_make_one_batch_whatever_befalls_them_and_each_video_is_paid_once(
     batches: Batches,
     several_workers: ExitStack,

@@ -81,6 +81,7 @@ async def height(page: Page) -> float:
     return box["y"] + box["height"]
 
 
+@pytest.mark.long
 @both
 async def test_prompts_are_planned_first_and_made_when_dry_run_is_off(
     version: str,
@@ -112,6 +113,7 @@ async def test_prompts_are_planned_first_and_made_when_dry_run_is_off(
     assert len(deployed.simulator.ledger.submissions) == submissions + 2
 
 
+@pytest.mark.long
 @both
 async def test_a_batch_is_retried_by_its_name(
     version: str,

@@ -108,6 +108,7 @@ def alive(client: SyncPrefectClient) -> list[FlowRun]:
     return [run for run in found if not run.auto_scheduled]  # a sweep may come at any time
 
 
+@pytest.mark.long
 async def test_fifty_videos_are_stored_and_no_run_lives_while_they_render(
     deployed: Studio,
     worker: None,

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.environments import of_a_user, unmeasured
+from tests.prefect_database import with_database
 from tests.processes import ended
 
 from prefect_toapis import ToAPIsCredentials, VideoBucket
@@ -40,7 +41,7 @@ def environment(
     return own | {
         "HOME": str(tmp_path),
         "DO_NOT_TRACK": "1",
-        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_HOME": str(with_database(tmp_path / "prefect")),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
@@ -87,6 +88,7 @@ def handed_over(run: dict[str, Any]) -> bool:
     return bool(run["name"].startswith("hand over") and run["state_type"] == "COMPLETED")
 
 
+@pytest.mark.long
 def test_a_batch_that_has_completed_starts_the_flow_with_what_the_event_says(
     environment: dict[str, str], bucket: VideoBucket, tmp_path: Path
 ) -> None:
