@@ -18,7 +18,8 @@ SET_UP = "http://127.0.0.1:9/webhook"  # nobody listens there
 def telling() -> Iterator[Simulator]:
     """A provider that sends webhooks to one host, for tasks that ask for it."""
     webhooks = SimulatedWebhooks(url=SET_UP, secret=SecretStr("whsec_" + "a" * 32))
-    with Simulator(SimulatorSettings(account_group=None, webhooks=webhooks)) as running:
+    settings = SimulatorSettings(account_group=None, webhooks=webhooks, render_seconds=0.2)
+    with Simulator(settings) as running:
         yield running
 
 

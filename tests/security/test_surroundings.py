@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import COMMAND, account
 from tests.environments import unmeasured
+from tests.prefect_database import with_database
 from tests.processes import ended
 
 from prefect_toapis import VideoBucket
@@ -193,6 +194,7 @@ def test_ctrl_c_of_a_terminal_ends_a_run_with_a_prefect_server_of_its_own(
     write_spec(tmp_path)
     simulator.faults.add(Hold(operation="status", times=None))
     own = {
+        "PREFECT_HOME": str(with_database(tmp_path / "prefect")),
         "PREFECT_API_URL": "",
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
