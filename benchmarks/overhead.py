@@ -71,15 +71,15 @@ def _rows(of: dict[str, dict[str, float]]) -> list[Row]:
     if {"plain", "ours"} <= of.keys():
         ratio = {name: of["ours"][name] / of["plain"][name] for name in _COMPARED}
         rows += [
-            at_most("wall, to the plain script's", ratio["wall"], 1.15),
-            at_most("CPU, to the plain script's", ratio["CPU"], 2.5),
-            at_most("peak memory, to the plain script's", ratio["peak memory"], 2.5),
+            at_most("wall, to the plain script's", ratio["wall"], 1.1),
+            at_most("CPU, to the plain script's", ratio["CPU"], 1.3),
+            at_most("peak memory, to the plain script's", ratio["peak memory"], 1.75),
         ]
     if {"usual", "ours"} <= of.keys():
         ratio = {name: of["usual"][name] / of["ours"][name] for name in _COMPARED}
         rows += [
-            at_least("the usual Prefect way's CPU, to ours", ratio["CPU"], 3),
-            at_least("the usual Prefect way's peak memory, to ours", ratio["peak memory"], 4),
+            at_least("the usual Prefect way's CPU, to ours", ratio["CPU"], 2.2),
+            at_least("the usual Prefect way's peak memory, to ours", ratio["peak memory"], 1.9),
             Row("the usual Prefect way's wall, to ours", ratio["wall"], "x"),
         ]
     units = {"peak memory": "MB", "queries": ""}

