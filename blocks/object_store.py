@@ -20,6 +20,16 @@ RETRIES = 3
 
 _REQUEST_SECONDS = 600
 _REGION = "x-amz-bucket-region"
+# obstore would read them from environment variables of its own, such as AWS_SKIP_SIGNATURE.
+_NOT_FROM_THE_ENVIRONMENT: "S3Config" = {
+    "conditional_put": "etag",
+    "disable_tagging": False,
+    "request_payer": False,
+    "s3_express": False,
+    "skip_signature": False,
+    "sse_bucket_key_enabled": False,
+    "unsigned_payload": False,
+}
 
 
 class S3Connection(NamedTuple):
@@ -72,9 +82,8 @@ class CredentialProvider:
             "access_key_id": frozen.access_key,
             "secret_access_key": frozen.secret_key,
             "token": frozen.token,
-            "expires_at": datetime.now(
-                timezone.utc
-            ),  # asked for each request: botocore renews them
+            # So that it asks for each request: botocore knows when to renew them.
+            "expires_at": datetime.now(timezone.utc),
         }
 
 
@@ -117,7 +126,8 @@ class StoreOpener:
         link = urlsplit(connection.client.generate_presigned_url("get_object", Params=place))
         self._scheme = link.scheme
         self._config: S3Config = {
-            "endpoint": f"{link.scheme}://{link.netloc}",
+            **_NOT_FROM_THE_ENVIRONMENT,
+            "aws_endpoint_url_s3": f"{link.scheme}://{link.netloc}",
             "virtual_hosted_style_request": link.path == "/key",
             "region": connection.client.meta.region_name,
         }
@@ -155,6 +165,7 @@ def _client_options(
 ) -> "ClientConfig":
     options: ClientConfig = {
         "allow_http": scheme == "http",
+        "allow_invalid_certificates": False,
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
         "read_timeout": timedelta(seconds=READ_SECONDS),
         "timeout": timedelta(seconds=_REQUEST_SECONDS),

@@ -1,5 +1,6 @@
 """Single objects, by obstore: its errors read as boto3's, and it goes where boto3 would."""
 
+import hashlib
 import ssl
 import sys
 from collections.abc import Callable, Iterator
@@ -311,6 +312,42 @@ def test_the_bucket_is_where_boto3_would_look_for_it(
         asked = [path for _, path, _ in store.asked]
         assert asked == [address, address]
         assert "/eu-central-1/s3/aws4_request" in store.asked[0][2]["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("AWS_ALLOW_INVALID_CERTIFICATES", "true"),
+        ("AWS_BUCKET", "other"),
+        ("AWS_CONDITIONAL_PUT", "disabled"),
+        ("AWS_DISABLE_TAGGING", "true"),
+        ("AWS_ENDPOINT", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9"),
+        ("AWS_REGION", "us-west-2"),
+        ("AWS_REQUEST_PAYER", "true"),
+        ("AWS_S3_EXPRESS", "true"),
+        ("AWS_SESSION_TOKEN", "another"),
+        ("AWS_SKIP_SIGNATURE", "true"),
+        ("AWS_SSE_BUCKET_KEY_ENABLED", "true"),
+        ("AWS_UNSIGNED_PAYLOAD", "true"),
+        ("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true"),
+    ],
+)
+def test_the_block_decides_not_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    with serving(Scripted()) as store:
+        bucket = store.bucket().model_copy(update={"tags": {"team": "film"}})
+        assert bucket.create("a", b"1", "text/plain")
+        [(method, path, headers)] = store.asked
+    assert (method, path, headers["if-none-match"]) == ("PUT", "/videos/a", "*")
+    assert headers["x-amz-tagging"] == "team=film"
+    assert headers["x-amz-content-sha256"] == hashlib.sha256(b"1").hexdigest()
+    assert "/eu-central-1/s3/aws4_request" in headers["authorization"]
+    assert not {"x-amz-security-token", "x-amz-request-payer"} & set(headers)
+    assert not any("bucket-key" in header for header in headers)
 
 
 @pytest.mark.parametrize("known", [True, False])
