@@ -12,7 +12,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect_toapis.blocks.bucket_rules import PutSettings, has_dot_parts
-from prefect_toapis.blocks.object_store import RETRIES, S3Connection, StoreOpener
+from prefect_toapis.blocks.object_store import (
+    RETRIES,
+    S3Connection,
+    StoreOpener,
+    check_not_forked,
+)
 from prefect_toapis.blocks.obstore_errors import as_boto_error, obstore_errors
 from prefect_toapis.blocks.s3_errors import NotS3
 from prefect_toapis.blocks.streaming import PART
@@ -173,6 +178,7 @@ class ObjectRequests:
     @contextmanager
     def _requesting(self, operation: str, key: str) -> Iterator[None]:
         """Raise boto3's errors in place of obstore's."""
+        check_not_forked()
         try:
             yield
         except obstore_errors() as error:

@@ -1,13 +1,16 @@
 """Opens a bucket with obstore as boto3 would: its address, region, credentials and certificates."""
 
+import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from prefect_toapis.blocks.bucket_rules import PutSettings
+from prefect_toapis.errors import StoreError
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -85,6 +88,25 @@ class CredentialProvider:
             # So that it asks for each request: botocore knows when to renew them.
             "expires_at": datetime.now(timezone.utc),
         }
+
+
+def check_not_forked() -> None:
+    """Check that obstore works in this process: its threads don't survive a fork.
+
+    Raises:
+        StoreError: The process was forked after obstore was used; a request would hang.
+    """
+    if _first_user() != os.getpid():
+        raise StoreError(
+            "S3 was used before this process was forked, and can't be used in it",
+            advice='Start processes with multiprocessing.get_context("spawn"), or use S3 in them '
+            "alone.",
+        )
+
+
+@cache
+def _first_user() -> int:
+    return os.getpid()
 
 
 def bucket_region(client: "S3Client", bucket: str) -> str | None:

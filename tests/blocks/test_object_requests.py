@@ -2,6 +2,7 @@
 
 import hashlib
 import ssl
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -470,3 +471,42 @@ def test_credentials_that_can_t_be_renewed_are_boto3_s_error(
         with pytest.raises(StoreAccessRefused, match="custom-process: no more keys") as raised:
             bucket.read("a")
     assert "Traceback" not in str(raised.value)
+
+
+FORKS = """
+import os, sys
+from prefect_toapis import S3Credentials, VideoBucket
+from prefect_toapis.errors import StoreError
+
+def bucket():
+    keys = dict(aws_access_key_id="a", aws_secret_access_key="s", region_name="us-east-1")
+    return VideoBucket(
+        bucket_name="videos", credentials=S3Credentials(**keys, endpoint_url=sys.argv[1])
+    )
+
+if sys.argv[2] == "used before":
+    bucket().read("a")
+if os.fork() == 0:
+    try:
+        print(bucket().read("a"), flush=True)
+    except StoreError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "printed"),
+    [("used before", "S3 was used before this process was forked"), ("not used", "b'1'")],
+)
+def test_a_forked_process_says_so_in_place_of_waiting_for_ever(when: str, printed: str) -> None:
+    with serving(Scripted(body="1")) as store:
+        ended = subprocess.run(
+            [sys.executable, "-c", FORKS, store.url, when],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    assert ended.stdout.startswith(printed)
