@@ -86,8 +86,8 @@ async def test_a_dry_run_has_the_price_of_each_shot(make: Make, quick: RunSettin
 
 async def test_a_refused_plan_shows_its_faults(make: Make, simulator: Simulator) -> None:
     with pytest.raises(InvalidBatch) as refused:
-        await make(["a dog"], batch="refused", variants=[Variant(duration=7)])
-    plan = await only_artifact("plan-refused")
+        await make(["a dog"], batch="with-a-fault", variants=[Variant(duration=7)])
+    plan = await only_artifact("plan-with-a-fault")
     assert "**1 fault.** Nothing was bought." in str(plan.data)
     assert "duration" in str(plan.data)
     assert "duration" in str(refused.value)
