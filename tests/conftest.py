@@ -31,6 +31,7 @@ from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 from tests.environments import COVERAGE, unmeasured
 from tests.prefect_database import FOLDER, with_database
+from tests.prefect_server import port_of_its_own
 from tests.processes import hear_interrupts
 from tests.provider_clock import ProviderClock
 
@@ -253,6 +254,8 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 environment.delenv(name, raising=False)
             database = with_database(tmp_path_factory.mktemp("database"), "prefect-test.db")
             environment.setattr("prefect.testing.utilities.mkdtemp", lambda: str(database))
+            port = "prefect.testing.utilities._find_available_port"
+            environment.setattr(port, port_of_its_own)
             stack.enter_context(prefect_test_harness(server_startup_timeout=120))
         yield
 

@@ -1,10 +1,11 @@
 """A Prefect server that can be stopped, killed and started again, with the same database."""
 
+import random
 import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,18 @@ from tests.prefect_database import with_database
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 _SECONDS = 120
 _DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+
+
+def port_of_its_own() -> int:
+    """A free port that the system gives to no other server while this one takes seconds to start.
+
+    Those that it gives to whoever asks for any begin at 32768.
+    """
+    while True:
+        port = random.randint(20_000, 30_000)
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -31,9 +44,7 @@ class PrefectServer:
     process: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port: int = port_of_its_own()
 
     @property
     def api(self) -> str:
