@@ -36,13 +36,13 @@ class Certificate:
         return ssl.create_default_context(cafile=str(self.public))
 
 
-def self_signed(folder: Path) -> Certificate:
-    """A new certificate, in a folder."""
+def self_signed(folder: Path, *, authority: bool = False) -> Certificate:
+    """A new certificate, in a folder; as an authority's it is what `openssl req -x509` makes."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(timezone.utc)
     address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    signed = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -51,8 +51,11 @@ def self_signed(folder: Path) -> Certificate:
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
     )
+    if authority:
+        of_authority = x509.BasicConstraints(ca=True, path_length=None)
+        builder = builder.add_extension(of_authority, critical=True)
+    signed = builder.sign(key, hashes.SHA256())
     certificate = Certificate(folder / "certificate.pem", folder / "key.pem")
     certificate.public.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -1,14 +1,11 @@
 """Single objects, by obstore: its errors read as boto3's, and it goes where boto3 would."""
 
 import hashlib
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET, create_server, socket
 from struct import pack
@@ -18,11 +15,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.stub import Stubber
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
+from tests.certificates import Certificate, self_signed
 
 from prefect_toapis.blocks import S3Credentials, VideoBucket
 from prefect_toapis.blocks.object_store import bucket_region
@@ -373,50 +367,17 @@ def test_checksums_are_sent_to_aws_alone() -> None:
 # Certificates
 
 
-def _certificate(folder: Path, *, authority: bool) -> Path:
-    """Write a key and a certificate for 127.0.0.1 that it has signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "store")])
-    now = datetime.now(timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "store.pem"
-    file.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return file
-
-
 @contextmanager
-def serving_with_tls(server: Scripted, certificate: Path) -> Iterator[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+def serving_with_tls(server: Scripted, certificate: Certificate) -> Iterator[str]:
+    server.socket = certificate.server.wrap_socket(server.socket, server_side=True)
     with serving(server):
         yield server.url.replace("http:", "https:")
 
 
 def test_a_ca_bundle_is_trusted_and_nothing_else(tmp_path: Path) -> None:
-    file = _certificate(tmp_path, authority=False)
-    with serving_with_tls(Scripted(body="1"), file) as url:
-        trusting = S3Credentials(**KEYS, endpoint_url=url, ca_bundle=str(file))
+    own = self_signed(tmp_path)
+    with serving_with_tls(Scripted(body="1"), own) as url:
+        trusting = S3Credentials(**KEYS, endpoint_url=url, ca_bundle=str(own.public))
         assert VideoBucket(bucket_name="videos", credentials=trusting).read("a") == b"1"
         with pytest.raises(StoreError, match=r"CERTIFICATE_VERIFY_FAILED: \w+ .*`ca_bundle`") as no:
             at(url).read("a")
@@ -426,18 +387,18 @@ def test_a_ca_bundle_is_trusted_and_nothing_else(tmp_path: Path) -> None:
 def test_a_ca_bundle_of_the_environment_is_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = _certificate(tmp_path, authority=False)
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(file))
-    with serving_with_tls(Scripted(body="1"), file) as url:
+    own = self_signed(tmp_path)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(own.public))
+    with serving_with_tls(Scripted(body="1"), own) as url:
         assert at(url).read("a") == b"1"
 
 
 def test_a_store_s_certificate_that_is_an_authority_s_is_refused_with_the_reason(
     tmp_path: Path,
 ) -> None:
-    file = _certificate(tmp_path, authority=True)
-    with serving_with_tls(Scripted(body="1"), file) as url:
-        trusting = S3Credentials(**KEYS, endpoint_url=url, ca_bundle=str(file))
+    own = self_signed(tmp_path, authority=True)
+    with serving_with_tls(Scripted(body="1"), own) as url:
+        trusting = S3Credentials(**KEYS, endpoint_url=url, ca_bundle=str(own.public))
         with pytest.raises(StoreError, match="CaUsedAsEndEntity"):
             VideoBucket(bucket_name="videos", credentials=trusting).read("a")
 
